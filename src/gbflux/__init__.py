@@ -1,0 +1,72 @@
+"""gbflux: current density at a Li|solid-electrolyte interface, with grain boundaries a few nanometres thick.
+
+Public names load on first use, so that ``import gbflux`` is instant and needs neither gmsh nor DOLFINx:
+`load_case` and `parse_case` make a `Case`, `run` computes it; every error is a `GbfluxError`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gbflux.case import Case, load_case, parse_case
+    from gbflux.errors import CaseError, GbfluxError, InputError, MeshError, MissingLibrary, SolverError
+    from gbflux.api import run
+
+    __version__: str
+
+__all__ = [
+    "Case",
+    "CaseError",
+    "GbfluxError",
+    "InputError",
+    "MeshError",
+    "MissingLibrary",
+    "SolverError",
+    "__version__",
+    "load_case",
+    "parse_case",
+    "run",
+]
+
+_ROOM_OF = {
+    "Case": "case",
+    "load_case": "case",
+    "parse_case": "case",
+    "CaseError": "errors",
+    "GbfluxError": "errors",
+    "InputError": "errors",
+    "MeshError": "errors",
+    "MissingLibrary": "errors",
+    "SolverError": "errors",
+    "run": "api",
+}
+
+
+def _installed_version() -> str:
+    """Version from the installed metadata; from the source tree where gbflux is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("gbflux")
+    except PackageNotFoundError:
+        from gbflux._version import __version__
+
+        return __version__
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name == "__version__":
+        value = _installed_version()
+    elif name in _ROOM_OF:
+        value = getattr(import_module(f"gbflux.{_ROOM_OF[name]}"), name)
+    else:
+        raise AttributeError(f"module 'gbflux' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,3 @@
+"""The version of gbflux, written once."""
+
+__version__ = "0.1.0"

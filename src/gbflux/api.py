@@ -1,0 +1,77 @@
+"""The Python interface: cases in, results out. Here the rooms are put together; `gbflux.run` is this module's `run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gbflux.case import Case, estimate, machine_memory, require_memory
+from gbflux.study.pipeline import Outcome, run_case
+
+if TYPE_CHECKING:
+    from gbflux.report import CaseViews
+    from gbflux.study import Progress, Result, Snapshot
+
+
+def run(case: Case, directory: str | Path | None = None, *, force: bool = False, comm: Any = None) -> Result:
+    """Run a case and return its numbers; *collective* under MPI.
+
+    Parameters
+    ----------
+    case : Case
+        From `load_case` or `parse_case`.
+    directory : path, optional
+        Where to leave the files of the run; none are left without it.
+    force : bool
+        Replace another case's files, and run again what is finished.
+    comm : MPI.Intracomm, optional
+        Ranks that share the work; all of them by default.
+
+    Returns
+    -------
+    Result
+        The same on all ranks.
+
+    Raises
+    ------
+    InputError
+        If the case cannot be run here, or the folder holds another case.
+    MeshError
+        If no valid mesh can be made.
+    SolverError
+        If the solver stops short.
+    MissingLibrary
+        If gmsh, DOLFINx or h5py is missing.
+    """
+    return run_with_pictures(case, directory, force=force, comm=comm)[0].result
+
+
+def run_with_pictures(
+    case: Case,
+    directory: str | Path | None,
+    *,
+    force: bool = False,
+    comm: Any = None,
+    progress: Progress | None = None,
+) -> tuple[Outcome, CaseViews | None]:
+    """`run`, which also hands back what the pictures were drawn from (rank 0, unless the case was finished before)."""
+    require_memory(estimate(case), machine_memory())
+    kept = []
+
+    def draw(folder: Path, snapshot: Snapshot) -> None:
+        from gbflux.report import draw_views
+
+        kept.append(views(snapshot))
+        draw_views(folder, kept[0])
+
+    outcome = run_case(
+        case, None if directory is None else Path(directory), comm=comm, force=force, draw=draw, progress=progress
+    )
+    return outcome, kept[0] if kept else None
+
+
+def views(snapshot: Snapshot) -> CaseViews:
+    """What the pictures of a solved case are drawn from."""
+    from gbflux.report import case_views
+
+    return case_views(snapshot.mesh, snapshot.fields, snapshot.measurement, snapshot.case.name)

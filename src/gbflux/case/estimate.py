@@ -1,0 +1,162 @@
+"""What a case will cost: cells, nodes, memory and time, from its lengths alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gbflux import units
+from gbflux.case.model import Case
+
+# Constants of the estimate, measured on runs of 8 to 1000 grains on two cores. Retune them when the mesher
+# or the solver changes; nothing but the estimate depends on them.
+CELLS_PER_VOLUME = {2: 2.3, 3: 4.6}  # simplices per h^dimension, h the edge length asked for
+CELLS_PER_NODE = {2: 2.0, 3: 5.5}  # of a conforming mesh, before grains get nodes of their own
+TRANSITION = 2.0  # cells grow from electrode_size to size over so many sizes
+FACET_AREA = {2: 1.0, 3: 0.43}  # facet of a grain boundary, in h^(dimension - 1)
+LAYER_CELLS_PER_FACET = {2: 2.0, 3: 6.0}  # its own 2 or 3, and its share of triple lines and points
+NODES_PER_FACET = {2: 1.0, 3: 0.6}  # copies of nodes that a facet of a grain boundary adds
+GRAIN_SURFACE = {  # surface of a grain of volume 1: bricks, relaxed Voronoi cells, Poisson-Voronoi cells
+    2: {"brick": 4.0, "relaxed": 3.8, "poisson": 4.0},
+    3: {"brick": 6.0, "relaxed": 5.4, "poisson": 5.82},
+}
+MEMORY_START_MIB = 350.0  # Python, DOLFINx and gmsh before the first cell
+MEMORY_PER_CELL_KIB = 1.6
+MESH_PER_CELL_S = 8e-6
+REST_PER_CELL_S = 10e-6
+START_S = 3.0
+REPRODUCIBLE_FACTOR = 4.0  # serial Delaunay over HXT
+SECOND_ORDER_FACTOR = {2: 3.0, 3: 5.0}  # memory and time of everything after the mesh
+LU_ENTRIES = {2: (30.0, 1.0), 3: (8.0, 4 / 3)}  # entries of the factors: first * nodes**second
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected cost of a case, within about a factor of 1.5.
+
+    Attributes
+    ----------
+    cells, nodes : int
+        Of the layered mesh.
+    memory_MiB : float
+        Peak of all processes together (MiB).
+    time_s : float
+        Of a run on two cores, mesh included (s).
+    """
+
+    cells: int
+    nodes: int
+    memory_MiB: float
+    time_s: float
+
+
+def estimate(case: Case) -> Estimate:
+    """Expected cells, nodes, memory and time of a case."""
+    dimension = case.dimension
+    facets = _facets(case)
+    conforming = _conforming_cells(case)
+    cells = conforming + LAYER_CELLS_PER_FACET[dimension] * facets
+    nodes = conforming / CELLS_PER_NODE[dimension] + NODES_PER_FACET[dimension] * facets
+    order = SECOND_ORDER_FACTOR[dimension] if case.solver.order == 2 else 1.0
+    memory = MEMORY_START_MIB + MEMORY_PER_CELL_KIB * units.KIB_TO_MIB * cells * order
+    if case.solver.preconditioner == "lu":
+        memory += lu_memory_MiB(nodes * order, dimension)
+    mesher = MESH_PER_CELL_S * (REPRODUCIBLE_FACTOR if case.mesh.reproducible else 1.0)
+    time = START_S + (mesher + REST_PER_CELL_S * order) * cells
+    return Estimate(_whole(cells), _whole(nodes), memory, time)
+
+
+def bulk_cells(volume_um: float, size_um: float, dimension: int) -> float:
+    """Cells of edge length h that fill a volume.
+
+    >>> bulk_cells(50.0**3, 1.0, 3)
+    575000.0
+    """
+    return CELLS_PER_VOLUME[dimension] * volume_um / size_um**dimension
+
+
+def refinement_cells(
+    area_um: float, depth_um: float, size_um: float, electrode_size_um: float, dimension: int
+) -> float:
+    """Cells that a plane adds on one side, where cells grow linearly from `electrode_size` to `size`.
+
+    The integral of 1/h(z)^dimension - 1/size^dimension over the transition, or the depth if less.
+
+    Parameters
+    ----------
+    area_um : float
+        Area of the plane (µm²; in 2D its length, µm).
+    depth_um : float
+        Depth of the region behind the plane (µm).
+    size_um, electrode_size_um : float
+        Edge lengths far away and on the plane (µm).
+    dimension : int
+        2 or 3.
+    """
+    depth = min(depth_um, TRANSITION * size_um)
+    slope = (size_um - electrode_size_um) / (TRANSITION * size_um)
+    if slope <= 0:
+        return 0.0
+    far = electrode_size_um + slope * depth
+    power = dimension - 1
+    integral = (electrode_size_um**-power - far**-power) / (power * slope)
+    return CELLS_PER_VOLUME[dimension] * area_um * (integral - depth / size_um**dimension)
+
+
+def gb_area_um(case: Case) -> float:
+    """Area of all grain boundaries (µm²; in 2D their length, µm).
+
+    Half the surface of all grains; where grains end at the box (mirror), less half of the box's own surface.
+    """
+    if case.grain_count == 1 and case.grains.boundary == "mirror":
+        return 0.0
+    columnar = case.grains.arrangement == "columnar"
+    lengths = case.size_um[:-1] if columnar else case.size_um
+    height = case.size_um[-1] if columnar else 1.0
+    if len(lengths) == 1:
+        return lengths[0] / case.mean_grain_size_um * height
+    area = _half_surface(case, len(lengths)) * math.prod(lengths) / case.mean_grain_size_um
+    if case.grains.boundary == "mirror":
+        area = max(0.0, area - sum(math.prod(lengths) / length for length in lengths))
+    return area * height
+
+
+def lu_memory_MiB(dofs: float, dimension: int) -> float:
+    """Memory of a direct factorisation with nested dissection (MiB)."""
+    factor, power = LU_ENTRIES[dimension]
+    entry_bytes = 12.0
+    return factor * dofs**power * entry_bytes / 2**20
+
+
+def _half_surface(case: Case, dimension: int) -> float:
+    """Half the surface of a grain of volume 1."""
+    kinds = GRAIN_SURFACE[dimension]
+    if case.grains.arrangement == "brick":
+        return kinds["brick"] / 2
+    return kinds["relaxed" if case.grains.relaxation_steps else "poisson"] / 2
+
+
+def _conforming_cells(case: Case) -> float:
+    """Cells before layers are put in: electrolyte and slabs, refined where grains end."""
+    size, fine = case.mesh.size_um, case.mesh.electrode_size_um
+    area = math.prod(case.size_um[:-1])
+    depth = case.size_um[-1]
+    cells = bulk_cells(area * depth, size, case.dimension)
+    cells += 2 * refinement_cells(area, depth / 2, size, fine, case.dimension)
+    for thickness in case.hl_um:
+        cells += bulk_cells(area * thickness, size, case.dimension)
+        cells += refinement_cells(area, thickness, size, fine, case.dimension)
+    return cells
+
+
+def _facets(case: Case) -> float:
+    """Facets that layers grow on: grain boundaries, and planes between electrolyte and slabs."""
+    power, per_facet = case.dimension - 1, FACET_AREA[case.dimension]
+    planes = math.prod(case.size_um[:-1]) * sum(thickness > 0 for thickness in case.hl_um)
+    facets = gb_area_um(case) / (per_facet * case.mesh.size_um**power)
+    return facets + planes / (per_facet * case.mesh.electrode_size_um**power)
+
+
+def _whole(value: float) -> int:
+    """A count from a float that may have overflowed."""
+    return round(value) if math.isfinite(value) else 10**300

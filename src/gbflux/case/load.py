@@ -1,0 +1,237 @@
+"""Text or file -> case. Every mistake at once, with the line and column of its key."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from gbflux.case import checks
+from gbflux.case.blocks import (
+    Electrodes,
+    Geometry,
+    GrainBoundary,
+    Grains,
+    HomogenizingLayer,
+    Mesh,
+)
+from gbflux.case.checks import Finding
+from gbflux.case.document import Document, read_document
+from gbflux.case.messages import findings_of
+from gbflux.case.model import Case, with_mesh_sizes
+from gbflux.case.overrides import apply_overrides, is_overridden
+from gbflux.case.quantity import Block, Number
+from gbflux.case.seeds import near_miss
+from gbflux.errors import CaseError, Problem
+
+LARGEST_CASE_BYTES = 2**20
+
+
+class _Temperature(Block):
+    """The temperature alone, to check it apart from the other blocks."""
+
+    temperature_C: Number = 25.0
+
+
+_BLOCKS: dict[str, type[BaseModel]] = {
+    "geometry": Geometry,
+    "grains": Grains,
+    "grain_boundary": GrainBoundary,
+    "homogenizing_layer": HomogenizingLayer,
+    "electrodes": Electrodes,
+    "mesh": Mesh,
+}
+
+
+def load_case(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Case:
+    """Load a case from a YAML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. A case without ``name`` takes the file's; a relative ``seeds_file`` is looked for beside it.
+    overrides : mapping, optional
+        Values to put in place of the file's, by dotted path; None removes a key or a block.
+
+    Returns
+    -------
+    Case
+        Complete and checked.
+
+    Raises
+    ------
+    CaseError
+        With every mistake of the file and the overrides, each with its line and column.
+
+    Examples
+    --------
+    >>> case = load_case("configs/lu2021.yaml", {"homogenizing_layer": None})  # doctest: +SKIP
+    """
+    path = Path(path)
+    return _make(_read(path), str(path), path.absolute().parent, overrides or {}, _name_from(path))
+
+
+def parse_case(
+    text: str,
+    source: str = "<string>",
+    overrides: Mapping[str, Any] | None = None,
+    folder: str | Path | None = None,
+) -> Case:
+    """Make a case of YAML text.
+
+    Parameters
+    ----------
+    text : str
+        The case.
+    source : str
+        What messages call it.
+    overrides : mapping, optional
+        As for `load_case`.
+    folder : str or Path, optional
+        Where a relative ``seeds_file`` is looked for; the working folder if left out.
+
+    Returns
+    -------
+    Case
+        Complete and checked.
+
+    Raises
+    ------
+    CaseError
+        With every mistake of the text and the overrides.
+
+    Examples
+    --------
+    >>> case = parse_case('''
+    ... geometry: {size_um: [50, 50, 50]}
+    ... grains: {mean_size_um: 10, conductivity_S_per_cm: 5e-4}
+    ... grain_boundary: {thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}
+    ... ''')
+    >>> case.grain_count, case.sigma_grain
+    (125, 0.05)
+    """
+    return _make(text, source, Path(folder) if folder else Path.cwd(), overrides or {}, "case")
+
+
+def _make(text: str, source: str, folder: Path, overrides: Mapping[str, Any], name: str) -> Case:
+    """Text and overrides -> case, or every mistake in them."""
+    document = read_document(text, source)
+    data, found = apply_overrides(document.data, overrides)
+    data = {"name": name, **_without_empty_blocks(data)}
+    case, more = _validated(data, folder)
+    problems = [*document.problems, *_misled(found), *_problems(document, data, overrides, more)]
+    if case is None or problems:
+        raise CaseError(sorted(problems, key=lambda p: (p.line is None, p.line or 0, p.column or 0)))
+    return case
+
+
+def _validated(data: Mapping[str, Any], folder: Path) -> tuple[Case | None, list[Finding]]:
+    """The case, or None and what is wrong: keys by themselves, and those rules between keys that can run."""
+    context = {"folder": str(folder)}
+    try:
+        return Case.model_validate(data, context=context), []
+    except ValidationError as error:
+        return None, [*findings_of(error), *checks.findings(_valid_blocks(data, context))]
+    except CaseError as error:
+        return None, [Finding(tuple(p.place.split(".")), p.message) for p in error.problems]
+
+
+def _valid_blocks(data: Mapping[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+    """The blocks that are valid by themselves, by name."""
+    blocks: dict[str, Any] = {}
+    for name, model in _BLOCKS.items():
+        absent = {} if name in ("electrodes", "mesh") else None
+        raw = data.get(name, absent)
+        if name == "mesh":
+            raw = with_mesh_sizes(raw, blocks)
+            if isinstance(raw, Mapping) and "size_um" not in raw:
+                continue
+        try:
+            blocks[name] = model.model_validate(raw, context=context)
+        except ValidationError:
+            continue
+    layer = blocks.get("homogenizing_layer")
+    if layer is not None and layer.thickness_um == 0:
+        del blocks["homogenizing_layer"]
+    with contextlib.suppress(ValidationError):
+        blocks["temperature_C"] = _Temperature(temperature_C=data.get("temperature_C", 25.0)).temperature_C
+    return blocks
+
+
+def _problems(
+    document: Document, data: Mapping[str, Any], overrides: Mapping[str, Any], found: Sequence[Finding]
+) -> list[Problem]:
+    """Findings with their position: the key's in the text, or the override that brought it."""
+    problems: dict[tuple[str, str], Problem] = {}
+    for finding in found:
+        place = _written_place(data, finding.place)
+        if place in document.unreadable:
+            continue
+        dotted = ".".join(place)
+        if is_overridden(place, overrides):
+            problem = Problem("override", None, None, dotted, finding.message)
+        else:
+            problem = Problem(document.source, *document.mark(place), dotted, finding.message)
+        problems[dotted, finding.message] = problem
+    return list(problems.values())
+
+
+def _misled(found: Sequence[Finding]) -> list[Problem]:
+    """Problems of overrides whose path leads nowhere."""
+    return [Problem("override", None, None, ".".join(finding.place), finding.message) for finding in found]
+
+
+def _written_place(data: Any, place: Sequence[str]) -> tuple[str, ...]:
+    """A place cut off below a plain value: one number that stands for both sides has no keys of its own."""
+    for i, part in enumerate(place):
+        if isinstance(data, Mapping):
+            data = data.get(part)
+            if data is None:
+                break
+        elif isinstance(data, (list, tuple)):
+            data = data[int(part)] if part.isdigit() and int(part) < len(data) else None
+        else:
+            return tuple(place[:i])
+    return tuple(place)
+
+
+def _without_empty_blocks(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Data without top-level keys that have nothing after the colon: all of a block may be commented out."""
+    return {key: value for key, value in data.items() if value is not None or key not in Case.model_fields}
+
+
+def _name_from(path: Path) -> str:
+    """A case's name from its file's, with what a name may not have replaced."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name.removesuffix(".yaml").removesuffix(".yml"))
+    return stem.strip("._-")[:100].rstrip(".") or "case"
+
+
+def _read(path: Path) -> str:
+    """The text of a case file, or a CaseError that says why there is none."""
+    try:
+        if path.is_dir():
+            raise _file_error(path, "is a folder. Give a case file.")
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_CASE_BYTES + 1)
+    except FileNotFoundError:
+        raise _file_error(path, f"no such file{near_miss(path)}. `gbflux init NAME` writes a case.") from None
+    except OSError as error:
+        raise _file_error(path, f"cannot be read: {error.strerror or error}.") from None
+    except ValueError as error:
+        raise _file_error(path, f"is not a file name: {error}.") from None
+    if len(raw) > LARGEST_CASE_BYTES:
+        raise _file_error(path, "is larger than 1 MiB. A case is a short YAML text.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        line, column = before.count(b"\n") + 1, len(before) - (before.rfind(b"\n") + 1) + 1
+        raise _file_error(path, "is not UTF-8 text. Save the case as UTF-8.", line, column) from None
+
+
+def _file_error(path: Path, message: str, line: int = 1, column: int = 1) -> CaseError:
+    return CaseError([Problem(str(path), line, column, "", message)])

@@ -1,0 +1,200 @@
+"""pydantic's errors in the words of a case: what must hold, what was found, which key was meant."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from gbflux.case.checks import Finding
+from gbflux.case.model import Case
+from gbflux.case.quantity import unit_of
+
+_UNIT_SUFFIX = re.compile(r"_(ohm_cm2|S_per_cm|um|nm|eV|C|V)$")
+_NUMBER_AND_UNIT = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*[^\W\d]")
+_LONGEST_VALUE = 50
+
+
+def findings_of(error: ValidationError) -> list[Finding]:
+    """Every error of a validation as a finding; a required key that was only misspelt is reported once."""
+    errors = error.errors(include_url=False)
+    meant: set[tuple[str, ...]] = set()
+    found: list[tuple[str, Finding]] = []
+    for item in errors:
+        place = tuple(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            message, name = _unknown_key(place)
+            meant.add((*place[:-1], name))
+        elif item["type"] == "default_factory_not_called":
+            continue  # its default follows from a key that is wrong and reported itself
+        else:
+            message = _message(place, item)
+        found.append((item["type"], Finding(place, message)))
+    return [finding for kind, finding in found if kind != "missing" or finding.place not in meant]
+
+
+def block_at(place: Sequence[str]) -> type[BaseModel] | None:
+    """The model of the block at a place; None where there is none."""
+    block: type[BaseModel] | None = Case
+    for part in place:
+        field = block.model_fields.get(part) if block else None
+        block = _block_in(field.annotation) if field else None
+    return block
+
+
+def _block_in(annotation: Any) -> type[BaseModel] | None:
+    """The model in an annotation such as ``HomogenizingLayer | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((block for block in map(_block_in, get_args(annotation)) if block), None)
+
+
+def _field_at(place: Sequence[str]) -> FieldInfo | None:
+    """The field at a place; for an entry of a list, the list's."""
+    names = [part for part in place if not part.isdigit()]
+    block = block_at(names[:-1])
+    return block.model_fields.get(names[-1]) if block and names else None
+
+
+def _unknown_key(place: tuple[str, ...]) -> tuple[str, str]:
+    """Message for an unknown key, and the name that was probably meant ('' if none)."""
+    key, block = place[-1], block_at(place[:-1])
+    where = ".".join(place[:-1]) or "a case"
+    unknown = f"is not a key of {where}"
+    if block is None:
+        return unknown, ""
+    names = list(block.model_fields)
+    name = _same_quantity(key, names)
+    if name:
+        unit = unit_of(block.model_fields[name])
+        return f"{unknown}. Did you mean `{name}` ({unit})? Numbers are not converted.", name
+    close = difflib.get_close_matches(key, names, 1, 0.6) or difflib.get_close_matches(
+        key.lower(), names, 1, 0.6
+    )
+    if close:
+        return f"{unknown} (did you mean '{close[0]}'?)", close[0]
+    homes = [home for home in Case.model_fields if key in getattr(block_at((home,)), "model_fields", ())]
+    if place[:-1]:
+        homes += ["the top of the case"] * (key in Case.model_fields)
+    if homes:
+        return f"{unknown}. It belongs to {' or '.join(homes)}.", ""
+    return f"{unknown}. Known keys: {', '.join(names)}.", ""
+
+
+def _same_quantity(key: str, names: Sequence[str]) -> str:
+    """The name for the same quantity in its own unit: ``thickness_um``, ``thickness`` -> ``thickness_nm``."""
+    stems = {_UNIT_SUFFIX.sub("", name): name for name in names if _UNIT_SUFFIX.search(name)}
+    for stem in sorted(stems, key=len, reverse=True):
+        if key == stem or key.startswith(stem + "_"):
+            return stems[stem]
+    return ""
+
+
+def _message(place: tuple[str, ...], item: Mapping[str, Any]) -> str:
+    """One sentence or two for one error of pydantic."""
+    kind, value = item["type"], item["input"]
+    if isinstance(value, float) and not math.isfinite(value):
+        kind = "finite_number"
+    field, context = _field_at(place), item.get("ctx", {})
+    if kind == "missing":
+        return _required(place, field)
+    if kind in _BOUNDS:
+        sign, key = _BOUNDS[kind]
+        bound = f"{context[key]:.16g} {unit_of(field) if field else ''}".strip()
+        return f"must be {sign} {bound}; got {shown(value)}.{_remedy(kind, place)}"
+    if kind == "literal_error":
+        return _choice(str(context["expected"]), value)
+    if kind in _KINDS:
+        return f"{_KINDS[kind](field)}; got {shown(value)}.{_hint(kind, value, field)}"
+    return str(item["msg"])
+
+
+_BOUNDS = {
+    "greater_than": (">", "gt"),
+    "greater_than_equal": (">=", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_equal": ("<=", "le"),
+}
+
+
+def _number_wanted(field: FieldInfo | None) -> str:
+    unit = unit_of(field) if field else ""
+    return f"must be a number in {unit}" if unit else "must be a number"
+
+
+_KINDS: dict[str, Callable[[FieldInfo | None], str]] = {
+    "float_type": _number_wanted,
+    "int_type": lambda field: "must be a whole number",
+    "finite_number": lambda field: "must be a finite number",
+    "bool_type": lambda field: "must be true or false",
+    "string_type": lambda field: "must be text; put it in quotes if it looks like a number",
+    "string_pattern_mismatch": lambda field: "must be letters, digits, '.', '_' or '-', at most 100",
+    "model_type": lambda field: "must be a block of keys",
+    "tuple_type": lambda field: "must be a list of lengths, [x, y, z], in 2D [x, z]",
+    "too_short": lambda field: "must be 3 lengths, [x, y, z], or in 2D 2, [x, z]",
+    "too_long": lambda field: "must be 3 lengths, [x, y, z], or in 2D 2, [x, z]",
+}
+
+
+def _required(place: tuple[str, ...], field: FieldInfo | None) -> str:
+    """What a missing key would say."""
+    if field is None:
+        return "is required"
+    unit = unit_of(field)
+    return f"is required: {field.description}" + (f" ({unit})" if unit else "") + "."
+
+
+def _remedy(kind: str, place: tuple[str, ...]) -> str:
+    """What to do about a number out of bounds, where that is not plain from the bound."""
+    if place[-1] == "sigma" and kind == "greater_than":
+        return " Leave the variation block out for no scatter."
+    return ""
+
+
+def _choice(expected: str, value: Any) -> str:
+    """Message for a word that is not allowed; `expected` as pydantic writes it, ``'a', 'b' or 'c'``."""
+    words = re.findall(r"'([^']*)'", expected)
+    close = difflib.get_close_matches(value.lower(), words, 1, 0.6) if isinstance(value, str) else []
+    allowed = " or ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else expected
+    return f"must be {allowed}; got {shown(value)}" + (f" (did you mean '{close[0]}'?)" if close else ".")
+
+
+def _hint(kind: str, value: Any, field: FieldInfo | None) -> str:
+    """What to do about text where a number belongs."""
+    if not isinstance(value, str) or kind not in ("float_type", "int_type"):
+        return ""
+    with contextlib.suppress(ValueError):
+        float(value)
+        return " Write it without quotes."
+    if re.fullmatch(r"\s*[-+]?\d+,\d+\s*", value):
+        return " Write a decimal point."
+    if field and unit_of(field) and _NUMBER_AND_UNIT.match(value):
+        return f" Write the number alone: the unit, {unit_of(field)}, is in the key."
+    return ""
+
+
+def shown(value: Any) -> str:
+    """A value as a message quotes it: short, and in YAML's words.
+
+    >>> shown(True), shown(None), shown({"a": 1})
+    ('true', 'nothing', 'a block')
+    """
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case Mapping():
+            return "a block"
+        case list() | tuple():
+            return f"a list of {len(value)}"
+        case int() if abs(value) >= 10**_LONGEST_VALUE:
+            return "a number beyond all bounds"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."

@@ -1,0 +1,87 @@
+"""`gbflux check`: validate a case, show it resolved, and say what it will cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gbflux.case import Case, DerivedNumbers, Estimate
+
+
+def check(
+    case_file: Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).")],
+) -> None:
+    """Validate a case, print it resolved, and estimate cells, memory and time.
+
+    Raises
+    ------
+    CaseError
+        With every mistake of the case.
+    InputError
+        If the case cannot fit into this machine's memory.
+    """
+    from gbflux.case import (
+        derived_numbers,
+        estimate,
+        load_case,
+        machine_memory,
+        remarks,
+        require_memory,
+        resolved_yaml,
+    )
+
+    case = load_case(case_file)
+    expected = estimate(case)
+    typer.echo(resolved_yaml(case))
+    typer.echo("\n".join([*derived_lines(case, derived_numbers(case)), "", *cost_lines(case, expected)]))
+    warning = require_memory(expected, machine_memory())
+    for text in [*remarks(case), *([warning] if warning else [])]:
+        typer.echo(f"warning: {text}", err=True)
+
+
+def derived_lines(case: Case, numbers: DerivedNumbers) -> list[str]:
+    """The derived numbers, one a line."""
+    bottom, top = numbers.hl_asr_ohm_cm2
+    layers = f"{bottom:.4g} bottom, {top:.4g} top" if case.homogenizing_layer else "none"
+    rows = [
+        ("grains of the mean size in the box", f"{case.grain_count:,} of {case.mean_grain_size_um:.4g} µm"),
+        ("Bi = (δ/d) σ_g/σ_gb", f"{numbers.biot:.4g}"),
+        ("Kapitza length δ σ_g/σ_gb", f"{numbers.kapitza_length_um:.4g} µm"),
+        ("resistance of one grain boundary", f"{numbers.gb_asr_ohm_cm2:.4g} Ω cm²"),
+        ("resistance of homogenizing layers", layers + (" Ω cm²" if case.homogenizing_layer else "")),
+        ("brick-layer conductivity", f"{numbers.brick_layer_S_per_cm:.4g} S/cm"),
+    ]
+    return _aligned("Derived", rows)
+
+
+def cost_lines(case: Case, expected: Estimate) -> list[str]:
+    """The expected cost, one number a line."""
+    from gbflux.case.memory import in_gib
+
+    rows = [
+        ("cells", f"{expected.cells:,}"),
+        ("nodes", f"{expected.nodes:,}"),
+        ("memory", in_gib(expected.memory_MiB)),
+        ("time on 2 cores", duration(expected.time_s)),
+    ]
+    return _aligned("Estimate", rows)
+
+
+def duration(seconds: float) -> str:
+    """A time for people.
+
+    >>> duration(42.3), duration(250), duration(9000)
+    ('42 s', '4.2 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
+
+
+def _aligned(title: str, rows: list[tuple[str, str]]) -> list[str]:
+    """A title and rows of two columns."""
+    width = max(len(label) for label, _ in rows)
+    return [title, *(f"  {label:{width}}  {value}" for label, value in rows)]

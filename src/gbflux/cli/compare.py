@@ -1,0 +1,86 @@
+"""`gbflux compare`: one case bare and with its homogenizing layers, on the same grains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from gbflux.cli.run import CaseFile, Force, Output, Ranks, report_lines
+from gbflux.cli.session import mpi_session, progress_shown
+
+if TYPE_CHECKING:
+    from gbflux.report import CaseViews
+
+
+def compare(case_file: CaseFile, ranks: Ranks = None, output: Output = None, force: Force = False) -> None:
+    """Run a case without and with its homogenizing layers; one figure and one table show both.
+
+    Raises
+    ------
+    InputError
+        If the case has no homogenizing layer.
+    GbfluxError
+        As `gbflux run`.
+    """
+    from gbflux.case import load_case
+    from gbflux.errors import InputError
+    from gbflux.study.launch import become_mpi_job
+
+    layered = load_case(case_file)
+    if layered.homogenizing_layer is None:
+        raise InputError(
+            f"{case_file}: must have a homogenizing_layer of thickness_um > 0 to compare with; it has none. "
+            "Add one, or use `gbflux run`."
+        )
+    bare = load_case(case_file, {"homogenizing_layer": None})
+    folder = output or Path("results") / layered.name
+    if ranks is not None:
+        words = ["compare", str(case_file), "-o", str(folder), *(["--force"] if force else [])]
+        become_mpi_job(ranks, words)
+    with mpi_session() as rank:
+        results, seen = {}, {}
+        for name, case in (("bare", bare), ("with_hl", layered)):
+            results[name], seen[name] = _run(case, folder / name, rank, force)
+        if rank == 0:
+            _show(folder, results, seen)
+
+
+def _run(case, folder: Path, rank: int, force: bool):
+    """Run one of the two; its result and what its pictures were drawn from."""
+    from gbflux.api import run_with_pictures
+
+    with progress_shown(rank) as progress:
+        progress.note("start", str(folder)) if rank == 0 else None
+        outcome, views = run_with_pictures(case, folder, force=force, progress=progress)
+    if rank == 0:
+        typer.echo("\n".join(report_lines(outcome.result)), err=True)
+    return outcome.result, views
+
+
+def _show(folder: Path, results: dict, seen: dict[str, CaseViews | None]) -> None:
+    """Draw the figure, unless it is there and nothing was run, and print the table."""
+    from gbflux.report import comparison_table, draw_comparison
+
+    picture = folder / "comparison.png"
+    if any(seen.values()) or not picture.exists():
+        titles = {"bare": "bare", "with_hl": "with homogenizing layers"}
+        both = [_titled(seen[name] or _stored(folder / name), titles[name]) for name in ("bare", "with_hl")]
+        draw_comparison(picture, *both)
+    typer.echo(comparison_table(*(results[name].as_dict() for name in ("bare", "with_hl"))))
+    typer.echo(f"\nfigure: {picture}")
+
+
+def _titled(views: CaseViews, title: str) -> CaseViews:
+    from dataclasses import replace
+
+    return replace(views, title=title)
+
+
+def _stored(folder: Path) -> CaseViews:
+    """What the pictures of a finished run are drawn from, from its stored fields."""
+    from gbflux.api import views
+    from gbflux.study.remeasure import stored_snapshot
+
+    return views(stored_snapshot(folder))

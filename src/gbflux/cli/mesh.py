@@ -1,0 +1,50 @@
+"""`gbflux mesh`: make the mesh of a case and write it for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gbflux.cli.run import CaseFile
+
+
+def mesh(
+    case_file: CaseFile,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write (default: NAME with the format's ending).")
+    ] = None,
+    file_format: Annotated[
+        str, typer.Option("--format", help="msh (gmsh 2.2), vtu, xdmf, or another name that meshio writes.")
+    ] = "msh",
+) -> None:
+    """Mesh a case and write it: coordinates in µm, physical groups, elementary tags for grains and boundaries.
+
+    Raises
+    ------
+    MeshError
+        If no valid mesh can be made.
+    InputError
+        If the format is unknown or the file cannot be written.
+    """
+    from gbflux.case import estimate, load_case, machine_memory, require_memory
+    from gbflux.mesh import build_mesh, recipe
+    from gbflux.mesh.export import check_format, export_mesh, quality_rows, suffix
+
+    case = load_case(case_file)
+    check_format(file_format)
+    require_memory(estimate(case), machine_memory())
+    built = build_mesh(recipe(case))
+    path = output or Path(f"{case.name}{suffix(file_format)}")
+    paths = export_mesh(built.mesh, path, file_format)
+    unit = "µm³" if case.dimension == 3 else "µm²"
+    typer.echo(f"{'cells':12} {'count':>12} {'volume ' + unit:>14} {'edge µm':>9} {'smallest ' + unit:>14}")
+    for name, count, volume, edge, smallest in quality_rows(built.mesh):
+        typer.echo(f"{name:12} {count:12,} {volume:14.6g} {edge:9.3g} {smallest:14.3g}")
+    q = built.mesh.quality
+    typer.echo(
+        f"{built.mesh.n_grains:,} grains; box volume off by {q.volume_error:.1e}, layer volume by {q.layer_volume_error:.1e}; "
+        f"layer limited on {q.gb_area_limited_fraction:.2%} of {q.gb_area_um2:,.6g} µm{'²' if case.dimension == 3 else ''}"
+    )
+    typer.echo("wrote " + ", ".join(map(str, paths)))

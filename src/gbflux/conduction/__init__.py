@@ -1,0 +1,9 @@
+"""Ohmic conduction on the layered mesh: conductivities in, potential, current density and reactions out.
+
+May import errors, case and mesh; the only room that knows DOLFINx, PETSc and UFL (import `solve.solve` where
+they are needed).
+"""
+
+from gbflux.conduction.records import Electrode, Fields, Solution, SolverSettings
+
+__all__ = ["Electrode", "Fields", "Solution", "SolverSettings"]

@@ -1,0 +1,204 @@
+"""All that differs between DOLFINx 0.5 and 0.11, found out by what a release can do, not by its number.
+
+Nothing else in the project touches an interface that has changed between these releases. Meshes here are
+affine simplices with every cell on the rank that handed it in and no ghost cells (no integral over interior
+facets is ever needed).
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gbflux.errors import MissingLibrary
+
+_SET_UP = "Run `make setup`, or activate the environment that holds DOLFINx."
+try:
+    import dolfinx.fem.petsc  # noqa: F401  (new releases load it only when asked)
+    import ufl
+    from dolfinx import cpp, fem, mesh
+    from mpi4py import MPI
+    from petsc4py import PETSc
+except ImportError as missing:
+    raise MissingLibrary(
+        f"conduction: DOLFINx with PETSc must be importable; got: {missing}. {_SET_UP}"
+    ) from missing
+
+try:
+    import basix.ufl as basix_ufl
+except ImportError:
+    basix_ufl = None
+
+if np.issubdtype(PETSc.ScalarType, np.complexfloating):
+    raise MissingLibrary(f"conduction: PETSc must be built with real scalars; got complex ones. {_SET_UP}")
+
+_CELLS = {2: "triangle", 3: "tetrahedron"}
+
+
+@contextmanager
+def quiet_compiler() -> Iterator[None]:
+    """Keep the form compiler, which reports a first run through the root logger, off the terminal."""
+    root = logging.getLogger()
+    level, handlers, disabled = root.level, list(root.handlers), root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        root.setLevel(level)
+        root.handlers[:] = handlers
+
+
+def simplex_mesh(
+    comm: MPI.Intracomm,
+    points: NDArray[np.float64],
+    cells: NDArray[np.int64],
+    neighbours: NDArray[np.int32],
+) -> mesh.Mesh:
+    """Build a distributed mesh that leaves every cell where it is; *collective*.
+
+    Parameters
+    ----------
+    comm : MPI.Intracomm
+        The ranks of the mesh.
+    points : (n_local, dimension) float64 array
+        This rank's slice of the points; global point numbers count through the slices in rank order.
+    cells : (m_local, dimension + 1) int64 array
+        This rank's cells by global point numbers.
+    neighbours : (k, 2) int32 array
+        Rows of `cells` that share a facet with a cell of another rank, and that rank; ascending.
+
+    Returns
+    -------
+    dolfinx.mesh.Mesh
+        The mesh, without ghost cells.
+    """
+    parameters = inspect.signature(mesh.create_mesh).parameters
+    options = {"e" if "e" in parameters else "domain": _coordinate_domain(points.shape[1])}
+    if "ghost_mode" in parameters:
+        # Such releases find the vertices that ranks share through the ghost cells a partitioner asks for, drop
+        # those cells afterwards, and tear the mesh apart along the cut where it asks for none.
+        options["ghost_mode"] = mesh.GhostMode.none
+        options["cells"] = cpp.graph.AdjacencyList_int64(cells)
+        ranks = _destinations(comm.rank, len(cells), neighbours)
+    else:
+        options["cells"] = cells
+        ranks = _destinations(comm.rank, len(cells), neighbours[:0])
+    return mesh.create_mesh(comm, x=points, partitioner=lambda *_: ranks, **options)
+
+
+def _destinations(rank: int, count: int, ghosts: NDArray[np.int32]) -> cpp.graph.AdjacencyList_int32:
+    """Return the ranks that hold each cell: its owner `rank` first, then those of `ghosts` (row, other rank)."""
+    ghost_rows, ghost_ranks = ghosts.T
+    rows = np.concatenate([np.arange(count), ghost_rows])
+    order = np.argsort(rows, kind="stable")
+    ranks = np.concatenate([np.full(count, rank), ghost_ranks])[order].astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))]).astype(np.int32)
+    return cpp.graph.AdjacencyList_int32(ranks, offsets)
+
+
+def _coordinate_domain(dimension: int) -> ufl.Mesh:
+    """Return the UFL domain of affine simplices."""
+    cell = _CELLS[dimension]
+    if basix_ufl is None:
+        return ufl.Mesh(ufl.VectorElement("Lagrange", ufl.Cell(cell), 1))
+    return ufl.Mesh(basix_ufl.element("Lagrange", cell, 1, shape=(dimension,)))
+
+
+def handed_in_cells(domain: mesh.Mesh) -> NDArray[np.int64]:
+    """Return (m_local,) row of each local cell among the cells this rank handed in."""
+    index_map = domain.topology.index_map(domain.topology.dim)
+    original = np.asarray(domain.topology.original_cell_index)[: index_map.size_local]
+    return original - index_map.local_range[0]
+
+
+def input_points(domain: mesh.Mesh) -> NDArray[np.int64]:
+    """Return (n_nodes,) global number, as handed in, of each geometry node on this rank."""
+    return np.asarray(domain.geometry.input_global_indices)
+
+
+def cell_nodes(domain: mesh.Mesh) -> NDArray[np.int32]:
+    """Return (m_local, dimension + 1) geometry nodes of each local cell, in reference order."""
+    dofmaps = getattr(domain.geometry, "dofmaps", None)
+    dofmap = dofmaps[0] if isinstance(dofmaps, (list, tuple)) else domain.geometry.dofmap
+    return _as_table(dofmap, domain.topology.dim + 1)
+
+
+def cell_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+    """Return (m_local, dofs per cell) dofs of each local cell."""
+    return _as_table(space.dofmap.list, space.dofmap.dof_layout.num_dofs)
+
+
+def _as_table(adjacency: object, width: int) -> NDArray[np.int32]:
+    """Return an adjacency list of constant width as an array with a row for each cell."""
+    return np.asarray(getattr(adjacency, "array", adjacency)).reshape(-1, width)
+
+
+def vertex_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+    """Return (m_local, dimension + 1) dofs at the vertices of each local cell, ordered as `cell_nodes`."""
+    layout = space.dofmap.dof_layout
+    columns = [layout.entity_dofs(0, vertex)[0] for vertex in range(space.mesh.topology.dim + 1)]
+    return cell_dofs(space)[:, columns]
+
+
+def scalar_space(domain: mesh.Mesh, family: str, degree: int) -> fem.FunctionSpace:
+    """Return a scalar function space; *collective*."""
+    create = getattr(fem, "functionspace", None) or fem.FunctionSpace
+    return create(domain, (family, degree))
+
+
+def cell_vector_space(domain: mesh.Mesh) -> fem.FunctionSpace:
+    """Return the space of vectors that are constant in each cell; *collective*."""
+    if hasattr(fem, "functionspace"):
+        return fem.functionspace(domain, ("DG", 0, (domain.geometry.dim,)))
+    return fem.VectorFunctionSpace(domain, ("DG", 0))
+
+
+def interpolated(expression: ufl.core.expr.Expr, space: fem.FunctionSpace) -> fem.Function:
+    """Return the interpolant of an expression; *collective*."""
+    points = space.element.interpolation_points
+    function = fem.Function(space)
+    function.interpolate(fem.Expression(expression, points() if callable(points) else points))
+    return function
+
+
+def constant(domain: mesh.Mesh, value: float) -> fem.Constant:
+    """Return a number that forms can use without being compiled anew for each value."""
+    return fem.Constant(domain, PETSc.ScalarType(value))
+
+
+def plane_facets(domain: mesh.Mesh, z: float) -> NDArray[np.int32]:
+    """Return the boundary facets whose vertices all have exactly the last coordinate `z`; *collective*."""
+    tdim = domain.topology.dim
+    domain.topology.create_connectivity(tdim - 1, tdim)
+    return np.sort(mesh.locate_entities_boundary(domain, tdim - 1, lambda x: x[tdim - 1] == z))
+
+
+def facet_measure(domain: mesh.Mesh, facets: dict[int, ArrayLike]) -> ufl.Measure:
+    """Return the boundary measure whose subdomain `tag` is the facets listed under it (none twice)."""
+    indices = np.concatenate([np.zeros(0, np.int32), *(np.asarray(f, np.int32) for f in facets.values())])
+    values = np.concatenate(
+        [np.zeros(0, np.int32), *(np.full(len(f), tag, np.int32) for tag, f in facets.items())]
+    )
+    order = np.argsort(indices)
+    tags = mesh.meshtags(
+        domain, domain.topology.dim - 1, indices[order].astype(np.int32), values[order].astype(np.int32)
+    )
+    return ufl.Measure("ds", domain=domain, subdomain_data=tags)
+
+
+def dof_count(space: fem.FunctionSpace) -> int:
+    """Return the number of degrees of freedom on all ranks."""
+    return int(space.dofmap.index_map.size_global)
+
+
+def copy_to_function(vector: PETSc.Vec, function: fem.Function) -> None:
+    """Copy a ghosted vector, ghosts included, into a function of the same space."""
+    with vector.localForm() as local:
+        values = local.array_r
+        function.x.array[: len(values)] = values

@@ -1,0 +1,89 @@
+"""What is measured on a solved potential: nodal currents and cell currents, in scaled quantities."""
+
+from __future__ import annotations
+
+import numpy as np
+import ufl
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from gbflux.conduction import compat, forms
+
+
+class NodalCurrents:
+    """The currents ∫ σ∇φ·∇λ_i dx of a potential through the P1 hats λ_i of the mesh points.
+
+    Attributes
+    ----------
+    phi : dolfinx.fem.Function
+        The scaled potential; its values may change between calls.
+    """
+
+    def __init__(self, phi: compat.fem.Function):
+        self.phi = phi
+        domain = phi.function_space.mesh
+        self._sigma = compat.fem.Function(compat.scalar_space(domain, "DG", 0))
+        self._hats = compat.scalar_space(domain, "Lagrange", 1)
+        self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(self._hats)))
+
+    def at_nodes(self, sigma: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (n_nodes,) currents at the local geometry nodes, summed over all ranks; *collective*.
+
+        Parameters
+        ----------
+        sigma : (m_local,) float64 array
+            Conductivity of the local cells; zero leaves a cell out.
+        """
+        vector = self._assembled(sigma)
+        vector.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
+        with vector.localForm() as local:
+            values = node_values(self._hats, local.array_r)
+        vector.destroy()
+        return values
+
+    def through(self, sigma: NDArray[np.float64]) -> float:
+        """Return the current through the cell, half the sum of all |currents|, on every rank; *collective*.
+
+        What enters at one electrode leaves at the other, and elsewhere nothing does.
+        """
+        vector = self._assembled(sigma)
+        total = vector.norm(PETSc.NormType.NORM_1)
+        vector.destroy()
+        return 0.5 * total
+
+    def _assembled(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
+        """Return the vector of currents, complete at the dofs each rank owns."""
+        set_cell_values(self._sigma, sigma)
+        vector = compat.fem.petsc.assemble_vector(self._form)
+        vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+        return vector
+
+
+def set_cell_values(function: compat.fem.Function, values: NDArray[np.float64]) -> None:
+    """Give a function that is constant in each cell the values of the local cells."""
+    function.x.array[compat.cell_dofs(function.function_space)[:, 0]] = values
+
+
+def cell_values(function: compat.fem.Function) -> NDArray[np.float64]:
+    """Return (m_local,) values of a function that is constant in each cell."""
+    return function.x.array[compat.cell_dofs(function.function_space)[:, 0]]
+
+
+def node_values(space: compat.fem.FunctionSpace, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (n_nodes,) values at the local geometry nodes, given those at all local dofs."""
+    nodes = compat.cell_nodes(space.mesh)
+    result = np.empty(len(compat.input_points(space.mesh)))
+    result[nodes] = values[compat.vertex_dofs(space)]
+    return result
+
+
+def cell_currents(sigma: compat.fem.Function, phi: compat.fem.Function) -> NDArray[np.float64]:
+    """Return (m_local, dimension) cell means of −σ∇φ; *collective*.
+
+    The gradient is linear at most (order 2), so its value at the midpoint is its mean.
+    """
+    domain = phi.function_space.mesh
+    space = compat.cell_vector_space(domain)
+    j = compat.interpolated(forms.current_density(sigma, phi), space)
+    dimension = domain.geometry.dim
+    return j.x.array.reshape(-1, dimension)[compat.cell_dofs(space)[:, 0]]

@@ -1,0 +1,105 @@
+"""What goes into a conduction solve and what comes out: plain frozen records, no live DOLFINx objects.
+
+Sign convention: j = −σ∇φ; a nodal current (residual) is positive where current *enters* the domain, which is
+at the electrode of higher potential.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Electrode:
+    """One electrode plane.
+
+    Attributes
+    ----------
+    potential : float
+        Potential of the metal (V).
+    asr : float
+        Area-specific charge-transfer resistance between metal and cell (Ω m²); 0 is an ideal contact.
+    """
+
+    potential: float
+    asr: float = 0.0
+
+
+@dataclass(frozen=True)
+class SolverSettings:
+    """How the linear system is solved.
+
+    Attributes
+    ----------
+    rtol : float
+        Largest true relative residual ‖b − Ax‖/‖b‖ of the eliminated system.
+    max_iterations : int
+        Most CG iterations, restarts included.
+    preconditioner : str
+        ``"hypre"`` (BoomerAMG), ``"gamg"`` or ``"lu"`` (a direct solve: small meshes and tests).
+    order : int
+        Polynomial degree of the potential, 1 or 2.
+    """
+
+    rtol: float = 1.0e-10
+    max_iterations: int = 500
+    preconditioner: str = "hypre"
+    order: int = 1
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The solved fields in the numbering of the `LayeredMesh`; they exist on MPI rank 0 only.
+
+    Attributes
+    ----------
+    phi : (n,) float64 array
+        Potential at the mesh points (V).
+    j : (m, dimension) float64 array
+        Cell mean of −σ∇φ (A/m²).
+    sigma : (m,) float64 array
+        Conductivity of each cell (S/m).
+    residual : (n,) float64 array
+        ∫ σ∇φ·∇λ_i over all cells, λ_i the P1 hat of mesh point i also when the potential is of order 2: the
+        current that enters the domain at the point, zero to solver tolerance away from the electrodes (A; in
+        2D A/m).
+    residual_electrolyte : (n,) float64 array
+        The same integral over the cells of grains and grain boundaries: the current that enters the
+        electrolyte. Equals `residual` where there is no homogenizing layer (A; in 2D A/m).
+    """
+
+    phi: NDArray[np.float64]
+    j: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    residual_electrolyte: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A converged solve; everything but `fields` is the same on all ranks.
+
+    Attributes
+    ----------
+    fields : Fields or None
+        The fields on rank 0, None on the other ranks.
+    dofs : int
+        Degrees of freedom, those on the electrodes included.
+    iterations : int
+        CG iterations, restarts included.
+    relative_residual : float
+        True ‖b − Ax‖/‖b‖ of the eliminated system.
+    timings : mapping of str to float
+        Wall time by stage on rank 0: ``distribute`` (mesh out to the ranks, results back), ``assemble``
+        (matrix, reactions, fluxes), ``solve`` (s).
+    """
+
+    fields: Fields | None
+    dofs: int
+    iterations: int
+    relative_residual: float
+    timings: Mapping[str, float]

@@ -1,0 +1,172 @@
+"""Ohmic conduction between two electrodes: the one entry of this room that runs on all ranks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from mpi4py import MPI
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from gbflux.conduction import compat
+from gbflux.conduction.distribute import DistributedMesh, distribute
+from gbflux.conduction.fluxes import NodalCurrents, cell_currents, cell_values, node_values, set_cell_values
+from gbflux.conduction.parallel import raise_together
+from gbflux.conduction.records import Electrode, Fields, Solution, SolverSettings
+from gbflux.conduction.scaling import Scaling, scaling_of
+from gbflux.conduction.solver import solve_system
+from gbflux.conduction.system import LinearSystem, ScaledElectrode, assemble
+from gbflux.conduction.validate import input_error
+from gbflux.mesh.records import ELECTROLYTE, LayeredMesh
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Stopwatch:
+    """Wall time by stage (s)."""
+
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"distribute": 0.0, "assemble": 0.0, "solve": 0.0}
+    )
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] += time.perf_counter() - start
+
+
+def solve(
+    comm: MPI.Intracomm,
+    mesh: LayeredMesh | None,
+    sigma: NDArray[np.float64] | None,
+    bottom: Electrode,
+    top: Electrode,
+    settings: SolverSettings,
+) -> Solution:
+    """Solve ∇·(σ∇φ) = 0 between two electrodes; *collective*.
+
+    Parameters
+    ----------
+    comm : MPI.Intracomm
+        The ranks that share the work.
+    mesh : LayeredMesh or None
+        The mesh; looked at on rank 0 only.
+    sigma : (m,) float64 array or None
+        Conductivity of each cell (S/m); looked at on rank 0 only.
+    bottom, top : Electrode
+        The electrodes, the same on all ranks.
+    settings : SolverSettings
+        The same on all ranks.
+
+    Returns
+    -------
+    Solution
+        Fields on rank 0, the rest on all ranks.
+
+    Raises
+    ------
+    InputError
+        On all ranks, if the input cannot be solved (fewer cells than ranks among it).
+    SolverError
+        On all ranks, if the true residual does not reach `settings.rtol`.
+    """
+    raise_together(comm, input_error(mesh, sigma, bottom, top, settings) if comm.rank == 0 else None)
+    watch = _Stopwatch()
+    with watch("distribute"):
+        dealt = distribute(comm, mesh)
+        z_electrodes, largest = comm.bcast(
+            (mesh.z_electrodes, float(np.max(sigma))) if comm.rank == 0 else None
+        )
+        scaling = scaling_of(dealt.domain.topology.dim, largest, bottom, top)
+        sigma_hat = dealt.deal(sigma) / scaling.sigma
+        in_electrolyte = dealt.deal(np.isin(mesh.kind, ELECTROLYTE) if comm.rank == 0 else None)
+    with watch("assemble"), compat.quiet_compiler():
+        electrodes = tuple(_scaled(e, z, scaling) for e, z in zip((bottom, top), z_electrodes, strict=True))
+        space = compat.scalar_space(dealt.domain, "Lagrange", settings.order)
+        cell_sigma = compat.fem.Function(compat.scalar_space(dealt.domain, "DG", 0))
+        set_cell_values(cell_sigma, sigma_hat)
+        system = assemble(space, cell_sigma, electrodes)
+        currents = NodalCurrents(compat.fem.Function(space))
+    with watch("solve"):
+        iterations, relative_residual = _potential(system, currents, sigma_hat, settings)
+    with watch("assemble"), compat.quiet_compiler():
+        local = _local_fields(currents, cell_sigma, in_electrolyte, scaling)
+    with watch("distribute"):
+        fields = _collected(dealt, local, sigma)
+    dofs = compat.dof_count(space)
+    log.debug("conduction: %d dofs, %d iterations, %s", dofs, iterations, watch.seconds)
+    return Solution(fields, dofs, iterations, relative_residual, watch.seconds)
+
+
+def _scaled(electrode: Electrode, z: float, scaling: Scaling) -> ScaledElectrode:
+    """Return an electrode at plane `z` (µm) in scaled quantities."""
+    kappa = scaling.exchange_hat(electrode.asr) if electrode.asr > 0.0 else None
+    return ScaledElectrode(z, scaling.potential_hat(electrode.potential), kappa)
+
+
+def _potential(
+    system: LinearSystem, currents: NodalCurrents, sigma_hat: NDArray[np.float64], settings: SolverSettings
+) -> tuple[int, float]:
+    """Solve for the potential of `currents`, destroy the system; return iterations and relative residual."""
+    phi = currents.phi
+
+    def update(solution: PETSc.Vec) -> None:
+        compat.copy_to_function(solution, phi)
+        phi.x.array[:] += system.lift.x.array
+
+    def current(solution: PETSc.Vec) -> float:
+        update(solution)
+        return currents.through(sigma_hat)
+
+    try:
+        solution, iterations, relative_residual = solve_system(system.matrix, system.rhs, settings, current)
+    finally:
+        system.destroy()
+    update(solution)
+    solution.destroy()
+    return iterations, relative_residual
+
+
+def _local_fields(
+    currents: NodalCurrents,
+    cell_sigma: compat.fem.Function,
+    in_electrolyte: NDArray[np.bool_],
+    scaling: Scaling,
+) -> dict[str, NDArray[np.float64]]:
+    """Return the fields in SI at the local geometry nodes and cells; *collective*.
+
+    The residual of the electrolyte is left out where it equals that of all cells.
+    """
+    phi = currents.phi
+    space = phi.function_space
+    sigma_hat = cell_values(cell_sigma)
+    fields = {
+        "phi": scaling.offset + scaling.potential * node_values(space, phi.x.array),
+        "j": scaling.current_density * cell_currents(cell_sigma, phi),
+        "residual": scaling.current * currents.at_nodes(sigma_hat),
+    }
+    if not space.mesh.comm.allreduce(bool(in_electrolyte.all()), MPI.LAND):
+        electrolyte = np.where(in_electrolyte, sigma_hat, 0.0)
+        fields["residual_electrolyte"] = scaling.current * currents.at_nodes(electrolyte)
+    return fields
+
+
+def _collected(
+    dealt: DistributedMesh, local: dict[str, NDArray[np.float64]], sigma: NDArray[np.float64] | None
+) -> Fields | None:
+    """Bring the local fields to rank 0; *collective*."""
+    whole = {
+        name: dealt.collect_cells(values) if name == "j" else dealt.collect_points(values)
+        for name, values in local.items()
+    }
+    if dealt.comm.rank != 0:
+        return None
+    whole.setdefault("residual_electrolyte", whole["residual"])
+    return Fields(sigma=np.asarray(sigma, dtype=np.float64), **whole)

@@ -1,0 +1,137 @@
+"""The linear system of one solve: matrix and right-hand side with the ideal electrodes eliminated.
+
+With φ̂ = g + u, where g carries the potentials of the ideal electrodes and is zero at all other nodes, the
+system is A u = b with u = 0 at the electrode nodes (identity rows, b = 0 there). So ‖b‖ is that of the free
+nodes alone, b = −K g + the drive of resistive electrodes, and no arbitrary weight of the electrode rows
+enters a relative residual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import ufl
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from gbflux.conduction import compat, forms
+
+_BOTTOM, _TOP = 1, 2
+
+
+@dataclass(frozen=True)
+class ScaledElectrode:
+    """An electrode in scaled quantities.
+
+    Attributes
+    ----------
+    z : float
+        Its plane (µm).
+    potential : float
+        Scaled potential of the metal (1).
+    kappa : float or None
+        Scaled exchange coefficient (1/µm); None for an ideal contact.
+    """
+
+    z: float
+    potential: float
+    kappa: float | None
+
+
+@dataclass(frozen=True)
+class LinearSystem:
+    """An assembled system; `destroy` frees what PETSc holds.
+
+    Attributes
+    ----------
+    matrix : PETSc.Mat
+        Symmetric and positive definite.
+    rhs : PETSc.Vec
+        b, zero at the nodes of ideal electrodes.
+    lift : dolfinx.fem.Function
+        g; its space is that of the potential.
+    """
+
+    matrix: PETSc.Mat
+    rhs: PETSc.Vec
+    lift: compat.fem.Function
+
+    def destroy(self) -> None:
+        """Free the matrix and the right-hand side; *collective*."""
+        self.matrix.destroy()
+        self.rhs.destroy()
+
+
+def assemble(
+    space: compat.fem.FunctionSpace,
+    sigma: compat.fem.Function,
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+) -> LinearSystem:
+    """Assemble the scaled conduction problem; *collective*.
+
+    Parameters
+    ----------
+    space : dolfinx.fem.FunctionSpace
+        Space of the potential.
+    sigma : dolfinx.fem.Function
+        Scaled conductivity, constant in each cell.
+    electrodes : pair of ScaledElectrode
+        Bottom and top.
+
+    Returns
+    -------
+    LinearSystem
+        The eliminated system.
+    """
+    u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
+    matrix_form = forms.conduction(sigma, u, v)
+    zero = compat.constant(space.mesh, 0.0)
+    rhs_form = zero * v * ufl.dx
+    resistive = {tag: e for tag, e in zip((_BOTTOM, _TOP), electrodes, strict=True) if e.kappa is not None}
+    if resistive:
+        facets = {tag: compat.plane_facets(space.mesh, e.z) for tag, e in resistive.items()}
+        ds = compat.facet_measure(space.mesh, facets)
+        for tag, electrode in resistive.items():
+            kappa, potential = (
+                compat.constant(space.mesh, x) for x in (electrode.kappa, electrode.potential)
+            )
+            matrix_form += forms.exchange(kappa, u, v, ds(tag))
+            rhs_form += forms.drive(kappa, potential, v, ds(tag))
+
+    lift = compat.fem.Function(space)
+    conditions, fixed = [], [np.zeros(0, np.int32)]
+    for electrode in electrodes:
+        if electrode.kappa is None:
+            dofs = _plane_dofs(space, electrode.z)
+            lift.x.array[dofs] = electrode.potential
+            conditions.append(compat.fem.dirichletbc(PETSc.ScalarType(electrode.potential), dofs, space))
+            fixed.append(dofs)
+    matrix, rhs = _eliminated(matrix_form, rhs_form, conditions, np.concatenate(fixed))
+    return LinearSystem(matrix, rhs, lift)
+
+
+def _eliminated(
+    matrix_form: ufl.Form, rhs_form: ufl.Form, conditions: list, fixed: NDArray[np.int32]
+) -> tuple[PETSc.Mat, PETSc.Vec]:
+    """Assemble A with identity rows and columns at the fixed dofs, and b with zeros there."""
+    petsc = compat.fem.petsc
+    a, rhs_compiled = compat.fem.form(matrix_form), compat.fem.form(rhs_form)
+    matrix = petsc.assemble_matrix(a, bcs=conditions)
+    matrix.assemble()
+    matrix.setOption(PETSc.Mat.Option.SPD, True)
+    rhs = petsc.assemble_vector(rhs_compiled)
+    petsc.apply_lifting(rhs, [a], [conditions])
+    rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+    rhs.array[fixed[fixed < rhs.getLocalSize()]] = 0.0
+    return matrix, rhs
+
+
+def _plane_dofs(space: compat.fem.FunctionSpace, z: float) -> NDArray[np.int32]:
+    """Return the dofs, ghosts included, in the plane at exactly `z` (µm); *collective*."""
+    domain = space.mesh
+    if space.dofmap.dof_layout.num_dofs > domain.topology.dim + 1:
+        facets = compat.plane_facets(domain, z)
+        return np.sort(compat.fem.locate_dofs_topological(space, domain.topology.dim - 1, facets))
+    on_plane = domain.geometry.x[:, domain.topology.dim - 1][compat.cell_nodes(domain)] == z
+    return np.unique(compat.cell_dofs(space)[on_plane]).astype(np.int32)

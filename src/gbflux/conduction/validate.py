@@ -1,0 +1,120 @@
+"""What a solve asks of its input, looked at on rank 0 before any collective work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.conduction.records import Electrode, SolverSettings
+from gbflux.errors import InputError
+from gbflux.mesh.records import LayeredMesh
+
+PRECONDITIONERS = ("hypre", "gamg", "lu")
+
+
+def input_error(
+    mesh: LayeredMesh, sigma: NDArray[np.float64], bottom: Electrode, top: Electrode, settings: SolverSettings
+) -> InputError | None:
+    """Return all that is wrong with the input of `solve` as one error, or None.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+        The mesh.
+    sigma : (m,) array
+        Conductivity of each cell (S/m).
+    bottom, top : Electrode
+        The electrodes.
+    settings : SolverSettings
+        Tolerance, limits, preconditioner and order.
+
+    Returns
+    -------
+    InputError or None
+        A line for each fault.
+    """
+    checks = (
+        _mesh_faults(mesh),
+        _sigma_faults(mesh, sigma),
+        _electrode_faults(bottom, top),
+        _setting_faults(settings),
+    )
+    faults = [fault for check in checks for fault in check]
+    return InputError("\n".join(faults)) if faults else None
+
+
+def _mesh_faults(mesh: LayeredMesh) -> Iterator[str]:
+    """Yield what makes the mesh unfit for a solve."""
+    dimension, points, cells = mesh.dimension, mesh.points, mesh.cells
+    if dimension not in (2, 3) or points.shape[1:] != (dimension,) or cells.shape[1:] != (dimension + 1,):
+        yield (
+            "conduction: points must be (n, dimension) and cells (m, dimension + 1), dimension 2 or 3; "
+            f"got {points.shape} and {cells.shape} with dimension {dimension}. Make the mesh anew."
+        )
+        return
+    used = np.zeros(len(points), dtype=bool)
+    used[cells] = True
+    if not used.all():
+        yield (
+            f"conduction: every mesh point must belong to a cell; got {np.count_nonzero(~used)} loose "
+            "points. Leave them out of the mesh."
+        )
+    for name, z in zip(("bottom", "top"), mesh.z_electrodes, strict=True):
+        if np.count_nonzero(points[:, -1] == z) < dimension:
+            yield (
+                f"conduction: the {name} electrode must be a plane of mesh points; got none "
+                f"at exactly z = {z!r} µm. Set z_electrodes to coordinates that occur in the mesh."
+            )
+
+
+def _sigma_faults(mesh: LayeredMesh, sigma: NDArray[np.float64]) -> Iterator[str]:
+    """Yield what is wrong with the conductivities."""
+    sigma = np.asarray(sigma)
+    if sigma.shape != (len(mesh.cells),):
+        yield (
+            f"conduction: sigma must hold one conductivity for each of {len(mesh.cells)} cells; "
+            f"got shape {sigma.shape}. Give an (m,) array in S/m."
+        )
+        return
+    wrong = ~(np.isfinite(sigma) & (sigma > 0.0))
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        yield (
+            f"conduction: sigma must be finite and > 0 S/m; got {sigma[first]!s} in cell {first} and "
+            f"{np.count_nonzero(wrong) - 1} more. Give every cell a positive conductivity."
+        )
+
+
+def _electrode_faults(bottom: Electrode, top: Electrode) -> Iterator[str]:
+    """Yield what is wrong with the electrodes."""
+    for name, electrode in (("bottom", bottom), ("top", top)):
+        if not math.isfinite(electrode.potential):
+            yield f"electrodes.{name}_V must be finite; got {electrode.potential} V. Give a potential."
+        if not (math.isfinite(electrode.asr) and electrode.asr >= 0.0):
+            yield (
+                f"electrodes.asr ({name}) must be finite and >= 0; got {electrode.asr} Ω m². "
+                "Give 0 for an ideal contact."
+            )
+    if bottom.potential == top.potential:
+        yield (
+            f"electrodes: the potentials must differ or no current flows; got {bottom.potential} V at both. "
+            "Change bottom_V or top_V."
+        )
+
+
+def _setting_faults(settings: SolverSettings) -> Iterator[str]:
+    """Yield what is wrong with the solver's settings."""
+    if not 0.0 < settings.rtol < 1.0:
+        yield f"solver.rtol must be between 0 and 1; got {settings.rtol}. Give 1e-10."
+    if settings.max_iterations < 1:
+        yield f"solver.max_iterations must be at least 1; got {settings.max_iterations}. Give 500."
+    if settings.preconditioner not in PRECONDITIONERS:
+        yield (
+            f"solver.preconditioner must be one of {', '.join(PRECONDITIONERS)}; "
+            f"got {settings.preconditioner!r}. Give hypre."
+        )
+    if settings.order not in (1, 2):
+        yield f"solver.order must be 1 or 2; got {settings.order}. Give 1."

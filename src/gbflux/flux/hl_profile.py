@@ -1,0 +1,217 @@
+"""How the current evens out across a homogenizing layer.
+
+Planes parallel to the electrode cut the layer at growing distance from the electrolyte. On each plane |J| of
+the cells it cuts is compared with J̄ = I/A, weighted with the exact area of the cut.
+
+Rules
+  homogenized_at_um
+      Smallest distance from which on max|J|/J̄ ≤ 1.1 on every plane, linear between the last plane above and
+      the next. The first plane's distance if all are below; None if the last plane is above.
+  decay_length_um
+      λ of std(J_z) = a cosh((h − z)/λ), h the layer's thickness, fitted by least squares to log std(J_z). The
+      planes are half a mesh size apart and the first two are left out: nearer than one mesh size the decay is
+      algebraic. The law is exact for one lateral mode over an ideal electrode; of a real spectrum it takes a
+      mean, closer to the long waves. None where fewer than four planes are left with std(J_z)/J̄ above 1e-6,
+      or where std hardly falls (λ > 10 h).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from gbflux.conduction.records import Fields
+from gbflux.flux.section import slice_plane
+from gbflux.flux.weighted import quantiles
+from gbflux.mesh.records import CellKind, LayeredMesh
+
+#: Largest max|J|/J̄ of a plane that counts as homogenized.
+HOMOGENIZED = 1.1
+#: std(J_z)/J̄ below which there is nothing left to fit.
+NOISE = 1e-6
+#: Largest λ, in thicknesses of the layer, that a fit can tell from no decay.
+LONGEST = 10
+_MOST_PLANES = 40
+
+
+@dataclass(frozen=True)
+class HLProfile:
+    """Spread of the current density over the distance from the electrolyte; rules at the head of this module.
+
+    Attributes
+    ----------
+    distance_um : tuple of float
+        Distances of the planes from the face electrolyte|layer (µm). The first lies just beyond the contact
+        layer.
+    max_over_mean, p99_over_mean : tuple of float
+        Largest |J|, and the value 99 % of the area does not exceed, over J̄.
+    std_over_mean : tuple of float
+        Standard deviation of J_z over the area, over J̄.
+    homogenized_at_um : float or None
+        Distance from which on max|J|/J̄ ≤ 1.1 (µm).
+    decay_length_um : float or None
+        λ of the fitted cosh (µm).
+    """
+
+    distance_um: tuple[float, ...]
+    max_over_mean: tuple[float, ...]
+    p99_over_mean: tuple[float, ...]
+    std_over_mean: tuple[float, ...]
+    homogenized_at_um: float | None
+    decay_length_um: float | None
+
+
+def hl_profile(
+    mesh: LayeredMesh, fields: Fields, side: str, mean: float, volume: NDArray[np.float64]
+) -> HLProfile:
+    """Profile across one homogenizing layer.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    side : str
+        ``"bottom"`` or ``"top"``, one of ``mesh.slabs``.
+    mean : float
+        J̄ = I/A (A/m²).
+    volume : (m,) array
+        Cell volumes (µm³; in 2D µm²).
+
+    Returns
+    -------
+    HLProfile
+    """
+    slab = mesh.n_grains + mesh.slabs.index(side)
+    end = side == "top"
+    face, electrode = mesh.z_electrolyte[end], mesh.z_electrodes[end]
+    in_slab = mesh.region == slab
+    cells = np.flatnonzero(in_slab & (mesh.kind == CellKind.HL))
+    z = _planes(_slab_start(mesh, in_slab, face), electrode, _mesh_size(volume[cells], mesh.dimension))
+    distance = np.abs(z - face)
+    corners = mesh.points[:, -1][mesh.cells[cells]]
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    rows = []
+    for position in z:
+        crossed = cells[(low <= position) & (high >= position)]
+        # where a plane runs along facets, cut the cells beyond it; on the electrode those before it
+        upper = end != (position == electrode)
+        rows.append(_plane_spread(mesh, fields, position, crossed, upper, mean))
+    largest, p99, std = (tuple(column) for column in zip(*rows, strict=True))
+    fit = fit_decay(distance, std, abs(electrode - face))
+    return HLProfile(
+        distance_um=tuple(float(s) for s in distance),
+        max_over_mean=largest,
+        p99_over_mean=p99,
+        std_over_mean=std,
+        homogenized_at_um=homogenized_at(distance, largest),
+        decay_length_um=fit[0] if fit else None,
+    )
+
+
+def homogenized_at(distance_um, max_over_mean) -> float | None:
+    """Smallest distance from which on max|J|/J̄ stays at or below 1.1 (µm).
+
+    Parameters
+    ----------
+    distance_um, max_over_mean : (k,) sequences of float
+        Planes in ascending order.
+
+    Returns
+    -------
+    float or None
+        None if the last plane is above.
+
+    Examples
+    --------
+    >>> round(homogenized_at([0.0, 1.0, 2.0], [3.0, 1.3, 1.0]), 9)
+    1.666666667
+    """
+    above = np.flatnonzero(np.asarray(max_over_mean) > HOMOGENIZED)
+    if len(above) == 0:
+        return float(distance_um[0])
+    last = int(above[-1])
+    if last == len(distance_um) - 1:
+        return None
+    (s0, s1), (y0, y1) = distance_um[last : last + 2], max_over_mean[last : last + 2]
+    return float(s0 + (s1 - s0) * (y0 - HOMOGENIZED) / (y0 - y1))
+
+
+def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, float] | None:
+    """λ and a of a·cosh((h − z)/λ) fitted to the standard deviation in log space.
+
+    Parameters
+    ----------
+    distance_um, std_over_mean : (k,) sequences of float
+        Planes in ascending order; the first two are left out.
+    thickness_um : float
+        h (µm).
+
+    Returns
+    -------
+    (float, float) or None
+        λ (µm) and a; None if there is nothing to fit, see the head of this module.
+    """
+    distance, std = np.asarray(distance_um)[2:], np.asarray(std_over_mean)[2:]
+    used = std > NOISE
+    if used.sum() < 4:
+        return None
+    remaining, log_std = thickness_um - distance[used], np.log(std[used])
+
+    def rest(log_length: float) -> NDArray[np.float64]:
+        return log_std - log_cosh(remaining / np.exp(log_length))
+
+    grid = np.linspace(np.log(thickness_um / 1000), np.log(LONGEST * thickness_um), 200)
+    best = int(np.argmin([np.var(rest(x)) for x in grid]))
+    if best == len(grid) - 1:
+        return None
+    bounds = (grid[max(best - 1, 0)], grid[best + 1])
+    found = minimize_scalar(
+        lambda x: np.var(rest(x)), bounds=bounds, method="bounded", options={"xatol": 1e-10}
+    ).x
+    return float(np.exp(found)), float(np.exp(np.mean(rest(found))))
+
+
+def log_cosh(x):
+    """log cosh x without overflow.
+
+    Parameters
+    ----------
+    x : float or array
+
+    Returns
+    -------
+    float or array
+    """
+    return np.logaddexp(x, -x) - np.log(2)
+
+
+def _mesh_size(volume: NDArray[np.float64], dimension: int) -> float:
+    """Edge of the regular simplex whose volume is the mean of the cells (µm)."""
+    mean = float(volume.mean())
+    return (4 * mean / np.sqrt(3)) ** 0.5 if dimension == 2 else (6 * np.sqrt(2) * mean) ** (1 / 3)
+
+
+def _slab_start(mesh: LayeredMesh, in_slab: NDArray[np.bool_], face: float) -> float:
+    """Plane from which on a slab is free of its contact layer (µm)."""
+    contacts = np.flatnonzero(in_slab & (mesh.kind == CellKind.CONTACT))
+    z = np.append(mesh.points[mesh.cells[contacts].ravel(), -1], face)
+    return float(z[np.argmax(np.abs(z - face))])
+
+
+def _planes(start: float, electrode: float, mesh_size: float) -> NDArray[np.float64]:
+    """Planes half a mesh size apart from the contact layer to the electrode, 5 to 40 of them (µm)."""
+    n = int(np.clip(np.ceil(2 * abs(electrode - start) / mesh_size) + 1, 5, _MOST_PLANES))
+    return np.linspace(start, electrode, n)
+
+
+def _plane_spread(mesh, fields, position, cells, upper, mean) -> tuple[float, float, float]:
+    """max|J|, P99 of |J| and standard deviation of J_z on one plane, over the mean."""
+    section = slice_plane(mesh, mesh.dimension - 1, position, cells, upper)
+    j = fields.j[section.owner] / mean
+    size = np.linalg.norm(j, axis=1)
+    average = np.average(j[:, -1], weights=section.area)
+    variance = np.average((j[:, -1] - average) ** 2, weights=section.area)
+    return float(size.max()), float(quantiles(size, section.area, [0.99])[0]), float(np.sqrt(variance))

@@ -1,0 +1,184 @@
+"""How much the current concentrates on a plane: the family of hot-spot measures and their definitions.
+
+One plane of area A carries the current I; the mean is J̄ = I/A, I the sum of the nodal reactions on the
+plane.
+
+Pointwise measures take |J| of the cell behind each facet, weighted with the facet's area. Ends of grain
+boundaries count.
+  max_over_mean
+      Largest |J|/J̄. It grows without limit as the mesh is refined at an ideal electrode, because the field
+      is singular where a resistive boundary meets the plane obliquely: read it only beside
+      `smallest_facet_um`.
+  p95, p99, p999_over_mean
+      Smallest value that 95, 99, 99.9 % of the area does not exceed, over J̄.
+  rms_over_mean
+      Root of the area mean of |J|², over J̄.
+  gini
+      Gini coefficient of |J| over area: 0 uniform, towards 1 concentrated.
+  area_fraction_above
+      Share of the area with |J| > 2, 3, 5, 10 J̄.
+
+Window measures take reactions: `window_max_over_mean` is the largest current over area, in J̄, in a disc of
+diameter ℓ (in 2D a length ℓ) centred on a mesh node and clipped at the box; current and area are sums of
+reactions and of lumped areas of the nodes in the disc. None where ℓ is less than two facets; a facet's length
+is the median edge of all facets on the plane that are not ends of layers, less 5 % because a mesher does not
+meet the length asked for exactly.
+
+Grain measures take reactions: the current of a grain is the sum over the nodes it owns on the plane, its
+exposed area the sum of their lumped areas (its own facets and half of each grain-boundary end beside them),
+so that the areas sum to A and a uniform field gives every grain exactly J̄. Grains that touch the plane with
+a point or an edge alone do not count. All are None for a plane that no grain touches (electrode on a
+homogenizing layer).
+  grain_max_over_mean, _over_median, _over_min
+      Largest grain mean over J̄, over the median of the grains (each counting once), over the smallest (None
+      unless > 0).
+  grain_max_over_mean_area_cut
+      The same as the first, for grains with more than 0.1 d^(dimension − 1) exposed, d the mean grain size.
+      None if none has.
+
+`smallest_facet_um` is the shortest edge of a facet on the plane, ends of layers left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gbflux.errors import InputError
+from gbflux.flux.planes import PlaneFacets, PlaneNodes, facet_edges
+from gbflux.flux.weighted import gini, quantiles, root_mean_square, share_above
+from gbflux.flux.windows import window_maximum
+
+#: Window diameters (µm) by the name they have in results.
+WINDOWS_UM = {"200_nm": 0.2, "1_um": 1.0, "3_um": 3.0}
+#: Multiples of the mean whose excess area is reported.
+MULTIPLES = (2, 3, 5, 10)
+#: Grains with less exposed area than this times d^(dimension − 1) are left out of the cut measure.
+AREA_CUT = 0.1
+#: A mesher meets the facet length asked for within this factor; a window of two facets should not hang on it.
+_FACET_SLACK = 0.95
+
+
+@dataclass(frozen=True)
+class HotSpots:
+    """Hot-spot measures of one plane, dimensionless except the last; defined at the head of this module."""
+
+    max_over_mean: float
+    p95_over_mean: float
+    p99_over_mean: float
+    p999_over_mean: float
+    window_max_over_mean: dict[str, float | None]
+    grain_max_over_mean: float | None
+    grain_max_over_median: float | None
+    grain_max_over_min: float | None
+    grain_max_over_mean_area_cut: float | None
+    rms_over_mean: float
+    gini: float
+    area_fraction_above: dict[str, float]
+    smallest_facet_um: float
+
+
+def hot_spots(facets: PlaneFacets, nodes: PlaneNodes, n_grains: int, mean_grain_size_um: float) -> HotSpots:
+    """Measure how the current concentrates on one plane.
+
+    Parameters
+    ----------
+    facets : PlaneFacets
+        All facets of the plane, seen from the side that is measured.
+    nodes : PlaneNodes
+        Their nodes, with reactions.
+    n_grains : int
+        Regions below this number are grains.
+    mean_grain_size_um : float
+        d, for the area cut-off (µm).
+
+    Returns
+    -------
+    HotSpots
+
+    Raises
+    ------
+    InputError
+        When no current flows through the plane.
+    """
+    mean = mean_density(facets, nodes)
+    j, area = facets.j_abs / mean, facets.area
+    p95, p99, p999 = quantiles(j, area, (0.95, 0.99, 0.999))
+    edges = facet_edges(facets)
+    return HotSpots(
+        max_over_mean=float(j.max()),
+        p95_over_mean=float(p95),
+        p99_over_mean=float(p99),
+        p999_over_mean=float(p999),
+        window_max_over_mean=_windows(nodes, float(np.median(edges))),
+        **_grains(facets, nodes, n_grains, mean_grain_size_um),
+        rms_over_mean=root_mean_square(j, area),
+        gini=gini(j, area),
+        area_fraction_above={str(k): share_above(j, area, k) for k in MULTIPLES},
+        smallest_facet_um=float(edges.min()),
+    )
+
+
+def mean_density(facets: PlaneFacets, nodes: PlaneNodes) -> float:
+    """Mean current density of a plane: its total current over its area (A/m²).
+
+    Parameters
+    ----------
+    facets : PlaneFacets
+    nodes : PlaneNodes
+
+    Returns
+    -------
+    float
+        Always positive.
+
+    Raises
+    ------
+    InputError
+        When no current flows through the plane.
+    """
+    total = float(nodes.current.sum())
+    if not total > 0:
+        raise InputError(
+            f"hot spots at z = {facets.z:g} µm: the current through the plane must not be zero; "
+            f"got {total:g}. Check the potentials and the conductivities."
+        )
+    return total / (float(facets.area.sum()) * 1e-6 ** nodes.lateral.shape[1])
+
+
+def _windows(nodes: PlaneNodes, facet_um: float) -> dict[str, float | None]:
+    """Window maxima over the mean, None where the window is smaller than two facets."""
+    mean = nodes.current.sum() / nodes.area.sum()
+    return {
+        name: window_maximum(nodes, size) / mean if size >= 2 * facet_um * _FACET_SLACK else None
+        for name, size in WINDOWS_UM.items()
+    }
+
+
+def _grains(
+    facets: PlaneFacets, nodes: PlaneNodes, n_grains: int, mean_grain_size_um: float
+) -> dict[str, float | None]:
+    """Measures over the grains' mean current densities."""
+    names = ("max_over_mean", "max_over_median", "max_over_min", "max_over_mean_area_cut")
+    result: dict[str, float | None] = {f"grain_{name}": None for name in names}
+    exposed = np.unique(facets.grain[facets.grain >= 0])
+    if len(exposed) == 0:
+        return result
+    current, area = (
+        np.bincount(nodes.region + 1, v, minlength=n_grains + 1)[1:] for v in (nodes.current, nodes.area)
+    )
+    density = current[exposed] / area[exposed]
+    mean = nodes.current.sum() / nodes.area.sum()
+    result["grain_max_over_mean"] = float(density.max() / mean)
+    result["grain_max_over_median"] = _ratio(density.max(), np.median(density))
+    result["grain_max_over_min"] = _ratio(density.max(), density.min())
+    large = area[exposed] > AREA_CUT * mean_grain_size_um ** nodes.lateral.shape[1]
+    if large.any():
+        result["grain_max_over_mean_area_cut"] = float(density[large].max() / mean)
+    return result
+
+
+def _ratio(value: float, reference: float) -> float | None:
+    """Ratio to a reference that must be positive."""
+    return float(value / reference) if reference > 0 else None

@@ -1,0 +1,146 @@
+"""All measures of one solved case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gbflux.conduction.records import Fields
+from gbflux.flux.balance import worst_grain_imbalance
+from gbflux.flux.cells import survey_cells
+from gbflux.flux.hl_profile import HLProfile, hl_profile
+from gbflux.flux.hot_spots import HotSpots, hot_spots
+from gbflux.flux.planes import PlaneFacets, PlaneNodes, cells_touching, plane_facets, plane_nodes
+from gbflux.flux.tables import BoundaryTable, GrainTable, boundary_table, grain_table
+from gbflux.flux.transport import Transport, transport
+from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
+
+SIDES = ("bottom", "top")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured on a solved case. Sides are ``"bottom"`` and ``"top"``.
+
+    Attributes
+    ----------
+    transport : Transport
+        The cell as a whole.
+    hot_spots : dict of HotSpots
+        On each electrode.
+    hot_spots_electrolyte : dict of HotSpots
+        Where the electrolyte ends, for the sides with a homogenizing layer.
+    homogenizing_layer : dict of HLProfile
+        Profile across each homogenizing layer.
+    grain_imbalance : float
+        Worst charge imbalance of a grain, relative to its inflow.
+    grains : GrainTable
+    boundaries : BoundaryTable
+    """
+
+    transport: Transport
+    hot_spots: dict[str, HotSpots]
+    hot_spots_electrolyte: dict[str, HotSpots]
+    homogenizing_layer: dict[str, HLProfile]
+    grain_imbalance: float
+    grains: GrainTable
+    boundaries: BoundaryTable
+
+
+def measure(
+    mesh: LayeredMesh, fields: Fields, *, mean_grain_size_um: float, potentials: tuple[float, float]
+) -> Measurement:
+    """Measure a solved case.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    mean_grain_size_um : float
+        d (µm).
+    potentials : (float, float)
+        Of the bottom and the top electrode (V).
+
+    Returns
+    -------
+    Measurement
+
+    Raises
+    ------
+    InputError
+        When no current flows.
+    """
+    among = cells_touching(mesh, {*mesh.z_electrodes, *mesh.z_electrolyte})
+    electrodes = {side: electrode_plane(mesh, fields, side, among) for side in SIDES}
+    ends = {side: electrolyte_end(mesh, fields, side, among) for side in SIDES}
+    spots = {side: hot_spots(*plane, mesh.n_grains, mean_grain_size_um) for side, plane in electrodes.items()}
+    end_spots = {side: hot_spots(*ends[side], mesh.n_grains, mean_grain_size_um) for side in mesh.slabs}
+    survey = survey_cells(mesh, fields)
+    entering = tuple(float(fields.residual[electrodes[side][1].node].sum()) for side in SIDES)
+    whole = transport(
+        mesh,
+        fields,
+        survey.volume,
+        entering=entering,
+        potentials=potentials,
+        mean_grain_size_um=mean_grain_size_um,
+    )
+    grains = grain_table(mesh, survey, (ends["bottom"][1], ends["top"][1]))
+    boundaries = boundary_table(mesh, fields, survey.volume)
+    profiles = {
+        side: hl_profile(mesh, fields, side, whole.mean_current_density, survey.volume) for side in mesh.slabs
+    }
+    return Measurement(
+        transport=whole,
+        hot_spots=spots,
+        hot_spots_electrolyte=end_spots,
+        homogenizing_layer=profiles,
+        grain_imbalance=worst_grain_imbalance(mesh, fields, boundaries.current, grains.current),
+        grains=grains,
+        boundaries=boundaries,
+    )
+
+
+def electrode_plane(
+    mesh: LayeredMesh, fields: Fields, side: str, among=None
+) -> tuple[PlaneFacets, PlaneNodes]:
+    """Facets and nodes of an electrode.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    side : str
+        ``"bottom"`` or ``"top"``.
+    among : (k,) int array, optional
+        Cells to look at, as from `cells_touching`.
+
+    Returns
+    -------
+    PlaneFacets, PlaneNodes
+    """
+    z = mesh.z_electrodes[SIDES.index(side)]
+    facets = plane_facets(mesh, fields, z, side == "top", tuple(CellKind), among)
+    return facets, plane_nodes(mesh, facets, fields.residual, among)
+
+
+def electrolyte_end(
+    mesh: LayeredMesh, fields: Fields, side: str, among=None
+) -> tuple[PlaneFacets, PlaneNodes]:
+    """Facets and nodes where the electrolyte ends, seen from the electrolyte.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    side : str
+        ``"bottom"`` or ``"top"``.
+    among : (k,) int array, optional
+        Cells to look at, as from `cells_touching`.
+
+    Returns
+    -------
+    PlaneFacets, PlaneNodes
+    """
+    z = mesh.z_electrolyte[SIDES.index(side)]
+    facets = plane_facets(mesh, fields, z, side == "top", ELECTROLYTE, among)
+    return facets, plane_nodes(mesh, facets, fields.residual_electrolyte, among)

@@ -1,0 +1,226 @@
+"""Facets and nodes on a plane z = const: an electrode, or an end of the electrolyte.
+
+Lateral geometry is in micrometres: facet areas and lumped areas are µm² (in 2D lengths, µm), also beside
+currents in A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.conduction.records import Fields
+from gbflux.mesh.records import CellKind, LayeredMesh
+
+_BLOCK = 1 << 18
+_LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
+
+
+@dataclass(frozen=True)
+class PlaneFacets:
+    """Facets (triangles; in 2D segments) on a plane, each with the one cell that stands on it.
+
+    Attributes
+    ----------
+    z : float
+        The plane (µm).
+    nodes : (k, dimension) int array
+        Mesh points of each facet.
+    points : (k, dimension, dimension − 1) float64 array
+        Their lateral coordinates (µm).
+    area : (k,) float64 array
+        Facet area (µm²; in 2D length, µm).
+    cell : (k,) int array
+        The cell behind each facet.
+    j_abs, j_z : (k,) float64 arrays
+        |J| and J_z of that cell (A/m²).
+    grain : (k,) int32 array
+        Grain id; −1 where a layer or a slab meets the plane.
+    is_layer : (k,) bool array
+        Whether the cell belongs to a layer (grain-boundary ends are a few nm wide).
+    """
+
+    z: float
+    nodes: NDArray[np.integer]
+    points: NDArray[np.float64]
+    area: NDArray[np.float64]
+    cell: NDArray[np.integer]
+    j_abs: NDArray[np.float64]
+    j_z: NDArray[np.float64]
+    grain: NDArray[np.int32]
+    is_layer: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PlaneNodes:
+    """Mesh points on a plane with the current through each of them.
+
+    Attributes
+    ----------
+    node : (k,) int array
+        Mesh points.
+    lateral : (k, dimension − 1) float64 array
+        Their lateral coordinates (µm).
+    current : (k,) float64 array
+        Reaction of each point (A; in 2D A/m), positive along the mean current.
+    area : (k,) float64 array
+        Lumped area: an equal share of every facet that touches the point (µm²; in 2D µm). Sums to the plane's
+        area.
+    region : (k,) int32 array
+        Grain or slab that owns the point.
+    """
+
+    node: NDArray[np.integer]
+    lateral: NDArray[np.float64]
+    current: NDArray[np.float64]
+    area: NDArray[np.float64]
+    region: NDArray[np.int32]
+
+
+def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.intp]:
+    """Cells with at least one point on one of the planes z = const (µm).
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    planes : iterable of float
+        Positions (µm).
+
+    Returns
+    -------
+    (k,) int array
+        Ascending cell numbers.
+    """
+    on_plane = np.zeros(len(mesh.points), dtype=bool)
+    for z in planes:
+        on_plane |= _on_plane(mesh, z)
+    found = [
+        start + np.flatnonzero(on_plane[mesh.cells[start : start + _BLOCK]].any(axis=1))
+        for start in range(0, len(mesh.cells), _BLOCK)
+    ]
+    return np.concatenate(found) if found else np.empty(0, dtype=np.intp)
+
+
+def plane_facets(
+    mesh: LayeredMesh,
+    fields: Fields,
+    z: float,
+    below: bool,
+    kinds: Sequence[CellKind],
+    among: NDArray[np.integer] | None = None,
+) -> PlaneFacets:
+    """Faces on the plane z = const of the cells of given kinds on one side of it.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    z : float
+        The plane (µm); mesh points lie on it exactly.
+    below : bool
+        Take the cells below the plane; otherwise those above.
+    kinds : sequence of CellKind
+        Kinds of cell that count.
+    among : (k,) int array, optional
+        Cells to look at, as from `cells_touching`; saves a pass over the mesh.
+
+    Returns
+    -------
+    PlaneFacets
+    """
+    among = cells_touching(mesh, [z]) if among is None else among
+    among = among[np.isin(mesh.kind[among], [int(kind) for kind in kinds])]
+    corners = mesh.cells[among]
+    on_plane = _on_plane(mesh, z)[corners]
+    whole = on_plane.sum(axis=1) == mesh.dimension
+    among, corners, on_plane = among[whole], corners[whole], on_plane[whole]
+    apex_z = mesh.points[corners[~on_plane], -1]
+    side = (apex_z < z) == below
+    among, nodes = among[side], corners[side][on_plane[side]].reshape(-1, mesh.dimension)
+    points = mesh.points[nodes][:, :, :-1]
+    j = fields.j[among]
+    kind = mesh.kind[among]
+    return PlaneFacets(
+        z=float(z),
+        nodes=nodes,
+        points=points,
+        area=_facet_area(points),
+        cell=among,
+        j_abs=np.sqrt(np.einsum("ci,ci->c", j, j)),
+        j_z=j[:, -1],
+        grain=np.where(kind == CellKind.GRAIN, mesh.region[among], -1).astype(np.int32),
+        is_layer=np.isin(kind, [int(layer) for layer in _LAYERS]),
+    )
+
+
+def plane_nodes(
+    mesh: LayeredMesh,
+    facets: PlaneFacets,
+    residual: NDArray[np.float64],
+    among: NDArray[np.integer] | None = None,
+) -> PlaneNodes:
+    """Points of a plane's facets with their reactions, lumped areas and owners.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    facets : PlaneFacets
+    residual : (n,) array
+        Current that enters through each mesh point (A; in 2D A/m): `Fields.residual` on an electrode,
+        `Fields.residual_electrolyte` where the electrolyte ends.
+    among : (k,) int array, optional
+        Cells to look at for owners, as from `cells_touching`.
+
+    Returns
+    -------
+    PlaneNodes
+        Currents are positive along the mean current: their sum is never negative.
+    """
+    among = cells_touching(mesh, [facets.z]) if among is None else among
+    node, position = np.unique(facets.nodes, return_inverse=True)
+    share = np.repeat(facets.area / mesh.dimension, mesh.dimension)
+    current = residual[node]
+    bulk = among[np.isin(mesh.kind[among], [int(CellKind.GRAIN), int(CellKind.HL)])]
+    owner = np.full(len(mesh.points), -1, dtype=np.int32)
+    owner[mesh.cells[bulk]] = mesh.region[bulk, None]
+    return PlaneNodes(
+        node=node,
+        lateral=mesh.points[node, :-1],
+        current=-current if current.sum() < 0 else current,
+        area=np.bincount(position.ravel(), share, minlength=len(node)),
+        region=owner[node],
+    )
+
+
+def facet_edges(facets: PlaneFacets) -> NDArray[np.float64]:
+    """Lengths of the edges of all facets that are not part of a layer (µm).
+
+    Parameters
+    ----------
+    facets : PlaneFacets
+
+    Returns
+    -------
+    (k, 3) array, in 2D (k, 1)
+        Length of each edge; an edge between two facets appears twice.
+    """
+    points = facets.points[~facets.is_layer]
+    if points.shape[1] == 2:
+        return np.abs(points[:, 1] - points[:, 0])
+    return np.linalg.norm(points - np.roll(points, 1, axis=1), axis=2)
+
+
+def _on_plane(mesh: LayeredMesh, z: float) -> NDArray[np.bool_]:
+    """Points on the plane, to rounding."""
+    return np.abs(mesh.points[:, -1] - z) <= 1e-12 * max(1.0, abs(z))
+
+
+def _facet_area(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Areas of triangles in a plane, or lengths of segments on a line."""
+    if points.shape[1] == 2:
+        return np.abs(points[:, 1, 0] - points[:, 0, 0])
+    a, b = points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]
+    return np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2

@@ -1,0 +1,190 @@
+"""Layered meshes for other programs: gmsh's own format, and whatever meshio writes.
+
+Coordinates are in micrometres, in 2D with y = z. Every cell carries a physical tag (``PHYSICAL``: what it is) and an elementary
+tag (which one it is): grain g is ``g + 1``, slab k follows the grains, boundary b follows the slabs; `boundary_rows` lists the
+boundaries' tags.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.errors import InputError, MissingLibrary
+from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.simplices import longest_edges, signed_volumes
+
+#: Physical groups: name to (tag, codimension).
+PHYSICAL = {
+    "grains": (1, 0),
+    "gb": (2, 0),
+    "hl": (3, 0),
+    "contact": (4, 0),
+    "electrode_bottom": (5, 1),
+    "electrode_top": (6, 1),
+}
+_GROUP = {
+    CellKind.GRAIN: "grains",
+    CellKind.HL: "hl",
+    CellKind.GB: "gb",
+    CellKind.GB_JUNCTION: "gb",
+    CellKind.CONTACT: "contact",
+}
+_FORMATS = {
+    "msh": ("gmsh22", ".msh"),
+    "vtu": ("vtu", ".vtu"),
+    "xdmf": ("xdmf", ".xdmf"),
+    "vtk": ("vtk", ".vtk"),
+}
+
+
+def check_format(file_format: str) -> None:
+    """Refuse a format that cannot be written, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        If meshio cannot write it.
+    MissingLibrary
+        If meshio is missing.
+    """
+    known = sorted({*_FORMATS, *_load_meshio()._helpers._writer_map})
+    if file_format not in known:
+        raise InputError(f"mesh: --format must be one of {', '.join(known)}; got {file_format}.")
+
+
+def _load_meshio() -> Any:
+    try:
+        import meshio
+    except ImportError as error:
+        raise MissingLibrary(f"mesh: exporting needs meshio; got {error}. Install it with `pip install meshio`.") from error
+    return meshio
+
+
+def export_mesh(mesh: LayeredMesh, path: Path, file_format: str = "msh") -> list[Path]:
+    """Write a mesh, and beside it a table of its boundaries.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+        The mesh.
+    path : Path
+        File to write, replaced if it exists; its folder must exist.
+    file_format : str
+        ``"msh"`` (gmsh 2.2, binary), ``"vtu"``, ``"xdmf"``, ``"vtk"``, or any other name meshio knows.
+
+    Returns
+    -------
+    list of Path
+        The mesh file and the table ``<stem>_boundaries.csv``.
+
+    Raises
+    ------
+    InputError
+        If the format is unknown or the file cannot be written.
+    MissingLibrary
+        If meshio is missing.
+    """
+    try:
+        import meshio
+    except ImportError as error:
+        raise MissingLibrary(
+            f"mesh: exporting needs meshio; got {error}. Install it with `pip install meshio`."
+        ) from error
+    name = _FORMATS.get(file_format, (file_format, ""))[0]
+    options: dict[str, Any] = {"binary": True} if name == "gmsh22" else {}
+    try:
+        meshio.write(path, meshio_mesh(mesh, meshio), file_format=name, **options)
+        table = path.with_name(f"{path.stem}_boundaries.csv")
+        with table.open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows(boundary_rows(mesh))
+    except KeyError as error:
+        raise InputError(
+            f"mesh: --format must be a format meshio can write; got {file_format}. Try msh, vtu or xdmf."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"mesh: {path} must be writable; got {error.strerror or error}. Choose another place."
+        ) from error
+    return [path, table]
+
+
+def suffix(file_format: str) -> str:
+    """File ending for a format, ``".msh"`` for ``"msh"``."""
+    return _FORMATS.get(file_format, (file_format, f".{file_format}"))[1]
+
+
+def meshio_mesh(mesh: LayeredMesh, meshio) -> Any:
+    """The mesh as meshio's record: cells, then the facets on the electrodes."""
+    solid, flat = ("tetra", "triangle") if mesh.dimension == 3 else ("triangle", "line")
+    facets = [plane_facets(mesh, z) for z in mesh.z_electrodes]
+    physical = [physical_tags(mesh)]
+    elementary = [elementary_tags(mesh)]
+    for k, side in enumerate(("electrode_bottom", "electrode_top")):
+        tag = PHYSICAL[side][0]
+        physical.append(np.full(len(facets[k]), tag, dtype=np.int32))
+        elementary.append(np.full(len(facets[k]), k + 1, dtype=np.int32))
+    points = mesh.points if mesh.dimension == 3 else np.insert(mesh.points, 1, 0.0, axis=1)[:, [0, 2, 1]]
+    return meshio.Mesh(
+        points,
+        [(solid, mesh.cells), (flat, facets[0]), (flat, facets[1])],
+        cell_data={"gmsh:physical": physical, "gmsh:geometrical": elementary},
+        field_data={name: np.array([tag, mesh.dimension - drop]) for name, (tag, drop) in PHYSICAL.items()},
+    )
+
+
+def physical_tags(mesh: LayeredMesh) -> NDArray[np.int32]:
+    """Physical tag of each cell, (m,)."""
+    tags = np.zeros(len(CellKind), dtype=np.int32)
+    for kind, name in _GROUP.items():
+        tags[kind] = PHYSICAL[name][0]
+    return tags[mesh.kind]
+
+
+def elementary_tags(mesh: LayeredMesh) -> NDArray[np.int32]:
+    """Elementary tag of each cell, (m,)."""
+    first_boundary = mesh.n_grains + len(mesh.slabs) + 1
+    return np.where(mesh.boundary >= 0, first_boundary + mesh.boundary, mesh.region + 1).astype(np.int32)
+
+
+def plane_facets(mesh: LayeredMesh, z: float) -> NDArray[np.int32]:
+    """Faces of cells that lie on an outer plane z (µm), as node numbers, (k, d)."""
+    on_plane = mesh.points[:, -1] == z
+    width = mesh.cells.shape[1]
+    touched = mesh.cells[on_plane[mesh.cells].sum(axis=1) == width - 1]
+    return touched[on_plane[touched]].reshape(-1, width - 1)
+
+
+def boundary_rows(mesh: LayeredMesh) -> list[list[Any]]:
+    """Header and one row per boundary: its elementary tag, grain tags and area."""
+    unit = "area_um2" if mesh.dimension == 3 else "length_um"
+    first = mesh.n_grains + len(mesh.slabs) + 1
+    rows = zip(mesh.boundaries.tolist(), mesh.boundary_area.tolist(), strict=True)
+    return [
+        ["tag", "grain_a", "grain_b", unit],
+        *[[first + k, a + 1, b + 1, area] for k, ((a, b), area) in enumerate(rows)],
+    ]
+
+
+def quality_rows(mesh: LayeredMesh) -> list[tuple[str, int, float, float, float]]:
+    """For each kind of cell: name, count, total volume (µm³; 2D: µm²), median longest edge (µm), smallest volume (same unit)."""
+    volume, edge = signed_volumes(mesh.points, mesh.cells), longest_edges(mesh.points, mesh.cells)
+    rows = []
+    for kind in CellKind:
+        mine = mesh.kind == kind
+        if mine.any():
+            v = volume[mine]
+            rows.append(
+                (
+                    kind.name.lower(),
+                    int(mine.sum()),
+                    float(v.sum()),
+                    float(np.median(edge[mine])),
+                    float(v.min()),
+                )
+            )
+    return rows

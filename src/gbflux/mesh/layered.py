@@ -1,0 +1,186 @@
+"""From a conforming mesh to a layered one: split, limit, fill, accept."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.mesh.accept import accept, expected_layer_volume, facet_areas, judge, limited_area
+from gbflux.mesh.conforming import ConformingMesh
+from gbflux.mesh.fill import LayerCells, fill_layers
+from gbflux.mesh.junctions import find_junctions
+from gbflux.mesh.limit import limit
+from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.simplices import is_conforming
+from gbflux.mesh.split import displacements, make_copies, split_cells
+
+
+def insert_layers(
+    mesh: ConformingMesh,
+    *,
+    n_grains: int,
+    slabs: tuple[str, ...],
+    size_um: NDArray,
+    slab_um: dict[str, float],
+    delta_um: float,
+) -> LayeredMesh:
+    """Open every boundary of a conforming mesh and fill it with a layer of thickness δ.
+
+    A boundary between two grains opens by δ/2 on each side; one between a slab and a grain opens by δ on the slab's side
+    alone, so that the electrolyte keeps its thickness.
+
+    Parameters
+    ----------
+    mesh : ConformingMesh
+        Grains and slabs; regions ``n_grains`` and up are slabs.
+    n_grains : int
+        Number of grains.
+    slabs : tuple of str
+        ``"bottom"``, ``"top"`` or both, in the order of their regions.
+    size_um : (d,) float array
+        The electrolyte (µm).
+    slab_um : dict
+        Thickness of each slab (µm).
+    delta_um : float
+        Thickness of the layers (µm).
+
+    Raises
+    ------
+    MeshError
+        If the mesh does not pass; the message says which figure failed.
+    """
+    height = float(size_um[-1])
+    electrodes = (-slab_um.get("bottom", 0.0), height + slab_um.get("top", 0.0))
+    box = _box_planes(size_um, electrodes)
+    mesh = _snapped(mesh, [*box, (len(size_um) - 1, 0.0), (len(size_um) - 1, height)])
+    copies = make_copies(mesh)
+    junctions = find_junctions(mesh)
+    layers = fill_layers(mesh, copies, junctions)
+    move = displacements(mesh, copies, _depths(mesh, n_grains, delta_um), box)
+    start = np.vstack([mesh.points[copies.inner >= 0], mesh.points[copies.node]])
+    cells = split_cells(mesh, copies)
+    points, limited = limit(start, cells, layers.cells, copies, move)
+    boundaries = _Boundaries(mesh, n_grains)
+    kind, region, boundary = _labels(layers, boundaries, n_grains)
+    kinds = np.concatenate([np.where(mesh.region < n_grains, CellKind.GRAIN, CellKind.HL), kind]).astype(
+        np.uint8
+    )
+    every = np.vstack([cells, layers.cells])
+    box_volume = float(np.prod(size_um[:-1]) * (electrodes[1] - electrodes[0]))
+    quality = judge(
+        points,
+        every,
+        kinds,
+        box_volume=box_volume,
+        area=boundaries.total_area,
+        limited_area=limited_area(mesh, copies, limited, n_grains),
+        layer_volume=expected_layer_volume(mesh, junctions, boundaries.total_area, n_grains, delta_um),
+    )
+    accept(quality, is_conforming(every, _plane_bits(points, box)))
+    region = np.concatenate([mesh.region, region])
+    boundary = np.concatenate([np.full(len(cells), -1), boundary])
+    return LayeredMesh(
+        dimension=len(size_um),
+        points=points,
+        cells=every.astype(np.int32),
+        kind=kinds,
+        region=region.astype(np.int32),
+        boundary=boundary.astype(np.int32),
+        n_grains=n_grains,
+        slabs=slabs,
+        boundaries=boundaries.pairs.astype(np.int32),
+        boundary_area=boundaries.area,
+        boundary_normal=boundaries.normal,
+        size_um=np.asarray(size_um, dtype=np.float64),
+        z_electrolyte=(0.0, height),
+        z_electrodes=electrodes,
+        layer_thickness_um=delta_um,
+        hash=_digest(points, every, kinds, region, boundary),
+        quality=quality,
+    )
+
+
+def _box_planes(size_um: NDArray, electrodes: tuple[float, float]) -> list[tuple[int, float]]:
+    """Outer planes as (axis, position)."""
+    sides = [(axis, value) for axis, length in enumerate(size_um[:-1]) for value in (0.0, float(length))]
+    return sides + [(len(size_um) - 1, value) for value in electrodes]
+
+
+def _snapped(mesh: ConformingMesh, planes: list[tuple[int, float]]) -> ConformingMesh:
+    """The mesh with points within rounding of a plane put exactly on it."""
+    points = mesh.points.copy()
+    near = 1e-9 * np.ptp(points, axis=0).max()
+    for axis, value in planes:
+        points[np.abs(points[:, axis] - value) < near, axis] = value
+    return ConformingMesh(points, mesh.cells, mesh.region, mesh.facets, mesh.facet_regions, mesh.facet_normal)
+
+
+def _plane_bits(points: NDArray, planes: list[tuple[int, float]]) -> NDArray[np.uint8]:
+    """For each point, one bit for each box plane it is on."""
+    bits = np.zeros(len(points), dtype=np.uint8)
+    for k, (axis, value) in enumerate(planes):
+        bits |= (points[:, axis] == value).astype(np.uint8) << k
+    return bits
+
+
+def _depths(mesh: ConformingMesh, n_grains: int, delta_um: float) -> NDArray:
+    """How far each side of each facet withdraws: δ/2 between grains; 0 and δ between a grain and a slab."""
+    is_slab = mesh.facet_regions >= n_grains
+    at_slab = is_slab.any(axis=1, keepdims=True)
+    return np.where(at_slab, np.where(is_slab, delta_um, 0.0), delta_um / 2)
+
+
+class _Boundaries:
+    """Grain boundaries: pairs of grains with area and normal."""
+
+    def __init__(self, mesh: ConformingMesh, n_grains: int) -> None:
+        between = np.all(mesh.facet_regions < n_grains, axis=1)
+        pairs = mesh.facet_regions[between]
+        area = facet_areas(mesh)[between]
+        sign = np.where(pairs[:, 0] < pairs[:, 1], 1.0, -1.0)
+        self._n = n_grains
+        self._key, first, index = np.unique(
+            self._keys(pairs[:, 0], pairs[:, 1]), return_index=True, return_inverse=True
+        )
+        self.pairs = np.sort(pairs[first], axis=1)
+        self.area = np.bincount(index.ravel(), area, len(first))
+        self.normal = sign[first, None] * mesh.facet_normal[between][first]
+        self.total_area = float(area.sum())
+
+    def _keys(self, a: NDArray, b: NDArray) -> NDArray:
+        return np.minimum(a, b) * np.int64(self._n) + np.maximum(a, b)
+
+    def index(self, a: NDArray, b: NDArray) -> NDArray:
+        """Row of the boundary between grains a and b, −1 where they share none."""
+        if not len(self._key):
+            return np.full(len(a), -1)
+        row = np.minimum(np.searchsorted(self._key, self._keys(a, b)), len(self._key) - 1)
+        return np.where((a != b) & (self._key[row] == self._keys(a, b)), row, -1)
+
+
+def _labels(layers: LayerCells, boundaries: _Boundaries, n_grains: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Kind, region and boundary of each layer cell; a junction cell counts to one of the boundaries that meet in it."""
+    last = layers.regions.max(axis=1)
+    contact = last >= n_grains
+    kind = np.where(layers.junction, CellKind.GB_JUNCTION, CellKind.GB)
+    kind = np.where(contact, CellKind.CONTACT, kind)
+    boundary = np.full(len(last), -1)
+    width = layers.regions.shape[1]
+    for i in range(width):
+        for j in range(i + 1, width):
+            open_cells = np.flatnonzero((boundary < 0) & ~contact)
+            pair = layers.regions[open_cells]
+            boundary[open_cells] = boundaries.index(pair[:, i], pair[:, j])
+    return kind, np.where(contact, last, -1), boundary
+
+
+def _digest(*arrays: NDArray) -> str:
+    """SHA-256 of the arrays' shapes and little-endian bytes."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        kind = "<f8" if array.dtype.kind == "f" else "<i8"
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array, dtype=kind).data)
+    return digest.hexdigest()

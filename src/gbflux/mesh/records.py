@@ -1,0 +1,117 @@
+"""The layered mesh: what the mesher hands to every later room.
+
+Lengths are in micrometres; the last coordinate is z, the direction of the applied field. The record lives on MPI rank 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class CellKind(IntEnum):
+    """What a cell is made of."""
+
+    GRAIN = 0
+    HL = 1
+    GB = 2
+    GB_JUNCTION = 3
+    CONTACT = 4
+
+
+#: Kinds that make up the electrolyte, homogenizing layers and contacts left out.
+ELECTROLYTE = (CellKind.GRAIN, CellKind.GB, CellKind.GB_JUNCTION)
+
+
+@dataclass(frozen=True)
+class MeshQuality:
+    """Figures by which a layered mesh is accepted.
+
+    Attributes
+    ----------
+    gb_area_um2 : float
+        Grain-boundary area in the electrolyte (µm²; in 2D the length, µm).
+    gb_area_limited_fraction : float
+        Share of that area whose layer is thinner than asked for because the displacement had to be limited.
+    layer_volume_error : float
+        |V/V₀ − 1|, V the volume of all grain-boundary cells and V₀ = δ·area less the overlap at the junctions.
+    volume_error : float
+        |V/V₀ − 1|, V the volume of all cells and V₀ that of the box with its slabs.
+    min_volume_um3 : float
+        Smallest cell (µm³; in 2D the area, µm²).
+    min_aspect : float
+        Smallest volume among grain and slab cells over that of the regular simplex with the same longest edge.
+    """
+
+    gb_area_um2: float
+    gb_area_limited_fraction: float
+    layer_volume_error: float
+    volume_error: float
+    min_volume_um3: float
+    min_aspect: float
+
+
+@dataclass(frozen=True)
+class LayeredMesh:
+    """A polycrystal whose grain boundaries are layers of true thickness.
+
+    Every region (grain, slab) owns its own copy of each mesh node it touches; the layer cells connect the copies.
+
+    Attributes
+    ----------
+    dimension : int
+        2 or 3.
+    points : (n, dimension) float64 array
+        Mesh nodes (µm). Points on box planes lie on them exactly.
+    cells : (m, dimension + 1) int32 array
+        Simplices with positive orientation.
+    kind : (m,) uint8 array
+        `CellKind` of each cell.
+    region : (m,) int32 array
+        Grain id for GRAIN; ``n_grains + k`` for HL and CONTACT cells of slab ``k``; −1 for GB and GB_JUNCTION.
+    boundary : (m,) int32 array
+        Row of `boundaries` for GB and GB_JUNCTION cells, −1 elsewhere.
+    n_grains : int
+        Number of grains.
+    slabs : tuple of str
+        Homogenizing layers, ``"bottom"`` and ``"top"`` or fewer; slab ``k`` is region ``n_grains + k``.
+    boundaries : (nb, 2) int32 array
+        The grains a < b on the two sides of each grain boundary.
+    boundary_area : (nb,) float64 array
+        Area of each boundary (µm²; in 2D the length, µm).
+    boundary_normal : (nb, dimension) float64 array
+        Unit normal of each boundary, from grain a to grain b.
+    size_um : (dimension,) float64 array
+        The electrolyte alone (µm).
+    z_electrolyte : tuple of float
+        Planes where the electrolyte ends (µm): ``(0, size_um[-1])``.
+    z_electrodes : tuple of float
+        Planes of the electrodes (µm); beyond `z_electrolyte` by the slabs' thickness.
+    layer_thickness_um : float
+        Thickness δ of grain-boundary and contact layers (µm).
+    hash : str
+        SHA-256 of the mesh: points, cells and what they are.
+    quality : MeshQuality
+        Figures by which the mesh was accepted.
+    """
+
+    dimension: int
+    points: NDArray[np.float64]
+    cells: NDArray[np.int32]
+    kind: NDArray[np.uint8]
+    region: NDArray[np.int32]
+    boundary: NDArray[np.int32]
+    n_grains: int
+    slabs: tuple[str, ...]
+    boundaries: NDArray[np.int32]
+    boundary_area: NDArray[np.float64]
+    boundary_normal: NDArray[np.float64]
+    size_um: NDArray[np.float64]
+    z_electrolyte: tuple[float, float]
+    z_electrodes: tuple[float, float]
+    layer_thickness_um: float
+    hash: str
+    quality: MeshQuality

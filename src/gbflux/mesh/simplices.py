@@ -1,0 +1,82 @@
+"""Volumes and edges of many simplices, in blocks that stay in the processor's cache, one coordinate at a time."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCK = 1 << 15  # cells worked on at a time
+
+
+def signed_volumes(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
+    """Volumes of simplices (µm³; in 2D areas, µm²), negative where inverted."""
+    axes = np.ascontiguousarray(points.T)
+    volumes = np.empty(len(cells))
+    for start in range(0, len(cells), _BLOCK):
+        block = cells[start : start + _BLOCK].T
+        spans = [[axis[corner] - axis[block[0]] for axis in axes] for corner in block[1:]]
+        volumes[start : start + _BLOCK] = _determinant(spans)
+    return volumes / (2 if len(axes) == 2 else 6)
+
+
+def _determinant(rows: list[list[NDArray]]) -> NDArray:
+    """Determinants of 2×2 or 3×3 matrices given as rows of arrays."""
+    if len(rows) == 2:
+        (a, b), (c, d) = rows
+        return a * d - b * c
+    a, b, c = rows
+    return (
+        a[0] * (b[1] * c[2] - b[2] * c[1])
+        + a[1] * (b[2] * c[0] - b[0] * c[2])
+        + a[2] * (b[0] * c[1] - b[1] * c[0])
+    )
+
+
+def longest_edges(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
+    """Longest edge of each simplex (µm)."""
+    axes = np.ascontiguousarray(points.T)
+    longest = np.empty(len(cells))
+    for start in range(0, len(cells), _BLOCK):
+        block = cells[start : start + _BLOCK].T
+        corners = [[axis[corner] for axis in axes] for corner in block]
+        squares = [
+            sum((p - q) ** 2 for p, q in zip(one, other, strict=True))
+            for one, other in itertools.combinations(corners, 2)
+        ]
+        longest[start : start + _BLOCK] = np.max(squares, axis=0)
+    return np.sqrt(longest)
+
+
+def is_conforming(cells: NDArray, planes: NDArray) -> bool:
+    """Whether every face belongs to two cells, or to one and lies on an outer plane.
+
+    Each inner face is met twice, so that it cancels when hashes of all faces are combined by exclusive or.
+
+    Parameters
+    ----------
+    cells : (m, d + 1) int array
+        Simplices.
+    planes : (n,) uint8 array
+        For each point, one bit for each outer plane it is on.
+    """
+    node = _mixed(np.arange(len(planes), dtype=np.uint64))
+    left = np.uint64(0)
+    for start in range(0, len(cells), _BLOCK):
+        block = cells[start : start + _BLOCK]
+        hashes, bits = node[block], planes[block]
+        faces = hashes.sum(axis=1, dtype=np.uint64)[:, None] - hashes
+        for corner in range(block.shape[1]):
+            common = np.bitwise_and.reduce(np.delete(bits, corner, axis=1), axis=1)
+            inner = faces[common == 0, corner]
+            left ^= np.bitwise_xor.reduce(_mixed(inner))
+    return bool(left == 0)
+
+
+def _mixed(z: NDArray) -> NDArray[np.uint64]:
+    """The finalizer of splitmix64: a well-spread 64-bit hash."""
+    z = z + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

@@ -1,0 +1,97 @@
+"""``python -m gbflux.mesh.worker OUT < RECIPE``: make one mesh in a process of its own.
+
+A crash of gmsh then is an error message instead of the end of an MPI job, its memory goes back to the system, and no MPI is loaded beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from gbflux.errors import GbfluxError, MeshError
+from gbflux.grains import tessellate
+from gbflux.mesh.conforming import MeshSize, mesh_conforming
+from gbflux.mesh.layered import insert_layers
+from gbflux.mesh.recipe import Recipe
+from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh.slabs import add_slab
+from gbflux.mesh.storage import save_mesh
+
+logger = logging.getLogger(__name__)
+
+
+def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
+    """Tessellate, mesh and insert the layers; a mesh that fails is tried again slightly finer, then by the other algorithm.
+
+    Returns
+    -------
+    mesh : LayeredMesh
+        The accepted mesh.
+    timings : dict
+        Seconds for ``grains``, ``mesh`` and ``layers``.
+
+    Raises
+    ------
+    MeshError
+        If no attempt gives a valid mesh: that of the first attempt.
+    """
+    began = time.perf_counter()
+    grains = tessellate(recipe.arrangement)
+    n_grains, size_um = grains.n_cells, grains.size_um
+    for side, thickness in recipe.slabs.items():
+        grains = add_slab(grains, thickness, upper=side == "top")
+    timings = {"grains": time.perf_counter() - began, "mesh": 0.0, "layers": 0.0}
+    failure = None
+    for size in _attempts(recipe.size):
+        try:
+            began = time.perf_counter()
+            mesh = mesh_conforming(grains, size, (0.0, float(size_um[-1])))
+            timings["mesh"] += time.perf_counter() - began
+            began = time.perf_counter()
+            layered = insert_layers(
+                mesh,
+                n_grains=n_grains,
+                slabs=tuple(recipe.slabs),
+                size_um=size_um,
+                slab_um=recipe.slabs,
+                delta_um=recipe.arrangement.delta_um,
+            )
+            timings["layers"] += time.perf_counter() - began
+            return layered, timings
+        except MeshError as error:
+            logger.warning("%s Trying another mesh.", error)
+            failure = failure or error
+    raise failure
+
+
+def _attempts(size: MeshSize) -> list[MeshSize]:
+    """Sizes to try in turn."""
+    finer = replace(size, size_um=0.93 * size.size_um, end_size_um=0.93 * size.end_size_um)
+    return [size, finer, replace(size, reproducible=True), replace(finer, reproducible=True)]
+
+
+def main() -> int:
+    """Entry point; an error goes to standard error as one line."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        mesh, timings = make_mesh(Recipe.from_json(sys.stdin.read()))
+        save_mesh(Path(sys.argv[1]), mesh, timings)
+    except GbfluxError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except MemoryError:
+        print("mesh: the mesh must fit in memory; it did not. Raise mesh.size_um.", file=sys.stderr)
+        return 2
+    except np.linalg.LinAlgError as error:
+        print(f"mesh: the layers could not be computed ({error}). Try another grains.seed.", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

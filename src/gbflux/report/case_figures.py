@@ -1,0 +1,252 @@
+"""The figures of one case: section, electrodes, distribution and, with a homogenizing layer, its profile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from gbflux.conduction.records import Fields
+from gbflux.flux.hl_profile import HOMOGENIZED, HLProfile, fit_decay, log_cosh
+from gbflux.flux.hot_spots import HotSpots
+from gbflux.flux.measure import SIDES, Measurement
+from gbflux.flux.weighted import complementary_distribution
+from gbflux.mesh.records import LayeredMesh
+from gbflux.report import style
+from gbflux.report.panels import draw_plane, draw_section
+from gbflux.report.views import CaseViews, PlaneView, case_views
+from gbflux.units import A_PER_M2_TO_MA_PER_CM2, S_PER_M_TO_S_PER_CM
+
+_MOST_POINTS = 4000
+
+
+def draw_case(
+    directory_figures: Path, mesh: LayeredMesh, fields: Fields, measurement: Measurement, title: str
+) -> list[Path]:
+    """Draw all figures of a case into a folder that exists.
+
+    Parameters
+    ----------
+    directory_figures : Path
+    mesh : LayeredMesh
+    fields : Fields
+    measurement : Measurement
+    title : str
+        Short name of the case.
+
+    Returns
+    -------
+    list of Path
+        ``section.png``, ``electrodes.png``, ``distribution.png`` and, with a layer,
+        ``homogenizing_layer.png``.
+    """
+    return draw_views(directory_figures, case_views(mesh, fields, measurement, title))
+
+
+def draw_views(directory_figures: Path, views: CaseViews) -> list[Path]:
+    """Draw all figures of a case from its views.
+
+    Parameters
+    ----------
+    directory_figures : Path
+    views : CaseViews
+
+    Returns
+    -------
+    list of Path
+    """
+    folder = Path(directory_figures)
+    paths = [
+        _section(folder / "section.png", views),
+        _electrodes(folder / "electrodes.png", views),
+        _distribution(folder / "distribution.png", views),
+    ]
+    if views.measurement.homogenizing_layer:
+        paths.append(_profile(folder / "homogenizing_layer.png", views))
+    return paths
+
+
+def summary(views: CaseViews) -> str:
+    """Mean current density and effective conductivity in one line.
+
+    Parameters
+    ----------
+    views : CaseViews
+
+    Returns
+    -------
+    str
+    """
+    t = views.measurement.transport
+    mean, sigma = t.mean_current_density * A_PER_M2_TO_MA_PER_CM2, t.sigma_eff * S_PER_M_TO_S_PER_CM
+    return f"mean {mean:.3g} mA/cm² · σ$_{{eff}}$ {sigma * 1e3:.3g} mS/cm"
+
+
+def _section(path: Path, views: CaseViews) -> Path:
+    """Section through the grains."""
+    view = views.section
+    width = 6.4
+    ratio = (view.extent[3] - view.extent[2]) / (view.extent[1] - view.extent[0])
+    figure = style.new_figure(width + 1.2, float(np.clip(width * (ratio + 0.11), 2.5, 12.0)) + 0.9)
+    axes = figure.subplots()
+    limits = style.shared_limits([view.size])
+    image = draw_section(axes, view, limits)
+    axes.set_title(
+        f"{views.title}: current density between the electrodes\n{summary(views)}",
+        fontsize=10,
+        color=style.INK,
+    )
+    style.colour_bar(figure, image, axes, [view.size], shrink=0.9, aspect=32, pad=0.015)
+    where = "The whole domain" if view.y is None else f"Section at y = {view.y:.4g} µm"
+    return style.save(
+        figure,
+        path,
+        f"{where}. Dark lines: grain boundaries. White lines follow the current.\n{style.MESH_LIMITED}",
+    )
+
+
+def _electrodes(path: Path, views: CaseViews) -> Path:
+    """|J| on both electrodes."""
+    planes = views.electrodes
+    flat = views.dimension == 2
+    figure = (
+        style.new_figure(8.6, 4.4)
+        if flat
+        else style.new_figure(9.2, 4.05 * _flatness(planes["bottom"]) + 1.0)
+    )
+    panels = figure.subplots(2, 1, sharex=True) if flat else figure.subplots(1, 2)
+    images = [planes[side].size for side in SIDES]
+    limits = style.shared_limits(images)
+    if flat:
+        limits.vmax = max(float(image.max()) for image in images)
+    shown = None
+    for axes, side in zip(panels, SIDES, strict=True):
+        spots = views.measurement.hot_spots[side]
+        shown = draw_plane(axes, planes[side], limits, f"{side} electrode · {spot_line(spots)}")
+    if shown is not None:
+        style.colour_bar(figure, shown, list(panels), images, shrink=0.85, aspect=28, pad=0.015)
+    figure.suptitle(f"{views.title}: current density on the electrodes", fontsize=10, color=style.INK)
+    return style.save(figure, path, style.MESH_LIMITED)
+
+
+def _flatness(view: PlaneView) -> float:
+    """Height over width of a map, kept in bounds."""
+    left, right, bottom, top = view.extent
+    return float(np.clip((top - bottom) / (right - left), 0.3, 2.5))
+
+
+def spot_line(spots: HotSpots) -> str:
+    """The hot-spot measures that do not depend on the mesh, in one line.
+
+    Parameters
+    ----------
+    spots : HotSpots
+
+    Returns
+    -------
+    str
+    """
+    parts = [f"P99 {spots.p99_over_mean:.2f}"]
+    window = spots.window_max_over_mean["3_um"]
+    if window is not None:
+        parts.append(f"3 µm {window:.2f}")
+    if spots.grain_max_over_mean_area_cut is not None:
+        parts.append(f"grain {spots.grain_max_over_mean_area_cut:.2f}")
+    return " · ".join(parts) + "  × mean"
+
+
+def _distribution(path: Path, views: CaseViews) -> Path:
+    """Share of the area that carries more than a multiple of the mean."""
+    figure = style.new_figure(6.4, 4.3)
+    axes = figure.subplots()
+    for side in SIDES:
+        _draw_distribution(axes, views.electrodes[side], f"{side} electrode", style.SIDE_COLOURS[side], "-")
+    for side, view in views.electrolyte.items():
+        _draw_distribution(axes, view, f"electrolyte | layer, {side}", style.SIDE_COLOURS[side], "--")
+    axes.axvline(1.0, color="#c9cad0", linewidth=0.8, zorder=0)
+    axes.set_yscale("log")
+    axes.set_ylim(1e-5, 1.5)
+    axes.set_xlim(left=0.0)
+    axes.set_xlabel("|J| over its mean", fontsize=9)
+    axes.set_ylabel("share of the area at or above", fontsize=9)
+    axes.set_title(f"{views.title}: distribution of the current density", fontsize=10, color=style.INK)
+    style.plot_frame(axes)
+    axes.legend(fontsize=8, frameon=False)
+    return style.save(figure, path, style.MESH_LIMITED)
+
+
+def _draw_distribution(axes: Axes, view: PlaneView, name: str, colour: str, dashes: str) -> None:
+    """One curve, thinned to a few thousand points evenly over the logarithm of the share."""
+    j, share = complementary_distribution(view.j_over_mean, view.area)
+    if len(j) > _MOST_POINTS:
+        wanted = np.geomspace(1.0, share[-1], _MOST_POINTS)
+        kept = np.unique(np.clip(len(j) - np.searchsorted(share[::-1], wanted), 0, len(j) - 1))
+        j, share = j[kept], share[kept]
+    axes.step(j, share, where="pre", color=colour, linestyle=dashes, linewidth=1.3, label=name)
+
+
+def _profile(path: Path, views: CaseViews) -> Path:
+    """How the current evens out across the homogenizing layers."""
+    profiles = views.measurement.homogenizing_layer
+    figure = style.new_figure(4.6 * len(profiles) + 0.6, 5.2)
+    panels = figure.subplots(2, len(profiles), sharex="col", squeeze=False)
+    for column, (side, profile) in enumerate(profiles.items()):
+        _draw_spread(panels[0, column], profile, side)
+        _draw_decay(panels[1, column], profile)
+    figure.suptitle(
+        f"{views.title}: current density across the homogenizing layer", fontsize=10, color=style.INK
+    )
+    return style.save(figure, path, f"Mean: current over area. {style.MESH_LIMITED}")
+
+
+def _draw_spread(axes: Axes, profile: HLProfile, side: str) -> None:
+    """Largest |J| and P99 over the mean, and where the layer has homogenized it."""
+    axes.plot(
+        profile.distance_um,
+        profile.max_over_mean,
+        ".-",
+        color=style.TOP,
+        linewidth=1.2,
+        markersize=4,
+        label="max |J| / mean",
+    )
+    axes.plot(
+        profile.distance_um,
+        profile.p99_over_mean,
+        ".-",
+        color=style.BOTTOM,
+        linewidth=1.2,
+        markersize=4,
+        label="P99 |J| / mean",
+    )
+    axes.axhline(HOMOGENIZED, color="#8a8b92", linewidth=0.8, linestyle=":")
+    found = profile.homogenized_at_um
+    text = f"{side}: max ≤ {HOMOGENIZED:g} × mean " + (
+        "nowhere" if found is None else f"from {found:.2g} µm on"
+    )
+    if found is not None:
+        axes.axvline(found, color="#8a8b92", linewidth=0.8)
+    axes.set_title(text, fontsize=9, color=style.INK)
+    axes.set_ylabel("over the mean", fontsize=9)
+    axes.set_ylim(bottom=min(1.0, min(profile.p99_over_mean)))
+    style.plot_frame(axes)
+    axes.legend(fontsize=8, frameon=False)
+
+
+def _draw_decay(axes: Axes, profile: HLProfile) -> None:
+    """Standard deviation of J_z and the fitted cosh."""
+    distance, std = np.asarray(profile.distance_um), np.asarray(profile.std_over_mean)
+    shown = std > 0
+    axes.plot(distance[shown], std[shown], ".", color=style.INK, markersize=5, label="std J$_z$ / mean")
+    fit = fit_decay(distance, std, distance[-1])
+    if fit is not None:
+        curve = fit[1] * np.exp(log_cosh((distance[-1] - distance) / fit[0]))
+        label = f"a cosh((h − z)/λ), λ = {fit[0]:.2g} µm"
+        axes.plot(distance, curve, color=style.TOP, linewidth=1.2, label=label)
+    if shown.any():
+        axes.set_yscale("log")
+    axes.set_xlabel("distance from the electrolyte (µm)", fontsize=9)
+    axes.set_ylabel("over the mean", fontsize=9)
+    style.plot_frame(axes)
+    axes.legend(fontsize=8, frameon=False)

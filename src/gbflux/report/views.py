@@ -1,0 +1,215 @@
+"""What the figures show, taken out of a mesh and its fields: images and lines small enough to keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.conduction.records import Fields
+from gbflux.flux.hot_spots import mean_density
+from gbflux.flux.measure import SIDES, Measurement, electrode_plane, electrolyte_end
+from gbflux.flux.planes import PlaneFacets, cells_touching
+from gbflux.flux.section import Section, slice_plane
+from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.report.paint import paint
+from gbflux.units import A_PER_M2_TO_MA_PER_CM2
+
+_PIXELS = 1200
+_PLACES = (0.5, 0.48, 0.52, 0.46, 0.54)
+_MOST_LAYER = 0.05
+
+
+@dataclass(frozen=True)
+class SectionView:
+    """A vertical section, x to the right and z upwards (in 2D the whole domain).
+
+    Attributes
+    ----------
+    extent : (left, right, bottom, top)
+        µm.
+    j : (rows, columns, 2) array
+        J_x and J_z (mA/cm²), row 0 at the bottom; NaN where there is no cell.
+    size : (rows, columns) array
+        |J|, all components (mA/cm²).
+    boundaries : (k, 2, 2) array
+        Traces of the grain boundaries (µm).
+    z_electrolyte : (float, float)
+        Where the electrolyte ends (µm).
+    y : float or None
+        Where the section lies (µm); None in 2D.
+    """
+
+    extent: tuple[float, float, float, float]
+    j: NDArray[np.float64]
+    size: NDArray[np.float64]
+    boundaries: NDArray[np.float64]
+    z_electrolyte: tuple[float, float]
+    y: float | None
+
+
+@dataclass(frozen=True)
+class PlaneView:
+    """One plane seen along z.
+
+    Attributes
+    ----------
+    extent : (left, right, bottom, top) or None
+        µm; None in 2D.
+    size : (rows, columns) array, in 2D (k,) array
+        |J| (mA/cm²).
+    boundaries : (k, 2, 2) array
+        Ends of the grain boundaries (µm); in 2D on the line, their second coordinate 0.
+    x : (k, 2) array
+        In 2D the ends of each facet of grain or slab in order (µm), else empty.
+    j_over_mean, area : (k,) arrays
+        |J| of each facet over the mean, and its area (µm²; in 2D µm), for distributions.
+    """
+
+    extent: tuple[float, float, float, float] | None
+    size: NDArray[np.float64]
+    boundaries: NDArray[np.float64]
+    x: NDArray[np.float64]
+    j_over_mean: NDArray[np.float64]
+    area: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CaseViews:
+    """Everything the figures of one case need.
+
+    Attributes
+    ----------
+    title : str
+    dimension : int
+    section : SectionView
+    electrodes : dict of PlaneView
+        By side.
+    electrolyte : dict of PlaneView
+        Where the electrolyte ends, for the sides with a homogenizing layer.
+    measurement : Measurement
+    """
+
+    title: str
+    dimension: int
+    section: SectionView
+    electrodes: dict[str, PlaneView]
+    electrolyte: dict[str, PlaneView]
+    measurement: Measurement
+
+
+def case_views(mesh: LayeredMesh, fields: Fields, measurement: Measurement, title: str) -> CaseViews:
+    """Take out of a solved case what its figures show.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    measurement : Measurement
+    title : str
+        Short name of the case.
+
+    Returns
+    -------
+    CaseViews
+    """
+    among = cells_touching(mesh, {*mesh.z_electrodes, *mesh.z_electrolyte})
+    electrodes = {side: electrode_plane(mesh, fields, side, among) for side in SIDES}
+    electrolyte = {side: electrolyte_end(mesh, fields, side, among) for side in mesh.slabs}
+    return CaseViews(
+        title=title.replace("$", r"\$"),  # a name is text, not a formula
+        dimension=mesh.dimension,
+        section=section_view(mesh, fields),
+        electrodes={
+            side: _plane_view(mesh, facets, mean_density(facets, n))
+            for side, (facets, n) in electrodes.items()
+        },
+        electrolyte={
+            side: _plane_view(mesh, facets, mean_density(facets, n))
+            for side, (facets, n) in electrolyte.items()
+        },
+        measurement=measurement,
+    )
+
+
+def section_view(mesh: LayeredMesh, fields: Fields) -> SectionView:
+    """Section through the middle of the second axis; in 2D the domain itself.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+
+    Returns
+    -------
+    SectionView
+    """
+    if mesh.dimension == 2:
+        triangles, owner, position = mesh.points[mesh.cells], np.arange(len(mesh.cells)), None
+    else:
+        section = _middle_section(mesh)
+        triangles, owner, position = section.points, section.owner, section.position
+    extent = (0.0, float(mesh.size_um[0]), *mesh.z_electrodes)
+    image = paint(triangles, extent, _image_shape(extent))
+    cell = owner[image]
+    j = fields.j[cell] * A_PER_M2_TO_MA_PER_CM2
+    j[image < 0] = np.nan
+    return SectionView(
+        extent=extent,
+        j=j[:, :, [0, -1]],
+        size=np.linalg.norm(j, axis=2),
+        boundaries=_longest_edges(triangles[_in_boundary(mesh, owner)]),
+        z_electrolyte=mesh.z_electrolyte,
+        y=position,
+    )
+
+
+def _middle_section(mesh: LayeredMesh) -> Section:
+    """Section at mid y, or beside it where that runs inside a layer, as between bricks."""
+    for share in _PLACES:
+        section = slice_plane(mesh, 1, share * float(mesh.size_um[1]))
+        layered = _in_boundary(mesh, section.owner)
+        if section.area[layered].sum() < _MOST_LAYER * section.area.sum():
+            break
+    return section
+
+
+def _plane_view(mesh: LayeredMesh, facets: PlaneFacets, mean: float) -> PlaneView:
+    """Image of a plane's facets; in 2D their values in order along x."""
+    size = facets.j_abs * A_PER_M2_TO_MA_PER_CM2
+    if mesh.dimension == 2:
+        x = np.sort(facets.points[:, :, 0], axis=1)
+        ends = np.stack([x[facets.is_layer], np.zeros((facets.is_layer.sum(), 2))], axis=2)
+        order = np.flatnonzero(~facets.is_layer)
+        order = order[np.argsort(x[order, 0], kind="stable")]
+        return PlaneView(None, size[order], ends, x[order], facets.j_abs / mean, facets.area)
+    extent = (0.0, float(mesh.size_um[0]), 0.0, float(mesh.size_um[1]))
+    image = paint(facets.points, extent, _image_shape(extent))
+    return PlaneView(
+        extent=extent,
+        size=np.where(image >= 0, size[image], np.nan),
+        boundaries=_longest_edges(facets.points[_in_boundary(mesh, facets.cell)]),
+        x=np.empty((0, 2)),
+        j_over_mean=facets.j_abs / mean,
+        area=facets.area,
+    )
+
+
+def _in_boundary(mesh: LayeredMesh, cells: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Which of the cells belong to a grain boundary."""
+    return np.isin(mesh.kind[cells], [int(CellKind.GB), int(CellKind.GB_JUNCTION)])
+
+
+def _longest_edges(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The longest edge of each triangle: of a thin one its trace."""
+    ends = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=2)
+    length = np.linalg.norm(ends[:, :, 1] - ends[:, :, 0], axis=2)
+    return ends[np.arange(len(ends)), length.argmax(axis=1)]
+
+
+def _image_shape(extent: tuple[float, float, float, float]) -> tuple[int, int]:
+    """Rows and columns of square pixels."""
+    width, height = extent[1] - extent[0], extent[3] - extent[2]
+    pixel = max(width, height) / _PIXELS
+    return max(1, round(height / pixel)), max(1, round(width / pixel))

@@ -1,0 +1,56 @@
+"""The files of a run, but for its result: tables, electrode surfaces, fields, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gbflux.flux import write_boundaries, write_grains
+from gbflux.flux.measure import SIDES, electrode_plane
+from gbflux.study.folder import RunFolder
+from gbflux.study.snapshot import Snapshot
+from gbflux.study.vtkhdf import write_fields
+from gbflux.study.vtp import write_polydata
+
+
+def write_files(folder: RunFolder, snapshot: Snapshot, draw: Callable[[Path, Snapshot], Any] | None) -> None:
+    """Write what a case asks for into its folder.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The folder, made ready.
+    snapshot : Snapshot
+        The solved case.
+    draw : callable, optional
+        Draws the pictures.
+    """
+    write_tables(folder, snapshot)
+    if snapshot.case.output.fields:
+        write_fields(folder.fields_file, snapshot.mesh, snapshot.fields)
+    if snapshot.case.output.figures and draw is not None:
+        folder.figures.mkdir(exist_ok=True)
+        draw(folder.figures, snapshot)
+
+
+def write_tables(folder: RunFolder, snapshot: Snapshot) -> None:
+    """Write ``grains.csv``, ``boundaries.csv`` and the electrode surfaces."""
+    measured = snapshot.measurement
+    write_grains(folder.path / "grains.csv", measured.grains)
+    write_boundaries(folder.path / "boundaries.csv", measured.boundaries, snapshot.mesh.dimension)
+    for side in SIDES:
+        _write_electrode(folder.path / f"electrode_{side}.vtp", snapshot, side)
+
+
+def _write_electrode(path: Path, snapshot: Snapshot, side: str) -> None:
+    """Current density on the facets of one electrode."""
+    facets, _ = electrode_plane(snapshot.mesh, snapshot.fields, side)
+    nodes, numbers = np.unique(facets.nodes, return_inverse=True)
+    points = snapshot.mesh.points[nodes]
+    if points.shape[1] == 2:
+        points = np.column_stack([points, np.zeros(len(points))])
+    data = {"J_magnitude": facets.j_abs, "J_z": facets.j_z, "grain": facets.grain}
+    write_polydata(path, points, numbers.reshape(facets.nodes.shape), data)

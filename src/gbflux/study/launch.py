@@ -1,0 +1,94 @@
+"""Starting MPI jobs, and finding out whether this process is part of one. Loads no MPI library itself."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from gbflux.errors import InputError
+
+# How launchers tell a process the size of its job.
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_SIZE")
+_SLURM_SIZE = "SLURM_STEP_NUM_TASKS"
+
+
+def job_size(environment: Mapping[str, str] = os.environ) -> int:
+    """Ranks of the MPI job that this process belongs to; 0 if it was not started by an MPI launcher.
+
+    >>> job_size({"OMPI_COMM_WORLD_SIZE": "4"}), job_size({})
+    (4, 0)
+    """
+    for name in _SIZES:
+        if environment.get(name, "").isdigit():
+            return int(environment[name])
+    # srun starts a step with a rank for every process; a batch script alone has no such step.
+    if "SLURM_PROCID" in environment and "PMIX_RANK" in environment and environment.get(_SLURM_SIZE, "").isdigit():
+        return int(environment[_SLURM_SIZE])
+    return 0
+
+
+@functools.cache
+def mpirun_banner() -> str:
+    """First line that ``mpirun --version`` prints; empty without mpirun."""
+    if shutil.which("mpirun") is None:
+        return ""
+    answer = subprocess.run(["mpirun", "--version"], capture_output=True, text=True, timeout=60, check=False)
+    return (answer.stdout or answer.stderr).strip().splitlines()[0] if answer.stdout or answer.stderr else ""
+
+
+def mpirun_command(ranks: int, command: Sequence[str], banner: str | None = None) -> list[str]:
+    """``mpirun`` with what it needs for any number of ranks on any number of cores.
+
+    Parameters
+    ----------
+    ranks : int
+        Ranks to start.
+    command : sequence of str
+        What each rank runs.
+    banner : str, optional
+        What ``mpirun --version`` says; asked for by default. Open MPI has to be told to oversubscribe, MPICH has not.
+    """
+    banner = mpirun_banner() if banner is None else banner
+    is_openmpi = "Open MPI" in banner or "OpenRTE" in banner
+    extra = ["-q", "--oversubscribe", "--bind-to", "none"] if is_openmpi else []
+    return ["mpirun", "-n", str(ranks), *extra, *command]
+
+
+def mpi_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment for an MPI job: one thread a rank, and root allowed where the user is root (containers)."""
+    found = dict(environment)
+    found.setdefault("OMP_NUM_THREADS", "1")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        found.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
+        found.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+        found.setdefault("PRTE_ALLOW_RUN_AS_ROOT", "1")
+        found.setdefault("PRTE_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+    return found
+
+
+def become_mpi_job(ranks: int, words: Sequence[str]) -> None:
+    """Replace this process by an MPI job that runs ``gbflux words`` on so many ranks; returns if it is one already.
+
+    Raises
+    ------
+    InputError
+        If the job this process belongs to has another size, or there is no ``mpirun``.
+    """
+    size = job_size()
+    if size and size != ranks:
+        raise InputError(f"-n: must be the launcher's number of ranks or left out; got {ranks} on {size} ranks.")
+    if size or ranks == 1:
+        return
+    if not mpirun_banner():
+        raise InputError("-n: needs mpirun on PATH; found none. Install it, use your cluster's srun, or run with -n 1.")
+    command = mpirun_command(ranks, [sys.executable, "-m", "gbflux", *words])
+    environment = mpi_environment()
+    if sys.stderr.isatty():
+        environment["GBFLUX_TERMINAL"] = "1"
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvpe(command[0], command, environment)

@@ -1,0 +1,57 @@
+"""Stages of a run: their times, and a line for each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+logger = logging.getLogger(__name__)
+
+#: Stages in the order in which a run goes through them.
+STAGES = ("grains", "mesh", "layers", "distribute", "assemble", "solve", "measure", "write")
+
+
+@dataclass
+class Progress:
+    """Keeps the time of a run's stages and reports them.
+
+    Attributes
+    ----------
+    announce : callable, optional
+        Called with a stage's name when it begins, for a display that can be wiped.
+    seconds : dict
+        Time by stage (s).
+    """
+
+    announce: Callable[[str], None] | None = None
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    began: float = field(default_factory=time.perf_counter)
+
+    @contextmanager
+    def stage(self, name: str, label: str = "") -> Iterator[None]:
+        """Time a block as stage `name`."""
+        self.begin(label or name)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] += time.perf_counter() - start
+
+    def begin(self, name: str) -> None:
+        """Say that a stage begins."""
+        if self.announce is not None:
+            self.announce(name)
+
+    def add(self, seconds: dict[str, float]) -> None:
+        """Count times taken elsewhere."""
+        for name, value in seconds.items():
+            self.seconds[name] += value
+
+    def note(self, stage: str, text: str) -> None:
+        """One line on what a stage did, with the time since the start."""
+        logger.info("%7.1f s  %-10s %s", self.total(), stage, text)
+
+    def total(self) -> float:
+        """Time since the start (s)."""
+        return time.perf_counter() - self.began

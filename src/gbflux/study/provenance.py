@@ -1,0 +1,55 @@
+"""Where a result comes from: versions, machine, ranks; and how much memory it took."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import resource
+import sys
+from datetime import datetime, timezone
+from typing import Any
+
+
+from gbflux.case import Case
+from gbflux.mesh import BuiltMesh
+
+_LIBRARIES = ("numpy", "scipy", "mpi4py", "petsc4py", "fenics-dolfinx", "h5py", "matplotlib", "pydantic")
+
+
+def provenance(case: Case, built: BuiltMesh, ranks: int, mpi_library: str) -> dict[str, Any]:
+    """What else one must know to do a run again."""
+    import gbflux
+
+    return {
+        "gbflux": gbflux.__version__,
+        "case_hash": case.physics_hash,
+        "mesh_hash": built.mesh.hash,
+        "mesh_from_cache": built.from_cache,
+        "gmsh": gmsh_version(),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "python": sys.version.split()[0],
+        "mpi": mpi_library.splitlines()[0].strip("\0 ") if mpi_library else None,
+        "ranks": ranks,
+        "machine": {"host": platform.node(), "system": platform.platform(), "processor": platform.machine()},
+        "finished_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def gmsh_version() -> str:
+    """Version of gmsh."""
+    from gbflux.mesh.conforming import gmsh_version as found
+
+    return found()
+
+
+def version(distribution: str) -> str | None:
+    """Installed version of a library, None where it is not installed as a distribution."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def peak_MiB() -> float:
+    """Largest memory of this process so far (MiB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

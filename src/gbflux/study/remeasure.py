@@ -1,0 +1,71 @@
+"""Measure a finished run once more, from its stored fields."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gbflux.case import load_case
+from gbflux.errors import InputError
+from gbflux.flux import as_result, measure
+from gbflux.study.files import write_tables
+from gbflux.study.folder import RunFolder
+from gbflux.study.pipeline import warnings
+from gbflux.study.result import Result, TransportFacts, read_result
+from gbflux.study.snapshot import Snapshot
+from gbflux.study.vtkhdf import read_fields
+
+
+def stored_snapshot(directory: Path) -> Snapshot:
+    """The solved case of a run folder, measured anew.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run, or one without fields.
+    """
+    folder = RunFolder(directory)
+    if not folder.case_file.exists():
+        raise InputError(f"{directory}: must be the folder of a run; it has no case.resolved.yaml. Run a case first.")
+    case = load_case(folder.case_file)
+    mesh, fields = read_fields(folder.fields_file)
+    measurement = measure(mesh, fields, mean_grain_size_um=case.mean_grain_size_um, potentials=case.potentials)
+    return Snapshot(case, mesh, fields, measurement)
+
+
+def remeasure(directory: Path) -> tuple[Result, Snapshot]:
+    """Repeat the measuring of a finished run and replace its tables and result.
+
+    Returns
+    -------
+    Result
+        With the measured parts new; mesh, solver and times as they were.
+    Snapshot
+        What was measured on.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run with fields.
+    """
+    folder = RunFolder(directory)
+    before = read_result(folder.result_file)
+    snapshot = stored_snapshot(directory)
+    tree = as_result(snapshot.measurement, snapshot.mesh.dimension)
+    solver = replace(
+        before.solver,
+        current_imbalance=tree["solver"]["current_imbalance"],
+        grain_imbalance=snapshot.measurement.grain_imbalance,
+    )
+    result = replace(
+        before,
+        solver=solver,
+        transport=TransportFacts(**tree["transport"]),
+        hot_spots=snapshot.measurement.hot_spots,
+        hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
+        homogenizing_layer=snapshot.measurement.homogenizing_layer,
+        warnings=warnings(snapshot),
+    )
+    write_tables(folder, snapshot)
+    folder.write_json("result.json", result.as_dict())
+    return result, snapshot

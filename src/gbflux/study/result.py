@@ -1,0 +1,158 @@
+"""The result of a case: frozen records whose names are the keys of ``result.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gbflux.errors import InputError
+from gbflux.flux import HLProfile, HotSpots
+
+
+@dataclass(frozen=True)
+class MeshFacts:
+    """The mesh in numbers; see `gbflux.mesh.MeshQuality`. Length in 2D, area in 3D."""
+
+    hash: str
+    cells: int
+    nodes: int
+    grains: int
+    gb_area_limited_fraction: float
+    layer_volume_error: float
+    volume_error: float
+    gb_area_um2: float | None = None
+    gb_length_um: float | None = None
+
+
+@dataclass(frozen=True)
+class SolverFacts:
+    """The solve in numbers: sizes, iterations, true relative residual, and how well currents balance.
+
+    `current_imbalance` is |in − out| over the current, `grain_imbalance` the worst of the grains, relative to its inflow.
+    """
+
+    dofs: int
+    iterations: int
+    relative_residual: float
+    current_imbalance: float
+    grain_imbalance: float
+
+
+@dataclass(frozen=True)
+class TransportFacts:
+    """The cell as a whole; units are in the names. σ_eff, brick layer and Wiener bounds are of the electrolyte alone."""
+
+    mean_current_density_mA_per_cm2: float
+    sigma_eff_S_per_cm: float
+    asr_ohm_cm2: float
+    brick_layer_S_per_cm: float
+    wiener_lower_S_per_cm: float
+    wiener_upper_S_per_cm: float
+    current_A: float | None = None
+    current_A_per_m: float | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run found out. Sides are ``"bottom"`` and ``"top"``.
+
+    Attributes
+    ----------
+    name : str
+        Name of the case.
+    case_hash : str
+        SHA-256 of the case's physics; equal cases have equal hashes.
+    dimension : int
+        2 or 3.
+    mesh : MeshFacts
+    solver : SolverFacts
+    transport : TransportFacts
+    hot_spots : dict of HotSpots
+        On each electrode.
+    hot_spots_electrolyte : dict of HotSpots
+        On electrolyte|HL, for the sides with a homogenizing layer.
+    homogenizing_layer : dict of HLProfile
+        Profile across each homogenizing layer.
+    timings_s : dict
+        Seconds by stage.
+    peak_memory_MiB : float
+        Largest memory of all processes together, an upper estimate (MiB).
+    warnings : tuple of str
+        What a reader of the numbers should know.
+    directory : Path or None
+        Where the run left its files; not in ``result.json``.
+    """
+
+    name: str
+    case_hash: str
+    dimension: int
+    mesh: MeshFacts
+    solver: SolverFacts
+    transport: TransportFacts
+    hot_spots: dict[str, HotSpots]
+    hot_spots_electrolyte: dict[str, HotSpots]
+    homogenizing_layer: dict[str, HLProfile]
+    timings_s: dict[str, float]
+    peak_memory_MiB: float
+    warnings: tuple[str, ...] = ()
+    directory: Path | None = field(default=None, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The tree of ``result.json``, of plain numbers; keys that belong to the other dimension are left out."""
+        tree = asdict(self)
+        del tree["directory"]
+        for part, keys in (
+            ("mesh", ("gb_area_um2", "gb_length_um")),
+            ("transport", ("current_A", "current_A_per_m")),
+        ):
+            for key in keys:
+                if tree[part][key] is None:
+                    del tree[part][key]
+        return json.loads(json.dumps(tree, allow_nan=False))
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any], directory: Path | None = None) -> Result:
+        """The result that `as_dict` described."""
+        spots = {
+            part: {side: HotSpots(**values) for side, values in tree[part].items()}
+            for part in ("hot_spots", "hot_spots_electrolyte")
+        }
+        profiles = {
+            side: HLProfile(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+            for side, values in tree["homogenizing_layer"].items()
+        }
+        return cls(
+            name=tree["name"],
+            case_hash=tree["case_hash"],
+            dimension=tree["dimension"],
+            mesh=MeshFacts(**tree["mesh"]),
+            solver=SolverFacts(**tree["solver"]),
+            transport=TransportFacts(**tree["transport"]),
+            homogenizing_layer=profiles,
+            timings_s=dict(tree["timings_s"]),
+            peak_memory_MiB=tree["peak_memory_MiB"],
+            warnings=tuple(tree["warnings"]),
+            directory=directory,
+            **spots,
+        )
+
+
+def read_result(path: Path) -> Result:
+    """Read a ``result.json``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not whole.
+    """
+    try:
+        return Result.from_dict(json.loads(path.read_text(encoding="utf-8")), path.parent)
+    except OSError as error:
+        raise InputError(f"{path}: must be a result; got {error.strerror}. Run the case first.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: must be a whole result; got {error!r}. Run the case again with --force."
+        ) from error

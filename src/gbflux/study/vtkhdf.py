@@ -1,0 +1,152 @@
+"""Fields on disk: one HDF5 file that ParaView and pyvista open, and that holds all a new measuring needs.
+
+The layout is VTKHDF 1.0, an unstructured grid of positively oriented cells without ghosts. What VTK has no place for is in the group
+``/gbflux``. In 2D the points are (x, z, 0).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.conduction.records import Fields
+from gbflux.errors import InputError, MissingLibrary
+from gbflux.mesh import LayeredMesh, MeshQuality
+
+_VTK_TRIANGLE, _VTK_TETRAHEDRON = 5, 10
+_SMALL = 1 << 20  # arrays below this many bytes are not worth compressing
+_TABLES = ("boundaries", "boundary_area", "boundary_normal", "size_um")
+_PER_CELL = ("kind", "region", "boundary")
+
+
+def _h5py():
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingLibrary(f"output: fields need h5py; got {error}. Run `make setup`.") from error
+    return h5py
+
+
+def write_fields(path: Path, mesh: LayeredMesh, solved: Fields) -> None:
+    """Write mesh and fields; SI units but for points (µm).
+
+    Parameters
+    ----------
+    path : Path
+        File to write, ``.hdf`` so that ParaView 5.11 knows it.
+    mesh : LayeredMesh
+        The mesh.
+    solved : Fields
+        Its fields.
+    """
+    with _h5py().File(path, "w") as file:
+        root = file.create_group("VTKHDF", track_order=True)
+        root.attrs["Version"] = (1, 0)
+        root.attrs.create("Type", b"UnstructuredGrid", dtype=_h5py().string_dtype("ascii", 16))
+        count, corners = mesh.cells.shape
+        root["NumberOfPoints"] = np.array([len(mesh.points)], np.int64)
+        root["NumberOfCells"] = np.array([count], np.int64)
+        root["NumberOfConnectivityIds"] = np.array([mesh.cells.size], np.int64)
+        _put(root, "Points", _in_space(mesh.points))
+        _put(root, "Connectivity", mesh.cells.astype(np.int64).ravel())
+        _put(root, "Offsets", np.arange(0, mesh.cells.size + 1, corners, dtype=np.int64))
+        _put(root, "Types", np.full(count, _VTK_TRIANGLE if corners == 3 else _VTK_TETRAHEDRON, np.uint8))
+        for group, arrays in (("PointData", _point_data(solved)), ("CellData", _cell_data(mesh, solved))):
+            for name, values in arrays.items():
+                _put(root.require_group(group), name, values)
+        own = file.create_group("gbflux")
+        own.attrs["mesh"] = json.dumps(_facts(mesh))
+        for name in _TABLES:
+            own[name] = getattr(mesh, name)
+
+
+def _put(group: Any, name: str, values: NDArray) -> None:
+    """One dataset; integers are compressed, which costs little and saves much, reals are not."""
+    packed = values.dtype.kind in "iu" and values.nbytes > _SMALL
+    options = (
+        {"compression": "gzip", "compression_opts": 1, "shuffle": True, "chunks": (1 << 17,)}
+        if packed and values.ndim == 1
+        else {}
+    )
+    group.create_dataset(name, data=values, **options)
+
+
+def _point_data(solved: Fields) -> dict[str, NDArray]:
+    return {
+        "phi": solved.phi,
+        "residual": solved.residual,
+        "residual_electrolyte": solved.residual_electrolyte,
+    }
+
+
+def _cell_data(mesh: LayeredMesh, solved: Fields) -> dict[str, NDArray]:
+    """Current density, conductivity, and what each cell is; `gb_pair` holds the two grains, −1 outside boundaries."""
+    pair = np.full((len(mesh.cells), 2), -1, dtype=np.int32)
+    layer = mesh.boundary >= 0
+    pair[layer] = mesh.boundaries[mesh.boundary[layer]]
+    return {
+        "J": _in_space(solved.j),
+        "J_magnitude": np.sqrt(np.einsum("ij,ij->i", solved.j, solved.j)),
+        "sigma": solved.sigma,
+        "gb_pair": pair,
+        **{name: getattr(mesh, name) for name in _PER_CELL},
+    }
+
+
+def _in_space(vectors: NDArray) -> NDArray[np.float64]:
+    """Three columns for VTK."""
+    if vectors.shape[1] == 3:
+        return vectors
+    return np.column_stack([vectors, np.zeros(len(vectors))])
+
+
+def _facts(mesh: LayeredMesh) -> dict[str, Any]:
+    """What of the mesh is not an array."""
+    arrays = {"points", "cells", *_PER_CELL, *_TABLES}
+    facts = {field.name: getattr(mesh, field.name) for field in fields(mesh) if field.name not in arrays}
+    return {**facts, "quality": asdict(mesh.quality)}
+
+
+def read_fields(path: Path) -> tuple[LayeredMesh, Fields]:
+    """Read what `write_fields` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not one of ours.
+    """
+    try:
+        with _h5py().File(path, "r") as file:
+            root, own = file["VTKHDF"], file["gbflux"]
+            facts = json.loads(own.attrs["mesh"])
+            dimension = facts["dimension"]
+            facts["quality"] = MeshQuality(**facts["quality"])
+            facts["slabs"] = tuple(facts["slabs"])
+            for name in ("z_electrolyte", "z_electrodes"):
+                facts[name] = tuple(facts[name])
+            cell_data, point_data = root["CellData"], root["PointData"]
+            mesh = LayeredMesh(
+                points=np.ascontiguousarray(root["Points"][:, :dimension]),
+                cells=root["Connectivity"][:].reshape(-1, dimension + 1).astype(np.int32),
+                **{name: cell_data[name][:] for name in _PER_CELL},
+                **{name: own[name][:] for name in _TABLES},
+                **facts,
+            )
+            j = np.ascontiguousarray(cell_data["J"][:, :dimension])
+            solved = Fields(
+                j=j, sigma=cell_data["sigma"][:], **{name: point_data[name][:] for name in _point_names()}
+            )
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path}: must hold the fields of a run; got {error}. Run the case again with output.fields: true."
+        ) from error
+    return mesh, solved
+
+
+def _point_names() -> tuple[str, ...]:
+    return ("phi", "residual", "residual_electrolyte")

@@ -1,0 +1,100 @@
+"""Constants, conversion factors and the Arrhenius law. Imports only `errors`.
+
+A case file is in the user's units, with the unit in the key. Inside, physics is in SI and lengths of geometry
+and mesh are in micrometres. A factor ``A_TO_B`` multiplies a number in unit A to give it in unit B.
+
+Constants are exact in the SI of 2019 (CODATA 2018, https://physics.nist.gov/cuu/Constants; Tiesinga et al.,
+Rev. Mod. Phys. 93, 025010 (2021), doi:10.1103/RevModPhys.93.025010, table XXX).
+"""
+
+from __future__ import annotations
+
+import math
+
+from gbflux.errors import InputError
+
+# Constants
+BOLTZMANN_J_PER_K = 1.380649e-23
+ELEMENTARY_CHARGE_C = 1.602176634e-19
+AVOGADRO_PER_MOL = 6.02214076e23
+BOLTZMANN_EV_PER_K = BOLTZMANN_J_PER_K / ELEMENTARY_CHARGE_C
+FARADAY_C_PER_MOL = ELEMENTARY_CHARGE_C * AVOGADRO_PER_MOL
+GAS_CONSTANT_J_PER_MOL_K = BOLTZMANN_J_PER_K * AVOGADRO_PER_MOL
+ICE_POINT_K = 273.15  # 0 °C, by definition of the Celsius scale
+
+# Lengths
+NM_TO_M = 1e-9
+NM_TO_UM = 1e-3
+UM_TO_M = 1e-6
+UM_TO_CM = 1e-4
+CM_TO_M = 1e-2
+M_TO_UM = 1e6
+
+# Areas
+UM2_TO_M2 = 1e-12
+CM2_TO_M2 = 1e-4
+
+# Conductivity, area-specific resistance, current density
+S_PER_CM_TO_S_PER_M = 1e2
+S_PER_M_TO_S_PER_CM = 1e-2
+OHM_CM2_TO_OHM_M2 = 1e-4
+OHM_M2_TO_OHM_CM2 = 1e4
+MA_PER_CM2_TO_A_PER_M2 = 1e1
+A_PER_M2_TO_MA_PER_CM2 = 1e-1
+
+# Memory
+KIB_TO_MIB = 1 / 1024
+
+
+def kelvin(temperature_C: float) -> float:
+    """Absolute temperature (K) of a temperature in °C.
+
+    >>> kelvin(25)
+    298.15
+    """
+    return temperature_C + ICE_POINT_K
+
+
+def arrhenius(
+    conductivity: float, activation_energy_eV: float, temperature_C: float, reference_temperature_C: float
+) -> float:
+    r"""Conductivity at another temperature by the Arrhenius law.
+
+    .. math:: \sigma(T) = \sigma_{ref} \exp\left[-\frac{E_a}{k_B}\left(\frac1T-\frac1{T_{ref}}\right)\right]
+
+    The law is for σ itself, not for the product σT; an activation energy fitted to σT is larger by about
+    k_B T (0.026 eV at 25 °C). It holds where one hopping mechanism dominates and no phase changes.
+
+    Parameters
+    ----------
+    conductivity : float
+        Conductivity at the reference temperature (any unit; the result has the same).
+    activation_energy_eV : float
+        Activation energy E_a (eV).
+    temperature_C, reference_temperature_C : float
+        Temperatures, above absolute zero (°C).
+
+    Returns
+    -------
+    float
+        Conductivity at ``temperature_C`` (unit of ``conductivity``); ``inf`` where it overflows.
+
+    Raises
+    ------
+    InputError
+        If a temperature is not above absolute zero.
+
+    Examples
+    --------
+    >>> round(arrhenius(5e-4, 0.35, 60, 25) * 1e3, 4)
+    2.0918
+    """
+    for value in (temperature_C, reference_temperature_C):
+        if not kelvin(value) > 0:
+            raise InputError(f"arrhenius: a temperature must be > -273.15 °C; got {value:g}.")
+    difference_per_K = 1 / kelvin(temperature_C) - 1 / kelvin(reference_temperature_C)
+    exponent = -activation_energy_eV / BOLTZMANN_EV_PER_K * difference_per_K
+    try:
+        return conductivity * math.exp(exponent)
+    except OverflowError:
+        return math.inf
