@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gbflux.api import run
     from gbflux.case import Case, load_case, parse_case
     from gbflux.errors import CaseError, GbfluxError, InputError, MeshError, MissingLibrary, SolverError
-    from gbflux.api import run
 
     __version__: str
 

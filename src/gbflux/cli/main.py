@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 a fault of gbflux; 2 something the user can put right; 3 a
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import traceback
@@ -39,7 +40,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (init, check, run, compare, measure, mesh, cache, schema, doctor):
-    app.command()(command)
+    # the sections of a docstring are for readers of the code
+    app.command(help=inspect.getdoc(command).split("\n\nRaises\n")[0])(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -81,8 +81,8 @@ def simplex_mesh(
     parameters = inspect.signature(mesh.create_mesh).parameters
     options = {"e" if "e" in parameters else "domain": _coordinate_domain(points.shape[1])}
     if "ghost_mode" in parameters:
-        # Such releases find the vertices that ranks share through the ghost cells a partitioner asks for, drop
-        # those cells afterwards, and tear the mesh apart along the cut where it asks for none.
+        # Such releases find the vertices that ranks share through the ghost cells a partitioner asks for,
+        # drop those cells afterwards, and tear the mesh along the cut where it asks for none.
         options["ghost_mode"] = mesh.GhostMode.none
         options["cells"] = cpp.graph.AdjacencyList_int64(cells)
         ranks = _destinations(comm.rank, len(cells), neighbours)
@@ -93,7 +93,7 @@ def simplex_mesh(
 
 
 def _destinations(rank: int, count: int, ghosts: NDArray[np.int32]) -> cpp.graph.AdjacencyList_int32:
-    """Return the ranks that hold each cell: its owner `rank` first, then those of `ghosts` (row, other rank)."""
+    """Return the ranks that hold each cell: its owner `rank`, then those of `ghosts` (row, other rank)."""
     ghost_rows, ghost_ranks = ghosts.T
     rows = np.concatenate([np.arange(count), ghost_rows])
     order = np.argsort(rows, kind="stable")

@@ -69,7 +69,7 @@ def facet_neighbours(
     Returns
     -------
     list of (k, 2) int32 arrays
-        For each part without repeats and in ascending order: row of a cell within the part, and the other part.
+        For each part, ascending and without repeats: row of a cell within the part, and the other part.
 
     Examples
     --------

@@ -103,9 +103,9 @@ def solve_system(
                 if not short.relative_residual <= settings.rtol:
                     raise
                 iterations, relative = short.iterations, short.relative_residual
-                log.warning(
-                    "solver: round-off leaves currents unbalanced by %.1e", _unbalanced(residual, scale)
-                )
+                excess = _unbalanced(residual, scale)
+                if excess > settings.rtol:
+                    log.warning("solver: round-off leaves the currents out of balance by %.1e", excess)
                 break
     except SolverError:
         solution.destroy()

@@ -85,7 +85,7 @@ def test_hashes_depend_on_the_bytes_of_the_seeds_not_on_their_folder(seeded, tmp
 def test_resolved_case_finds_its_seeds_again(seeded, tmp_path_factory):
     case = load_case(seeded / "case.yaml")
     assert parse_case(resolved_yaml(case), folder="/").physics_hash == case.physics_hash
-    assert "seeds_file: points.csv\n" in resolved_yaml(case, "points.csv")
+    assert "  seeds_file: points.csv  # mean size 15.874 µm\n" in resolved_yaml(case, "points.csv")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_seeds_file_that_is_missing_a_folder_or_no_name(seeded):
     for value, message in [
         ("point.csv", "(did you mean 'points.csv'?)"),
         (".", "is a folder"),
-        ("3", "must be the name"),
+        ("3", "must be text"),
     ]:
         (seeded / "case.yaml").write_text(SEEDED.replace("points.csv", value))
         assert message in message_of(seeded / "case.yaml")

@@ -37,7 +37,7 @@ def cases(draw) -> str:
         "arrangement": draw(st.sampled_from(["voronoi", "brick", "columnar"])),
         "seed": draw(st.integers(0, 2**63 - 1)),
         "conductivity_S_per_cm": draw(st.floats(1e-12, 1e3)),
-        **({"count": draw(st.integers(1, 1000))} if by_count else {"mean_size_um": draw(st.floats(1, 10))}),
+        **({"count": draw(st.integers(1, 20))} if by_count else {"mean_size_um": draw(st.floats(1, 10))}),
     }
     boundary = {
         "thickness_nm": draw(st.floats(0.1, 50)),

@@ -27,7 +27,7 @@ def case_file(tmp_path):
 def test_shows_the_resolved_case_the_derived_numbers_and_the_cost(case_file, capsys):
     assert exit_code(["check", str(case_file)]) == 0
     output = capsys.readouterr()
-    for word in ("mean_size_um: 10.0", "Bi = ", "Kapitza", "brick-layer", "cells", "memory", "time"):
+    for word in ("count: 8  # mean size 10 µm", "Bi = ", "Kapitza", "brick-layer", "cells", "memory", "time"):
         assert word in output.out
     assert output.err == ""
 

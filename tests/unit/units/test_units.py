@@ -82,7 +82,7 @@ def test_constant_is_codata(ours, theirs):
 
 
 def test_arrhenius_by_hand():
-    # 0.30 eV from 25 °C to 100 °C: 1/373.15 - 1/298.15 = -6.74130e-4 /K; 0.30/8.617333e-5 = 3481.36 K; exp(2.34689)
+    # 0.30 eV from 25 °C to 100 °C: 1/298.15 - 1/373.15 = 6.74130e-4 /K, times 0.30/8.617333e-5 = 3481.36 K
     assert units.arrhenius(1.0, 0.30, 100, 25) == pytest.approx(math.exp(2.34689), rel=1e-4)
 
 
