@@ -32,6 +32,9 @@ _IS_CONTROLLER = "PYTEST_XDIST_WORKER" not in os.environ
 if _IS_CONTROLLER:
     os.environ["GBFLUX_CACHE"] = tempfile.mkdtemp(prefix="gbflux-test-cache-")
 
+# MPI, once loaded into this process, leaves variables that keep mpirun from starting.
+BEFORE_MPI = dict(os.environ)
+
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the session's cache at the very end."""
@@ -46,24 +49,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("time is up for slow tests (GBFLUX_TEST_DEADLINE)")
 
 
-def _launcher(ranks: int) -> list[str]:
-    """``mpirun`` with any number of ranks on any number of cores (Open MPI has to be told, MPICH has not)."""
-    banner = subprocess.run(
-        ["mpirun", "--version"], capture_output=True, text=True, check=False, timeout=60
-    ).stdout
-    is_openmpi = "Open MPI" in banner or "OpenRTE" in banner
-    return ["mpirun", "-n", str(ranks), *(["--oversubscribe", "--bind-to", "none"] if is_openmpi else [])]
-
-
 @pytest.fixture(scope="session")
 def mpirun() -> Callable[..., subprocess.CompletedProcess[str]]:
     """``mpirun(ranks, *arguments)``: run ``python -m mpi4py arguments`` on so many ranks, return the output.
 
-    ``-m mpi4py`` aborts all ranks when one raises. A failure, or no end within `timeout` seconds, fails the
-    test and shows the output; ``check=False`` returns a failed run instead. Mark such tests with ``mpi``.
+    ``-m mpi4py`` aborts all ranks when one raises; ``plain=True`` runs ``python arguments`` instead. A failure,
+    or no end within `timeout` seconds, fails the test and shows the output; ``check=False`` returns a failed run
+    instead. More keywords are environment variables. Mark such tests with ``mpi``.
     """
     if shutil.which("mpirun") is None:
         pytest.skip("mpirun is not on PATH")
+    from gbflux.study.launch import mpi_environment, mpirun_command  # NumPy comes with it
 
     def launch(
         ranks: int,
@@ -71,8 +67,11 @@ def mpirun() -> Callable[..., subprocess.CompletedProcess[str]]:
         timeout: float = MPI_TIME_LIMIT_S,
         check: bool = True,
         cwd: Path | None = None,
+        plain: bool = False,
+        **variables: str,
     ) -> subprocess.CompletedProcess[str]:
-        command = [*_launcher(ranks), sys.executable, "-m", "mpi4py", *map(str, arguments)]
+        python = [sys.executable, *([] if plain else ["-m", "mpi4py"])]
+        command = mpirun_command(ranks, [*python, *map(str, arguments)])
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -80,6 +79,7 @@ def mpirun() -> Callable[..., subprocess.CompletedProcess[str]]:
             stderr=subprocess.PIPE,
             text=True,
             cwd=cwd,
+            env=mpi_environment({**BEFORE_MPI, **variables}),
             start_new_session=True,
         )
         try:

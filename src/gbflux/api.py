@@ -1,4 +1,4 @@
-"""The Python interface: cases in, results out. Here the rooms are put together; `gbflux.run` is this module's `run`."""
+"""The Python interface: cases in, results out; the rooms are put together here. `gbflux.run` is this `run`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gbflux.case import Case, estimate, machine_memory, require_memory
-from gbflux.study.pipeline import Outcome, run_case
+from gbflux.study.pipeline import Outcome, Pictures, run_case
 
 if TYPE_CHECKING:
     from gbflux.report import CaseViews
@@ -54,20 +54,30 @@ def run_with_pictures(
     comm: Any = None,
     progress: Progress | None = None,
 ) -> tuple[Outcome, CaseViews | None]:
-    """`run`, which also hands back what the pictures were drawn from (rank 0, unless the case was finished before)."""
-    require_memory(estimate(case), machine_memory())
-    kept = []
+    """`run`, which also hands back what the pictures were drawn from (rank 0; None if finished before)."""
+    warning = require_memory(estimate(case), machine_memory())
+    if warning and progress is not None:
+        progress.note("memory", warning)
+    seen = []
 
-    def draw(folder: Path, snapshot: Snapshot) -> None:
+    def look(snapshot: Snapshot) -> CaseViews:
+        seen.append(views(snapshot))
+        return seen[0]
+
+    def draw(folder: Path, shown: CaseViews) -> None:
         from gbflux.report import draw_views
 
-        kept.append(views(snapshot))
-        draw_views(folder, kept[0])
+        draw_views(folder, shown)
 
     outcome = run_case(
-        case, None if directory is None else Path(directory), comm=comm, force=force, draw=draw, progress=progress
+        case,
+        None if directory is None else Path(directory),
+        comm=comm,
+        force=force,
+        pictures=Pictures(look, draw),
+        progress=progress,
     )
-    return outcome, kept[0] if kept else None
+    return outcome, seen[0] if seen else None
 
 
 def views(snapshot: Snapshot) -> CaseViews:

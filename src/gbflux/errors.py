@@ -115,3 +115,11 @@ class MissingLibrary(GbfluxError):
     """A library that cannot be imported; the message says how to get it."""
 
     exit_code = 4
+
+
+class Silenced(GbfluxError):
+    """An error that MPI rank 0 reports for all ranks; the others carry the exit code alone."""
+
+    def __init__(self, exit_code: int):
+        self.exit_code = exit_code
+        super().__init__("")

@@ -23,6 +23,7 @@ ROOMS = [
     "flux",
     "study",
     "report",
+    "api",
     "cli",
 ]
 SOURCES = sorted(PACKAGE.rglob("*.py"))

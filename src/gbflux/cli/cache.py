@@ -26,4 +26,6 @@ def cache(empty: Annotated[bool, typer.Option("--empty", help="Delete all cached
     for entry in found:
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
         typer.echo(f"  {entry.key[:16]}  {entry.bytes / 2**20:10,.1f} MiB  last used {day}")
-    typer.echo(f"  {len(found)} meshes, {sum(entry.bytes for entry in found) / 2**20:,.1f} MiB; --empty deletes them")
+    typer.echo(
+        f"  {len(found)} meshes, {sum(entry.bytes for entry in found) / 2**20:,.1f} MiB; --empty deletes them"
+    )

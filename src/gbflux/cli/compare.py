@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gbflux.cli.run import CaseFile, Force, Output, Ranks, report_lines
-from gbflux.cli.session import mpi_session, progress_shown
+from gbflux.cli.session import progress_shown
 
 if TYPE_CHECKING:
     from gbflux.report import CaseViews
@@ -27,6 +27,7 @@ def compare(case_file: CaseFile, ranks: Ranks = None, output: Output = None, for
     from gbflux.case import load_case
     from gbflux.errors import InputError
     from gbflux.study.launch import become_mpi_job
+    from gbflux.study.ranks import mpi_session
 
     layered = load_case(case_file)
     if layered.homogenizing_layer is None:

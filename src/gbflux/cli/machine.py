@@ -7,10 +7,10 @@ import shlex
 import shutil
 import sys
 import sysconfig
-from collections.abc import Sequence
 from pathlib import Path
 
 from gbflux.cli.probes import Finding, Runner, origin_of, run_process
+from gbflux.study.launch import mpirun_command
 
 SLOW_LAUNCH_S = 5.0
 
@@ -58,20 +58,13 @@ def find_host_name(run: Runner = run_process) -> Finding:
     )
 
 
-def mpirun_command(ranks: int, is_openmpi: bool, command: Sequence[str]) -> list[str]:
-    """``mpirun`` with what it needs for more ranks than cores (Open MPI asks for it, MPICH does not)."""
-    extra = ["--oversubscribe", "--bind-to", "none"] if is_openmpi else []
-    return ["mpirun", "-n", str(ranks), *extra, *command]
-
-
 def find_launch(run: Runner = run_process) -> Finding:
     """Start two ranks with mpirun: the time it takes, and whether they find each other."""
     if shutil.which("mpirun") is None:
         remedy = "Install it from where mpi4py comes from (Debian: openmpi-bin), or launch through srun."
         return Finding("MPI launch", "-", "", "mpirun is not on PATH: one rank only", remedy)
     banner = run(["mpirun", "--version"]).stdout
-    is_openmpi = "Open MPI" in banner or "OpenRTE" in banner
-    outcome = run(mpirun_command(2, is_openmpi, [sys.executable, "-c", _RANKS]))
+    outcome = run(mpirun_command(2, [sys.executable, "-c", _RANKS], banner))
     value = f"{outcome.seconds:.1f} s for 2 ranks ({banner.splitlines()[0].strip() if banner else 'mpirun'})"
     sizes = [outcome.stdout.count(f"<{size}>") for size in (1, 2)]
     if outcome.code == 0 and sizes == [0, 2]:

@@ -24,8 +24,7 @@ from gbflux.cli.measure import measure
 from gbflux.cli.mesh import mesh
 from gbflux.cli.run import run
 from gbflux.cli.schema import schema
-from gbflux.cli.session import Silenced
-from gbflux.errors import CaseError, GbfluxError
+from gbflux.errors import CaseError, GbfluxError, Silenced
 
 INTERRUPTED = 130
 FAULT = 1

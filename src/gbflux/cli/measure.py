@@ -10,7 +10,9 @@ import typer
 from gbflux.cli.run import report_lines
 
 
-def measure(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")]) -> None:
+def measure(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+) -> None:
     """Measure a finished run again from its stored fields; result, tables and figures are replaced.
 
     Raises

@@ -13,13 +13,16 @@ from gbflux.cli.run import CaseFile
 def mesh(
     case_file: CaseFile,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write (default: NAME with the format's ending).")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="File to write (default: NAME with the format's ending)."
+        ),
     ] = None,
     file_format: Annotated[
         str, typer.Option("--format", help="msh (gmsh 2.2), vtu, xdmf, or another name that meshio writes.")
     ] = "msh",
 ) -> None:
-    """Mesh a case and write it: coordinates in µm, physical groups, elementary tags for grains and boundaries.
+    """Mesh a case and write it: coordinates in µm, physical groups, a tag for each grain and boundary.
 
     Raises
     ------
@@ -44,7 +47,8 @@ def mesh(
         typer.echo(f"{name:12} {count:12,} {volume:14.6g} {edge:9.3g} {smallest:14.3g}")
     q = built.mesh.quality
     typer.echo(
-        f"{built.mesh.n_grains:,} grains; box volume off by {q.volume_error:.1e}, layer volume by {q.layer_volume_error:.1e}; "
-        f"layer limited on {q.gb_area_limited_fraction:.2%} of {q.gb_area_um2:,.6g} µm{'²' if case.dimension == 3 else ''}"
+        f"{built.mesh.n_grains:,} grains; box volume off by {q.volume_error:.1e}, "
+        f"layer volume by {q.layer_volume_error:.1e}; layer limited on {q.gb_area_limited_fraction:.2%} "
+        f"of {q.gb_area_um2:,.6g} µm{'²' if case.dimension == 3 else ''}"
     )
     typer.echo("wrote " + ", ".join(map(str, paths)))

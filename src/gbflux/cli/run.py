@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gbflux.cli.session import mpi_session, progress_shown
+from gbflux.cli.session import progress_shown
 
 if TYPE_CHECKING:
     from gbflux.study import Result
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).")]
-Ranks = Annotated[int | None, typer.Option("-n", "--ranks", min=1, help="MPI ranks to start; those of mpirun or srun if under one.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files (default: results/NAME).")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what the folder holds, and run again what is finished.")]
+Ranks = Annotated[
+    int | None,
+    typer.Option("-n", "--ranks", min=1, help="MPI ranks to start; those of mpirun or srun if under one."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="DIR", help="Folder for the files (default: results/NAME)."),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace what the folder holds, and run again what is finished.")
+]
 
 
 def run(case_file: CaseFile, ranks: Ranks = None, output: Output = None, force: Force = False) -> None:
@@ -28,6 +36,7 @@ def run(case_file: CaseFile, ranks: Ranks = None, output: Output = None, force: 
     """
     from gbflux.case import load_case
     from gbflux.study.launch import become_mpi_job
+    from gbflux.study.ranks import mpi_session
 
     case = load_case(case_file)
     folder = output or Path("results") / case.name
@@ -51,19 +60,23 @@ def report_lines(result: Result) -> list[str]:
     lines = [
         f"{result.name}: {result.mesh.grains:,} grains, {result.mesh.cells:,} cells",
         f"  mean current density  {transport.mean_current_density_mA_per_cm2:.4g} mA/cm²",
-        f"  sigma_eff             {transport.sigma_eff_S_per_cm:.4g} S/cm  (brick layer {transport.brick_layer_S_per_cm:.4g})",
+        f"  sigma_eff             {transport.sigma_eff_S_per_cm:.4g} S/cm"
+        f"  (brick layer {transport.brick_layer_S_per_cm:.4g})",
         f"  ASR of the cell       {transport.asr_ohm_cm2:.4g} Ω cm²",
     ]
     for part, label in (("hot_spots", "electrode"), ("hot_spots_electrolyte", "electrolyte|HL")):
         for side, spots in getattr(result, part).items():
-            grain = "" if spots.grain_max_over_mean is None else f", grain max {spots.grain_max_over_mean:.3g}"
+            grain = (
+                "" if spots.grain_max_over_mean is None else f", grain max {spots.grain_max_over_mean:.3g}"
+            )
             lines.append(f"  {side + ' ' + label:22}p99 {spots.p99_over_mean:.3g}{grain}  (over the mean)")
     for side, profile in result.homogenizing_layer.items():
         where = profile.homogenized_at_um
         text = "not within the layer" if where is None else f"{where:.3g} µm from the electrolyte"
         lines.append(f"  {side + ' layer':22}homogenized (max ≤ 1.1 mean) {text}")
     lines.append(
-        f"  {solver.iterations} iterations, current in − out {solver.current_imbalance:.1e}, worst grain {solver.grain_imbalance:.1e}; "
+        f"  {solver.iterations} iterations, current in − out {solver.current_imbalance:.1e}, "
+        f"worst grain {solver.grain_imbalance:.1e}; "
         f"{result.timings_s['total']:.1f} s, {result.peak_memory_MiB / 1024:.2f} GiB"
     )
     lines += [f"  warning: {text}" for text in result.warnings]

@@ -1,57 +1,21 @@
-"""What the commands that compute share: joining an MPI job, showing progress, ending all ranks together."""
+"""How the commands that compute show their progress."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from gbflux.errors import GbfluxError
 
 if TYPE_CHECKING:
     from gbflux.study import Progress
 
 
-class Silenced(GbfluxError):
-    """An error that rank 0 reports for all ranks; carries the exit code."""
-
-    def __init__(self, exit_code: int):
-        self.exit_code = exit_code
-        super().__init__("")
-
-
 @contextmanager
-def mpi_session() -> Iterator[int]:
-    """Run a block on every rank of the job, rank given; an error of gbflux is told once, any other ends all ranks."""
-    from gbflux.errors import MissingLibrary
-
-    try:
-        from mpi4py import MPI
-    except ImportError as error:
-        raise MissingLibrary(f"mpi4py must be importable; got {error}. Run `make setup`; `gbflux doctor` tells more.") from error
-    comm = MPI.COMM_WORLD
-    try:
-        yield comm.rank
-    except GbfluxError as error:
-        if comm.rank:
-            raise Silenced(error.exit_code) from error
-        raise
-    except BaseException as error:
-        if comm.size == 1 or not isinstance(error, Exception):
-            raise
-        traceback.print_exc()
-        print(f"gbflux: rank {comm.rank} failed; all ranks end.", file=sys.stderr, flush=True)
-        comm.Abort(1)
-
-
-@contextmanager
-def progress_shown(rank: int, log_file: Path | None = None) -> Iterator[Progress]:
-    """Lines on stderr for each stage, and on a terminal the stage under way; the lines also go to `log_file`."""
+def progress_shown(rank: int) -> Iterator[Progress]:
+    """Lines on stderr for each stage, and on a terminal the stage under way."""
     from gbflux.study import Progress
 
     logger = logging.getLogger("gbflux")

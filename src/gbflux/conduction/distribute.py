@@ -13,7 +13,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from gbflux.conduction import compat, transfer
-from gbflux.conduction.parallel import raise_together
+from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.partition import bisect, cell_centres, facet_neighbours
 from gbflux.errors import InputError
 from gbflux.mesh.records import LayeredMesh
@@ -90,7 +90,9 @@ def distribute(comm: MPI.Intracomm, mesh: LayeredMesh | None) -> DistributedMesh
         On all ranks, where there are fewer cells than ranks.
     """
     on_root = comm.rank == 0
-    raise_together(comm, _too_few_cells(mesh, comm.size) if on_root else None)
+    with errors_of_root(comm):
+        if on_root:
+            _check_cell_count(len(mesh.cells), comm.size)
     parts = tuple(bisect(cell_centres(mesh.points, mesh.cells), comm.size)) if on_root else ()
     point_count = comm.bcast(len(mesh.points) if on_root else None)
     starts = [rank * point_count // comm.size for rank in range(comm.size + 1)]
@@ -128,11 +130,10 @@ def _neighbours(
     return transfer.scatter(comm, lambda rank: pairs[rank])
 
 
-def _too_few_cells(mesh: LayeredMesh, ranks: int) -> InputError | None:
-    """Return the error for a mesh that cannot occupy all ranks."""
-    if len(mesh.cells) >= ranks:
-        return None
-    return InputError(
-        "conduction: the mesh must have at least one cell for each rank; "
-        f"got {len(mesh.cells)} cells on {ranks} ranks. Use fewer ranks."
-    )
+def _check_cell_count(cells: int, ranks: int) -> None:
+    """Raise where the cells cannot occupy all ranks."""
+    if cells < ranks:
+        raise InputError(
+            "conduction: the mesh must have at least one cell for each rank; "
+            f"got {cells} cells on {ranks} ranks. Use fewer ranks."
+        )

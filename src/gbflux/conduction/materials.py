@@ -1,4 +1,4 @@
-"""Conductivity of every cell from the numbers of a case: plain functions, the same on any mesh of the same grains."""
+"""Conductivity of every cell from the numbers of a case; the same on every mesh of the same grains."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def grain_conductivities(case: Case, n_grains: int) -> NDArray[np.float64]:
 def boundary_conductivities(case: Case, boundaries: NDArray[np.int32]) -> NDArray[np.float64]:
     """Return (nb,) conductivities of the boundaries between grains a < b (S/m).
 
-    Where they vary each pair of grains has a stream of its own, so that a boundary too small for one mesh does not
-    shift the values of all others.
+    Where they vary each pair of grains has a stream of its own, so that a boundary too small for one mesh
+    does not shift the values of all others.
     """
     variation = case.grain_boundary.variation
     if variation is None:
@@ -65,7 +65,7 @@ def boundary_conductivities(case: Case, boundaries: NDArray[np.int32]) -> NDArra
 
 
 def lognormal(median: float, sigma: float, normal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return lognormal values, ln of standard deviation `sigma`, from standard normal ones (unit of `median`).
+    """Return lognormal values from standard normal ones; `sigma` is the deviation of their logarithm.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def lognormal(median: float, sigma: float, normal: NDArray[np.float64]) -> NDArr
 
 
 def contact_conductivity(thickness: float, contact_asr: float, sigma_hl: float) -> float:
-    """Return σ_c of a contact layer: contact resistance and homogenizing layer in series, t/σ_c = ASR + t/σ_HL.
+    """Return σ_c of a contact layer, contact and homogenizing layer in series: t/σ_c = ASR + t/σ_HL.
 
     Parameters
     ----------

@@ -25,8 +25,7 @@ def bisect(positions: NDArray[np.floating], parts: int) -> list[NDArray[np.int32
     Returns
     -------
     list of (m_k,) int32 arrays
-        Indices of each part's points, ascending. Sizes differ by less than 2 for a power of two, and no part
-        is empty.
+        Indices of each part's points, ascending; no part is empty.
 
     Examples
     --------

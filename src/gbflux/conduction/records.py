@@ -36,7 +36,7 @@ class SolverSettings:
     Attributes
     ----------
     rtol : float
-        Largest true relative residual ‖b − Ax‖/‖b‖ of the eliminated system.
+        Largest true relative residual ‖b − Ax‖/‖b‖ of the eliminated system; currents balance as closely.
     max_iterations : int
         Most CG iterations, restarts included.
     preconditioner : str

@@ -16,12 +16,12 @@ from petsc4py import PETSc
 from gbflux.conduction import compat
 from gbflux.conduction.distribute import DistributedMesh, distribute
 from gbflux.conduction.fluxes import NodalCurrents, cell_currents, cell_values, node_values, set_cell_values
-from gbflux.conduction.parallel import raise_together
+from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Electrode, Fields, Solution, SolverSettings
 from gbflux.conduction.scaling import Scaling, scaling_of
 from gbflux.conduction.solver import solve_system
 from gbflux.conduction.system import LinearSystem, ScaledElectrode, assemble
-from gbflux.conduction.validate import input_error
+from gbflux.conduction.validate import check_input
 from gbflux.mesh.records import ELECTROLYTE, LayeredMesh
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,10 @@ def solve(
     SolverError
         On all ranks, if the true residual does not reach `settings.rtol`.
     """
-    raise_together(comm, input_error(mesh, sigma, bottom, top, settings) if comm.rank == 0 else None)
+    with errors_of_root(comm) as is_root:
+        if is_root:
+            check_input(mesh, sigma, bottom, top, settings)
+            sigma = np.asarray(sigma, dtype=np.float64)
     watch = _Stopwatch()
     with watch("distribute"):
         dealt = distribute(comm, mesh)
@@ -126,7 +129,7 @@ def _potential(
         return currents.through(sigma_hat)
 
     try:
-        solution, iterations, relative_residual = solve_system(system.matrix, system.rhs, settings, current)
+        solution, iterations, relative_residual = solve_system(system, settings, current)
     finally:
         system.destroy()
     update(solution)
@@ -169,4 +172,4 @@ def _collected(
     if dealt.comm.rank != 0:
         return None
     whole.setdefault("residual_electrolyte", whole["residual"])
-    return Fields(sigma=np.asarray(sigma, dtype=np.float64), **whole)
+    return Fields(sigma=sigma, **whole)

@@ -15,11 +15,13 @@ import itertools
 import logging
 import math
 from collections.abc import Callable
+from functools import partial
 
 from petsc4py import PETSc
 
 from gbflux.conduction.records import SolverSettings
-from gbflux.errors import SolverError
+from gbflux.conduction.system import LinearSystem
+from gbflux.errors import MissingLibrary, SolverError
 
 log = logging.getLogger(__name__)
 
@@ -54,21 +56,19 @@ _prefixes = (f"gbflux_conduction_{number}_" for number in itertools.count())
 
 
 def solve_system(
-    matrix: PETSc.Mat, rhs: PETSc.Vec, settings: SolverSettings, current: Callable[[PETSc.Vec], float]
+    system: LinearSystem, settings: SolverSettings, current: Callable[[PETSc.Vec], float]
 ) -> tuple[PETSc.Vec, int, float]:
     """Solve A u = b from a zero guess; *collective*.
 
-    ‖b‖ can be large beside the current of a resistive cell. So CG goes on until currents balance too, or as far
-    as round-off allows: the sum of the residual, by which the electrodes' currents differ, is at most
-    `settings.rtol` of the current, and the sum of its absolute values, which bounds the imbalance of any grain,
-    100 times that.
+    Residuals can be small beside b and large beside the current of a resistive cell. So CG goes on until
+    currents balance too, or as far as round-off allows: the sum of the residual, by which the electrodes'
+    currents differ, is at most `settings.rtol` of the current, and the sum of its absolute values, which
+    bounds the imbalance of any grain, 100 times that.
 
     Parameters
     ----------
-    matrix : PETSc.Mat
-        Symmetric and positive definite.
-    rhs : PETSc.Vec
-        b, not zero.
+    system : LinearSystem
+        A, symmetric and positive definite, b, not zero, and the norm that residuals are divided by.
     settings : SolverSettings
         Tolerance, iteration limit and preconditioner.
     current : callable
@@ -82,30 +82,28 @@ def solve_system(
     iterations : int
         CG iterations, restarts included.
     relative_residual : float
-        ‖b − Au‖/‖b‖, not larger than `settings.rtol`.
+        ‖b − Au‖/‖b‖ (see `system` for ‖b‖ beside resistive electrodes), at most `settings.rtol`.
 
     Raises
     ------
     SolverError
         On all ranks, if the iterations run out, the residual stagnates or CG breaks down.
     """
-    ksp = _conjugate_gradients(matrix, settings)
-    solution, residual = rhs.duplicate(), rhs.duplicate()
+    ksp = _conjugate_gradients(system.matrix, settings)
+    solution, residual = system.rhs.duplicate(), system.rhs.duplicate()
     solution.set(0.0)
+    iterate = partial(_converge, ksp, system, solution, residual, settings)
     try:
-        iterations, relative = _converge(ksp, rhs, solution, residual, settings, 0, settings.rtol)
-        scale = current(solution)
-        while (excess := _unbalanced(residual, scale)) > settings.rtol:
-            target = relative * max(1.0e-3, min(0.1, settings.rtol / excess))
+        iterations, relative = iterate(0, settings.rtol)
+        while (excess := _imbalance(residual, current(solution))) > settings.rtol:
             try:
-                iterations, relative = _converge(ksp, rhs, solution, residual, settings, iterations, target)
+                target = relative * max(1.0e-3, min(0.1, settings.rtol / excess))
+                iterations, relative = iterate(iterations, target)
             except SolverError as short:
                 if not short.relative_residual <= settings.rtol:
                     raise
                 iterations, relative = short.iterations, short.relative_residual
-                excess = _unbalanced(residual, scale)
-                if excess > settings.rtol:
-                    log.warning("solver: round-off leaves the currents out of balance by %.1e", excess)
+                _warn_of_imbalance(_imbalance(residual, current(solution)), settings)
                 break
     except SolverError:
         solution.destroy()
@@ -116,14 +114,23 @@ def solve_system(
     return solution, iterations, relative
 
 
-def _unbalanced(residual: PETSc.Vec, current: float) -> float:
+def _imbalance(residual: PETSc.Vec, current: float) -> float:
     """Return the imbalance of currents over the current, that of single grains weighed by 1/100."""
-    return max(abs(residual.sum()), 0.01 * residual.norm(PETSc.NormType.NORM_1)) / current
+    excess = max(abs(residual.sum()), 0.01 * residual.norm(PETSc.NormType.NORM_1))
+    return excess / current if current > 0.0 else math.inf
+
+
+def _warn_of_imbalance(imbalance: float, settings: SolverSettings) -> None:
+    """Log an imbalance of currents that the iterations left, or round-off."""
+    if imbalance > settings.rtol:
+        log.warning(
+            "solver: converged, but currents out of balance by %.1e (asked %.1e)", imbalance, settings.rtol
+        )
 
 
 def _converge(
     ksp: PETSc.KSP,
-    rhs: PETSc.Vec,
+    system: LinearSystem,
     solution: PETSc.Vec,
     residual: PETSc.Vec,
     settings: SolverSettings,
@@ -131,37 +138,27 @@ def _converge(
     rtol: float,
 ) -> tuple[int, float]:
     """Improve a solution that took `iterations` so far until its true relative residual is at most `rtol`."""
-    scale = rhs.norm()
     relative = math.inf
     while True:
-        ksp.setTolerances(rtol=_MARGIN * rtol, atol=0.0, max_it=settings.max_iterations - iterations)
+        allowed = settings.max_iterations - iterations
+        ksp.setTolerances(rtol=0.0, atol=_MARGIN * rtol * system.reference, divtol=1.0e30, max_it=allowed)
         ksp.setInitialGuessNonzero(iterations > 0)
-        ksp.solve(rhs, solution)
+        ksp.solve(system.rhs, solution)
         iterations += ksp.getIterationNumber()
         solution.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
-        previous, relative = relative, _relative_residual(ksp, rhs, solution, residual, scale)
+        system.matrix.mult(solution, residual)
+        residual.aypx(-1.0, system.rhs)
+        previous, relative = relative, residual.norm() / (system.reference or 1.0)  # 0: no free node
         reason = ksp.getConvergedReason()
         log.debug("CG: %d iterations, relative residual %.3e, PETSc reason %d", iterations, relative, reason)
         if relative <= rtol:
             return iterations, relative
         if iterations >= settings.max_iterations:
-            raise _stopped(
-                iterations, relative, settings, "Raise solver.max_iterations or change solver.preconditioner."
-            )
+            remedy = "Raise solver.max_iterations or change solver.preconditioner."
+            raise _stopped(iterations, relative, settings, remedy)
         if reason < 0 or not relative <= _PROGRESS * previous:
-            raise _stopped(
-                iterations, relative, settings, "Raise solver.rtol or change solver.preconditioner."
-            )
-
-
-def _relative_residual(
-    ksp: PETSc.KSP, rhs: PETSc.Vec, solution: PETSc.Vec, residual: PETSc.Vec, scale: float
-) -> float:
-    """Return the true ‖b − Au‖/‖b‖ and leave b − Au in `residual`."""
-    matrix, _ = ksp.getOperators()
-    matrix.mult(solution, residual)
-    residual.aypx(-1.0, rhs)
-    return residual.norm() / scale
+            remedy = "Raise solver.rtol or change solver.preconditioner."
+            raise _stopped(iterations, relative, settings, remedy)
 
 
 def _stopped(iterations: int, relative: float, settings: SolverSettings, remedy: str) -> SolverError:
@@ -190,6 +187,11 @@ def _conjugate_gradients(matrix: PETSc.Mat, settings: SolverSettings) -> PETSc.K
     try:
         ksp.setFromOptions()
         ksp.setUp()
+    except PETSc.Error as missing:
+        raise MissingLibrary(
+            f"solver.preconditioner: {settings.preconditioner} must be part of this PETSc; got: {missing}. "
+            "Choose another one."
+        ) from missing
     finally:
         for name in chosen:
             options.delValue(name)

@@ -2,12 +2,17 @@
 
 With φ̂ = g + u, where g carries the potentials of the ideal electrodes and is zero at all other nodes, the
 system is A u = b with u = 0 at the electrode nodes (identity rows, b = 0 there). So ‖b‖ is that of the free
-nodes alone, b = −K g + the drive of resistive electrodes, and no arbitrary weight of the electrode rows
-enters a relative residual.
+nodes alone, and no arbitrary weight of the electrode rows enters a relative residual.
+
+A resistive electrode adds its drive κV to b, which would make ‖b‖ grow without limit as its resistance
+vanishes, and vanish as it grows. Residuals are therefore measured against ‖b − A u₀‖, u₀ being the metal's
+potential at the nodes of resistive electrodes and zero elsewhere: the same as ‖b‖ for ideal electrodes, and
+close to that for nearly ideal ones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,12 +54,15 @@ class LinearSystem:
         Symmetric and positive definite.
     rhs : PETSc.Vec
         b, zero at the nodes of ideal electrodes.
+    reference : float
+        ‖b − A u₀‖, by which residuals are divided.
     lift : dolfinx.fem.Function
         g; its space is that of the potential.
     """
 
     matrix: PETSc.Mat
     rhs: PETSc.Vec
+    reference: float
     lift: compat.fem.Function
 
     def destroy(self) -> None:
@@ -99,16 +107,41 @@ def assemble(
             matrix_form += forms.exchange(kappa, u, v, ds(tag))
             rhs_form += forms.drive(kappa, potential, v, ds(tag))
 
-    lift = compat.fem.Function(space)
-    conditions, fixed = [], [np.zeros(0, np.int32)]
+    ideal = [e for e in electrodes if e.kappa is None]
+    lift = _electrode_potentials(space, ideal)
+    fixed = [_plane_dofs(space, e.z) for e in ideal]
+    conditions = [
+        compat.fem.dirichletbc(PETSc.ScalarType(e.potential), dofs, space)
+        for e, dofs in zip(ideal, fixed, strict=True)
+    ]
+    eliminated = np.concatenate([np.zeros(0, np.int32), *fixed])
+    matrix, rhs = _eliminated(matrix_form, rhs_form, conditions, eliminated)
+    start = _electrode_potentials(space, resistive.values()) if resistive else None
+    return LinearSystem(matrix, rhs, _reference(matrix, rhs, start), lift)
+
+
+def _electrode_potentials(
+    space: compat.fem.FunctionSpace, electrodes: Iterable[ScaledElectrode]
+) -> compat.fem.Function:
+    """Return a function that is zero but for the metals' potentials on the electrodes; *collective*."""
+    function = compat.fem.Function(space)
     for electrode in electrodes:
-        if electrode.kappa is None:
-            dofs = _plane_dofs(space, electrode.z)
-            lift.x.array[dofs] = electrode.potential
-            conditions.append(compat.fem.dirichletbc(PETSc.ScalarType(electrode.potential), dofs, space))
-            fixed.append(dofs)
-    matrix, rhs = _eliminated(matrix_form, rhs_form, conditions, np.concatenate(fixed))
-    return LinearSystem(matrix, rhs, lift)
+        function.x.array[_plane_dofs(space, electrode.z)] = electrode.potential
+    return function
+
+
+def _reference(matrix: PETSc.Mat, rhs: PETSc.Vec, start: compat.fem.Function | None) -> float:
+    """Return ‖b − A u₀‖; *collective*."""
+    if start is None:
+        return rhs.norm()
+    u, residual = rhs.duplicate(), rhs.duplicate()
+    u.array[:] = start.x.array[: u.getLocalSize()]
+    matrix.mult(u, residual)
+    residual.aypx(-1.0, rhs)
+    norm = residual.norm()
+    u.destroy()
+    residual.destroy()
+    return norm
 
 
 def _eliminated(

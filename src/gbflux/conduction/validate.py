@@ -15,10 +15,10 @@ from gbflux.mesh.records import LayeredMesh
 PRECONDITIONERS = ("hypre", "gamg", "lu")
 
 
-def input_error(
+def check_input(
     mesh: LayeredMesh, sigma: NDArray[np.float64], bottom: Electrode, top: Electrode, settings: SolverSettings
-) -> InputError | None:
-    """Return all that is wrong with the input of `solve` as one error, or None.
+) -> None:
+    """Raise if a solve could not be done, with all that is wrong.
 
     Parameters
     ----------
@@ -31,10 +31,10 @@ def input_error(
     settings : SolverSettings
         Tolerance, limits, preconditioner and order.
 
-    Returns
-    -------
-    InputError or None
-        A line for each fault.
+    Raises
+    ------
+    InputError
+        With a line for each fault.
     """
     checks = (
         _mesh_faults(mesh),
@@ -43,7 +43,8 @@ def input_error(
         _setting_faults(settings),
     )
     faults = [fault for check in checks for fault in check]
-    return InputError("\n".join(faults)) if faults else None
+    if faults:
+        raise InputError("\n".join(faults))
 
 
 def _mesh_faults(mesh: LayeredMesh) -> Iterator[str]:

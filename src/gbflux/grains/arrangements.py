@@ -1,4 +1,4 @@
-"""The arrangements a case can ask for: Voronoi, given seeds, bricks and columns; each closed (`mirror`) or cut."""
+"""The arrangements of a case: Voronoi, given seeds, bricks, columns; each closed (`mirror`) or cut."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Arrangement:
     kind : str
         ``"voronoi"``, ``"brick"`` or ``"columnar"``.
     boundary : str
-        ``"mirror"``: all seeds in the box, grains end on its faces as on mirrors; ``"cut"``: the box is cut out of a larger
-        tessellation, as a polished pellet. Bricks are cut through their centres.
+        ``"mirror"``: all seeds in the box, grains end on its faces as on mirrors; ``"cut"``: the box is cut
+        out of a larger tessellation, as a polished pellet. Bricks are cut through their centres.
     seed : int
         Of the random seeds.
     relaxation_steps : int
@@ -61,7 +61,8 @@ def tessellate(arrangement: Arrangement) -> Tessellation:
     Returns
     -------
     Tessellation
-        With at least one cell, numbered by seed; the same on every machine and rank count for the same arrangement.
+        With at least one cell, numbered by seed; the same on every machine and rank count for the same
+        arrangement.
     """
     size = np.asarray(arrangement.size_um, dtype=np.float64)
     if arrangement.kind == "brick":

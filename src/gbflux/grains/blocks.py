@@ -43,7 +43,7 @@ def bricks(size_um: NDArray, cuts: list[NDArray]) -> Tessellation:
 
 
 def _replaced(shape: tuple[int, ...], axis: int, value: int) -> tuple[int, ...]:
-    return shape[:axis] + (value,) + shape[axis + 1 :]
+    return (*shape[:axis], value, *shape[axis + 1 :])
 
 
 def _quads(corner: NDArray, axis: int) -> NDArray:
@@ -63,7 +63,7 @@ def extrude(section: Tessellation, height_um: float) -> Tessellation:
     """Columns along z over a tessellation of the x–y plane."""
     n = len(section.vertices)
     bottom = np.hstack([section.vertices, np.zeros((n, 1))])
-    vertices = np.vstack([bottom, bottom + [0, 0, height_um]])
+    vertices = np.vstack([bottom, bottom + np.array([0, 0, height_um])])
     loops, pairs = [], []
     for (a, b), cells in zip(section.loops.reshape(-1, 2), section.face_cells, strict=True):
         loops.append([a, b, b + n, a + n])

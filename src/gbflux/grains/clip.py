@@ -1,7 +1,7 @@
 """Cut a tessellation by an axis-aligned plane, keeping one half.
 
-Each cut edge gets one new vertex, shared by all faces around it; each cut cell gets one new face on the plane. So the result
-conforms exactly, without comparing coordinates.
+Each cut edge gets one new vertex, shared by all faces around it; each cut cell gets one new face on the
+plane. So the result conforms exactly, without comparing coordinates.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Move seeds slightly until no edge of the tessellation is too short for the layers that will be put in.
 
-Poisson and even relaxed tessellations have arbitrarily short edges. A layer of thickness δ cannot be drawn along an edge
-shorter than δ, so every edge is lengthened to a length that depends on δ and on the grain size, never on the mesh size:
-the geometry stays the same under refinement. An edge's length is a smooth function of the seeds around it, so each short edge asks
-for the least seed displacement that would lengthen it to first order, and the requests are added up.
+Poisson and even relaxed tessellations have arbitrarily short edges. A layer of thickness δ cannot be drawn
+along an edge shorter than δ, so every edge is lengthened to a length that depends on δ and on the grain size,
+never on the mesh size: the geometry stays the same under refinement. An edge's length is a smooth function of
+the seeds around it, so each short edge asks for the least seed displacement that would lengthen it to first
+order, and the requests are added up.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def lengthen_edges(seeds: NDArray, size_um: NDArray, shortest_um: float, *, seed
     Returns
     -------
     (n, d) float array
-        The best seeds found: those with the longest shortest edge, if the length could not be reached everywhere; the
-        layers are then limited locally, and the mesh reports where.
+        The best seeds found: those with the longest shortest edge, if the length could not be reached
+        everywhere; the layers are then limited locally, and the mesh reports where.
     """
     size_um = np.asarray(size_um, dtype=np.float64)
     inside = np.all((seeds >= 0) & (seeds <= size_um), axis=1)
@@ -106,8 +107,8 @@ def _requests(cells: Tessellation, pairs: NDArray, lengths: NDArray, shortest_um
 def _vertex_gradient(seeds: NDArray, around: NDArray, point: NDArray, direction: NDArray):
     """Derivative of ``direction · point`` with respect to each seed around a vertex.
 
-    The vertex has equal distance to its seeds, ``2 (p_i − p_0)·c = |p_i|² − |p_0|²``, and lies on its box planes; hence
-    ``(p_i − p_0)·dc = (p_i − c)·dp_i − (p_0 − c)·dp_0``.
+    The vertex has equal distance to its seeds, ``2 (p_i − p_0)·c = |p_i|² − |p_0|²``, and lies on its box
+    planes; hence ``(p_i − p_0)·dc = (p_i − c)·dp_i − (p_0 − c)·dp_0``.
     """
     numbers = around[around >= 0]
     planes = np.zeros((np.sum(around < 0), len(point)))

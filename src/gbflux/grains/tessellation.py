@@ -1,7 +1,7 @@
 """A tessellation of a box into convex cells, stored face by face.
 
-Invariant: every face is planar and convex, bounds exactly two cells (or a cell and an outer side), and neighbouring faces
-share vertex numbers, so that a mesh built face by face conforms.
+Invariant: every face is planar and convex, bounds exactly two cells (or a cell and an outer side), and
+neighbouring faces share vertex numbers, so that a mesh built face by face conforms.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Voronoi cells inside a box, and Lloyd relaxation.
 
-A box that contains all seeds (`mirror`) and a box cut out of a larger tessellation (`cut`) differ only in whether there
-are seeds outside: in both the cells are the Voronoi cells of all seeds, clipped by the box.
+A box that contains all seeds (`mirror`) and a box cut out of a larger tessellation (`cut`) differ only in
+whether there are seeds outside: in both the cells are the Voronoi cells of all seeds, clipped by the box.
 """
 
 from __future__ import annotations

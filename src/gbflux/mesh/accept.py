@@ -1,6 +1,7 @@
 """What a layered mesh must satisfy to be used.
 
-Closure alone would pass with vanished layers, so the layers' volume is compared with what the conforming mesh says it must be.
+Closure alone would pass with vanished layers, so the layers' volume is compared with what the conforming mesh
+says it must be.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ def limited_area(mesh: ConformingMesh, copies: Copies, limited: NDArray, n_grain
 def expected_layer_volume(
     mesh: ConformingMesh, junctions: list[Junctions], area: float, n_grains: int, delta_um: float
 ) -> float:
-    """Volume the grain-boundary layers must have (µm³): δ·area, less the overlap of the strips at the junctions.
+    """Volume the grain-boundary layers must have (µm³): δ·area, less the overlap of strips at junctions.
 
-    Strips of thickness δ that end at a junction cover each of its grains, of angle α, twice over a kite of area (δ/2)² cot(α/2).
+    Strips of thickness δ that end at a junction cover each of its grains, of angle α, twice over a kite of
+    area (δ/2)² cot(α/2).
     """
     volume = delta_um * area
     for group in junctions:
@@ -90,7 +92,7 @@ def _min_aspect(points: NDArray, cells: NDArray, volume: NDArray) -> float:
 
 
 def accept(quality: MeshQuality, conforming: bool) -> None:
-    """Raise unless cells share their faces, every cell is positive, the box is full and the layers have their volume."""
+    """Raise unless cells share faces, every volume is positive, the box full and the layers' volume right."""
     q = quality
     rules = [
         (conforming, "neighbouring cells must share whole faces; some do not"),
@@ -102,9 +104,12 @@ def accept(quality: MeshQuality, conforming: bool) -> None:
         ),
         (
             q.gb_area_limited_fraction <= LIMITED_AREA,
-            f"at most {LIMITED_AREA:g} of the grain-boundary area may be limited; got {q.gb_area_limited_fraction:.3g}",
+            f"at most {LIMITED_AREA:g} of the grain-boundary area may be limited; "
+            f"got {q.gb_area_limited_fraction:.3g}",
         ),
     ]
     for passed, words in rules:
         if not passed:
-            raise MeshError(f"mesh: {words}. Try another grains.seed, a thinner grain boundary or larger grains.")
+            raise MeshError(
+                f"mesh: {words}. Try another grains.seed, a thinner grain boundary or larger grains."
+            )

@@ -33,7 +33,8 @@ class BuiltMesh:
     mesh : LayeredMesh
         The mesh.
     timings : dict
-        Seconds for ``grains``, ``mesh`` and ``layers``; in these, reading it from the cache counts as ``mesh``.
+        Seconds for ``grains``, ``mesh`` and ``layers``; in these, reading it from the cache counts as
+        ``mesh``.
     from_cache : bool
         Whether it was made before.
     worker_peak_MiB : float
@@ -107,7 +108,10 @@ def _run_worker(recipe: Recipe, out: Path) -> None:
             logger.warning("%s", line)
         return
     if done.returncode < 0:
-        words = f"mesh: the mesher must finish; it was ended by signal {-done.returncode}. If memory ran out, raise mesh.size_um."
+        words = (
+            f"mesh: the mesher must finish; it was ended by signal {-done.returncode}. "
+            "If memory ran out, raise mesh.size_um."
+        )
     raise MeshError(
         words.splitlines()[-1] if words else f"mesh: the mesher failed with exit code {done.returncode}."
     )

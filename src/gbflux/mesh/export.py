@@ -1,8 +1,8 @@
 """Layered meshes for other programs: gmsh's own format, and whatever meshio writes.
 
-Coordinates are in micrometres, in 2D with y = z. Every cell carries a physical tag (``PHYSICAL``: what it is) and an elementary
-tag (which one it is): grain g is ``g + 1``, slab k follows the grains, boundary b follows the slabs; `boundary_rows` lists the
-boundaries' tags.
+Coordinates are in micrometres, in 2D with y = z. Every cell carries a physical tag (``PHYSICAL``: what it is)
+and an elementary tag (which one it is): grain g is ``g + 1``, slab k follows the grains, boundary b follows
+the slabs; `boundary_rows` lists the boundaries' tags.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def _load_meshio() -> Any:
     try:
         import meshio
     except ImportError as error:
-        raise MissingLibrary(f"mesh: exporting needs meshio; got {error}. Install it with `pip install meshio`.") from error
+        raise MissingLibrary(
+            f"mesh: exporting needs meshio; got {error}. Install it with `pip install meshio`."
+        ) from error
     return meshio
 
 
@@ -171,7 +173,7 @@ def boundary_rows(mesh: LayeredMesh) -> list[list[Any]]:
 
 
 def quality_rows(mesh: LayeredMesh) -> list[tuple[str, int, float, float, float]]:
-    """For each kind of cell: name, count, total volume (µm³; 2D: µm²), median longest edge (µm), smallest volume (same unit)."""
+    """Of each kind of cell: name, count, volume (µm³; 2D: µm²), median longest edge (µm), least volume."""
     volume, edge = signed_volumes(mesh.points, mesh.cells), longest_edges(mesh.points, mesh.cells)
     rows = []
     for kind in CellKind:

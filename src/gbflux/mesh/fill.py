@@ -1,10 +1,11 @@
 """Fill: the cells of the layers between the copies.
 
-A facet between two regions becomes a prism (2D: a quadrilateral), a mesh edge on a triple line a wedge (2D: a triple point a triangle), a node at a
-quadruple point a tetrahedron; where more regions meet, their copies span a fan around the copy of the smallest region.
-Prisms are cut into tetrahedra so that the diagonal of each quadrilateral starts at its smallest node number
-(Dompierre, Labbé, Vallet & Camarero, 8th International Meshing Roundtable, 1999): neighbours always agree. All cells come out positively oriented by
-construction, so that a negative volume is an inverted cell.
+A facet between two regions becomes a prism (2D: a quadrilateral), a mesh edge on a triple line a wedge (2D: a
+triple point a triangle), a node at a quadruple point a tetrahedron; where more regions meet, their copies
+span a fan around the copy of the smallest region. Prisms are cut into tetrahedra so that the diagonal of each
+quadrilateral starts at its smallest node number (Dompierre, Labbé, Vallet & Camarero, 8th International
+Meshing Roundtable, 1999): neighbours always agree. All cells come out positively oriented by construction, so
+that a negative volume is an inverted cell.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def _fan(k: int) -> list[list[int]]:
 
 
 def _wedges(group: Junctions, copies: Copies, triangle: list[int]) -> tuple[NDArray, NDArray]:
-    """One triangle of each junction's ring, run along the edge and cut into tetrahedra; in 2D the triangle itself."""
+    """One triangle of each junction's ring, run along the edge and cut into tetrahedra; 2D: the triangle."""
     regions = group.ring[:, triangle]
     ends = [copies.number(regions, group.nodes[:, [k]]) for k in range(group.nodes.shape[1])]
     if len(ends) == 1:
@@ -91,8 +92,8 @@ def _wedges(group: Junctions, copies: Copies, triangle: list[int]) -> tuple[NDAr
 def _corners(
     group: Junctions, copies: Copies, smallest: NDArray, triangle: list[int]
 ) -> tuple[NDArray, NDArray]:
-    """Tetrahedra at nodes where four or more regions meet: the end triangle of each wedge, joined to the copy of the node's
-    smallest region unless it has that corner already."""
+    """Tetrahedra where four or more regions meet: the end triangle of each wedge, joined to the copy of the
+    node's smallest region unless it has that corner already."""
     cells, regions = [], []
     for end, order in ((0, [0, 2, 1]), (1, [0, 1, 2])):
         node = group.nodes[:, end]
@@ -137,7 +138,7 @@ def split_prisms(prisms: NDArray) -> NDArray:
 
 
 def split_quads(quads: NDArray) -> NDArray:
-    """Two triangles for each quadrilateral, (m, 4) counter-clockwise to (2 m, 3), its diagonal at the smallest number."""
+    """Two triangles each, (m, 4) counter-clockwise to (2 m, 3); the diagonal at the smallest number."""
     even = np.argmin(quads, axis=1) % 2 == 0
     one = quads[:, [[0, 1, 2], [0, 2, 3]]]
     other = quads[:, [[0, 1, 3], [1, 2, 3]]]

@@ -1,4 +1,4 @@
-"""Junctions: mesh edges (2D: nodes) where three or more regions meet, with the regions in order around them."""
+"""Junctions: mesh edges (2D: nodes) where three or more regions meet, with the regions in order around."""
 
 from __future__ import annotations
 

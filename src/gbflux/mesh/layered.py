@@ -28,8 +28,8 @@ def insert_layers(
 ) -> LayeredMesh:
     """Open every boundary of a conforming mesh and fill it with a layer of thickness δ.
 
-    A boundary between two grains opens by δ/2 on each side; one between a slab and a grain opens by δ on the slab's side
-    alone, so that the electrolyte keeps its thickness.
+    A boundary between two grains opens by δ/2 on each side; one between a slab and a grain opens by δ on the
+    slab's side alone, so that the electrolyte keeps its thickness.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ class _Boundaries:
 
 
 def _labels(layers: LayerCells, boundaries: _Boundaries, n_grains: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Kind, region and boundary of each layer cell; a junction cell counts to one of the boundaries that meet in it."""
+    """Kind, region and boundary of each layer cell; a junction cell counts to one of its boundaries."""
     last = layers.regions.max(axis=1)
     contact = last >= n_grains
     kind = np.where(layers.junction, CellKind.GB_JUNCTION, CellKind.GB)

@@ -1,7 +1,8 @@
 """Limit: hold back copies where the full displacement would crush a cell.
 
-At acute junctions the copies travel far, and a few cells are smaller than the layer is thick. There the displacement is scaled down, copy by copy,
-until every cell keeps a set share of its volume. Scaling keeps copies on their box planes.
+At acute junctions the copies travel far, and a few cells are smaller than the layer is thick. There the
+displacement is scaled down, copy by copy, until every cell keeps a set share of its volume. Scaling keeps
+copies on their box planes.
 """
 
 from __future__ import annotations

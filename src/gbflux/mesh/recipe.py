@@ -1,4 +1,4 @@
-"""Everything a mesh depends on, as plain data: what the mesher is given and what a cached mesh is known by."""
+"""Everything a mesh depends on, as plain data: what the mesher is given and what names a cached mesh."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gbflux.grains import Arrangement
-from gbflux.mesh.conforming import MeshSize, gmsh_version
+from gbflux.mesh.drawing import MeshSize, gmsh_version
 
 if TYPE_CHECKING:
     from gbflux.case import Case

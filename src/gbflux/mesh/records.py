@@ -1,6 +1,7 @@
 """The layered mesh: what the mesher hands to every later room.
 
-Lengths are in micrometres; the last coordinate is z, the direction of the applied field. The record lives on MPI rank 0.
+Lengths are in micrometres; the last coordinate is z, the direction of the applied field. The record lives on
+MPI rank 0.
 """
 
 from __future__ import annotations
@@ -37,13 +38,15 @@ class MeshQuality:
     gb_area_limited_fraction : float
         Share of that area whose layer is thinner than asked for because the displacement had to be limited.
     layer_volume_error : float
-        |V/V₀ − 1|, V the volume of all grain-boundary cells and V₀ = δ·area less the overlap at the junctions.
+        |V/V₀ − 1|, V the volume of all grain-boundary cells and V₀ = δ·area less the overlap at the
+        junctions.
     volume_error : float
         |V/V₀ − 1|, V the volume of all cells and V₀ that of the box with its slabs.
     min_volume_um3 : float
         Smallest cell (µm³; in 2D the area, µm²).
     min_aspect : float
-        Smallest volume among grain and slab cells over that of the regular simplex with the same longest edge.
+        Smallest volume among grain and slab cells over that of the regular simplex with the same longest
+        edge.
     """
 
     gb_area_um2: float
@@ -58,7 +61,8 @@ class MeshQuality:
 class LayeredMesh:
     """A polycrystal whose grain boundaries are layers of true thickness.
 
-    Every region (grain, slab) owns its own copy of each mesh node it touches; the layer cells connect the copies.
+    Every region (grain, slab) owns its own copy of each mesh node it touches; the layer cells connect the
+    copies.
 
     Attributes
     ----------
@@ -71,7 +75,8 @@ class LayeredMesh:
     kind : (m,) uint8 array
         `CellKind` of each cell.
     region : (m,) int32 array
-        Grain id for GRAIN; ``n_grains + k`` for HL and CONTACT cells of slab ``k``; −1 for GB and GB_JUNCTION.
+        Grain id for GRAIN; ``n_grains + k`` for HL and CONTACT cells of slab ``k``; −1 for GB and
+        GB_JUNCTION.
     boundary : (m,) int32 array
         Row of `boundaries` for GB and GB_JUNCTION cells, −1 elsewhere.
     n_grains : int

@@ -1,4 +1,4 @@
-"""Volumes and edges of many simplices, in blocks that stay in the processor's cache, one coordinate at a time."""
+"""Volumes and edges of many simplices, one coordinate at a time, in blocks that fit the processor's cache."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Split: every region gets its own copy of each node on its surface, moved into the region to make room for the layers.
+"""Split: every region gets its own copy of each node on its surface, moved inwards to make room for layers.
 
-A copy has to lie half a layer thickness behind each boundary plane it touches, and to stay on the box planes it is on: a small least-squares
-problem per copy, one plane on a face, two on a triple line, three at a quadruple point.
+A copy has to lie half a layer thickness behind each boundary plane it touches, and to stay on the box planes
+it is on: a small least-squares problem per copy, one plane on a face, two on a triple line, three at a
+quadruple point.
 """
 
 from __future__ import annotations

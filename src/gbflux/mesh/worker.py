@@ -1,6 +1,7 @@
 """``python -m gbflux.mesh.worker OUT < RECIPE``: make one mesh in a process of its own.
 
-A crash of gmsh then is an error message instead of the end of an MPI job, its memory goes back to the system, and no MPI is loaded beside it.
+A crash of gmsh then is an error message instead of the end of an MPI job, its memory goes back to the system,
+and no MPI is loaded beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 
 from gbflux.errors import GbfluxError, MeshError
 from gbflux.grains import tessellate
-from gbflux.mesh.conforming import MeshSize, mesh_conforming
+from gbflux.mesh.conforming import mesh_conforming
+from gbflux.mesh.drawing import MeshSize
 from gbflux.mesh.layered import insert_layers
 from gbflux.mesh.recipe import Recipe
 from gbflux.mesh.records import LayeredMesh
@@ -26,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
-    """Tessellate, mesh and insert the layers; a mesh that fails is tried again slightly finer, then by the other algorithm.
+    """Tessellate, mesh, insert layers; what fails is tried again, slightly finer, then by another algorithm.
 
     Returns
     -------

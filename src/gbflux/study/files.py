@@ -1,10 +1,8 @@
-"""The files of a run, but for its result: tables, electrode surfaces, fields, pictures."""
+"""The files of a run, but for its pictures and its result: tables, electrode surfaces, fields."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +14,7 @@ from gbflux.study.vtkhdf import write_fields
 from gbflux.study.vtp import write_polydata
 
 
-def write_files(folder: RunFolder, snapshot: Snapshot, draw: Callable[[Path, Snapshot], Any] | None) -> None:
+def write_files(folder: RunFolder, snapshot: Snapshot) -> None:
     """Write what a case asks for into its folder.
 
     Parameters
@@ -25,15 +23,10 @@ def write_files(folder: RunFolder, snapshot: Snapshot, draw: Callable[[Path, Sna
         The folder, made ready.
     snapshot : Snapshot
         The solved case.
-    draw : callable, optional
-        Draws the pictures.
     """
     write_tables(folder, snapshot)
     if snapshot.case.output.fields:
         write_fields(folder.fields_file, snapshot.mesh, snapshot.fields)
-    if snapshot.case.output.figures and draw is not None:
-        folder.figures.mkdir(exist_ok=True)
-        draw(folder.figures, snapshot)
 
 
 def write_tables(folder: RunFolder, snapshot: Snapshot) -> None:

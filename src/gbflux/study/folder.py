@@ -1,6 +1,7 @@
 """The folder of one run: whose it is, what is in it, and when it is finished.
 
-``result.json`` is written last and moved into place whole: a folder that has it is finished, one that has not is not.
+``result.json`` is written last and moved into place whole: a folder that has it is finished, one that has not
+is not.
 """
 
 from __future__ import annotations
@@ -82,8 +83,9 @@ class RunFolder:
         held = self._held_hash()
         if held is not None and held != case.physics_hash:
             raise InputError(
-                f"output: {self.path} must be empty or hold this case (hash {case.physics_hash[:12]}); got another case's files "
-                f"(hash {held[:12]}). Choose another -o, or replace them with --force."
+                f"output: {self.path} must be empty or hold this case (hash {case.physics_hash[:12]}); "
+                f"got another case's files (hash {held[:12]}). "
+                "Choose another -o, or replace them with --force."
             )
         if held is None or not self.result_file.exists():
             return None
@@ -120,7 +122,8 @@ class RunFolder:
             write_text(self.case_file, resolved_yaml(case, None if seeds is None else "seeds.csv"))
         except OSError as error:
             raise InputError(
-                f"output: {self.path} must be writable; got '{error.strerror or error}'. Choose another -o or its permissions."
+                f"output: {self.path} must be writable; got '{error.strerror or error}'. "
+                "Choose another -o or its permissions."
             ) from error
 
     @staticmethod

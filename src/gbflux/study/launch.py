@@ -26,7 +26,11 @@ def job_size(environment: Mapping[str, str] = os.environ) -> int:
         if environment.get(name, "").isdigit():
             return int(environment[name])
     # srun starts a step with a rank for every process; a batch script alone has no such step.
-    if "SLURM_PROCID" in environment and "PMIX_RANK" in environment and environment.get(_SLURM_SIZE, "").isdigit():
+    if (
+        "SLURM_PROCID" in environment
+        and "PMIX_RANK" in environment
+        and environment.get(_SLURM_SIZE, "").isdigit()
+    ):
         return int(environment[_SLURM_SIZE])
     return 0
 
@@ -50,7 +54,8 @@ def mpirun_command(ranks: int, command: Sequence[str], banner: str | None = None
     command : sequence of str
         What each rank runs.
     banner : str, optional
-        What ``mpirun --version`` says; asked for by default. Open MPI has to be told to oversubscribe, MPICH has not.
+        What ``mpirun --version`` says; asked for by default. Open MPI has to be told to oversubscribe, MPICH
+        has not.
     """
     banner = mpirun_banner() if banner is None else banner
     is_openmpi = "Open MPI" in banner or "OpenRTE" in banner
@@ -59,7 +64,7 @@ def mpirun_command(ranks: int, command: Sequence[str], banner: str | None = None
 
 
 def mpi_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment for an MPI job: one thread a rank, and root allowed where the user is root (containers)."""
+    """The environment for an MPI job: one thread a rank, root allowed where the user is root (containers)."""
     found = dict(environment)
     found.setdefault("OMP_NUM_THREADS", "1")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -71,7 +76,7 @@ def mpi_environment(environment: Mapping[str, str] = os.environ) -> dict[str, st
 
 
 def become_mpi_job(ranks: int, words: Sequence[str]) -> None:
-    """Replace this process by an MPI job that runs ``gbflux words`` on so many ranks; returns if it is one already.
+    """Replace this process by an MPI job of ``gbflux words`` on so many ranks; returns if it is one already.
 
     Raises
     ------
@@ -80,11 +85,15 @@ def become_mpi_job(ranks: int, words: Sequence[str]) -> None:
     """
     size = job_size()
     if size and size != ranks:
-        raise InputError(f"-n: must be the launcher's number of ranks or left out; got {ranks} on {size} ranks.")
+        raise InputError(
+            f"-n: must be the launcher's number of ranks or left out; got {ranks} on {size} ranks."
+        )
     if size or ranks == 1:
         return
     if not mpirun_banner():
-        raise InputError("-n: needs mpirun on PATH; found none. Install it, use your cluster's srun, or run with -n 1.")
+        raise InputError(
+            "-n: needs mpirun on PATH; found none. Install it, use your cluster's srun, or run with -n 1."
+        )
     command = mpirun_command(ranks, [sys.executable, "-m", "gbflux", *words])
     environment = mpi_environment()
     if sys.stderr.isatty():

@@ -18,15 +18,28 @@ from gbflux.flux import as_result, measure
 from gbflux.mesh import BuiltMesh, build_mesh, recipe
 from gbflux.study.files import write_files
 from gbflux.study.folder import RunFolder
-from gbflux.study.progress import Progress
+from gbflux.study.progress import Progress, logged_to
 from gbflux.study.provenance import peak_MiB, provenance
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
 from gbflux.study.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
-#: Draws the pictures of a solved case into a folder.
-Draw = Callable[[Path, Snapshot], Any]
+
+@dataclass(frozen=True)
+class Pictures:
+    """How the pictures of a case are made, in two steps so that another rank can do the second.
+
+    Attributes
+    ----------
+    look : callable
+        Takes a `Snapshot` and returns what the pictures show; small, and fit for pickling.
+    draw : callable
+        Takes a folder and that, and draws.
+    """
+
+    look: Callable[[Snapshot], Any]
+    draw: Callable[[Path, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ def run_case(
     *,
     comm: Any = None,
     force: bool = False,
-    draw: Draw | None = None,
+    pictures: Pictures | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Run a case; *collective*.
@@ -66,8 +79,8 @@ def run_case(
         The ranks that share the work; all of them by default.
     force : bool
         Replace another case's files, and run again what is finished.
-    draw : callable, optional
-        Draws the pictures, if the case asks for them.
+    pictures : Pictures, optional
+        Makes the pictures, if the case asks for them.
     progress : Progress, optional
         Keeps the time and reports stages; looked at on rank 0.
 
@@ -81,7 +94,7 @@ def run_case(
     InputError, MeshError, SolverError, MissingLibrary
         On all ranks together.
     """
-    solve, conductivities, errors_of_root = _conduction()
+    _, _, errors_of_root, *_ = _conduction()
     if comm is None:
         from mpi4py import MPI
 
@@ -95,7 +108,16 @@ def run_case(
     done = comm.bcast(done)
     if done is not None:
         return Outcome(done, None)
-    built = sigma = None
+    with logged_to(folder.log_file if folder is not None and comm.rank == 0 else None):
+        return _run_all(case, folder, comm, pictures, progress)
+
+
+def _run_all(
+    case: Case, folder: RunFolder | None, comm: Any, pictures: Pictures | None, progress: Progress
+) -> Outcome:
+    """All stages of a case that is not finished; *collective*."""
+    solve, conductivities, errors_of_root, *_ = _conduction()
+    built = sigma = snapshot = result = None
     with errors_of_root(comm) as is_root:
         if is_root:
             built = _meshed(case, progress)
@@ -103,27 +125,35 @@ def run_case(
             progress.begin("solve")
     solution = solve(comm, built and built.mesh, sigma, *_electrodes(case), _settings(case))
     del sigma
-    peaks = comm.gather(peak_MiB())
-    outcome = None
     with errors_of_root(comm) as is_root:
         if is_root:
-            outcome = _finished(case, built, solution, folder, draw, progress, peaks, comm)
-    result = comm.bcast(outcome and outcome.result)
-    return outcome or Outcome(result, None)
+            snapshot = _measured(case, built, solution, progress)
+    if folder is not None:
+        with progress.stage("write"):
+            _kept(folder, snapshot, pictures, comm)
+    peaks = comm.gather(peak_MiB())
+    with errors_of_root(comm) as is_root:
+        if is_root:
+            result = _result(snapshot, solution, progress, _peak(built, peaks))
+            if folder is not None:
+                folder.write_json("provenance.json", provenance(case, built, comm.size, _mpi_library()))
+                folder.write_json("result.json", result.as_dict())
+                result = replace(result, directory=folder.path)
+    return Outcome(comm.bcast(result), snapshot)
 
 
 def _conduction():
     """The solver, loaded late: DOLFINx takes a second and may be missing."""
     try:
         from gbflux.conduction.materials import conductivities
-        from gbflux.conduction.parallel import errors_of_root
+        from gbflux.conduction.parallel import errors_of_root, raise_together, wait_asleep
         from gbflux.conduction.solve import solve
     except ImportError as error:
         raise MissingLibrary(
             f"solver: DOLFINx, petsc4py and mpi4py must be importable; got {error}. "
             "Run `make setup`, or load your cluster's module; `gbflux doctor` tells more."
         ) from error
-    return solve, conductivities, errors_of_root
+    return solve, conductivities, errors_of_root, raise_together, wait_asleep
 
 
 def _claimed(folder: RunFolder, case: Case, force: bool) -> Result | None:
@@ -169,21 +199,13 @@ def _settings(case: Case) -> SolverSettings:
     return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, s.order)
 
 
-def _finished(
-    case: Case,
-    built: BuiltMesh,
-    solution: Solution,
-    folder: RunFolder | None,
-    draw: Draw | None,
-    progress: Progress,
-    peaks: list[float],
-    comm: Any,
-) -> Outcome:
-    """Rank 0's part after the solve: measure, draw, write, and last the result."""
+def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progress) -> Snapshot:
+    """The solved case with its measures, on rank 0."""
     progress.add(dict(solution.timings))
     progress.note(
         "solve",
-        f"{solution.dofs:,} unknowns, {solution.iterations} iterations, residual {solution.relative_residual:.1e}",
+        f"{solution.dofs:,} unknowns, {solution.iterations} iterations, "
+        f"residual {solution.relative_residual:.1e}",
     )
     with progress.stage("measure"):
         measurement = measure(
@@ -192,18 +214,43 @@ def _finished(
             mean_grain_size_um=case.mean_grain_size_um,
             potentials=case.potentials,
         )
-    snapshot = Snapshot(case, built.mesh, solution.fields, measurement)
-    if folder is not None:
-        with progress.stage("write"):
-            write_files(folder, snapshot, draw)
-            folder.write_json("provenance.json", provenance(case, built, comm.size, _mpi_library()))
-    others = sum(peaks[1:])
-    peak = max(peak_MiB() + others, built.worker_peak_MiB + sum(peaks) / 2 if built.worker_peak_MiB else 0.0)
-    result = _result(snapshot, solution, progress, peak)
-    if folder is not None:
-        folder.write_json("result.json", result.as_dict())
-        result = replace(result, directory=folder.path)
-    return Outcome(result, snapshot)
+    return Snapshot(case, built.mesh, solution.fields, measurement)
+
+
+def _kept(folder: RunFolder, snapshot: Snapshot | None, pictures: Pictures | None, comm: Any) -> None:
+    """Leave the files of a run, but for its result; *collective*. The last rank draws while rank 0 writes."""
+    _, _, _, raise_together, wait_asleep = _conduction()
+    artist = comm.size - 1
+    views = None
+    error = None
+    if comm.rank == 0:
+        try:
+            views = pictures.look(snapshot) if pictures and snapshot.case.output.figures else None
+        except Exception as caught:
+            error = caught
+    raise_together(comm, error)
+    wanted = comm.bcast(views is not None)
+    if wanted and artist != 0:
+        if comm.rank == 0:
+            comm.send(views, artist)
+        elif comm.rank == artist:
+            views = comm.recv(source=0)
+    try:
+        if comm.rank == 0:
+            write_files(folder, snapshot)
+        if comm.rank == artist and wanted:
+            folder.figures.mkdir(exist_ok=True)
+            pictures.draw(folder.figures, views)
+    except Exception as caught:
+        error = caught
+    wait_asleep(comm)
+    raise_together(comm, error)
+
+
+def _peak(built: BuiltMesh, peaks: list[float]) -> float:
+    """Largest memory of all processes together (MiB): of the ranks at their peaks, or of the mesher beside them before."""
+    before_solving = built.worker_peak_MiB + sum(peaks) / 2 if built.worker_peak_MiB else 0.0
+    return max(sum(peaks), before_solving)
 
 
 def _mpi_library() -> str:
@@ -256,8 +303,9 @@ def warnings(snapshot: Snapshot) -> tuple[str, ...]:
     found = []
     if 0.0 in snapshot.case.electrode_asr:
         found.append(
-            "hot_spots: the pointwise maximum grows without limit as the mesh is refined at an ideal electrode; "
-            "use windows, grains or percentiles."
+            "hot_spots: where a grain boundary ends at an ideal electrode or a homogenizing layer, "
+            "the pointwise maximum grows without limit as the mesh is refined; "
+            "use percentiles, windows or grains."
         )
     limited = snapshot.mesh.quality.gb_area_limited_fraction
     if limited > 0:

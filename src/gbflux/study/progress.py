@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
@@ -55,3 +56,26 @@ class Progress:
     def total(self) -> float:
         """Time since the start (s)."""
         return time.perf_counter() - self.began
+
+
+@contextmanager
+def logged_to(path: Path | None) -> Iterator[None]:
+    """Send what gbflux logs to a file as well, with dates; nothing without a path."""
+    if path is None:
+        yield
+        return
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root = logging.getLogger("gbflux")
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(min(logging.INFO, level or logging.INFO))
+    try:
+        yield
+    except Exception as error:
+        root.error("%s: %s", type(error).__name__, error)
+        raise
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()

@@ -6,9 +6,8 @@ import importlib.metadata
 import platform
 import resource
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
-
 
 from gbflux.case import Case
 from gbflux.mesh import BuiltMesh
@@ -31,13 +30,13 @@ def provenance(case: Case, built: BuiltMesh, ranks: int, mpi_library: str) -> di
         "mpi": mpi_library.splitlines()[0].strip("\0 ") if mpi_library else None,
         "ranks": ranks,
         "machine": {"host": platform.node(), "system": platform.platform(), "processor": platform.machine()},
-        "finished_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
 def gmsh_version() -> str:
     """Version of gmsh."""
-    from gbflux.mesh.conforming import gmsh_version as found
+    from gbflux.mesh.drawing import gmsh_version as found
 
     return found()
 

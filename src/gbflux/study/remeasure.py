@@ -26,10 +26,14 @@ def stored_snapshot(directory: Path) -> Snapshot:
     """
     folder = RunFolder(directory)
     if not folder.case_file.exists():
-        raise InputError(f"{directory}: must be the folder of a run; it has no case.resolved.yaml. Run a case first.")
+        raise InputError(
+            f"{directory}: must be the folder of a run; it has no case.resolved.yaml. Run a case first."
+        )
     case = load_case(folder.case_file)
     mesh, fields = read_fields(folder.fields_file)
-    measurement = measure(mesh, fields, mean_grain_size_um=case.mean_grain_size_um, potentials=case.potentials)
+    measurement = measure(
+        mesh, fields, mean_grain_size_um=case.mean_grain_size_um, potentials=case.potentials
+    )
     return Snapshot(case, mesh, fields, measurement)
 
 

@@ -31,7 +31,8 @@ class MeshFacts:
 class SolverFacts:
     """The solve in numbers: sizes, iterations, true relative residual, and how well currents balance.
 
-    `current_imbalance` is |in − out| over the current, `grain_imbalance` the worst of the grains, relative to its inflow.
+    `current_imbalance` is |in − out| over the current, `grain_imbalance` the worst of the grains, relative to
+    its inflow.
     """
 
     dofs: int
@@ -43,7 +44,7 @@ class SolverFacts:
 
 @dataclass(frozen=True)
 class TransportFacts:
-    """The cell as a whole; units are in the names. σ_eff, brick layer and Wiener bounds are of the electrolyte alone."""
+    """The cell as a whole, units in the names; σ_eff, brick layer and Wiener: of the electrolyte alone."""
 
     mean_current_density_mA_per_cm2: float
     sigma_eff_S_per_cm: float
@@ -101,7 +102,7 @@ class Result:
     directory: Path | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The tree of ``result.json``, of plain numbers; keys that belong to the other dimension are left out."""
+        """The tree of ``result.json``, of plain numbers; keys of the other dimension are left out."""
         tree = asdict(self)
         del tree["directory"]
         for part, keys in (

@@ -1,7 +1,7 @@
 """Fields on disk: one HDF5 file that ParaView and pyvista open, and that holds all a new measuring needs.
 
-The layout is VTKHDF 1.0, an unstructured grid of positively oriented cells without ghosts. What VTK has no place for is in the group
-``/gbflux``. In 2D the points are (x, z, 0).
+The layout is VTKHDF 1.0, an unstructured grid of positively oriented cells without ghosts. What VTK has no
+place for is in the group ``/gbflux``. In 2D the points are (x, z, 0).
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _point_data(solved: Fields) -> dict[str, NDArray]:
 
 
 def _cell_data(mesh: LayeredMesh, solved: Fields) -> dict[str, NDArray]:
-    """Current density, conductivity, and what each cell is; `gb_pair` holds the two grains, −1 outside boundaries."""
+    """Current density, conductivity, what each cell is; `gb_pair`: the two grains, −1 outside boundaries."""
     pair = np.full((len(mesh.cells), 2), -1, dtype=np.int32)
     layer = mesh.boundary >= 0
     pair[layer] = mesh.boundaries[mesh.boundary[layer]]
@@ -143,7 +143,8 @@ def read_fields(path: Path) -> tuple[LayeredMesh, Fields]:
             )
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
-            f"{path}: must hold the fields of a run; got {error}. Run the case again with output.fields: true."
+            f"{path}: must hold the fields of a run; got {error}. "
+            "Run the case again with output.fields: true."
         ) from error
     return mesh, solved
 

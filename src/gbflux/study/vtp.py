@@ -38,7 +38,10 @@ def write_polydata(path: Path, points: NDArray, facets: NDArray, cell_data: dict
         *[_array(name, values) for name, values in cell_data.items()],
         "</CellData></Piece>",
     ]
-    head = "<?xml version='1.0'?>\n<VTKFile type='PolyData' version='1.0' byte_order='LittleEndian' header_type='UInt64'><PolyData>"
+    head = (
+        "<?xml version='1.0'?>\n<VTKFile type='PolyData' version='1.0' byte_order='LittleEndian' "
+        "header_type='UInt64'><PolyData>"
+    )
     path.write_text("\n".join([head, *body, "</PolyData></VTKFile>\n"]), encoding="ascii")
 
 
@@ -49,4 +52,5 @@ def _array(name: str, values: NDArray) -> str:
     text = base64.b64encode(np.uint64(len(data)).tobytes() + data).decode("ascii")
     width = values.shape[1] if values.ndim == 2 else 1
     kind = _NAMES[values.dtype.str[1:]]
-    return f"<DataArray type='{kind}' Name='{name}' NumberOfComponents='{width}' format='binary'>{text}</DataArray>"
+    head = f"<DataArray type='{kind}' Name='{name}' NumberOfComponents='{width}' format='binary'>"
+    return f"{head}{text}</DataArray>"

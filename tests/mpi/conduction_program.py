@@ -1,0 +1,113 @@
+"""Run on several ranks: ``python -m mpi4py conduction_program.py TASK``, the task a function of this file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from mpi4py import MPI
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from gbflux.conduction import Electrode, SolverSettings
+from gbflux.conduction.parallel import errors_of_root
+from gbflux.conduction.solve import solve
+from gbflux.errors import GbfluxError
+from gbflux.mesh.records import CellKind, LayeredMesh
+from meshes_by_hand import FULL_STACK, Layer, stack
+
+COMM = MPI.COMM_WORLD
+ZERO, TOP = Electrode(0.0), Electrode(0.1)
+
+
+def varied(mesh: LayeredMesh) -> np.ndarray:
+    """Conductivities that differ from cell to cell and a thousandfold in the boundaries (S/m)."""
+    sigma = np.random.default_rng(7).uniform(0.01, 0.05, len(mesh.cells))
+    sigma[np.isin(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION))] *= 1e-3
+    return sigma
+
+
+def on_root(make: object) -> tuple[LayeredMesh, np.ndarray] | tuple[None, None]:
+    """What rank 0 alone has."""
+    if COMM.rank != 0:
+        return None, None
+    mesh = make()
+    return mesh, varied(mesh)
+
+
+def fields(path: str, rtol: str) -> None:
+    """Store the fields of several problems in one file."""
+    stored = {}
+    for dimension in (2, 3):
+        mesh, sigma = on_root(lambda d=dimension: stack(FULL_STACK, d, across=4))
+        for order, asr in ((1, 0.0), (1, 1e-3), (2, 0.0), (2, 1e-3)):
+            settings = SolverSettings(rtol=float(rtol), order=order)
+            solution = solve(COMM, mesh, sigma, ZERO, Electrode(0.1, asr), settings)
+            counts = (solution.dofs, solution.iterations, solution.relative_residual)
+            assert len(set(COMM.allgather(counts))) == 1
+            assert (solution.fields is None) == (COMM.rank != 0)
+            if COMM.rank == 0:
+                case = f"{dimension}_{order}_{asr}"
+                stored[f"dofs_{case}"] = np.array(solution.dofs)
+                for name in ("phi", "j", "residual", "residual_electrolyte"):
+                    stored[f"{name}_{case}"] = getattr(solution.fields, name)
+    if COMM.rank == 0:
+        np.savez(path, **stored)
+
+
+def expect(error: str, mesh: LayeredMesh | None, sigma: np.ndarray | None, **settings: object) -> None:
+    """Print on rank 0 what each rank raised."""
+    try:
+        solve(COMM, mesh, sigma, ZERO, TOP, SolverSettings(**settings))
+        raised = "nothing"
+    except GbfluxError as caught:
+        raised = f"{type(caught).__name__} {caught.exit_code} {getattr(caught, 'iterations', None)}"
+    everywhere = COMM.gather(raised)
+    if COMM.rank == 0:
+        assert set(everywhere) == {error}, everywhere
+        print("agreed:", everywhere[0])
+
+
+def unconverged() -> None:
+    """One iteration is not enough."""
+    expect("SolverError 3 1", *on_root(lambda: stack(FULL_STACK)), max_iterations=1)
+
+
+def few_cells() -> None:
+    """Two triangles on more ranks than that."""
+    layers = [Layer(CellKind.GRAIN, 1.0)]
+    expect("InputError 2 None", *on_root(lambda: stack(layers, 2, across=1)))
+
+
+def as_many_cells_as_ranks() -> None:
+    """Six tetrahedra can have a rank each."""
+    mesh, sigma = on_root(lambda: stack([Layer(CellKind.GRAIN, 10.0)], 3, across=1))
+    solution = solve(COMM, mesh, sigma, ZERO, TOP, SolverSettings())
+    if COMM.rank == 0:
+        assert abs(solution.fields.residual.sum()) <= 1e-9 * np.abs(solution.fields.residual).max()
+
+
+def bad_input() -> None:
+    """A NaN that only rank 0 can see."""
+    mesh, sigma = on_root(lambda: stack(FULL_STACK, 2))
+    if COMM.rank == 0:
+        sigma[3] = np.nan
+    expect("InputError 2 None", mesh, sigma)
+
+
+def root_fails() -> None:
+    """An error of rank 0 while the others sleep reaches them all."""
+    message = "none"
+    try:
+        with errors_of_root(COMM) as is_root:
+            if is_root:
+                raise ValueError("no mesh")
+    except ValueError as caught:
+        message = str(caught)
+    everywhere = COMM.gather(message)
+    if COMM.rank == 0:
+        print("agreed:", set(everywhere))
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])

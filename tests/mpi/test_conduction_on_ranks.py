@@ -1,0 +1,52 @@
+"""Conduction on several ranks: the same numbers on 1 to 4, and errors that all ranks raise together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.mpi
+PROGRAM = Path(__file__).with_name("conduction_program.py")
+
+
+@pytest.fixture(scope="module")
+def fields(mpirun: Callable, tmp_path_factory: pytest.TempPathFactory) -> Callable:
+    """``fields(ranks, rtol)``: the fields of `conduction_program`, computed once each."""
+
+    @cache
+    def computed(ranks: int, rtol: float) -> dict[str, np.ndarray]:
+        path = tmp_path_factory.mktemp("ranks") / "fields.npz"
+        mpirun(ranks, PROGRAM, "fields", path, rtol)
+        return dict(np.load(path))
+
+    return computed
+
+
+@pytest.mark.parametrize(("rtol", "agreement"), [(1e-10, 1e-8), (1e-12, 1e-10)])
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_fields_do_not_depend_on_the_number_of_ranks(
+    fields: Callable, ranks: int, rtol: float, agreement: float
+) -> None:
+    expected, found = fields(1, rtol), fields(ranks, rtol)
+    assert found.keys() == expected.keys()
+    for name in expected:
+        difference = np.abs(found[name] - expected[name]).max()
+        assert difference <= agreement * np.abs(expected[name]).max(), name
+
+
+@pytest.mark.parametrize(
+    ("task", "ranks", "says"),
+    [
+        ("unconverged", 2, "agreed: SolverError 3"),
+        ("few_cells", 3, "agreed: InputError 2"),
+        ("bad_input", 2, "agreed: InputError 2"),
+        ("as_many_cells_as_ranks", 6, ""),
+        ("root_fails", 2, "agreed: {'no mesh'}"),
+    ],
+)
+def test_ranks_agree(mpirun: Callable, task: str, ranks: int, says: str) -> None:
+    assert says in mpirun(ranks, PROGRAM, task, timeout=60).stdout
