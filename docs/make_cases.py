@@ -1,7 +1,7 @@
 """Write the reference of all keys into ``docs/cases.md``: ``python docs/make_cases.py``.
 
-The tables come from the JSON schema of a case, so they cannot differ from what is read. The text around them is written by hand;
-what stands between the two marks is replaced.
+The tables come from the JSON schema of a case, so they cannot differ from what is read. The text around them
+is written by hand; what stands between the two marks is replaced.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ LIMITS = {
     "maximum": "≤",
     "le": "≤",
 }
+NOTES = {  # what rules between keys say of a default
+    ("grains", "mean_size_um"): "one of three",
+    ("grains", "count"): "one of three",
+    ("grains", "seeds_file"): "one of three",
+    ("homogenizing_layer", "conductivity_S_per_cm"): "required, but for thickness 0",
+}
 FAR = 1e6  # limits beyond it only catch wrong units: not worth a reader's time
 
 
@@ -42,34 +48,35 @@ def reference() -> str:
     tree = schema()
     blocks = {name: alone(entry) for name, entry in tree["properties"].items()}
     top = {name: entry for name, entry in blocks.items() if "$ref" not in entry}
-    parts = [table("Top level", "Beside the blocks below.", top, [])]
+    parts = [table("", "Top level", "Beside the blocks below.", top, [])]
     for name, entry in blocks.items():
         if "$ref" in entry:
             block = tree["$defs"][last(entry["$ref"])]
             needed = "Required." if name in tree["required"] else "Optional."
             words = f"{sentence(entry['description'])} {needed}"
-            parts.append(table(f"`{name}`", words, block["properties"], block.get("required", [])))
+            parts.append(table(name, f"`{name}`", words, block["properties"], block.get("required", [])))
     variation = tree["$defs"]["Variation"]
-    words = "A conductivity that scatters; in `grains` one value per grain, in `grain_boundary` one per boundary."
-    parts.append(table("`variation`", words, variation["properties"], variation["required"]))
+    words = (
+        "A conductivity that scatters; in `grains` one value per grain, in `grain_boundary` one per boundary."
+    )
+    parts.append(table("variation", "`variation`", words, variation["properties"], variation["required"]))
     return "\n".join(parts)
 
 
-def table(title: str, words: str, entries: dict[str, Any], required: list[str]) -> str:
+def table(block: str, title: str, words: str, entries: dict[str, Any], required: list[str]) -> str:
     """One block: heading, a sentence, a row a key."""
-    rows = [row(key, alone(entry), key in required) for key, entry in entries.items()]
-    return "\n".join(
-        [f"### {title}", "", words, "", "| key | unit | default | allowed | meaning |", "| --- | --- | --- | --- | --- |"]
-        + rows
-        + [""]
-    )
+    rows = [row(block, key, alone(entry), key in required) for key, entry in entries.items()]
+    head = ["| key | unit | default | allowed | meaning |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([f"### {title}", "", words, "", *head, *rows, ""])
 
 
-def row(key: str, entry: dict[str, Any], required: bool) -> str:
+def row(block: str, key: str, entry: dict[str, Any], required: bool) -> str:
     """One key."""
     unit = entry.get("unit", "1")
     meaning, _, absent = entry["description"].partition("; absent: ")
-    if required:
+    if (block, key) in NOTES:
+        default = NOTES[block, key]
+    elif required:
         default = "required"
     elif "default" in entry and entry["default"] is not None:
         default = shown(entry["default"])
@@ -107,7 +114,9 @@ def allowed(entry: dict[str, Any]) -> str:
 
 def limits(entry: dict[str, Any]) -> str:
     """Limits of a number."""
-    found = [f"{sign} {entry[name]:g}" for name, sign in LIMITS.items() if name in entry and abs(entry[name]) < FAR]
+    found = [
+        f"{sign} {entry[name]:g}" for name, sign in LIMITS.items() if name in entry and abs(entry[name]) < FAR
+    ]
     whole = ["whole"] if entry.get("type") == "integer" else []
     return ", ".join([*whole, *found])
 

@@ -1,7 +1,7 @@
-"""Make the reference meshes: ``python meshes/make_meshes.py``. For each case here an .msh and a table of its boundaries.
+"""Make the reference meshes: ``python meshes/make_meshes.py``; for each case a mesh and a table of boundaries.
 
-Every case asks for the reproducible mesher: the same gmsh gives the same file. Another gmsh may give other cells; volumes,
-areas and tags stay.
+Every case asks for the reproducible mesher: the same gmsh gives the same file. Another gmsh may give other
+cells; volumes, areas and tags stay.
 """
 
 from __future__ import annotations

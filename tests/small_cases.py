@@ -26,6 +26,8 @@ BASE = json.dumps(
     }
 )
 FLAT = {"geometry.size_um": [40, 40], "mesh.size_um": 1.0, "mesh.electrode_size_um": 0.5}
+TINY = {"name": "tiny", "geometry.size_um": [20, 20]}  # 2D, some 600 cells
+NO_FIGURES = {"output": {"figures": False}}
 LAYERS = {"homogenizing_layer": {"thickness_um": 5, "conductivity_S_per_cm": 1.0e-4}}
 
 

@@ -1,7 +1,8 @@
 """Make the pictures of the documentation: ``python docs/pictures/make_pictures.py``.
 
-``layers.png`` shows how grain boundaries get their cells, on ``meshes/triple_point_2d.yaml``. ``lu2021.png`` is the figure of
-the main job, made smaller; it is left alone where ``results/lu2021`` has none (``make run`` makes it).
+``layers.png`` shows how grain boundaries get their cells, on ``meshes/triple_point_2d.yaml``. ``lu2021.png``
+is the figure of the main job, made smaller; it is left alone where ``results/lu2021`` has none (``make run``
+makes it).
 """
 
 from __future__ import annotations
@@ -60,7 +61,11 @@ def layers(target: Path) -> None:
     draw_grains(panels[1], layered)
     draw_grains(panels[2], layered)
     draw_layers(panels[2], layered)
-    titles = ("1  conforming mesh", "2  split: every grain has its own nodes", "3  fill: cells between the nodes")
+    titles = (
+        "1  conforming mesh",
+        "2  split: every grain has its own nodes",
+        "3  fill: cells between the nodes",
+    )
     for panel, title in zip(panels, titles, strict=True):
         frame(panel, middle, title)
     mark_copies(panels[0], conforming.points[near(conforming.points, middle, 0.01)])
@@ -112,7 +117,9 @@ def mark_copies(panel: Axes, points: NDArray) -> None:
 def frame(panel: Axes, middle: NDArray, title: str) -> None:
     """Title, section and a scale bar."""
     half = SHOWN_UM / 2
-    panel.set(xlim=middle[0] + np.array([-half, half]), ylim=middle[1] + np.array([-half, half]), aspect="equal")
+    panel.set(
+        xlim=middle[0] + np.array([-half, half]), ylim=middle[1] + np.array([-half, half]), aspect="equal"
+    )
     panel.set_title(title, fontsize=10, loc="left", color=INK)
     panel.set_xticks([])
     panel.set_yticks([])

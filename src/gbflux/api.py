@@ -1,4 +1,4 @@
-"""The Python interface: cases in, results out; the rooms are put together here. `gbflux.run` is this `run`."""
+"""The Python interface: cases in, results out. Here the rooms meet; `gbflux.run` is this `run`."""
 
 from __future__ import annotations
 

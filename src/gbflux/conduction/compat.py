@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gbflux.errors import MissingLibrary
 
@@ -170,26 +170,6 @@ def interpolated(expression: ufl.core.expr.Expr, space: fem.FunctionSpace) -> fe
 def constant(domain: mesh.Mesh, value: float) -> fem.Constant:
     """Return a number that forms can use without being compiled anew for each value."""
     return fem.Constant(domain, PETSc.ScalarType(value))
-
-
-def plane_facets(domain: mesh.Mesh, z: float) -> NDArray[np.int32]:
-    """Return the boundary facets whose vertices all have exactly the last coordinate `z`; *collective*."""
-    tdim = domain.topology.dim
-    domain.topology.create_connectivity(tdim - 1, tdim)
-    return np.sort(mesh.locate_entities_boundary(domain, tdim - 1, lambda x: x[tdim - 1] == z))
-
-
-def facet_measure(domain: mesh.Mesh, facets: dict[int, ArrayLike]) -> ufl.Measure:
-    """Return the boundary measure whose subdomain `tag` is the facets listed under it (none twice)."""
-    indices = np.concatenate([np.zeros(0, np.int32), *(np.asarray(f, np.int32) for f in facets.values())])
-    values = np.concatenate(
-        [np.zeros(0, np.int32), *(np.full(len(f), tag, np.int32) for tag, f in facets.items())]
-    )
-    order = np.argsort(indices)
-    tags = mesh.meshtags(
-        domain, domain.topology.dim - 1, indices[order].astype(np.int32), values[order].astype(np.int32)
-    )
-    return ufl.Measure("ds", domain=domain, subdomain_data=tags)
 
 
 def dof_count(space: fem.FunctionSpace) -> int:

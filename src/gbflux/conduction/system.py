@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat, forms
+from gbflux.conduction.planes import facet_measure, plane_dofs, plane_facets
 
 _BOTTOM, _TOP = 1, 2
 
@@ -98,8 +99,8 @@ def assemble(
     rhs_form = zero * v * ufl.dx
     resistive = {tag: e for tag, e in zip((_BOTTOM, _TOP), electrodes, strict=True) if e.kappa is not None}
     if resistive:
-        facets = {tag: compat.plane_facets(space.mesh, e.z) for tag, e in resistive.items()}
-        ds = compat.facet_measure(space.mesh, facets)
+        facets = {tag: plane_facets(space.mesh, e.z) for tag, e in resistive.items()}
+        ds = facet_measure(space.mesh, facets)
         for tag, electrode in resistive.items():
             kappa, potential = (
                 compat.constant(space.mesh, x) for x in (electrode.kappa, electrode.potential)
@@ -109,7 +110,7 @@ def assemble(
 
     ideal = [e for e in electrodes if e.kappa is None]
     lift = _electrode_potentials(space, ideal)
-    fixed = [_plane_dofs(space, e.z) for e in ideal]
+    fixed = [plane_dofs(space, e.z) for e in ideal]
     conditions = [
         compat.fem.dirichletbc(PETSc.ScalarType(e.potential), dofs, space)
         for e, dofs in zip(ideal, fixed, strict=True)
@@ -126,7 +127,7 @@ def _electrode_potentials(
     """Return a function that is zero but for the metals' potentials on the electrodes; *collective*."""
     function = compat.fem.Function(space)
     for electrode in electrodes:
-        function.x.array[_plane_dofs(space, electrode.z)] = electrode.potential
+        function.x.array[plane_dofs(space, electrode.z)] = electrode.potential
     return function
 
 
@@ -158,13 +159,3 @@ def _eliminated(
     rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
     rhs.array[fixed[fixed < rhs.getLocalSize()]] = 0.0
     return matrix, rhs
-
-
-def _plane_dofs(space: compat.fem.FunctionSpace, z: float) -> NDArray[np.int32]:
-    """Return the dofs, ghosts included, in the plane at exactly `z` (µm); *collective*."""
-    domain = space.mesh
-    if space.dofmap.dof_layout.num_dofs > domain.topology.dim + 1:
-        facets = compat.plane_facets(domain, z)
-        return np.sort(compat.fem.locate_dofs_topological(space, domain.topology.dim - 1, facets))
-    on_plane = domain.geometry.x[:, domain.topology.dim - 1][compat.cell_nodes(domain)] == z
-    return np.unique(compat.cell_dofs(space)[on_plane]).astype(np.int32)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq
 
 from gbflux.conduction.records import Fields
 from gbflux.flux.section import slice_plane
@@ -167,11 +167,21 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
     best = int(np.argmin([np.var(rest(x)) for x in grid]))
     if best == len(grid) - 1:
         return None
-    bounds = (grid[max(best - 1, 0)], grid[best + 1])
-    found = minimize_scalar(
-        lambda x: np.var(rest(x)), bounds=bounds, method="bounded", options={"xatol": 1e-10}
-    ).x
+    found = _lowest(rest, remaining, grid[max(best - 1, 0)], grid[best + 1])
     return float(np.exp(found)), float(np.exp(np.mean(rest(found))))
+
+
+def _lowest(rest, remaining: NDArray[np.float64], low: float, high: float) -> float:
+    """Where the variance of `rest` is least: the root of its slope, for a minimum itself can be told to √eps only."""
+
+    def slope(log_length: float) -> float:
+        x = remaining / np.exp(log_length)
+        values = rest(log_length)
+        return float(np.mean((values - values.mean()) * x * np.tanh(x)))
+
+    if slope(low) < 0.0 < slope(high):
+        return brentq(slope, low, high, xtol=1e-14)
+    return low if slope(low) >= 0.0 else high
 
 
 def log_cosh(x):

@@ -114,11 +114,12 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            seeds = case.grains.seeds_file
+            points = None if seeds is None else Path(seeds.path).read_bytes()  # it may lie in this very folder
             for name in _OWN:
                 self._remove(self.path / name)
-            seeds = case.grains.seeds_file
-            if seeds is not None:
-                shutil.copyfile(seeds.path, self.path / "seeds.csv")
+            if points is not None:
+                (self.path / "seeds.csv").write_bytes(points)
             write_text(self.case_file, resolved_yaml(case, None if seeds is None else "seeds.csv"))
         except OSError as error:
             raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,8 +59,13 @@ def mpirun_command(ranks: int, command: Sequence[str], banner: str | None = None
         has not.
     """
     banner = mpirun_banner() if banner is None else banner
-    is_openmpi = "Open MPI" in banner or "OpenRTE" in banner
-    extra = ["-q", "--oversubscribe", "--bind-to", "none"] if is_openmpi else []
+    extra = []
+    if "Open MPI" in banner or "OpenRTE" in banner:
+        extra = ["--oversubscribe", "--bind-to", "none"]
+        if re.search(
+            r"\b[1-4]\.\d", banner
+        ):  # from version 5 on there is no way to keep it from commenting on exit codes
+            extra.insert(0, "-q")
     return ["mpirun", "-n", str(ranks), *extra, *command]
 
 

@@ -1,0 +1,39 @@
+"""Electrode planes of the distributed mesh, told by exact coordinates: their facets and dofs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import ufl
+from numpy.typing import NDArray
+
+from gbflux.conduction import compat
+
+
+def plane_facets(domain: compat.mesh.Mesh, z: float) -> NDArray[np.int32]:
+    """Return the boundary facets whose vertices all have exactly the last coordinate `z`; *collective*."""
+    tdim = domain.topology.dim
+    domain.topology.create_connectivity(tdim - 1, tdim)
+    return np.sort(compat.mesh.locate_entities_boundary(domain, tdim - 1, lambda x: x[tdim - 1] == z))
+
+
+def facet_measure(domain: compat.mesh.Mesh, facets: Mapping[int, NDArray[np.int32]]) -> ufl.Measure:
+    """Return the boundary measure whose subdomain `tag` is the facets listed under it (none twice)."""
+    indices = np.concatenate(list(facets.values()))
+    values = np.repeat(list(facets), [len(group) for group in facets.values()])
+    order = np.argsort(indices)
+    tags = compat.mesh.meshtags(
+        domain, domain.topology.dim - 1, indices[order].astype(np.int32), values[order].astype(np.int32)
+    )
+    return ufl.Measure("ds", domain=domain, subdomain_data=tags)
+
+
+def plane_dofs(space: compat.fem.FunctionSpace, z: float) -> NDArray[np.int32]:
+    """Return the dofs, ghosts included, in the plane at exactly `z` (µm); *collective*."""
+    domain = space.mesh
+    if space.dofmap.dof_layout.num_dofs > domain.topology.dim + 1:
+        facets = plane_facets(domain, z)
+        return np.sort(compat.fem.locate_dofs_topological(space, domain.topology.dim - 1, facets))
+    on_plane = domain.geometry.x[:, domain.topology.dim - 1][compat.cell_nodes(domain)] == z
+    return np.unique(compat.cell_dofs(space)[on_plane]).astype(np.int32)

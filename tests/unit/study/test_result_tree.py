@@ -1,0 +1,148 @@
+"""result.json: exactly these keys, plain numbers, and a Result that comes back from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from small_cases import LAYERS, TINY, solved
+
+from gbflux.study import Result
+
+SPOTS = {
+    "max_over_mean": None,
+    "p95_over_mean": None,
+    "p99_over_mean": None,
+    "p999_over_mean": None,
+    "window_max_over_mean": {"200_nm": None, "1_um": None, "3_um": None},
+    "grain_max_over_mean": None,
+    "grain_max_over_median": None,
+    "grain_max_over_min": None,
+    "grain_max_over_mean_area_cut": None,
+    "rms_over_mean": None,
+    "gini": None,
+    "area_fraction_above": {"2": None, "3": None, "5": None, "10": None},
+    "smallest_facet_um": None,
+}
+PROFILE = {
+    "distance_um": None,
+    "max_over_mean": None,
+    "p99_over_mean": None,
+    "std_over_mean": None,
+    "homogenized_at_um": None,
+    "decay_length_um": None,
+}
+TREE = {
+    "name": None,
+    "case_hash": None,
+    "dimension": None,
+    "mesh": {
+        "hash": None,
+        "cells": None,
+        "nodes": None,
+        "grains": None,
+        "gb_area_um2": None,
+        "gb_area_limited_fraction": None,
+        "layer_volume_error": None,
+        "volume_error": None,
+    },
+    "solver": {
+        "dofs": None,
+        "iterations": None,
+        "relative_residual": None,
+        "current_imbalance": None,
+        "grain_imbalance": None,
+    },
+    "transport": {
+        "current_A": None,
+        "mean_current_density_mA_per_cm2": None,
+        "sigma_eff_S_per_cm": None,
+        "asr_ohm_cm2": None,
+        "brick_layer_S_per_cm": None,
+        "wiener_lower_S_per_cm": None,
+        "wiener_upper_S_per_cm": None,
+    },
+    "hot_spots": {"bottom": SPOTS, "top": SPOTS},
+    "hot_spots_electrolyte": {},
+    "homogenizing_layer": {},
+    "timings_s": {
+        "grains": None,
+        "mesh": None,
+        "layers": None,
+        "distribute": None,
+        "assemble": None,
+        "solve": None,
+        "measure": None,
+        "write": None,
+        "total": None,
+    },
+    "peak_memory_MiB": None,
+    "warnings": None,
+}
+SIDES = {"both": ("bottom", "top"), "bottom": ("bottom",), "top": ("top",)}
+CASES = {2: TINY, 3: {"geometry.size_um": [10, 10, 10], "grains.mean_size_um": 5}}
+
+
+def keys(tree: object) -> object:
+    """The keys of a tree, without what is in its leaves."""
+    return {key: keys(value) for key, value in tree.items()} if isinstance(tree, dict) else None
+
+
+def expected(dimension: int, sides: tuple[str, ...]) -> dict:
+    """The keys of a case with homogenizing layers on some sides."""
+    tree = json.loads(json.dumps(TREE))
+    if dimension == 2:
+        tree["mesh"]["gb_length_um"] = tree["mesh"].pop("gb_area_um2")
+        tree["transport"]["current_A_per_m"] = tree["transport"].pop("current_A")
+    tree["hot_spots_electrolyte"] = dict.fromkeys(sides, SPOTS)
+    tree["homogenizing_layer"] = dict.fromkeys(sides, PROFILE)
+    return tree
+
+
+def leaves(tree: object) -> list:
+    """All values of a tree."""
+    if isinstance(tree, dict):
+        return [leaf for value in tree.values() for leaf in leaves(value)]
+    return [leaf for item in tree for leaf in leaves(item)] if isinstance(tree, list) else [tree]
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("sides", [None, "both", "bottom", "top"])
+def test_keys(dimension: int, sides: str | None) -> None:
+    layers = {} if sides is None else {**LAYERS, "homogenizing_layer.sides": sides}
+    tree = solved(CASES[dimension], layers).result.as_dict()
+    assert keys(tree) == expected(dimension, SIDES.get(sides, ()))
+    assert json.loads(json.dumps(tree, allow_nan=False)) == tree
+    numbers = [leaf for part in ("mesh", "solver", "transport", "hot_spots") for leaf in leaves(tree[part])]
+    assert {type(leaf) for leaf in numbers} <= {int, float, str, type(None)}
+
+
+def test_grain_values_are_null_behind_a_layer_only() -> None:
+    layered = solved(TINY, {**LAYERS, "homogenizing_layer.sides": "top"}).result
+    assert layered.hot_spots["top"].grain_max_over_mean is None
+    assert layered.hot_spots["bottom"].grain_max_over_mean >= 1.0
+    assert layered.hot_spots_electrolyte["top"].grain_max_over_mean >= 1.0
+
+
+@pytest.mark.parametrize("layers", [{}, LAYERS])
+def test_a_result_comes_back_from_its_tree(layers: dict) -> None:
+    result = solved(TINY, layers).result
+    again = Result.from_dict(json.loads(json.dumps(result.as_dict())))
+    assert again == result
+    assert again.as_dict() == result.as_dict()
+
+
+def test_a_result_is_frozen() -> None:
+    result = solved(TINY).result
+    for record in (result, result.mesh, result.solver, result.transport, result.hot_spots["top"]):
+        name = dataclasses.fields(record)[0].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(record, name, None)
+
+
+def test_a_resistive_electrode_silences_the_warning_about_ideal_ones() -> None:
+    ideal = solved(TINY).result
+    resistive = solved(TINY, {"electrodes.asr_ohm_cm2": 10}).result
+    assert any("pointwise maximum" in text for text in ideal.warnings)
+    assert not any("pointwise maximum" in text for text in resistive.warnings)
