@@ -45,7 +45,8 @@ test-sid:
 	scripts/in-root sid make test JOBS=$(JOBS)
 
 lint: setup
-	$(PYTHON_VENV) -m ruff check src tests
+	$(PYTHON_VENV) -m ruff check src tests docs meshes benchmarks
+	$(PYTHON_VENV) -m ruff format --check src tests docs meshes benchmarks
 
 clean:
 	rm -rf .venv dist .pytest_cache .ruff_cache .hypothesis

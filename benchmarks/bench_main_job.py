@@ -1,4 +1,4 @@
-"""The main job against gmsh alone: cubic boxes of 8 to 1000 grains of 10 µm, meshed at 1 µm, fields and figures on.
+"""The main job against gmsh alone: cubes of 8 to 1000 grains of 10 µm, meshed at 1 µm, fields and figures on.
 
 ``python benchmarks/bench_main_job.py [--ranks 2] [--grains 8 64 216 1000] [--repeat 1]`` prints one JSON line per size:
 seconds of gmsh alone (`ref_gmsh.py`) and of the whole run from an empty cache, both in the same session, their ratio, the
@@ -29,7 +29,9 @@ mesh: {{size_um: {size}, electrode_size_um: {size}}}
 def gmsh_alone(grains: int) -> dict:
     """What `ref_gmsh.py` prints."""
     script = Path(__file__).with_name("ref_gmsh.py")
-    done = subprocess.run([sys.executable, script, str(grains), str(SIZE_UM)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, script, str(grains), str(SIZE_UM)], capture_output=True, text=True, check=True
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -39,9 +41,24 @@ def whole_run(grains: int, ranks: int) -> tuple[float, dict]:
         folder = Path(name)
         case = folder / "case.yaml"
         case.write_text(CASE.format(grains=grains, edge=round(10 * grains ** (1 / 3), 6), size=SIZE_UM))
-        command = [sys.executable, "-m", "gbflux", "run", str(case), "-n", str(ranks), "-o", str(folder / "run")]
+        command = [
+            sys.executable,
+            "-m",
+            "gbflux",
+            "run",
+            str(case),
+            "-n",
+            str(ranks),
+            "-o",
+            str(folder / "run"),
+        ]
         began = time.perf_counter()
-        subprocess.run(command, env={**os.environ, "GBFLUX_CACHE": str(folder / "cache")}, check=True, capture_output=True)
+        subprocess.run(
+            command,
+            env={**os.environ, "GBFLUX_CACHE": str(folder / "cache")},
+            check=True,
+            capture_output=True,
+        )
         seconds = time.perf_counter() - began
         return seconds, json.loads((folder / "run" / "result.json").read_text())
 
@@ -51,11 +68,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--grains", type=int, nargs="+", default=[8, 64, 216, 1000])
-    parser.add_argument("--repeat", type=int, default=1, help="the fastest of so many runs counts, on both sides")
+    parser.add_argument(
+        "--repeat", type=int, default=1, help="the fastest of so many runs counts, on both sides"
+    )
     options = parser.parse_args()
     for grains in options.grains:
         gmsh = min((gmsh_alone(grains) for _ in range(options.repeat)), key=lambda line: line["seconds"])
-        seconds, result = min((whole_run(grains, options.ranks) for _ in range(options.repeat)), key=lambda run: run[0])
+        seconds, result = min(
+            (whole_run(grains, options.ranks) for _ in range(options.repeat)), key=lambda run: run[0]
+        )
         line = {
             "grains": result["mesh"]["grains"],
             "cells": result["mesh"]["cells"],

@@ -1,4 +1,4 @@
-"""Make the reference meshes: ``python meshes/make_meshes.py``; for each case a mesh and a table of boundaries.
+"""Make the reference meshes: ``python meshes/make_meshes.py``; for each case a mesh and its boundaries.
 
 Every case asks for the reproducible mesher: the same gmsh gives the same file. Another gmsh may give other
 cells; volumes, areas and tags stay.

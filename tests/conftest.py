@@ -53,9 +53,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def mpirun() -> Callable[..., subprocess.CompletedProcess[str]]:
     """``mpirun(ranks, *arguments)``: run ``python -m mpi4py arguments`` on so many ranks, return the output.
 
-    ``-m mpi4py`` aborts all ranks when one raises; ``plain=True`` runs ``python arguments`` instead. A failure,
-    or no end within `timeout` seconds, fails the test and shows the output; ``check=False`` returns a failed run
-    instead. More keywords are environment variables. Mark such tests with ``mpi``.
+    ``-m mpi4py`` aborts all ranks when one raises; ``plain=True`` runs ``python arguments`` instead. A
+    failure, or no end within `timeout` seconds, fails the test and shows the output; ``check=False`` returns
+    a failed run instead. More keywords are environment variables. Mark such tests with ``mpi``.
     """
     if shutil.which("mpirun") is None:
         pytest.skip("mpirun is not on PATH")

@@ -27,7 +27,7 @@ def outcome_at(grains: str, bi: float):
 @pytest.mark.parametrize("bi", BI)
 @pytest.mark.parametrize("grains", GRAINS)
 def test_wiener(grains: str, bi: float) -> None:
-    """Harmonic mean ≤ σ_eff ≤ arithmetic mean; the upper bound is the energy of the linear potential, which P1 contains."""
+    """Harmonic mean ≤ σ_eff ≤ arithmetic mean, the energy of the linear potential, which P1 contains."""
     t = outcome_at(grains, bi).result.transport
     assert t.wiener_lower_S_per_cm < t.sigma_eff_S_per_cm <= t.wiener_upper_S_per_cm * (1 + ROUND_OFF)
 

@@ -15,7 +15,12 @@ from small_cases import solved
 
 ROUND_OFF = 1.0e-9
 BRICKS = {"grains.arrangement": "brick", "grains.boundary": "cut"}
-FINE = {**BRICKS, "geometry.size_um": [20, 10, 20], "grains.mean_size_um": 10, "grain_boundary.thickness_nm": 5}
+FINE = {
+    **BRICKS,
+    "geometry.size_um": [20, 10, 20],
+    "grains.mean_size_um": 10,
+    "grain_boundary.thickness_nm": 5,
+}
 COARSE = {
     **BRICKS,
     "geometry.size_um": [2, 1, 2],
@@ -54,7 +59,9 @@ def test_the_formula_itself(t: float, r: float, bounds: tuple[float, float]) -> 
     ("grains", "t", "r"), [(FINE, 5e-4, 1e-3), (FINE, 5e-4, 5e-4), (FINE, 5e-4, 1e-4), (COARSE, 0.05, 0.1)]
 )
 def test_three_dimensions(grains: dict, t: float, r: float) -> None:
-    assert_between(solved(grains, {"grain_boundary.conductivity_S_per_cm": 5.0e-4 * r}), rayleigh_bounds(t, r))
+    assert_between(
+        solved(grains, {"grain_boundary.conductivity_S_per_cm": 5.0e-4 * r}), rayleigh_bounds(t, r)
+    )
 
 
 @pytest.mark.parametrize("r", [1e-3, 1e-4])

@@ -1,4 +1,4 @@
-"""Columns from electrode to electrode: σ_eff = (1 − f) σ_g + f σ_gb, f the share of the boundaries in the section.
+"""Columns from electrode to electrode: σ_eff = (1 − f) σ_g + f σ_gb, f the boundaries' share of the section.
 
 σ does not depend on z, so the exact potential is linear in z and P1 contains it.
 """

@@ -1,4 +1,4 @@
-"""Currents in = out to 1e-9, and what enters a grain through its surface leaves it through its surface to 1e-8."""
+"""Currents in = out to 1e-9; what enters a grain through its surface leaves it through its surface to 1e-8."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ def test_balance(name: str) -> None:
 
 
 def surface_currents(mesh: LayeredMesh, fields: Fields) -> tuple[np.ndarray, np.ndarray]:
-    """For each grain the sum of the reactions of its own cells over its surface nodes, and the inflow among them.
+    """For each grain the sum of the reactions of its own cells over its surface nodes, and the inflow there.
 
-    Worked out here from cell means: the reaction of a hat λ is −Σ V j·∇λ. Inflow is what enters, grain boundary by
-    grain boundary and end by end: nodes on a surface are told apart by the cells that touch them from outside.
+    Worked out here from cell means: the reaction of a hat λ is −Σ V j·∇λ. Inflow is what enters, grain
+    boundary by grain boundary and end by end: nodes on a surface are told apart by the cells that touch them
+    from outside.
     """
     mine = np.flatnonzero(mesh.kind == CellKind.GRAIN)
     edges = mesh.points[mesh.cells[mine, 1:]] - mesh.points[mesh.cells[mine, :1]]
@@ -56,7 +57,9 @@ def surface_currents(mesh: LayeredMesh, fields: Fields) -> tuple[np.ndarray, np.
     # a label for each part of a grain's surface: one of the boundaries, contacts or ends that touch the node
     part = np.full(len(mesh.points), -1)
     for layer in np.flatnonzero(mesh.kind != CellKind.GRAIN):
-        part[mesh.cells[layer]] = mesh.boundary[layer] + 3 if mesh.boundary[layer] >= 0 else mesh.region[layer] % 2
+        part[mesh.cells[layer]] = (
+            mesh.boundary[layer] + 3 if mesh.boundary[layer] >= 0 else mesh.region[layer] % 2
+        )
     for k, z in enumerate(mesh.z_electrodes):
         part[(mesh.points[:, -1] == z) & (part < 0)] = k
     surface = (owner >= 0) & (part >= 0)

@@ -1,4 +1,4 @@
-"""In a homogenizing layer the variance of J_z falls towards the electrode, at least as fast as its longest mode.
+"""In a homogenizing layer the variance of J_z falls towards the electrode, as fast as its longest mode at least.
 
 J_z is harmonic there, so each lateral mode k falls like cosh(k(h − z))/cosh(kh), and with insulating sides no
 k is below π/W, W the width of the box: Var(h) ≤ Var(z₀)/cosh²(π (h − z₀)/W) from any plane z₀ on.
@@ -12,14 +12,25 @@ import pytest
 from small_cases import FLAT, LAYERS, solved
 
 CASES = {
-    "2D": {**FLAT, **LAYERS, "homogenizing_layer.thickness_um": 10, "grain_boundary.conductivity_S_per_cm": 5e-8},
-    "3D": {**LAYERS, "mesh.size_um": 1.5, "mesh.electrode_size_um": 1.5, "grain_boundary.conductivity_S_per_cm": 5e-8},
+    "2D": {
+        **FLAT,
+        **LAYERS,
+        "homogenizing_layer.thickness_um": 10,
+        "grain_boundary.conductivity_S_per_cm": 5e-8,
+    },
+    "3D": {
+        **LAYERS,
+        "mesh.size_um": 1.5,
+        "mesh.electrode_size_um": 1.5,
+        "grain_boundary.conductivity_S_per_cm": 5e-8,
+    },
 }
 WIDTH_UM = {"2D": 40.0, "3D": 20.0}
-# J is constant in a cell of size h: one mode's J_z at the middle of cells that a plane cuts differs from that on the
-# plane by up to k h/2, so that standard deviations are compared to within 15 %.
+# J is constant in a cell of size h: one mode's J_z at the middle of cells that a plane cuts differs from that
+# on the plane by up to k h/2, so that standard deviations are compared to within 15 %.
 CELLS = 0.15
-# Near the electrode cosh is flat, and planes half a cell apart cut much the same cells: a step up of 5 % is their noise.
+# Near the electrode cosh is flat, and planes half a cell apart cut much the same cells: a step up of 5 % is
+# their noise.
 STEP = 0.05
 
 

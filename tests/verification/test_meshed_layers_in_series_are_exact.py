@@ -1,4 +1,4 @@
-"""Layers in series on meshes of the mesher: ASR = Σ t/σ + contacts + electrodes, boundaries of true thickness."""
+"""Layers in series on meshes of the mesher: ASR = Σ t/σ + contacts + electrodes, true thickness."""
 
 from __future__ import annotations
 

@@ -14,17 +14,17 @@ CELLS_PER_VOLUME = {2: 2.3, 3: 4.6}  # simplices per h^dimension, h the edge len
 CELLS_PER_NODE = {2: 2.0, 3: 5.5}  # of a conforming mesh, before grains get nodes of their own
 TRANSITION = 2.0  # cells grow from electrode_size to size over so many sizes
 FACET_AREA = {2: 1.0, 3: 0.43}  # facet of a grain boundary, in h^(dimension - 1)
-LAYER_CELLS_PER_FACET = {2: 2.0, 3: 6.0}  # its own 2 or 3, and its share of triple lines and points
+LAYER_CELLS_PER_FACET = {2: 2.0, 3: 3.8}  # its own 2 or 3, and its share of triple lines and points
 NODES_PER_FACET = {2: 1.0, 3: 0.6}  # copies of nodes that a facet of a grain boundary adds
 GRAIN_SURFACE = {  # surface of a grain of volume 1: bricks, relaxed Voronoi cells, Poisson-Voronoi cells
     2: {"brick": 4.0, "relaxed": 3.8, "poisson": 4.0},
     3: {"brick": 6.0, "relaxed": 5.4, "poisson": 5.82},
 }
-MEMORY_START_MIB = 350.0  # Python, DOLFINx and gmsh before the first cell
-MEMORY_PER_CELL_KIB = 1.6
-MESH_PER_CELL_S = 8e-6
-REST_PER_CELL_S = 10e-6
-START_S = 3.0
+MEMORY_START_MIB = 450.0  # Python, DOLFINx and gmsh before the first cell
+MEMORY_PER_CELL_KIB = 0.7
+MESH_PER_CELL_S = 4.5e-6
+REST_PER_CELL_S = 4.5e-6
+START_S = 5.0
 REPRODUCIBLE_FACTOR = 4.0  # serial Delaunay over HXT
 SECOND_ORDER_FACTOR = {2: 3.0, 3: 5.0}  # memory and time of everything after the mesh
 LU_ENTRIES = {2: (30.0, 1.0), 3: (8.0, 4 / 3)}  # entries of the factors: first * nodes**second

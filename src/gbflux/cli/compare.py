@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gbflux.cli.run import CaseFile, Force, Output, Ranks, report_lines
+from gbflux.cli.run import CaseFile, Force, Output, Ranks, job_words, report_lines
 from gbflux.cli.session import progress_shown
 
 if TYPE_CHECKING:
+    from gbflux.case import Case
     from gbflux.report import CaseViews
 
 
@@ -24,10 +25,23 @@ def compare(case_file: CaseFile, ranks: Ranks = None, output: Output = None, for
     GbfluxError
         As `gbflux run`.
     """
+    from gbflux.study.ranks import mpi_job
+
+    words = job_words("compare", case_file, output, force)
+    with mpi_job(ranks, words, check=lambda: _both_cases(case_file)) as rank:
+        cases = _both_cases(case_file)
+        folder = output or Path("results") / cases["with_hl"].name
+        results, seen = {}, {}
+        for name, case in cases.items():
+            results[name], seen[name] = _run(case, folder / name, rank, force)
+        if rank == 0:
+            _show(folder, results, seen)
+
+
+def _both_cases(case_file: Path) -> dict[str, Case]:
+    """The case without and with its homogenizing layers."""
     from gbflux.case import load_case
     from gbflux.errors import InputError
-    from gbflux.study.launch import become_mpi_job
-    from gbflux.study.ranks import mpi_session
 
     layered = load_case(case_file)
     if layered.homogenizing_layer is None:
@@ -35,17 +49,7 @@ def compare(case_file: CaseFile, ranks: Ranks = None, output: Output = None, for
             f"{case_file}: must have a homogenizing_layer of thickness_um > 0 to compare with; it has none. "
             "Add one, or use `gbflux run`."
         )
-    bare = load_case(case_file, {"homogenizing_layer": None})
-    folder = output or Path("results") / layered.name
-    if ranks is not None:
-        words = ["compare", str(case_file), "-o", str(folder), *(["--force"] if force else [])]
-        become_mpi_job(ranks, words)
-    with mpi_session() as rank:
-        results, seen = {}, {}
-        for name, case in (("bare", bare), ("with_hl", layered)):
-            results[name], seen[name] = _run(case, folder / name, rank, force)
-        if rank == 0:
-            _show(folder, results, seen)
+    return {"bare": load_case(case_file, {"homogenizing_layer": None}), "with_hl": layered}
 
 
 def _run(case, folder: Path, rank: int, force: bool):

@@ -35,15 +35,12 @@ def run(case_file: CaseFile, ranks: Ranks = None, output: Output = None, force: 
         Input that cannot be run (exit code 2), a solver that stops short (3), a missing library (4).
     """
     from gbflux.case import load_case
-    from gbflux.study.launch import become_mpi_job
-    from gbflux.study.ranks import mpi_session
+    from gbflux.study.ranks import mpi_job
 
-    case = load_case(case_file)
-    folder = output or Path("results") / case.name
-    if ranks is not None:
-        words = ["run", str(case_file), "-o", str(folder), *(["--force"] if force else [])]
-        become_mpi_job(ranks, words)
-    with mpi_session() as rank:
+    words = job_words("run", case_file, output, force)
+    with mpi_job(ranks, words, check=lambda: load_case(case_file)) as rank:
+        case = load_case(case_file)
+        folder = output or Path("results") / case.name
         from gbflux.api import run_with_pictures
 
         with progress_shown(rank) as progress:
@@ -52,6 +49,12 @@ def run(case_file: CaseFile, ranks: Ranks = None, output: Output = None, force: 
             if outcome.snapshot is None:
                 typer.echo(f"{folder} holds this case finished; --force runs it again.")
             typer.echo("\n".join(report_lines(outcome.result)))
+
+
+def job_words(command: str, case_file: Path, output: Path | None, force: bool) -> list[str]:
+    """Words after ``gbflux`` by which the ranks of an MPI job do what this process was asked to."""
+    chosen = ["-o", str(output)] if output else []
+    return [command, str(case_file), *chosen, *(["--force"] if force else [])]
 
 
 def report_lines(result: Result) -> list[str]:
@@ -66,9 +69,8 @@ def report_lines(result: Result) -> list[str]:
     ]
     for part, label in (("hot_spots", "electrode"), ("hot_spots_electrolyte", "electrolyte|HL")):
         for side, spots in getattr(result, part).items():
-            grain = (
-                "" if spots.grain_max_over_mean is None else f", grain max {spots.grain_max_over_mean:.3g}"
-            )
+            grain = spots.grain_max_over_mean_area_cut
+            grain = "" if grain is None else f", grain max {grain:.3g}"
             lines.append(f"  {side + ' ' + label:22}p99 {spots.p99_over_mean:.3g}{grain}  (over the mean)")
     for side, profile in result.homogenizing_layer.items():
         where = profile.homogenized_at_um

@@ -172,7 +172,7 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
 
 
 def _lowest(rest, remaining: NDArray[np.float64], low: float, high: float) -> float:
-    """Where the variance of `rest` is least: the root of its slope, for a minimum itself can be told to √eps only."""
+    """Where the variance of `rest` is least: the root of its slope; a minimum itself shows to √eps only."""
 
     def slope(log_length: float) -> float:
         x = remaining / np.exp(log_length)

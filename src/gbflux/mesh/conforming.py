@@ -95,7 +95,7 @@ def _inner_faces(t: Tessellation) -> NDArray[np.int64]:
 
 
 def _shares(t: Tessellation, size: MeshSize) -> list[NDArray[np.int64]]:
-    """Cells of the tessellation for each process, of about equal volume; one share where one process is enough."""
+    """Cells of the tessellation for each process, of about equal volume; one share where one will do."""
     volume, _ = volumes_and_centroids(t)
     expected = _TETRAHEDRA_PER_CUBE * float(volume.sum()) / size.size_um**3
     processes = min(cores(), _MOST_PROCESSES, t.n_cells, int(expected / FEWEST_CELLS) + 1)
@@ -107,7 +107,7 @@ def _shares(t: Tessellation, size: MeshSize) -> list[NDArray[np.int64]]:
 
 
 def _oriented(t: Tessellation, volumes: Volumes, facets: NDArray, face: NDArray) -> ConformingMesh:
-    """The mesh with twin nodes merged, unused ones dropped, cells positive, and facets along their normals."""
+    """The mesh with twin nodes merged, unused ones dropped, cells positive, facets along their normals."""
     count = np.bincount(volumes.region, minlength=t.n_cells)
     if not count.all():
         missing = np.flatnonzero(count == 0)

@@ -1,8 +1,8 @@
 """A tessellation as a gmsh model, by the built-in kernel.
 
-One point per vertex, one line per edge, one plane surface per face, one volume per cell, in micrometres; every tag is the
-number in the tessellation plus one. The built-in kernel takes the topology as given; a solid-modelling kernel would search for
-it with an absolute tolerance.
+One point per vertex, one line per edge, one plane surface per face, one volume per cell, in micrometres;
+every tag is the number in the tessellation plus one. The built-in kernel takes the topology as given; a
+solid-modelling kernel would search for it with an absolute tolerance.
 """
 
 from __future__ import annotations

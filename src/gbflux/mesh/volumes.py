@@ -1,7 +1,7 @@
 """Meshing the volumes of a gmsh model on several cores.
 
-Once the faces are meshed the volumes are independent of each other, so each core meshes its own share of them in a forked copy
-of this process. gmsh's own threads share a single triangulation and gain much less.
+Once the faces are meshed the volumes are independent of each other, so each core meshes its own share of them
+in a forked copy of this process. gmsh's own threads share a single triangulation and gain much less.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def mesh_volumes(gmsh, shares: list[NDArray[np.int64]]) -> Volumes:
             codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         if any(codes):
             raise MeshError(
-                f"mesh: gmsh must mesh every grain; one of its processes ended with code {max(codes, key=abs)}."
+                f"mesh: gmsh must mesh every grain; one of its processes ended with code "
+                f"{max(codes, key=abs)}."
             )
         parts += [Volumes(**np.load(draft)) for draft in drafts]
     return _joined(on_faces, parts)

@@ -115,7 +115,9 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             seeds = case.grains.seeds_file
-            points = None if seeds is None else Path(seeds.path).read_bytes()  # it may lie in this very folder
+            points = (
+                None if seeds is None else Path(seeds.path).read_bytes()
+            )  # it may lie in this very folder
             for name in _OWN:
                 self._remove(self.path / name)
             if points is not None:

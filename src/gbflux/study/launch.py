@@ -81,20 +81,30 @@ def mpi_environment(environment: Mapping[str, str] = os.environ) -> dict[str, st
     return found
 
 
-def become_mpi_job(ranks: int, words: Sequence[str]) -> None:
-    """Replace this process by an MPI job of ``gbflux words`` on so many ranks; returns if it is one already.
+def check_ranks(ranks: int | None) -> None:
+    """Refuse a number of ranks that is not that of the job this process belongs to.
 
     Raises
     ------
     InputError
-        If the job this process belongs to has another size, or there is no ``mpirun``.
+        If they differ.
     """
     size = job_size()
-    if size and size != ranks:
+    if ranks is not None and size not in (0, ranks):
         raise InputError(
             f"-n: must be the launcher's number of ranks or left out; got {ranks} on {size} ranks."
         )
-    if size or ranks == 1:
+
+
+def become_mpi_job(ranks: int, words: Sequence[str]) -> None:
+    """Replace this process by an MPI job of ``gbflux words`` on so many ranks; returns for a single rank.
+
+    Raises
+    ------
+    InputError
+        If there is no ``mpirun``.
+    """
+    if ranks == 1:
         return
     if not mpirun_banner():
         raise InputError(

@@ -73,7 +73,9 @@ def logged_to(path: Path | None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        root.error("%s: %s", type(error).__name__, error)
+        # for the file alone: who catches the error tells it
+        words = (type(error).__name__, error)
+        handler.handle(root.makeRecord(root.name, logging.ERROR, __file__, 0, "%s: %s", words, None))
         raise
     finally:
         root.removeHandler(handler)

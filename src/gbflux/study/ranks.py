@@ -1,13 +1,15 @@
-"""Ending all ranks of an MPI job together."""
+"""Starting the ranks of an MPI job, and ending them together."""
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from gbflux.errors import GbfluxError, MissingLibrary, Silenced
+from gbflux.study.launch import become_mpi_job, check_ranks, job_size
 
 
 @contextmanager
@@ -32,3 +34,24 @@ def mpi_session() -> Iterator[int]:
         traceback.print_exc()
         print(f"gbflux: rank {comm.rank} failed; all ranks end.", file=sys.stderr, flush=True)
         comm.Abort(1)
+
+
+@contextmanager
+def mpi_job(ranks: int | None, words: Sequence[str], check: Callable[[], Any]) -> Iterator[int]:
+    """Run a block on each rank: those of the launcher, or new ones that run ``gbflux words``.
+
+    Parameters
+    ----------
+    ranks : int or None
+        Ranks asked for.
+    words : sequence of str
+        Words after ``gbflux`` that lead to this very place.
+    check : callable
+        Raises what is wrong with the input; called before ranks are started.
+    """
+    if not job_size():
+        check()
+        become_mpi_job(ranks or 1, words)
+    with mpi_session() as rank:
+        check_ranks(ranks)
+        yield rank

@@ -64,7 +64,7 @@ def test_main_job_is_within_the_known_range(full):
     assert 1e6 < expected.cells < 2.5e6
     assert 0.1 < expected.nodes / expected.cells < 0.3
     assert bulk_cells(125000, 1.0, 3) < expected.cells
-    assert 1500 < expected.memory_MiB < 6000
+    assert 1000 < expected.memory_MiB < 4000
 
 
 @pytest.mark.parametrize(

@@ -119,19 +119,6 @@ def test_without_mpirun_one_rank_still_runs(monkeypatch: pytest.MonkeyPatch) -> 
     assert machine.find_compiler(answering()).prevents_running
 
 
-def test_open_mpi_is_told_about_more_ranks_than_cores_and_mpich_is_not() -> None:
-    assert machine.mpirun_command(4, True, ["x"]) == [
-        "mpirun",
-        "-n",
-        "4",
-        "--oversubscribe",
-        "--bind-to",
-        "none",
-        "x",
-    ]
-    assert machine.mpirun_command(4, False, ["x"]) == ["mpirun", "-n", "4", "x"]
-
-
 def test_a_launch_inside_mpirun_forgets_the_outer_one() -> None:
     kept = probes.launch_environment(
         {"OMPI_COMM_WORLD_RANK": "0", "PMIX_RANK": "0", "OMPI_MCA_btl": "tcp", "HOME": "/h"}

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_cases import LAYERS, TINY, solved
+from mpi4py import MPI
 
 from gbflux.errors import InputError
 from gbflux.flux import as_result, measure
 from gbflux.mesh import CellKind
-from gbflux.study import RunFolder
-from gbflux.study.files import write_files
+from gbflux.study.pipeline import run_case
 from gbflux.study.snapshot import Snapshot
 from gbflux.study.vtkhdf import read_fields, write_fields
+from small_cases import LAYERS, TINY, solved
 
 CASES = {
     "2D": {**TINY, **LAYERS},
@@ -29,11 +29,10 @@ def snapshot(request: pytest.FixtureRequest) -> Snapshot:
 
 
 @pytest.fixture
-def folder(snapshot: Snapshot, tmp_path: Path) -> RunFolder:
-    """The files of a run, without figures."""
-    folder = RunFolder(tmp_path)
-    write_files(folder, snapshot, None)
-    return folder
+def folder(snapshot: Snapshot, tmp_path: Path) -> Path:
+    """The folder of the snapshot's case, run on the same cached mesh without figures."""
+    run_case(snapshot.case, tmp_path, comm=MPI.COMM_SELF)
+    return tmp_path
 
 
 def test_what_is_read_is_what_was_written(snapshot: Snapshot, tmp_path: Path) -> None:
@@ -48,15 +47,13 @@ def test_what_is_read_is_what_was_written(snapshot: Snapshot, tmp_path: Path) ->
             else:
                 assert before == after
     case = snapshot.case
-    repeated = measure(
-        mesh, fields, mean_grain_size_um=case.mean_grain_size_um, potentials=case.potentials
-    )
+    repeated = measure(mesh, fields, mean_grain_size_um=case.mean_grain_size_um, potentials=case.potentials)
     assert as_result(repeated, mesh.dimension) == as_result(snapshot.measurement, mesh.dimension)
 
 
-def test_pyvista_reads_the_fields(snapshot: Snapshot, folder: RunFolder) -> None:
+def test_pyvista_reads_the_fields(snapshot: Snapshot, folder: Path) -> None:
     pyvista = pytest.importorskip("pyvista")
-    grid = pyvista.read(folder.fields_file)
+    grid = pyvista.read(folder / "fields.hdf")
     mesh, fields = snapshot.mesh, snapshot.fields
     assert grid.n_cells == len(mesh.cells)
     assert grid.n_points == len(mesh.points)
@@ -70,7 +67,8 @@ def test_pyvista_reads_the_fields(snapshot: Snapshot, folder: RunFolder) -> None
     bottom, top = mesh.z_electrodes
     box = float(np.prod(mesh.size_um[:-1])) * (top - bottom)
     assert volume.sum() == pytest.approx(box, rel=1e-9)
-    # ∫ J_z dV = ∫ z div-free: −I L, the current times the distance that it travels (J points to lower potential)
+    # ∫ J_z dV = ∫ z div-free: −I L, the current times the distance that it travels (J points to lower
+    # potential)
     axis = mesh.dimension - 1
     length = (top - bottom) * 1e-6
     integral = float(volume @ cells["J"][:, axis]) * 1e-6**mesh.dimension
@@ -84,11 +82,11 @@ def test_pyvista_reads_the_fields(snapshot: Snapshot, folder: RunFolder) -> None
     assert grid.point_data["phi"] == pytest.approx(fields.phi)
 
 
-def test_pyvista_reads_the_electrodes(snapshot: Snapshot, folder: RunFolder) -> None:
+def test_pyvista_reads_the_electrodes(snapshot: Snapshot, folder: Path) -> None:
     pyvista = pytest.importorskip("pyvista")
     mesh = snapshot.mesh
     for side, z in zip(("bottom", "top"), mesh.z_electrodes, strict=True):
-        surface = pyvista.read(folder.path / f"electrode_{side}.vtp")
+        surface = pyvista.read(folder / f"electrode_{side}.vtp")
         assert surface.points[:, mesh.dimension - 1] == pytest.approx(z, abs=1e-12)
         size = surface.compute_cell_sizes()["Area" if mesh.dimension == 3 else "Length"]
         area = float(np.prod(mesh.size_um[:-1]))
@@ -108,10 +106,10 @@ def test_two_dimensions_lie_in_the_plane_of_x_and_z(tmp_path: Path) -> None:
     assert (points[:, 2] == 0).all()
 
 
-def test_tables_agree_with_the_result(snapshot: Snapshot, folder: RunFolder) -> None:
+def test_tables_agree_with_the_result(snapshot: Snapshot, folder: Path) -> None:
     mesh, transport = snapshot.mesh, snapshot.measurement.transport
-    grains = np.genfromtxt(folder.path / "grains.csv", delimiter=",", names=True)
-    boundaries = np.genfromtxt(folder.path / "boundaries.csv", delimiter=",", names=True)
+    grains = np.genfromtxt(folder / "grains.csv", delimiter=",", names=True)
+    boundaries = np.genfromtxt(folder / "boundaries.csv", delimiter=",", names=True)
     assert len(grains) == mesh.n_grains
     assert len(boundaries) == len(mesh.boundaries)
     volume, area, unit = (

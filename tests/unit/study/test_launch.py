@@ -21,7 +21,8 @@ MPICH = "HYDRA build details:"
         ({"PMI_SIZE": "3", "PMI_RANK": "0"}, 3),
         ({"PALS_SIZE": "1"}, 1),
         ({"OMPI_COMM_WORLD_SIZE": "many"}, 0),
-        # srun with PMIx; a batch script of one task that was not started by srun; an interactive shell in a job
+        # srun with PMIx; a batch script of one task that was not started by srun; an interactive shell in a
+        # job
         ({"SLURM_PROCID": "1", "PMIX_RANK": "1", "SLURM_STEP_NUM_TASKS": "8"}, 8),
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_JOB_ID": "17"}, 0),
         ({"SLURM_JOB_ID": "17", "SLURM_NTASKS": "8"}, 0),

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from small_cases import LAYERS, NO_FIGURES, TINY, case_text
 
 from gbflux.cli import main as command
+from small_cases import LAYERS, NO_FIGURES, TINY, case_text
 
 THREE_D = {"name": "tiny3d", "geometry.size_um": [12, 10, 15]}
 
@@ -42,9 +42,7 @@ def test_what_was_tampered_with_is_measured_back(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["fields.hdf", "result.json", "case.resolved.yaml"])
-def test_a_file_that_is_missing_is_named(
-    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_is_missing_is_named(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / name).unlink()
     left = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert command.exit_code(["measure", str(folder)]) == 2

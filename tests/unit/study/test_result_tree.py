@@ -6,9 +6,9 @@ import dataclasses
 import json
 
 import pytest
-from small_cases import LAYERS, TINY, solved
 
 from gbflux.study import Result
+from small_cases import LAYERS, TINY, solved
 
 SPOTS = {
     "max_over_mean": None,

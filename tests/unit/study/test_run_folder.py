@@ -11,15 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import BEFORE_MPI
-from small_cases import LAYERS, NO_FIGURES, TINY, case_text
 
+from conftest import BEFORE_MPI
 from gbflux.case import load_case
 from gbflux.cli import main as command
 from gbflux.errors import InputError
 from gbflux.study import RunFolder
 from gbflux.study import pipeline as pipeline_room
 from gbflux.study.result import read_result
+from small_cases import LAYERS, NO_FIGURES, TINY, case_text
 
 FILES = {
     "result.json",
@@ -95,7 +95,9 @@ def test_a_finished_case_is_reported_and_not_rerun(
 def test_the_same_physics_under_another_name_is_the_same_case(case_file: Path, tmp_path: Path) -> None:
     run(case_file, tmp_path / "out")
     before = contents(tmp_path / "out")
-    other = write_case(tmp_path / "other.yaml", {"name": "other", "output": {"figures": False, "fields": False}})
+    other = write_case(
+        tmp_path / "other.yaml", {"name": "other", "output": {"figures": False, "fields": False}}
+    )
     assert run(other, tmp_path / "out") == 0
     assert contents(tmp_path / "out") == before
 
@@ -168,9 +170,7 @@ def test_a_solver_that_stops_short_leaves_no_result(
     assert "SolverError" in (tmp_path / "out/run.log").read_text()
 
 
-def test_the_result_is_written_last(
-    case_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_result_is_written_last(case_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*arguments: object) -> None:
         raise OSError("disk full")
 

@@ -1,0 +1,43 @@
+"""From Python: `gbflux.load_case`, `gbflux.run`, frozen results, errors that are gbflux's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import gbflux
+from gbflux.study.result import read_result
+from small_cases import NO_FIGURES, TINY, case_text
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> gbflux.Case:
+    (tmp_path / "case.yaml").write_text(case_text(TINY, NO_FIGURES))
+    return gbflux.load_case(tmp_path / "case.yaml")
+
+
+def test_a_run_without_files(case: gbflux.Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = gbflux.run(case)
+    assert 0 < result.transport.sigma_eff_S_per_cm < 5.0e-4
+    assert result.directory is None
+    assert [path.name for path in tmp_path.iterdir()] == ["case.yaml"]
+
+
+def test_a_run_with_files_equals_what_it_stored(case: gbflux.Case, tmp_path: Path) -> None:
+    result = gbflux.run(case, tmp_path / "out")
+    assert result.directory == tmp_path / "out"
+    assert read_result(tmp_path / "out/result.json") == result
+    assert gbflux.run(case, str(tmp_path / "out")) == result  # finished: the stored one
+
+
+def test_errors_are_gbfluxs_own(tmp_path: Path) -> None:
+    short = gbflux.parse_case(case_text(TINY, NO_FIGURES, {"solver.max_iterations": 1}))
+    with pytest.raises(gbflux.SolverError) as stopped:
+        gbflux.run(short, tmp_path / "out")
+    assert stopped.value.iterations == 1
+    assert stopped.value.relative_residual > stopped.value.rtol == 1.0e-10
+    large = {"geometry.size_um": [100, 100, 100], "mesh.size_um": 0.01, "mesh.electrode_size_um": 0.01}
+    with pytest.raises(gbflux.InputError, match="memory"):
+        gbflux.run(gbflux.parse_case(case_text(large)))
