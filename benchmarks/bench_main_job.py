@@ -1,8 +1,9 @@
 """The main job against gmsh alone: cubes of 8 to 1000 grains of 10 µm, meshed at 1 µm, fields and figures on.
 
-``python benchmarks/bench_main_job.py [--ranks 2] [--grains 8 64 216 1000] [--repeat 1]`` prints one JSON line per size:
-seconds of gmsh alone (`ref_gmsh.py`) and of the whole run from an empty cache, both in the same session, their ratio, the
-largest memory, and the run's own timings. Ratios, not seconds, are what compares between machines.
+``python benchmarks/bench_main_job.py [--ranks 2] [--grains 8 64 216 1000] [--repeat 1]`` prints one JSON line
+per size: seconds of gmsh alone (`ref_gmsh.py`) and of the whole run from an empty cache, both in the same
+session, their ratio, the largest memory, and the run's own timings. Ratios, not seconds, are what compares
+between machines.
 """
 
 from __future__ import annotations

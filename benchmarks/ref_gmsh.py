@@ -1,7 +1,8 @@
 """Reference for the main job: gmsh alone meshes the same grains, without layers, as fast as it validly can.
 
-``python benchmarks/ref_gmsh.py GRAINS SIZE_UM`` prints one JSON line: seconds to draw and mesh, and the tetrahedra made.
-Fastest valid: HXT on all cores, with Optimize = 1; without it slivers spoil the matrix. Making the grains is not counted.
+``python benchmarks/ref_gmsh.py GRAINS SIZE_UM`` prints one JSON line: seconds to draw and mesh, and the
+tetrahedra made. Fastest valid: HXT on all cores, with Optimize = 1; without it slivers spoil the matrix.
+Making the grains is not counted.
 """
 
 from __future__ import annotations

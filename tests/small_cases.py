@@ -60,7 +60,7 @@ def _solved(text: str) -> Outcome:
 
 
 def mirrored(mesh: LayeredMesh, axis: int) -> LayeredMesh:
-    """The mirror image of a mesh in a plane normal to `axis`, in the same box; along z the sides change places."""
+    """The mirror image of a mesh in a plane normal to `axis`, in the same box; along z sides swap."""
     points, cells = mesh.points.copy(), mesh.cells.copy()
     normal = mesh.boundary_normal.copy()
     points[:, axis] = mesh.size_um[axis] - points[:, axis]

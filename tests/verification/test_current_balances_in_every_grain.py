@@ -1,4 +1,4 @@
-"""Currents in = out to 1e-9; what enters a grain through its surface leaves it through its surface to 1e-8."""
+"""Currents in = out to 1e-9; what enters a grain through its surface leaves through its surface to 1e-8."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In a homogenizing layer the variance of J_z falls towards the electrode, as fast as its longest mode at least.
+"""Across a homogenizing layer the variance of J_z falls at least as fast as its longest mode.
 
 J_z is harmonic there, so each lateral mode k falls like cosh(k(h − z))/cosh(kh), and with insulating sides no
 k is below π/W, W the width of the box: Var(h) ≤ Var(z₀)/cosh²(π (h − z₀)/W) from any plane z₀ on.

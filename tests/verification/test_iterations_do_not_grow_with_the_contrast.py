@@ -44,6 +44,8 @@ def test_one_micrometre_cells(ratio: float) -> None:
 
 
 def test_effective_conductivity_at_bi_one() -> None:
-    """Regression: 0.58 ± 0.01 of σ_g at σ_gb/σ_g = 5e-4 (Bi = 1), found before by the prototype of this mesher; a
-    brick layer has 0.5, closed grains have no boundary on the box and so 3 planes of boundaries in 4 grains."""
+    """Regression: 0.58 ± 0.01 of σ_g at σ_gb/σ_g = 5e-4 (Bi = 1), found by an earlier version of this mesher.
+
+    A brick layer has 0.5; closed grains have no boundary on the box, so 3 planes of boundaries in 4 grains.
+    """
     assert assert_converges(5.0e-4, 2.0) == pytest.approx(0.58, abs=0.01)

@@ -74,8 +74,10 @@ def test_exchanged_poles_change_the_sign_alone(name: str) -> None:
 
 
 def test_mirrored_seeds_conduct_alike_to_the_error_of_the_mesh(tmp_path: Path) -> None:
-    """P1 overestimates: two meshes of h lie between the exact value and it plus e(h), and e(h) ≤ 2 (σ(h) − σ(h/2))
-    where e falls at least like h. So they differ by no more than that."""
+    """P1 overestimates: two meshes of h lie between the exact value and it plus e(h).
+
+    e(h) ≤ 2 (σ(h) − σ(h/2)) where e falls at least like h. So they differ by no more than that.
+    """
     seeds = np.random.default_rng(5).uniform(0.0, 40.0, (16, 2))
     sigma = {}
     for name, points in (("seeds", seeds), ("image", seeds * [-1, 1] + [40, 0])):

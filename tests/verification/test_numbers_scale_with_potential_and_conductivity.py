@@ -42,7 +42,7 @@ def test_conductivity(factor: float) -> None:
 
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_length(dimension: int) -> None:
-    """All lengths ×1000: σ_eff stays, ASR follows; meshed anew, so to the mesh's error (0.5 %, seen 0.1 %)."""
+    """All lengths ×1000: σ_eff stays, ASR follows; meshed anew: to the mesh's error (0.5 %, seen 0.1 %)."""
     lengths = {
         "geometry.size_um": [20] * dimension,
         "grains.mean_size_um": 10,

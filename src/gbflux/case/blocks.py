@@ -167,7 +167,7 @@ class Mesh(Block):
         gt=0,
     )
     reproducible: Switch = Field(
-        False, description="serial mesher that repeats exactly, at four times the cost"
+        False, description="serial mesher that repeats exactly, several times slower"
     )
 
 

@@ -8,20 +8,22 @@ from typing import Any
 from gbflux.case.model import Case
 
 TITLE = "gbflux case"
+# pydantic leaves limits of optional numbers under its own names, which no editor knows
+_LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 
 
 def schema() -> dict[str, Any]:
     """JSON schema (draft 2020-12) of a case file; ``unit`` beside every quantity."""
-    body = _without_titles(Case.model_json_schema())
+    body = _plain(Case.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE, **body}
 
 
-def _without_titles(node: Any) -> Any:
-    """A schema without the titles that pydantic makes of names."""
+def _plain(node: Any) -> Any:
+    """A schema without the titles that pydantic makes of names, and with limits under their standard names."""
     if isinstance(node, list):
-        return [_without_titles(item) for item in node]
+        return [_plain(item) for item in node]
     if isinstance(node, dict):
-        return {key: _without_titles(item) for key, item in node.items() if key != "title"}
+        return {_LIMITS.get(key, key): _plain(item) for key, item in node.items() if key != "title"}
     return node
 
 

@@ -41,7 +41,7 @@ temperature_C: 25
 mesh:
   size_um: 1.0                    # length of a cell's edge; left out: a tenth of the grain size
   electrode_size_um: 0.5          # the same where grains end; left out: half of size_um
-  reproducible: false             # true: serial mesher that repeats exactly, four times slower
+  reproducible: false             # true: serial mesher that repeats exactly, several times slower
 
 solver:
   rtol: 1.0e-10                   # relative residual to reach

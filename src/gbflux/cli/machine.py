@@ -10,7 +10,6 @@ import sysconfig
 from pathlib import Path
 
 from gbflux.cli.probes import Finding, Runner, origin_of, run_process
-from gbflux.study.launch import mpirun_command
 
 SLOW_LAUNCH_S = 5.0
 
@@ -63,6 +62,8 @@ def find_launch(run: Runner = run_process) -> Finding:
     if shutil.which("mpirun") is None:
         remedy = "Install it from where mpi4py comes from (Debian: openmpi-bin), or launch through srun."
         return Finding("MPI launch", "-", "", "mpirun is not on PATH: one rank only", remedy)
+    from gbflux.study.launch import mpirun_command  # NumPy comes with it
+
     banner = run(["mpirun", "--version"]).stdout
     outcome = run(mpirun_command(2, [sys.executable, "-c", _RANKS], banner))
     value = f"{outcome.seconds:.1f} s for 2 ranks ({banner.splitlines()[0].strip() if banner else 'mpirun'})"

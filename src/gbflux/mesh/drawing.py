@@ -27,7 +27,7 @@ class MeshSize:
     end_size_um : float
         Edge length at those planes (µm).
     reproducible : bool
-        Serial Delaunay in place of parallel HXT: the same mesh every time, at about four times the cost.
+        Serial Delaunay in place of parallel HXT: the same mesh every time, several times slower.
     """
 
     size_um: float

@@ -248,7 +248,7 @@ def _kept(folder: RunFolder, snapshot: Snapshot | None, pictures: Pictures | Non
 
 
 def _peak(built: BuiltMesh, peaks: list[float]) -> float:
-    """Largest memory of all processes together (MiB): of the ranks at their peaks, or with the mesher before."""
+    """Largest memory of all processes together (MiB): ranks at their peaks, or with the mesher before."""
     before_solving = built.worker_peak_MiB + sum(peaks) / 2 if built.worker_peak_MiB else 0.0
     return max(sum(peaks), before_solving)
 

@@ -42,11 +42,11 @@ def gmsh_version() -> str:
 
 
 def version(distribution: str) -> str | None:
-    """Installed version of a library, None where it is not installed as a distribution."""
+    """Installed version of a library; None where neither its distribution nor the loaded module tells."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        return None
+        return getattr(sys.modules.get(distribution), "__version__", None)
 
 
 def peak_MiB() -> float:

@@ -1,0 +1,163 @@
+"""Linear Kramers-Kronig test: can any linear, stable, unchanging system have this spectrum?
+
+After M. Schönleber, D. Klotz, E. Ivers-Tiffée, Electrochim. Acta 131, 20 (2014), doi:10.1016/j.electacta.2014.01.034.
+A chain of RC elements obeys the Kramers-Kronig relations; what it cannot follow, breaks them. Resistances may be
+negative; the number of elements is the smallest with μ = 1 − Σ|R<0|/Σ|R≥0| ≤ c, where it begins to follow noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.errors import InputError
+from gbflux.iv.eis_data import Spectrum
+
+OVERFIT_AT = 0.85  # c of the paper
+FEWEST_POINTS = 8
+MOST_ELEMENTS = 50
+#: Residuals (share of |Z|) that a spectrum of good quality stays within.
+DEFAULT_LIMIT = 0.01
+_LEAST_LIKELY = 1e-3
+
+
+@dataclass(frozen=True)
+class KKTest:
+    """Outcome of the test.
+
+    Parameters
+    ----------
+    elements : int
+        RC elements used.
+    mu : float
+        Measure of overfitting reached, 1 none, 0 full.
+    residual : (n,) complex array
+        (measured − modelled)/|measured|, in the order of the spectrum.
+    rms, largest : float
+        Of the parts of the residual (share of |Z|).
+    limit : float
+        Share of |Z| that was asked for.
+    systematic : bool
+        True if neighbouring residuals hang together more than chance allows (1 in 1000).
+    consistent : bool
+        False if the residuals are systematic and exceed the limit, or are noise of more than five limits.
+    """
+
+    elements: int
+    mu: float
+    residual: NDArray[np.complex128]
+    rms: float
+    largest: float
+    limit: float
+    systematic: bool
+    consistent: bool
+
+
+def kramers_kronig(spectrum: Spectrum, limit: float = DEFAULT_LIMIT) -> KKTest:
+    """Test a spectrum for linearity, stability and steadiness.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    limit : float, optional
+        Residuals that still pass (share of |Z|).
+
+    Returns
+    -------
+    KKTest
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 8 points or the limit is not positive.
+    """
+    if len(spectrum.frequency) < FEWEST_POINTS:
+        raise InputError(
+            f"Kramers-Kronig test: needs at least {FEWEST_POINTS} points; got {len(spectrum.frequency)}. "
+            "Measure more frequencies."
+        )
+    if not limit > 0:
+        raise InputError(f"Kramers-Kronig test: the limit must be > 0; got {limit:g}. Give a share such as 0.01.")
+    omega, z = 2 * np.pi * spectrum.frequency, spectrum.impedance
+    capacitive = _is_blocking(spectrum)
+    most = min(MOST_ELEMENTS, len(omega))
+    for count in range(2, most + 1):
+        resistances, model = _fit(omega, z, count, capacitive)
+        mu = _overfitting(resistances)
+        if mu <= OVERFIT_AT:
+            break
+    return _judge(spectrum, (z - model) / np.abs(z), count, mu, limit)
+
+
+def _fit(
+    omega: NDArray[np.float64], z: NDArray[np.complex128], count: int, capacitive: bool
+) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Resistances of `count` RC elements with given time constants, and the impedance of the chain."""
+    tau = np.geomspace(1 / omega.max(), 1 / omega.min(), count)
+    columns = [np.ones_like(z), 1j * omega / omega.max()]
+    if capacitive:
+        columns.append(omega.min() / (1j * omega))
+    basis = np.column_stack([*columns, 1 / (1 + 1j * omega[:, None] * tau)])
+    weighted = basis / np.abs(z)[:, None]
+    stacked = np.vstack([weighted.real, weighted.imag])
+    target = np.concatenate([(z / np.abs(z)).real, (z / np.abs(z)).imag])
+    solution = np.linalg.lstsq(stacked, target, rcond=None)[0]
+    return solution[len(columns) :], basis @ solution
+
+
+def _overfitting(resistances: NDArray[np.float64]) -> float:
+    """μ of the paper, equation 21."""
+    positive = resistances[resistances >= 0].sum()
+    negative = -resistances[resistances < 0].sum()
+    return float(1 - negative / positive) if positive > 0 else 0.0
+
+
+def _is_blocking(spectrum: Spectrum) -> bool:
+    """True if the lowest frequencies look like a capacitor: the phase is below −45° and falling."""
+    order = np.argsort(spectrum.frequency)[:3]
+    phase = np.angle(spectrum.impedance[order], deg=True)
+    return bool(phase[0] < -45 and phase[0] <= phase[-1])
+
+
+def _judge(
+    spectrum: Spectrum, residual: NDArray[np.complex128], count: int, mu: float, limit: float
+) -> KKTest:
+    """Compare the residuals with the limit and with chance."""
+    order = np.argsort(spectrum.frequency, kind="stable")
+    parts = residual.real[order], residual.imag[order]
+    rms = float(np.sqrt(np.mean(np.concatenate(parts) ** 2)))
+    systematic = any(runs_probability(part) < _LEAST_LIKELY / 2 for part in parts)
+    lasting = max(float(np.abs(_smooth(part)).max()) for part in parts)
+    consistent = not (systematic and lasting > limit) and rms <= 5 * limit
+    largest = float(np.abs(np.concatenate(parts)).max())
+    return KKTest(count, mu, residual, rms, largest, limit, systematic, consistent)
+
+
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of three neighbours: what lasts over several frequencies."""
+    return np.convolve(values, np.ones(3) / 3, mode="valid")
+
+
+def runs_probability(values: NDArray[np.float64]) -> float:
+    """Chance of so few changes of sign or fewer in values that do not know of each other.
+
+    The test of Wald and Wolfowitz (Ann. Math. Stat. 11, 147 (1940)) in its normal approximation.
+
+    Examples
+    --------
+    >>> bool(runs_probability(np.r_[-np.ones(20), np.ones(20)]) < 1e-6)
+    True
+    """
+    from scipy.stats import norm
+
+    signs = values[values != 0] > 0
+    above, below = int(signs.sum()), int((~signs).sum())
+    total = above + below
+    if above < 2 or below < 2:
+        return 1.0 if total < 10 else 2.0 ** (1 - total)
+    runs = 1 + int(np.count_nonzero(signs[1:] != signs[:-1]))
+    mean = 2 * above * below / total + 1
+    variance = (mean - 1) * (mean - 2) / (total - 1)
+    return float(norm.cdf((runs + 0.5 - mean) / np.sqrt(variance))) if variance > 0 else 1.0
