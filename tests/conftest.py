@@ -32,8 +32,7 @@ _IS_CONTROLLER = "PYTEST_XDIST_WORKER" not in os.environ
 if _IS_CONTROLLER:
     os.environ["GBFLUX_CACHE"] = tempfile.mkdtemp(prefix="gbflux-test-cache-")
 
-# MPI, once loaded into this process, leaves variables that keep mpirun from starting.
-BEFORE_MPI = dict(os.environ)
+_BEFORE_MPI = dict(os.environ)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -47,6 +46,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     deadline = float(os.environ.get("GBFLUX_TEST_DEADLINE", "inf"))
     if item.get_closest_marker("slow") and time.time() > deadline:
         pytest.skip("time is up for slow tests (GBFLUX_TEST_DEADLINE)")
+
+
+@pytest.fixture
+def before_mpi() -> dict[str, str]:
+    """The environment without what MPI leaves in it, once loaded; with that no mpirun would start."""
+    return dict(_BEFORE_MPI)
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +84,7 @@ def mpirun() -> Callable[..., subprocess.CompletedProcess[str]]:
             stderr=subprocess.PIPE,
             text=True,
             cwd=cwd,
-            env=mpi_environment({**BEFORE_MPI, **variables}),
+            env=mpi_environment({**_BEFORE_MPI, **variables}),
             start_new_session=True,
         )
         try:

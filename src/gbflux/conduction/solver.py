@@ -63,7 +63,7 @@ def solve_system(
     Residuals can be small beside b and large beside the current of a resistive cell. So CG goes on until
     currents balance too, or as far as round-off allows: the sum of the residual, by which the electrodes'
     currents differ, is at most `settings.rtol` of the current, and the sum of its absolute values, which
-    bounds the imbalance of any grain, 100 times that.
+    bounds the imbalance of any grain, 10 times that.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ def solve_system(
 
 
 def _imbalance(residual: PETSc.Vec, current: float) -> float:
-    """Return the imbalance of currents over the current, that of single grains weighed by 1/100."""
-    excess = max(abs(residual.sum()), 0.01 * residual.norm(PETSc.NormType.NORM_1))
+    """Return the imbalance of currents over the current, that of single grains weighed by 1/10."""
+    excess = max(abs(residual.sum()), 0.1 * residual.norm(PETSc.NormType.NORM_1))
     return excess / current if current > 0.0 else math.inf
 
 

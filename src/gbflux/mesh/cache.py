@@ -49,14 +49,18 @@ def empty() -> int:
     InputError
         If a file cannot be deleted.
     """
+    folder = cache_folder() / "meshes"
+    drafts = [path for path in folder.glob("making-*") if path.is_dir()]
+    files = [*folder.glob("*.npz"), *(path for draft in drafts for path in draft.iterdir())]
     freed = 0
-    for path in (cache_folder() / "meshes").glob("*"):
-        if path.suffix in (".npz", ".part"):
-            try:
-                freed += path.stat().st_size
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise InputError(
-                    f"cache: {path} must be deletable; got {error.strerror}. Check its permissions."
-                ) from error
+    try:
+        for path in files:
+            freed += path.stat().st_size
+            path.unlink(missing_ok=True)
+        for draft in drafts:
+            draft.rmdir()
+    except OSError as error:
+        raise InputError(
+            f"cache: {error.filename} must be deletable; got {error.strerror}. Check its permissions."
+        ) from error
     return freed

@@ -2,7 +2,7 @@
 
 Coordinates are in micrometres, in 2D with y = z. Every cell carries a physical tag (``PHYSICAL``: what it is)
 and an elementary tag (which one it is): grain g is ``g + 1``, slab k follows the grains, boundary b follows
-the slabs; `boundary_rows` lists the boundaries' tags.
+the slabs, the contact of slab k follows the boundaries; `boundary_rows` lists the boundaries' tags.
 """
 
 from __future__ import annotations
@@ -150,7 +150,11 @@ def physical_tags(mesh: LayeredMesh) -> NDArray[np.int32]:
 def elementary_tags(mesh: LayeredMesh) -> NDArray[np.int32]:
     """Elementary tag of each cell, (m,)."""
     first_boundary = mesh.n_grains + len(mesh.slabs) + 1
-    return np.where(mesh.boundary >= 0, first_boundary + mesh.boundary, mesh.region + 1).astype(np.int32)
+    tags = np.where(mesh.boundary >= 0, first_boundary + mesh.boundary, mesh.region + 1)
+    contact = mesh.kind == CellKind.CONTACT
+    # gmsh puts all cells of an entity into the same groups: contacts must not share the tag of their slab
+    tags[contact] += len(mesh.slabs) + len(mesh.boundaries)
+    return tags.astype(np.int32)
 
 
 def plane_facets(mesh: LayeredMesh, z: float) -> NDArray[np.int32]:

@@ -51,7 +51,9 @@ def _facets(points: NDArray, cells: NDArray, region: NDArray) -> tuple[NDArray, 
         if len(pair) == 2 and region[pair[0]] != region[pair[1]]:
             nodes = list(face)
             x = points[nodes]
-            turn = np.cross(x[1] - x[0], x[2] - x[0]) if d == 3 else np.array([x[1] - x[0]])[0][::-1] * [1, -1]
+            turn = (
+                np.cross(x[1] - x[0], x[2] - x[0]) if d == 3 else np.array([x[1] - x[0]])[0][::-1] * [1, -1]
+            )
             ahead = turn @ (points[cells[pair[1]]].mean(axis=0) - x[0]) > 0
             if not ahead:
                 nodes[:2] = nodes[1::-1]
@@ -59,14 +61,17 @@ def _facets(points: NDArray, cells: NDArray, region: NDArray) -> tuple[NDArray, 
             facets.append(nodes)
             regions.append([region[pair[0]], region[pair[1]]])
             normals.append(turn / np.linalg.norm(turn))
-    numbers = np.array(facets, dtype=np.int64).reshape(-1, d), np.array(regions, dtype=np.int64).reshape(-1, 2)
+    numbers = (
+        np.array(facets, dtype=np.int64).reshape(-1, d),
+        np.array(regions, dtype=np.int64).reshape(-1, 2),
+    )
     return *numbers, np.array(normals).reshape(-1, d)
 
 
 def bricks(
     dimension: int, cuts: Sequence[int], delta_um: float, *, slabs: dict[str, float] | None = None
 ) -> LayeredMesh:
-    """Grains 2 µm wide along each axis, `cuts[axis]` boundaries, one mesh node between two planes; with slabs of 1 µm."""
+    """Grains 2 µm wide, `cuts[axis]` boundaries along each axis, one mesh node between two planes."""
     slabs = slabs or {}
     counts = [cuts[axis] + 1 for axis in range(dimension)]
     planes = [np.arange(2 * n + 1, dtype=float) for n in counts]

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conforming_by_hand import bricks
-from small_cases import LAYERS, TINY, case
 
 from gbflux.errors import MeshError
 from gbflux.mesh import LayeredMesh, Recipe, build, build_mesh, cache, recipe
 from gbflux.mesh.storage import load_mesh, save_mesh
+from small_cases import LAYERS, TINY, case
 
 TINY_3D = {"geometry.size_um": [10, 10, 10], "grains.mean_size_um": 5}
 
@@ -50,9 +50,7 @@ def test_the_second_build_comes_from_the_cache(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "noise"])
-def test_a_broken_archive_is_made_anew(
-    damage: str, folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_broken_archive_is_made_anew(damage: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     chosen = recipe(case(TINY))
     build_mesh(chosen)
     path = cache.mesh_file(chosen.key())
@@ -79,9 +77,12 @@ def test_a_cache_that_cannot_be_written_costs_a_warning(
 
 def test_two_processes_at_once_end_up_with_one_mesh(folder: Path) -> None:
     chosen = recipe(case(TINY_3D))
-    code = "import sys; from gbflux.mesh import *; print(build_mesh(Recipe.from_json(sys.stdin.read())).mesh.hash)"
+    code = "import sys; from gbflux.mesh import *; "
+    code += "print(build_mesh(Recipe.from_json(sys.stdin.read())).mesh.hash)"
     processes = [
-        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     for process in processes:
@@ -108,7 +109,10 @@ def test_the_same_mesh_twice_where_that_is_asked_for(folder: Path) -> None:
     [
         ("import os; os.abort()", "ended by signal 6"),
         ("import sys; sys.exit(7)", "failed with exit code 7"),
-        ("import sys; sys.exit('mesh: every grain must be a grain.')", "^mesh: every grain must be a grain.$"),
+        (
+            "import sys; sys.exit('mesh: every grain must be a grain.')",
+            "^mesh: every grain must be a grain.$",
+        ),
     ],
 )
 def test_a_worker_that_fails_is_a_mesh_error(
@@ -123,9 +127,7 @@ def test_a_worker_that_fails_is_a_mesh_error(
     assert list((folder / "meshes").iterdir()) == []
 
 
-def test_the_worker_sees_no_traces_of_an_mpi_launcher(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_worker_sees_no_traces_of_an_mpi_launcher(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
     monkeypatch.setenv("PMIX_RANK", "0")
     seen = {}

@@ -44,14 +44,24 @@ def test_facets_are_faces_of_both_regions_and_face_the_second(pair) -> None:
     _, mesh = pair
     faces = {}
     for k in range(mesh.cells.shape[1]):
-        for nodes, region in zip(np.sort(np.delete(mesh.cells, k, axis=1), axis=1).tolist(), mesh.region, strict=True):
+        for nodes, region in zip(
+            np.sort(np.delete(mesh.cells, k, axis=1), axis=1).tolist(), mesh.region, strict=True
+        ):
             faces.setdefault(tuple(nodes), []).append(int(region))
     between = {nodes: sorted(pair) for nodes, pair in faces.items() if len(set(pair)) == 2}
-    found = dict(zip(map(tuple, np.sort(mesh.facets, axis=1).tolist()), np.sort(mesh.facet_regions, axis=1).tolist(), strict=True))
+    found = dict(
+        zip(
+            map(tuple, np.sort(mesh.facets, axis=1).tolist()),
+            np.sort(mesh.facet_regions, axis=1).tolist(),
+            strict=True,
+        )
+    )
     assert found == between
     assert len(found) == len(mesh.facets)
     assert np.linalg.norm(mesh.facet_normal, axis=1) == pytest.approx(1.0)
-    centre = np.array([mesh.points[mesh.cells[mesh.region == r]].mean(axis=(0, 1)) for r in range(mesh.region.max() + 1)])
+    centre = np.array(
+        [mesh.points[mesh.cells[mesh.region == r]].mean(axis=(0, 1)) for r in range(mesh.region.max() + 1)]
+    )
     middle = mesh.points[mesh.facets].mean(axis=1)
     # cells are convex: their centres lie on their own side of each face
     for side, sign in ((0, -1), (1, 1)):

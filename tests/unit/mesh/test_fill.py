@@ -1,4 +1,4 @@
-"""Prisms and quadrilaterals cut into simplices: they fill exactly, and neighbours agree, however points are numbered."""
+"""Prisms and quadrilaterals cut into simplices: exactly filled, and neighbours agree in any numbering."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_prism_is_filled_by_three_positive_cells() -> None:
 
 
 def test_every_diagonal_starts_at_the_smallest_number() -> None:
-    """So that two prisms that share a quadrilateral cut it alike: it is decided by the four numbers they share."""
+    """So two prisms cut a quadrilateral that they share alike: the four numbers they share decide."""
     for numbers in PERMUTATIONS:
         edges = {
             frozenset(edge)
@@ -89,4 +89,6 @@ def test_every_quadrilateral_is_filled_by_two_positive_triangles() -> None:
         points[list(numbers)] = corners
         cells = split_quads(np.array([numbers]))
         assert signed_volumes(points, cells) == pytest.approx([1.0, 1.0])
-        assert (np.array(cells) == 0).any(axis=1).all()  # both have the smallest number: it is on the diagonal
+        assert (
+            (np.array(cells) == 0).any(axis=1).all()
+        )  # both have the smallest number: it is on the diagonal

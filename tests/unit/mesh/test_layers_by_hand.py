@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 from conforming_by_hand import bricks, grid
-from small_cases import volumes_um
 
 from gbflux.mesh import CellKind, LayeredMesh
 from gbflux.mesh.layered import insert_layers
+from small_cases import volumes_um
 
 DELTA = 0.01
 
@@ -30,7 +30,7 @@ def copies_at(mesh: LayeredMesh, place: tuple[float, ...]) -> np.ndarray:
 
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_two_grains(dimension: int) -> None:
-    """One flat boundary at x = 2: in 3D 8 facets of 3 cells, in 2D 2 facets of 2; it opens by δ/2 on each side."""
+    """One flat boundary at x = 2: in 3D 8 facets of 3 cells, in 2D 2 of 2; it opens by δ/2 on each side."""
     mesh = bricks(dimension, [1, 0, 0], DELTA)
     assert mesh.n_grains == 2
     assert count(mesh, CellKind.GB) == {2: 2 * 2, 3: 8 * 3}[dimension]
@@ -67,17 +67,20 @@ def t_junction() -> LayeredMesh:
 
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_four_grains_around_an_edge(dimension: int) -> None:
-    """Brick corners: strips overlap in δ² for each unit of the edge's length; the kites of the grains fill it."""
+    """Brick corners: strips overlap in δ² for each unit of the edge's length."""
     mesh = bricks(dimension, [1, 1, 0] if dimension == 3 else [1, 1], DELTA)
     length = 2.0 if dimension == 3 else 1.0
     assert mesh.n_grains == 4
-    # per unit of the edge a square of copies, cut into two triangles; in 3D two mesh edges, prisms of three cells each
+    # a square of copies, cut into two triangles; in 3D along two mesh edges, prisms of three cells each
     assert count(mesh, CellKind.GB_JUNCTION) == (2 * 2 * 3 if dimension == 3 else 2)
     area = 2 * 4.0 * length
     assert mesh.boundary_area.sum() == pytest.approx(area)
     assert layer_volume(mesh) == pytest.approx(DELTA * area - DELTA**2 * length, rel=1e-12)
     middle = (2.0, 2.0, 1.0)[:dimension]
-    expected = {(2 + a * DELTA / 2, 2 + b * DELTA / 2, 1.0)[:dimension] for a, b in itertools.product((-1, 1), repeat=2)}
+    expected = {
+        (2 + a * DELTA / 2, 2 + b * DELTA / 2, 1.0)[:dimension]
+        for a, b in itertools.product((-1, 1), repeat=2)
+    }
     found = copies_at(mesh, middle)
     assert np.array(sorted(map(tuple, found))) == pytest.approx(np.array(sorted(expected)), abs=1e-12)
 
@@ -113,7 +116,9 @@ def test_a_slab_withdraws_and_the_electrolyte_stays(dimension: int, sides: tuple
     for plane in (0.0, 2.0):  # exactly on the plane, all of them
         assert (np.abs(z[np.abs(z - plane) < 0.5] - plane) == 0).all()
     contact = volumes_um(mesh)[mesh.kind == CellKind.CONTACT].sum()
-    electrolyte = volumes_um(mesh)[np.isin(mesh.kind, (CellKind.GRAIN, CellKind.GB, CellKind.GB_JUNCTION))].sum()
+    electrolyte = volumes_um(mesh)[
+        np.isin(mesh.kind, (CellKind.GRAIN, CellKind.GB, CellKind.GB_JUNCTION))
+    ].sum()
     box = 4.0 * 2.0 ** (dimension - 2)
     # the gap between the two grains runs through the contact as part of it
     assert contact == pytest.approx(DELTA * box * len(sides), rel=1e-9)

@@ -1,4 +1,4 @@
-"""Random cases of 1 to 300 grains, both boundaries, with and without layers, δ from 1 to 50 nm: all meshes are valid."""
+"""Random cases, 1 to 300 grains, both boundaries, with and without layers, δ 1 to 50 nm: all meshes valid."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from small_cases import volumes_um
 
 from gbflux.grains import Arrangement
 from gbflux.mesh import CellKind, Recipe, build_mesh
 from gbflux.mesh.worker import MeshSize
+from small_cases import volumes_um
 
 COUNT = 100
 FEW_GRAINS = 40
@@ -18,7 +18,7 @@ ORDINARY = 24
 
 
 def random_recipe(number: int) -> Recipe:
-    """Case `number`: lengths in µm, 2.5 to 6 cells across a grain (3.5 at most where there are many in 3D)."""
+    """Case `number`: lengths in µm, 2.5 to 6 cells across a grain (3.5 at most for many in 3D)."""
     rng = np.random.default_rng([7, number])
     dimension = 2 + number % 2
     grains = max(1, round(math.exp(rng.uniform(0, math.log(300)))))
@@ -60,7 +60,7 @@ def assert_valid(number: int) -> None:
     assert volume.sum() == pytest.approx(box, rel=1e-10)
     assert mesh.quality.gb_area_limited_fraction <= 5e-3
     assert mesh.quality.layer_volume_error <= 5e-3
-    # δ × area itself, less the overlap of layers where they meet: 2 δ/d of it where angles are near 120°, more at acute ones
+    # δ × area, less the overlap of layers where they meet: 2 δ/d of it near 120°, more at acute angles
     delta, d = chosen.arrangement.delta_um, chosen.arrangement.mean_size_um
     layer = volume[np.isin(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION))].sum()
     full = delta * mesh.quality.gb_area_um2

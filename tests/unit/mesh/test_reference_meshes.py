@@ -132,8 +132,9 @@ def test_tags_name_grains_layers_and_boundaries(reference):
     assert set(elementary[physical == PHYSICAL["grains"][0]]) == set(range(1, n + 1))
     layers = {n + 1, n + 2} if reference.name == "ten_grains_2d" else set()
     assert set(elementary[physical == PHYSICAL["hl"][0]]) == layers
-    assert set(elementary[physical == PHYSICAL["contact"][0]]) == layers
     rows = table(reference)
+    contacts = {tag + len(layers) + len(rows) for tag in layers}
+    assert set(elementary[physical == PHYSICAL["contact"][0]]) == contacts
     assert len(rows) == reference.boundaries
     assert set(elementary[physical == PHYSICAL["gb"][0]]) == {int(row["tag"]) for row in rows}
     assert all(1 <= row["grain_a"] < row["grain_b"] <= n for row in rows)

@@ -76,11 +76,12 @@ def test_one_rank_needs_no_launcher(started: list, monkeypatch: pytest.MonkeyPat
         launch.become_mpi_job(2, ["run"])
 
 
-def test_a_job_stays_what_it_is(started: list, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_has_the_size_that_its_launcher_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "job_size", lambda: 2)
-    launch.become_mpi_job(2, ["run"])
-    with pytest.raises(InputError, match="got 3 on 2 ranks"):
-        launch.become_mpi_job(3, ["run"])
-    with pytest.raises(InputError, match="got 1 on 2 ranks"):
-        launch.become_mpi_job(1, ["run"])
-    assert started == []
+    launch.check_ranks(2)
+    launch.check_ranks(None)
+    for other in (1, 3):
+        with pytest.raises(InputError, match=f"got {other} on 2 ranks"):
+            launch.check_ranks(other)
+    monkeypatch.setattr(launch, "job_size", lambda: 0)
+    launch.check_ranks(3)

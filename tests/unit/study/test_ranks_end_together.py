@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BEFORE_MPI
 from small_cases import NO_FIGURES, TINY, case_text
 
 pytestmark = pytest.mark.mpi
@@ -104,6 +103,14 @@ def test_a_solver_that_stops_short(mpirun: Callable, tmp_path: Path) -> None:
     assert not (tmp_path / "out/result.json").exists()
 
 
+def test_mistakes_in_a_case_are_told_once(mpirun: Callable, tmp_path: Path) -> None:
+    (tmp_path / "case.yaml").write_text(case_text(TINY, NO_FIGURES, {"mesh.sise_um": 1.0}))
+    words = ["-m", "gbflux", "run", tmp_path / "case.yaml", "-o", tmp_path / "out"]
+    done = mpirun(3, *words, check=False, plain=True, timeout=SOON_S)
+    assert done.returncode == 2
+    assert done.stderr.count("mesh.sise_um") == 1
+
+
 def test_another_number_of_ranks_than_the_launchers(
     mpirun: Callable, case_file: Path, tmp_path: Path
 ) -> None:
@@ -115,10 +122,17 @@ def test_another_number_of_ranks_than_the_launchers(
     assert mpirun(2, *words, "-n", 2, plain=True).returncode == 0
 
 
-def test_dash_n_starts_the_same_job_as_mpirun(mpirun: Callable, case_file: Path, tmp_path: Path) -> None:
+def finished(command: list[str], environment: dict) -> subprocess.CompletedProcess[str]:
+    """A command, run to its end."""
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_dash_n_starts_the_same_job_as_mpirun(
+    mpirun: Callable, case_file: Path, tmp_path: Path, before_mpi: dict
+) -> None:
     mpirun(2, "-m", "gbflux", "run", case_file, "-o", tmp_path / "mpirun", plain=True)
     command = [sys.executable, "-m", "gbflux", "run", str(case_file), "-o", str(tmp_path / "n"), "-n", "2"]
-    done = subprocess.run(command, env=BEFORE_MPI, capture_output=True, text=True, timeout=120, check=False)
+    done = finished(command, before_mpi)
     assert done.returncode == 0, done.stderr
     trees = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("mpirun", "n")]
     for tree, name in zip(trees, ("mpirun", "n"), strict=True):
@@ -126,24 +140,24 @@ def test_dash_n_starts_the_same_job_as_mpirun(mpirun: Callable, case_file: Path,
         del tree["timings_s"], tree["peak_memory_MiB"]
     assert trees[0] == trees[1]
     # a finished case is reported by a job as well, once
-    done = subprocess.run(command, env=BEFORE_MPI, capture_output=True, text=True, timeout=120, check=False)
+    done = finished(command, before_mpi)
     assert done.returncode == 0
     assert done.stdout.count("holds this case finished") == 1
 
 
-def test_dash_n_passes_exit_codes_on(tmp_path: Path) -> None:
+def test_dash_n_passes_exit_codes_on(tmp_path: Path, before_mpi: dict) -> None:
     (tmp_path / "case.yaml").write_text(case_text(TINY, NO_FIGURES, {"solver.max_iterations": 1}))
     words = ["run", str(tmp_path / "case.yaml"), "-o", str(tmp_path / "out"), "-n", "2"]
     command = [sys.executable, "-m", "gbflux", *words]
-    done = subprocess.run(command, env=BEFORE_MPI, capture_output=True, text=True, timeout=120, check=False)
+    done = finished(command, before_mpi)
     assert done.returncode == 3
     assert "stopped after" in done.stderr
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) > 4, reason="the point is more ranks than cores")
-def test_more_ranks_than_cores(case_file: Path, tmp_path: Path) -> None:
+def test_more_ranks_than_cores(case_file: Path, tmp_path: Path, before_mpi: dict) -> None:
     words = ["run", str(case_file), "-o", str(tmp_path / "out"), "-n", "5"]
     command = [sys.executable, "-m", "gbflux", *words]
-    done = subprocess.run(command, env=BEFORE_MPI, capture_output=True, text=True, timeout=120, check=False)
+    done = finished(command, before_mpi)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/result.json").exists()

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BEFORE_MPI
 from gbflux.case import load_case
 from gbflux.cli import main as command
 from gbflux.errors import InputError
@@ -204,10 +203,12 @@ main(["run", *sys.argv[2:]])
 """
 
 
-def test_a_killed_run_leaves_no_result_and_finishes_later(case_file: Path, tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_result_and_finishes_later(
+    case_file: Path, tmp_path: Path, before_mpi: dict
+) -> None:
     out, flag = tmp_path / "out", tmp_path / "solving"
     words = [sys.executable, "-c", KILLED, str(flag), str(case_file), "-o", str(out)]
-    process = subprocess.Popen(words, env=BEFORE_MPI, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(words, env=before_mpi, stderr=subprocess.DEVNULL)
     limit = time.monotonic() + 60
     while not flag.exists() and process.poll() is None and time.monotonic() < limit:
         time.sleep(0.02)
