@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,7 @@ def run_with_pictures(
         None if directory is None else Path(directory),
         comm=comm,
         force=force,
-        pictures=Pictures(look, draw),
+        pictures=Pictures(look, draw, lambda: import_module("gbflux.report")),
         progress=progress,
     )
     return outcome, seen[0] if seen else None

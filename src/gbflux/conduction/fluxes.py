@@ -17,13 +17,16 @@ class NodalCurrents:
     ----------
     phi : dolfinx.fem.Function
         The scaled potential; its values may change between calls.
+    cells, hats : dolfinx.fem.FunctionSpace
+        DG0 and P1 on its mesh.
     """
 
-    def __init__(self, phi: compat.fem.Function):
+    def __init__(
+        self, phi: compat.fem.Function, cells: compat.fem.FunctionSpace, hats: compat.fem.FunctionSpace
+    ):
         self.phi = phi
-        domain = phi.function_space.mesh
-        self._sigma = compat.fem.Function(compat.scalar_space(domain, "DG", 0))
-        self._hats = compat.scalar_space(domain, "Lagrange", 1)
+        self._sigma = compat.fem.Function(cells)
+        self._hats = hats
         self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(self._hats)))
 
     def at_nodes(self, sigma: NDArray[np.float64]) -> NDArray[np.float64]:

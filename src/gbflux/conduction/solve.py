@@ -96,7 +96,8 @@ def solve(
         cell_sigma = compat.fem.Function(compat.scalar_space(dealt.domain, "DG", 0))
         set_cell_values(cell_sigma, sigma_hat)
         system = assemble(space, cell_sigma, electrodes)
-        currents = NodalCurrents(compat.fem.Function(space))
+        hats = space if settings.order == 1 else compat.scalar_space(dealt.domain, "Lagrange", 1)
+        currents = NodalCurrents(compat.fem.Function(space), cell_sigma.function_space, hats)
     with watch("solve"):
         iterations, relative_residual = _potential(system, currents, sigma_hat, settings)
     with watch("assemble"), compat.quiet_compiler():

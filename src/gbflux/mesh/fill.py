@@ -38,7 +38,7 @@ class LayerCells:
 
     Attributes
     ----------
-    cells : (m, d + 1) int array
+    cells : (m, d + 1) int32 array
         Points in the new numbering.
     regions : (m, d + 1) int array
         The regions that each cell lies between, repeated to fill the row.
@@ -46,7 +46,7 @@ class LayerCells:
         Whether more than two regions meet in the cell.
     """
 
-    cells: NDArray[np.int64]
+    cells: NDArray[np.int32]
     regions: NDArray[np.int64]
     junction: NDArray[np.bool_]
 
@@ -60,7 +60,7 @@ def fill_layers(mesh: ConformingMesh, copies: Copies, junctions: list[Junctions]
         if d == 3:
             smallest = _smallest_region(copies)
             blocks += [_corners(group, copies, smallest, triangle) for triangle in _fan(group.ring.shape[1])]
-    cells = np.vstack([cells for cells, _ in blocks])
+    cells = np.vstack([cells.astype(np.int32) for cells, _ in blocks])
     regions = np.vstack([_padded(regions, d + 1) for _, regions in blocks])
     junction = np.arange(len(cells)) >= len(blocks[0][0])
     return LayerCells(cells, regions, junction)

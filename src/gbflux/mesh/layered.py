@@ -84,7 +84,7 @@ def insert_layers(
     return LayeredMesh(
         dimension=len(size_um),
         points=points,
-        cells=every.astype(np.int32),
+        cells=every,
         kind=kinds,
         region=region.astype(np.int32),
         boundary=boundary.astype(np.int32),
@@ -180,7 +180,7 @@ def _digest(*arrays: NDArray) -> str:
     """SHA-256 of the arrays' shapes and little-endian bytes."""
     digest = hashlib.sha256()
     for array in arrays:
-        kind = "<f8" if array.dtype.kind == "f" else "<i8"
+        kind = "<f8" if array.dtype.kind == "f" else "<i4"
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array, dtype=kind).data)
     return digest.hexdigest()

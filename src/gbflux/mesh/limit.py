@@ -48,10 +48,9 @@ def limit(
     least = np.concatenate([least, np.zeros(len(layer_cells))])
     scale = np.ones(len(move))
     moved = points.copy()
-    suspects = np.arange(len(every))
+    moved[copies.first :] += move
+    bad = np.flatnonzero(signed_volumes(moved, every) <= least)
     for _ in range(_HALVINGS):
-        moved[copies.first :] = points[copies.first :] + scale[:, None] * move
-        bad = suspects[signed_volumes(moved, every[suspects]) <= least[suspects]]
         if not len(bad):
             break
         held = np.unique(every[bad]) - copies.first
@@ -60,4 +59,6 @@ def limit(
         changed = np.zeros(len(points), dtype=bool)
         changed[copies.first + held] = True
         suspects = np.flatnonzero(changed[every].any(axis=1))
+        moved[copies.first :] = points[copies.first :] + scale[:, None] * move
+        bad = suspects[signed_volumes(moved, every[suspects]) <= least[suspects]]
     return moved, scale < 1

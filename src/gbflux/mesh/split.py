@@ -27,14 +27,14 @@ class Copies:
         Nodes of the conforming mesh.
     first : int
         New number of the first copy.
-    inner : (n_nodes,) int array
+    inner : (n_nodes,) int32 array
         New number of each node inside a region, −1 on interfaces.
     """
 
     key: NDArray[np.int64]
     n_nodes: int
     first: int
-    inner: NDArray[np.int64]
+    inner: NDArray[np.int32]
 
     @property
     def node(self) -> NDArray[np.int64]:
@@ -61,15 +61,26 @@ def make_copies(mesh: ConformingMesh) -> Copies:
     key = np.unique(mesh.facet_regions[:, :, None] * n + mesh.facets[:, None, :])
     on_interface = np.zeros(n, dtype=bool)
     on_interface[key % n] = True
-    inner = np.where(on_interface, -1, np.cumsum(~on_interface) - 1)
+    inner = np.where(on_interface, -1, np.cumsum(~on_interface) - 1).astype(np.int32)
     return Copies(key, n, int(n - on_interface.sum()), inner)
 
 
-def split_cells(mesh: ConformingMesh, copies: Copies) -> NDArray[np.int64]:
-    """Cells of the conforming mesh in the new numbering, (m, d + 1)."""
+def split_cells(mesh: ConformingMesh, copies: Copies) -> NDArray[np.int32]:
+    """Cells of the conforming mesh in the new numbering, (m, d + 1).
+
+    Cells of a region follow one another, and so do its copies: one table of new numbers serves all regions
+    in turn.
+    """
     cells = copies.inner[mesh.cells]
-    row, column = np.nonzero(cells < 0)
-    cells[row, column] = copies.number(mesh.region[row], mesh.cells[row, column])
+    table, node = np.empty(copies.n_nodes, dtype=np.int32), copies.node
+    starts = np.flatnonzero(np.diff(mesh.region, prepend=-1))
+    regions = mesh.region[starts]
+    first, last = (np.searchsorted(copies.key, (regions + k) * copies.n_nodes) for k in (0, 1))
+    for start, end, low, high in zip(starts, [*starts[1:], len(cells)], first, last, strict=True):
+        table[node[low:high]] = copies.first + np.arange(low, high)
+        block = cells[start:end]
+        on_interface = block < 0
+        block[on_interface] = table[mesh.cells[start:end][on_interface]]
     return cells
 
 

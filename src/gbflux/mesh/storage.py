@@ -54,7 +54,7 @@ def load_mesh(path: Path) -> tuple[LayeredMesh, dict[str, float]]:
         with np.load(path, allow_pickle=False) as archive:
             about = json.loads(str(archive["about"]))
             arrays = {name: archive[name] for name in _ARRAYS}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise MeshError(f"mesh: {path} must be a whole mesh archive; got {error!r}. Delete it.") from error
     facts = about["facts"]
     facts["quality"] = MeshQuality(**facts["quality"])

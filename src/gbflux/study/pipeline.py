@@ -36,10 +36,13 @@ class Pictures:
         Takes a `Snapshot` and returns what the pictures show; small, and fit for pickling.
     draw : callable
         Takes a folder and that, and draws.
+    prepare : callable
+        Loads what drawing needs; called while the mesh is made.
     """
 
     look: Callable[[Snapshot], Any]
     draw: Callable[[Path, Any], Any]
+    prepare: Callable[[], Any] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ def _run_all(
             built = _meshed(case, progress)
             sigma = conductivities(built.mesh, case)
             progress.begin("solve")
+        elif comm.rank == comm.size - 1 and pictures is not None and folder is not None:
+            pictures.prepare()
     solution = solve(comm, built and built.mesh, sigma, *_electrodes(case), _settings(case))
     del sigma
     with errors_of_root(comm) as is_root:

@@ -19,7 +19,7 @@ from gbflux.errors import InputError, MissingLibrary
 from gbflux.mesh import LayeredMesh, MeshQuality
 
 _VTK_TRIANGLE, _VTK_TETRAHEDRON = 5, 10
-_SMALL = 1 << 20  # arrays below this many bytes are not worth compressing
+_SMALL = 1 << 20  # arrays below this many bytes are not worth packing
 _TABLES = ("boundaries", "boundary_area", "boundary_normal", "size_um")
 _PER_CELL = ("kind", "region", "boundary")
 
@@ -66,13 +66,9 @@ def write_fields(path: Path, mesh: LayeredMesh, solved: Fields) -> None:
 
 
 def _put(group: Any, name: str, values: NDArray) -> None:
-    """One dataset; integers are compressed, which costs little and saves much, reals are not."""
-    packed = values.dtype.kind in "iu" and values.nbytes > _SMALL
-    options = (
-        {"compression": "gzip", "compression_opts": 1, "shuffle": True, "chunks": (1 << 17,)}
-        if packed and values.ndim == 1
-        else {}
-    )
+    """One dataset; small integers are packed, which costs next to nothing and saves much, all else is not."""
+    packed = values.dtype.itemsize == 1 and values.nbytes > _SMALL
+    options = {"compression": "gzip", "compression_opts": 1, "chunks": (1 << 20,)} if packed else {}
     group.create_dataset(name, data=values, **options)
 
 
