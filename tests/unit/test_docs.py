@@ -118,7 +118,11 @@ def test_commands_and_options_exist(page):
         if words[0].startswith("-") or words[0] == ".":
             continue
         assert words[0] in commands, f"{page.name}: gbflux {line}"
-        known = {option for parameter in commands[words[0]].params for option in parameter.opts}
+        command = commands[words[0]]
+        if hasattr(command, "commands") and len(words) > 1:  # a group of commands
+            assert words[1] in command.commands, f"{page.name}: gbflux {line}"
+            command = command.commands[words[1]]
+        known = {option for parameter in command.params for option in parameter.opts}
         options = {word.split("=")[0] for word in words[1:] if word.startswith("-")}
         assert options <= known | {"-h", "--help", "--debug"}, f"{page.name}: gbflux {line}"
 

@@ -16,12 +16,19 @@ from typing import Annotated
 import typer
 
 from gbflux.cli.cache import cache
+from gbflux.cli.ccd import ccd
 from gbflux.cli.check import check
 from gbflux.cli.compare import compare
+from gbflux.cli.contact import contact
+from gbflux.cli.demo_data import demo_data
 from gbflux.cli.doctor import doctor
+from gbflux.cli.eis import eis
 from gbflux.cli.init import init
+from gbflux.cli.iv import iv
 from gbflux.cli.measure import measure
+from gbflux.cli.memristor import memristor
 from gbflux.cli.mesh import mesh
+from gbflux.cli.profile import profile
 from gbflux.cli.run import run
 from gbflux.cli.schema import schema
 from gbflux.errors import CaseError, GbfluxError, Silenced
@@ -38,9 +45,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, check, run, compare, measure, mesh, cache, schema, doctor):
+SIMULATION = (init, check, run, compare, measure, mesh, cache, schema, doctor)
+MEASUREMENT = (iv, memristor, profile, eis, ccd, demo_data)
+for command in (*SIMULATION, *MEASUREMENT):
     # the sections of a docstring are for readers of the code
     app.command(help=inspect.getdoc(command).split("\n\nRaises\n")[0])(command)
+app.add_typer(contact)
 
 
 def _print_version(wanted: bool) -> None:

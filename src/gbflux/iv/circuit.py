@@ -1,7 +1,7 @@
 """Equivalent circuits: `R0-p(R1,CPE1)-p(R2,CPE2)` as text, and the impedance they have.
 
-A hyphen puts things in series, ``p(a,b,...)`` in parallel; a branch may itself be a series. An element is a kind
-and a number or word that sets it apart: ``R0``, ``CPEgb``. ω = 2πf, j² = −1.
+A hyphen puts things in series, ``p(a,b,...)`` in parallel; a branch may itself be a series. An element is a
+kind and a number or word that sets it apart: ``R0``, ``CPEgb``. ω = 2πf, j² = −1.
 
 ===== ==================== ========================= ==============================================
 kind  parameters           unit                      impedance
@@ -116,9 +116,7 @@ class Circuit:
     def unit(self, parameter: str) -> str:
         """Unit of a parameter; ``"1"`` for an exponent."""
         units = {
-            element.name + suffix: unit
-            for element in self.elements
-            for suffix, unit in KINDS[element.kind]
+            element.name + suffix: unit for element in self.elements for suffix, unit in KINDS[element.kind]
         }
         return units[parameter]
 
@@ -188,7 +186,9 @@ class _Parser:
 
     def __init__(self, text: str):
         if len(text) > LONGEST_TEXT:
-            raise InputError(f"circuit: must be at most {LONGEST_TEXT} characters; got {len(text)}. Shorten it.")
+            raise InputError(
+                f"circuit: must be at most {LONGEST_TEXT} characters; got {len(text)}. Shorten it."
+            )
         self.text = text
         self.tokens = [(match[1], match.start(1)) for match in _TOKEN.finditer(text)]
         self.at = 0
@@ -232,7 +232,9 @@ class _Parser:
             return Parallel(tuple(branches))
         match = _ELEMENT.fullmatch(word)
         if match is None:
-            raise self._fault("an element must be one of R, C, L, CPE, W, Ws, Wo with a number, such as R1 or CPE1")
+            raise self._fault(
+                "an element must be one of R, C, L, CPE, W, Ws, Wo with a number, such as R1 or CPE1"
+            )
         self.at += 1
         return Element(match[1], word)
 
@@ -249,7 +251,9 @@ class _Parser:
             found = f"'{word}' at character {place + 1}"
         else:
             found = "its end"
-        return InputError(f"circuit '{self.text}': {rule}; got {found}. Write it like R0-p(R1,CPE1)-p(R2,CPE2).")
+        return InputError(
+            f"circuit '{self.text}': {rule}; got {found}. Write it like R0-p(R1,CPE1)-p(R2,CPE2)."
+        )
 
 
 def _diffusion_argument(omega: NDArray[np.float64], tau: float) -> Complex:

@@ -1,8 +1,9 @@
 """A first guess for the parameters of a circuit, from the spectrum alone.
 
-With time constants and exponents fixed, most circuits are linear in what is left: resistances, inductances, the
-reciprocals of capacitances. Time constants are tried on a grid, what is left comes from non-negative least squares,
-and the best combinations are handed to the fit. Circuits that are not so (nested ones) draw from a seeded generator.
+With time constants and exponents fixed, most circuits are linear in what is left: resistances, inductances,
+the reciprocals of capacitances. Time constants are tried on a grid, what is left comes from non-negative
+least squares, and the best combinations are handed to the fit. Circuits that are not so (nested ones) draw
+from a seeded generator.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class _Block:
     values: Callable[[float, float], dict[str, float]]  # of amplitude and time constant
 
 
-def first_guesses(circuit: Circuit, spectrum: Spectrum, weight: NDArray, wanted: int = 4) -> list[dict[str, float]]:
+def first_guesses(
+    circuit: Circuit, spectrum: Spectrum, weight: NDArray, wanted: int = 4
+) -> list[dict[str, float]]:
     """Starting values for a fit, the most promising first.
 
     Parameters
@@ -58,14 +61,14 @@ def first_guesses(circuit: Circuit, spectrum: Spectrum, weight: NDArray, wanted:
     return _separable(blocks, spectrum, weight, wanted)
 
 
-def _separable(blocks: list[_Block], spectrum: Spectrum, weight: NDArray, wanted: int) -> list[dict[str, float]]:
+def _separable(
+    blocks: list[_Block], spectrum: Spectrum, weight: NDArray, wanted: int
+) -> list[dict[str, float]]:
     """Combinations of time constants on a grid, amplitudes by non-negative least squares."""
     omega = 2 * np.pi * spectrum.frequency
     timed = [k for k, block in enumerate(blocks) if block.timed]
     grid = _time_grid(omega, len(timed))
-    target = np.concatenate(
-        [spectrum.impedance.real * weight.real, spectrum.impedance.imag * weight.imag]
-    )
+    target = np.concatenate([spectrum.impedance.real * weight.real, spectrum.impedance.imag * weight.imag])
     fixed = {k: _column(block.shape(omega, 1.0), weight) for k, block in enumerate(blocks) if not block.timed}
     moving = {k: [_column(blocks[k].shape(omega, tau), weight) for tau in grid] for k in timed}
     alike = len({blocks[k].shape for k in timed}) <= 1
@@ -110,7 +113,7 @@ def _time_grid(omega: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Time constants (s) to try: three a decade, or fewer if there were too many combinations."""
     low, high = 0.3 / omega.max(), 3 / omega.min()
     points = max(count + 1, int(3 * np.log10(high / low)) + 1)
-    while points > count + 2 and points ** count > MOST_COMBINATIONS * (6 if count > 2 else 1):
+    while points > count + 2 and points**count > MOST_COMBINATIONS * (6 if count > 2 else 1):
         points -= 1
     return np.geomspace(low, high, points)
 
@@ -139,7 +142,9 @@ def _element_block(element: Element) -> _Block:
         return _Block(False, _capacitor, lambda amplitude, tau: {name: 1 / amplitude})
     if element.kind == "CPE":
         return _Block(
-            False, _constant_phase, lambda amplitude, tau: {f"{name}_Q": 1 / amplitude, f"{name}_n": FIRST_EXPONENT}
+            False,
+            _constant_phase,
+            lambda amplitude, tau: {f"{name}_Q": 1 / amplitude, f"{name}_n": FIRST_EXPONENT},
         )
 
     def diffusion(omega, tau):
@@ -156,7 +161,11 @@ def _arc_block(part: Parallel) -> _Block:
     return _Block(
         True,
         _cole_cole,
-        lambda r, tau: {resistor: r, f"{other.name}_Q": tau**FIRST_EXPONENT / r, f"{other.name}_n": FIRST_EXPONENT},
+        lambda r, tau: {
+            resistor: r,
+            f"{other.name}_Q": tau**FIRST_EXPONENT / r,
+            f"{other.name}_n": FIRST_EXPONENT,
+        },
     )
 
 

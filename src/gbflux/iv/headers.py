@@ -1,6 +1,7 @@
 """Column headers: the quantity, the unit, and the factor to SI.
 
-Headers as instruments write them: ``V (mV)``, ``I/nA``, ``Current [A]``, ``Z' (Ohm)``, ``-Im(Z)/Ohm``, ``bias_mV``.
+Headers as instruments write them: ``V (mV)``, ``I/nA``, ``Current [A]``, ``Z' (Ohm)``, ``-Im(Z)/Ohm``,
+``bias_mV``.
 """
 
 from __future__ import annotations
@@ -245,10 +246,9 @@ def quantity_of(name: str) -> str:
     plain = re.sub(r"\s+", "", name).lower().replace("’", "'").replace("′", "'").replace("″", "''")
     plain = re.sub(r"\(\d+\)$", "", plain)
     for quantity, pattern in _NAMES:
-        if re.fullmatch(pattern, plain):
-            if quantity in ("current", "voltage") and re.fullmatch(r".*[a-z0-9][iv]", plain):
-                # AnodeI, AV, GateV; but no ordinary word that happens to end so
-                if name.rstrip("()0123456789 ")[-1:] not in ("I", "V"):
-                    continue
+        # AnodeI, AV, GateV; but no ordinary word that happens to end so
+        ends = quantity in ("current", "voltage") and re.fullmatch(r".*[a-z0-9][iv]", plain)
+        word = ends and name.rstrip("()0123456789 ")[-1:] not in ("I", "V")
+        if re.fullmatch(pattern, plain) and not word:
             return quantity
     return ""

@@ -1,8 +1,13 @@
 """Linear Kramers-Kronig test: can any linear, stable, unchanging system have this spectrum?
 
-After M. Schönleber, D. Klotz, E. Ivers-Tiffée, Electrochim. Acta 131, 20 (2014), doi:10.1016/j.electacta.2014.01.034.
-A chain of RC elements obeys the Kramers-Kronig relations; what it cannot follow, breaks them. Resistances may be
-negative; the number of elements is the smallest with μ = 1 − Σ|R<0|/Σ|R≥0| ≤ c, where it begins to follow noise.
+After M. Schönleber, D. Klotz, E. Ivers-Tiffée, Electrochim. Acta 131, 20 (2014),
+doi:10.1016/j.electacta.2014.01.034. A chain of RC elements obeys the Kramers-Kronig relations; what it cannot
+follow, breaks them. Resistances may be negative; the number of elements is the smallest with μ = 1 −
+Σ|R<0|/Σ|R≥0| ≤ c, where it begins to follow noise.
+
+Where a spectrum ends within an arc, μ falls before the chain can follow the spectrum. The number is therefore
+raised further as long as that lowers the Bayesian information criterion; the chain obeys the relations all
+the same.
 """
 
 from __future__ import annotations
@@ -31,8 +36,10 @@ class KKTest:
     ----------
     elements : int
         RC elements used.
+    elements_by_mu : int
+        The number at which μ first falls to 0.85.
     mu : float
-        Measure of overfitting reached, 1 none, 0 full.
+        μ with `elements`; 1 no overfitting.
     residual : (n,) complex array
         (measured − modelled)/|measured|, in the order of the spectrum.
     rms, largest : float
@@ -46,6 +53,7 @@ class KKTest:
     """
 
     elements: int
+    elements_by_mu: int
     mu: float
     residual: NDArray[np.complex128]
     rms: float
@@ -79,25 +87,37 @@ def kramers_kronig(spectrum: Spectrum, limit: float = DEFAULT_LIMIT) -> KKTest:
             "Measure more frequencies."
         )
     if not limit > 0:
-        raise InputError(f"Kramers-Kronig test: the limit must be > 0; got {limit:g}. Give a share such as 0.01.")
-    omega, z = 2 * np.pi * spectrum.frequency, spectrum.impedance
-    capacitive = _is_blocking(spectrum)
-    most = min(MOST_ELEMENTS, len(omega))
+        raise InputError(
+            f"Kramers-Kronig test: the limit must be > 0; got {limit:g}. Give a share such as 0.01."
+        )
+    count, by_mu = _count(spectrum)
+    resistances, model = _fit(spectrum, count)
+    z = spectrum.impedance
+    return _judge(spectrum, (z - model) / np.abs(z), (count, by_mu), _overfitting(resistances), limit)
+
+
+def _count(spectrum: Spectrum) -> tuple[int, int]:
+    """RC elements to use, and the number that μ alone asks for."""
+    z, by_mu = spectrum.impedance, 0
+    numbers = 2 * len(z)
+    best = (np.inf, 2)
+    most = min(MOST_ELEMENTS, len(z))
     for count in range(2, most + 1):
-        resistances, model = _fit(omega, z, count, capacitive)
-        mu = _overfitting(resistances)
-        if mu <= OVERFIT_AT:
-            break
-    return _judge(spectrum, (z - model) / np.abs(z), count, mu, limit)
+        resistances, model = _fit(spectrum, count)
+        if not by_mu and (_overfitting(resistances) <= OVERFIT_AT or count == most):
+            by_mu = count
+        if by_mu:
+            misfit = max(float(np.sum(np.abs((z - model) / z) ** 2)), 1e-30 * numbers)
+            best = min(best, (numbers * np.log(misfit / numbers) + count * np.log(numbers), count))
+    return best[1], by_mu
 
 
-def _fit(
-    omega: NDArray[np.float64], z: NDArray[np.complex128], count: int, capacitive: bool
-) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+def _fit(spectrum: Spectrum, count: int) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
     """Resistances of `count` RC elements with given time constants, and the impedance of the chain."""
+    omega, z = 2 * np.pi * spectrum.frequency, spectrum.impedance
     tau = np.geomspace(1 / omega.max(), 1 / omega.min(), count)
     columns = [np.ones_like(z), 1j * omega / omega.max()]
-    if capacitive:
+    if _is_blocking(spectrum):
         columns.append(omega.min() / (1j * omega))
     basis = np.column_stack([*columns, 1 / (1 + 1j * omega[:, None] * tau)])
     weighted = basis / np.abs(z)[:, None]
@@ -122,7 +142,7 @@ def _is_blocking(spectrum: Spectrum) -> bool:
 
 
 def _judge(
-    spectrum: Spectrum, residual: NDArray[np.complex128], count: int, mu: float, limit: float
+    spectrum: Spectrum, residual: NDArray[np.complex128], counts: tuple[int, int], mu: float, limit: float
 ) -> KKTest:
     """Compare the residuals with the limit and with chance."""
     order = np.argsort(spectrum.frequency, kind="stable")
@@ -132,7 +152,7 @@ def _judge(
     lasting = max(float(np.abs(_smooth(part)).max()) for part in parts)
     consistent = not (systematic and lasting > limit) and rms <= 5 * limit
     largest = float(np.abs(np.concatenate(parts)).max())
-    return KKTest(count, mu, residual, rms, largest, limit, systematic, consistent)
+    return KKTest(*counts, mu, residual, rms, largest, limit, systematic, consistent)
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Tables of measured numbers, from the files instruments write.
 
-Invariant: a `Table` is in SI, its columns are equally long, a missing number is NaN, and `notes` says of each column
-what it was taken for and of everything left out that it was.
+Invariant: a `Table` is in SI, its columns are equally long, a missing number is NaN, and `notes` says of each
+column what it was taken for and of everything left out that it was.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Column:
     as_written : str
         The header as it stands in the file; empty where there is none.
     quantity : str
-        ``voltage``, ``current``, ``time``, ``frequency``, ``z_real``, ``z_imag`` (sign of Z'', also from -Z''),
-        ``z_modulus``, ``phase``, ``resistance``, ``position``, ``modulus``, ``current_density``, ``sweep``, ``index``;
-        empty where it is not known.
+        ``voltage``, ``current``, ``time``, ``frequency``, ``z_real``, ``z_imag`` (sign of Z'', also from
+        -Z''), ``z_modulus``, ``phase``, ``resistance``, ``position``, ``modulus``, ``current_density``,
+        ``sweep``, ``index``; empty where it is not known.
     """
 
     name: str
@@ -79,6 +79,12 @@ class Table:
         """Number of rows."""
         return len(self.columns[0].values)
 
+    @property
+    def names(self) -> str:
+        """Headers for messages, the first dozen."""
+        words = [repr((column.as_written or column.name)[:40]) for column in self.columns]
+        return ", ".join(words[:12]) + (f" and {len(words) - 12} more" if len(words) > 12 else "")
+
     def all(self, quantity: str) -> tuple[Column, ...]:
         """Columns of a quantity; those that no header names are in none."""
         return tuple(column for column in self.columns if column.quantity == quantity)
@@ -93,9 +99,8 @@ class Table:
         """
         found = self.all(quantity)
         if not found:
-            names = ", ".join(repr(column.as_written or column.name) for column in self.columns)
             raise InputError(
-                f"{self.source}: must have a column of {quantity.replace('_', ' ')}; got columns {names}. "
+                f"{self.source}: must have a column of {quantity.replace('_', ' ')}; got {self.names}. "
                 "Name it in the header, with its unit."
             )
         return found[0]
@@ -104,8 +109,9 @@ class Table:
 def read_table(path: str | Path) -> Table:
     """Read a table of numbers from a text file, packed with gzip or not.
 
-    Separated by commas, semicolons, tabs or white space; with decimal points or commas; with text above the header,
-    a second header line for units, comments, gaps; words in a column make it a column of words, which is skipped.
+    Separated by commas, semicolons, tabs or white space; with decimal points or commas; with text above the
+    header, a second header line for units, comments, gaps; words in a column make it a column of words, which
+    is skipped.
 
     Parameters
     ----------
@@ -151,7 +157,9 @@ def _columns(layout: Layout, headers: list[Header], rows: Array) -> tuple[tuple[
 
 def _note(number: int, written: str, header: Header) -> str:
     """What a column was taken for."""
-    words = f"column {number} '{written}': taken as {(header.quantity or 'something unknown').replace('_', ' ')}"
+    words = (
+        f"column {number} '{written}': taken as {(header.quantity or 'something unknown').replace('_', ' ')}"
+    )
     if header.unknown_unit:
         return f"{words}; unit '{header.unknown_unit}' is not known, numbers are left as written"
     if header.assumed:
@@ -163,7 +171,7 @@ def _note(number: int, written: str, header: Header) -> str:
 
 
 class _Body:
-    """The rows of numbers below the header, read chunk by chunk: as one array of text where that can be, else by line."""
+    """The rows of numbers below the header, chunk by chunk: as one array where that can be, else by line."""
 
     def __init__(self, path: Path, text: str, layout: Layout):
         self._path, self._text, self._layout = path, text, layout
@@ -210,7 +218,9 @@ class _Body:
         fields = split(self._text[start : end if end > 0 else None], self._layout.separator)
         comma = self._layout.decimal_comma
         return frozenset(
-            k for k, field in enumerate(fields) if field.lower() not in MISSING and not is_number(field, comma)
+            k
+            for k, field in enumerate(fields)
+            if field.lower() not in MISSING and not is_number(field, comma)
         )
 
     def _fast(self, chunk: str) -> Array | None:
@@ -220,7 +230,11 @@ class _Body:
             return None
         chunk = chunk.strip("\n") + "\n"
         if separator not in " \t" and (" " in chunk or "\t" in chunk):
-            chunk = re.sub(rf"[ \t]*{separator}[ \t]*", separator, chunk).replace(" \n", "\n").replace("\n ", "\n")
+            chunk = (
+                re.sub(rf"[ \t]*{separator}[ \t]*", separator, chunk)
+                .replace(" \n", "\n")
+                .replace("\n ", "\n")
+            )
             if " " in chunk or "\t" in chunk:
                 return None
         if self._layout.decimal_comma:
@@ -255,7 +269,9 @@ class _Body:
                 continue
             if len(text) > LONGEST_LINE:
                 raise InputError(
-                    f"{self._path}:{number}: a line must have at most {LONGEST_LINE:,} characters; got {len(text):,}."
+                    f"{self._path}:{number}: a line must have at most {LONGEST_LINE:,} characters; "
+                    f"got {len(text):,}. "
+                    "Write one row of the table per line."
                 )
             row = self._row(text, number, rows + len(block))
             if row is not None:
@@ -268,14 +284,15 @@ class _Body:
         while len(fields) > self._width and not fields[-1]:
             fields.pop()
         numeric = [is_number(field, self._layout.decimal_comma) for field in fields]
-        if not any(numeric) and any(re.search(r"[^\W\d_]{1,}", f) and f.lower() not in MISSING for f in fields):
-            if len(fields) < self._width or not self._expected_words(fields):
-                self._breaks.append(row)
-                self._comments.append(text.strip())
-                return None
+        words = any(re.search(r"[^\W\d_]", field) and field.lower() not in MISSING for field in fields)
+        expected = len(fields) >= self._width and self._expected_words(fields)
+        if words and not any(numeric) and not expected:
+            self._breaks.append(row)
+            self._comments.append(text.strip())
+            return None
         if len(fields) > self._width:
             raise InputError(
-                f"{self._path}:{number}: must have {self._width} fields as the lines above; got {len(fields)}. "
+                f"{self._path}:{number}: must have {self._width} fields as those above; got {len(fields)}. "
                 "Mend the line; with decimal commas, separate by semicolons or tabs."
             )
         self._short += len(fields) < self._width
@@ -285,7 +302,9 @@ class _Body:
     def _expected_words(self, fields: list[str]) -> bool:
         """Whether all words stand in columns of words."""
         return all(
-            column in self._word_columns for column, field in enumerate(fields) if field.lower() not in MISSING
+            column in self._word_columns
+            for column, field in enumerate(fields)
+            if field.lower() not in MISSING
         )
 
     def _value(self, field: str, line: int, column: int) -> float:
@@ -299,8 +318,14 @@ class _Body:
             return np.nan
         if not is_number(field, comma) or (comma and "." in field):
             mixed = re.fullmatch(r"[+\-−\d.,eE]+", field) and "," in field + ("," if comma else "")
-            advice = "Use decimal points or decimal commas throughout." if mixed else "Leave missing numbers empty."
-            raise InputError(f"{self._path}:{line}: column {column + 1} must be a number; got '{field[:40]}'. {advice}")
+            advice = (
+                "Use decimal points or decimal commas throughout."
+                if mixed
+                else "Leave missing numbers empty."
+            )
+            raise InputError(
+                f"{self._path}:{line}: column {column + 1} must be a number; got '{field[:40]}'. {advice}"
+            )
         self._numbers_in[column] = True
         return float(field.replace(",", ".").replace("−", "-").replace("D", "e").replace("d", "e"))
 

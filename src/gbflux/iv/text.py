@@ -5,6 +5,7 @@ Every complaint names file and line.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
 import zlib
@@ -15,11 +16,31 @@ from gbflux.errors import InputError
 
 LARGEST_BYTES = 1_000_000_000
 LONGEST_LINE = 100_000
-MISSING = frozenset({"", "nan", "na", "n/a", "-", "--", "—", "null", "none", "inf", "-inf", "+inf", "overflow", "ovld", "#n/a"})
+MISSING = frozenset(
+    {
+        "",
+        "nan",
+        "na",
+        "n/a",
+        "-",
+        "--",
+        "—",
+        "null",
+        "none",
+        "inf",
+        "-inf",
+        "+inf",
+        "overflow",
+        "ovld",
+        "#n/a",
+    }
+)
 COMMENT = ("#", "%", "!", "//", "*")
 _NUMBER = re.compile(r"[+\-−]?(\d+\.?\d*|\.\d+)([eEdD][+\-−]?\d+)?")
 _COMMA_NUMBER = re.compile(r"[+\-−]?(\d+,?\d*|,\d+)([eEdD][+\-−]?\d+)?")
-_SEVERAL = re.compile(r"[+\-−\d.eE]*\d[,;\s]+[+\-−\d.,;\seE]*\d[+\-−\d.,;\seE]*")  # several numbers in one field
+_SEVERAL = re.compile(
+    r"[+\-−\d.eE]*\d[,;\s]+[+\-−\d.,;\seE]*\d[+\-−\d.,;\seE]*"
+)  # several numbers in one field
 _LOOKED_AT = 400
 _BINARY = {
     b"PK\x03\x04": "a zip archive (a spreadsheet?)",
@@ -107,7 +128,9 @@ def _decoded(path: Path, raw: bytes) -> str:
     if odd or b"\x00" in raw:
         place = next((k for k, byte in enumerate(raw) if byte < 32 and byte not in (9, 10, 12, 13)), 0)
         line = raw.count(b"\n", 0, place) + 1
-        raise InputError(f"{path}:{line}: must be text; found a byte {raw[place]:#04x}. Export the data as CSV.")
+        raise InputError(
+            f"{path}:{line}: must be text; found a byte {raw[place]:#04x}. Export the data as CSV."
+        )
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -117,8 +140,8 @@ def _decoded(path: Path, raw: bytes) -> str:
 def find_layout(path: Path, text: str) -> Layout:
     """Separator, decimal sign, header and first row.
 
-    The separator is the one with which most lines have as many numbers as most others; the table begins at the first
-    line of numbers with that many fields.
+    The separator is the one with which most lines have as many numbers as most others; the table begins at
+    the first line of numbers with that many fields.
 
     Raises
     ------
@@ -126,20 +149,27 @@ def find_layout(path: Path, text: str) -> Layout:
         If no two lines are rows of numbers.
     """
     lines = _leading_lines(path, text)
-    best = max((_trial(lines, separator, comma) for separator, comma in _CANDIDATES), key=lambda trial: trial[0])
+    best = max(
+        (_trial(lines, separator, comma) for separator, comma in _CANDIDATES), key=lambda trial: trial[0]
+    )
     (rows, *_), separator, comma, first, width = best
     if rows == 0:
         raise InputError(
-            f"{path}:1: must hold a table of numbers; none of the first {len(lines)} lines is a row of numbers."
+            f"{path}:1: must hold a table of numbers; no row of numbers among the first {len(lines)} lines."
         )
     if rows < 2:
         raise InputError(f"{path}:{first + 1}: must hold at least two rows of numbers; found one.")
     header, used = _header(lines[:first], separator, width)
+    if separator == "," and not used and first and 2 * len(split(lines[first - 1], ",")) == width:
+        raise InputError(
+            f"{path}:{first + 1}: must have as many fields as the header, {width // 2}; got {width}. "
+            "Commas cannot both separate and stand in numbers: separate by semicolons or tabs."
+        )
     comments = tuple(line for k, line in enumerate(lines[:first]) if k not in used and line.strip())
     return Layout(separator, comma, first, header, comments)
 
 
-_CANDIDATES = [("\t", False), (";", False), (",", False), (" ", False), ("\t", True), (";", True), (" ", True)]
+_CANDIDATES = [(separator, comma) for comma in (False, True) for separator in ("\t", ";", ",", " ")]
 
 
 def _leading_lines(path: Path, text: str) -> list[str]:
@@ -150,7 +180,8 @@ def _leading_lines(path: Path, text: str) -> list[str]:
         end = len(text) if end < 0 else end
         if end - start > LONGEST_LINE:
             raise InputError(
-                f"{path}:{len(lines) + 1}: a line must have at most {LONGEST_LINE:,} characters; got {end - start:,}. "
+                f"{path}:{len(lines) + 1}: a line must have at most {LONGEST_LINE:,} characters; "
+                f"got {end - start:,}. "
                 "Write one row of the table per line."
             )
         line = text[start:end]
@@ -171,9 +202,9 @@ def _trial(lines: list[str], separator: str, comma: bool) -> tuple:
         return (0, 0), separator, comma, 0, 0
     width = max(counts, key=lambda size: (len(counts[size]), size))
     rows = counts[width]
-    if comma and not any("," in lines[k] for k in rows):
+    if comma and not any("," in field for k in rows for field in split(lines[k], separator)):
         return (0, 0), separator, comma, 0, 0
-    return (len(rows), min(width, 2), not comma, width), separator, comma, rows[0], width
+    return (len(rows), min(width, 2), not comma), separator, comma, rows[0], width
 
 
 def split(line: str, separator: str) -> list[str]:
@@ -182,7 +213,12 @@ def split(line: str, separator: str) -> list[str]:
     >>> split('1; "2,5";', ";"), split(" 1   2 ", " ")
     (['1', '2,5', ''], ['1', '2'])
     """
-    fields = line.split() if separator == " " else line.split(separator)
+    if separator == " ":
+        fields = line.split()
+    elif '"' in line:
+        fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    else:
+        fields = line.split(separator)
     return [field.strip().strip('"').strip() for field in fields]
 
 
@@ -192,16 +228,17 @@ def is_number(field: str, comma: bool) -> bool:
     >>> is_number("-1.5e-3", False), is_number("0,25", True), is_number("0,25", False)
     (True, True, False)
     """
-    # in a file with decimal commas a number with a point is still part of a row: it is complained of when read
+    # in a file with decimal commas a number with a point is still part of a row: it is complained of when
+    # read
     return bool(_NUMBER.fullmatch(field) or (comma and _COMMA_NUMBER.fullmatch(field)))
 
 
 def is_row(fields: list[str], comma: bool) -> bool:
-    """Whether a line is a row of the table: numbers and gaps, at most half of it words, the first of them a number.
+    """Whether a line is a row of the table: numbers and gaps, at most half of it words.
 
-    A file of one column is no table to us unless its line is one number alone.
+    With fewer than three fields no word is allowed: one would be a line of the preamble.
     """
-    if any(_SEVERAL.fullmatch(field) for field in fields):
+    if any(_SEVERAL.fullmatch(field) and not is_number(field, comma) for field in fields):
         return False
     numbers = sum(is_number(field, comma) for field in fields)
     words = sum(not is_number(field, comma) and field.lower() not in MISSING for field in fields)
@@ -237,9 +274,10 @@ def _header_fields(line: str, separator: str, width: int) -> list[str] | None:
             fields = fields[:width]
         if width - 1 == len(fields) and width > 2 and candidate != " ":
             fields = [*fields, ""]
-        if len(fields) == width and any(re.search(r"[^\W\d_]", field) for field in fields):
-            if sum(is_number(field, False) for field in fields) < max(1, width / 2):
-                return fields
+        letters = any(re.search(r"[^\W\d_]", field) for field in fields)
+        numbers = sum(is_number(field, False) for field in fields)
+        if len(fields) == width and letters and numbers < max(1, width / 2):
+            return fields
     return None
 
 

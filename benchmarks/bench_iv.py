@@ -1,0 +1,60 @@
+"""A file of a million rows through `gbflux iv`'s reading and analysis: one long sweep, and a thousand sweeps.
+
+``python benchmarks/bench_iv.py [--rows 1000000]`` prints one JSON line per file: seconds to read, to analyse,
+together; the aim is 3 s together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from gbflux.iv.analyse import analyse_iv
+from gbflux.iv.demo_curves import INTERIOR, simulate
+from gbflux.iv.tables import read_table
+
+
+def write(path: Path, rows: int, sweeps: int) -> None:
+    """So many sweeps of 10 V, triggered at 9 V, in one CSV file."""
+    rng = np.random.default_rng(1)
+    steps = rows // sweeps // 2
+    truth = replace(INTERIOR, step=10 / steps, missing_share=0.0)
+    parts = [np.stack(simulate(truth, rng), axis=1) for _ in range(sweeps)]
+    np.savetxt(
+        path, np.concatenate(parts)[:rows], fmt="%.6e", delimiter=",", header="V (V),I (A)", comments=""
+    )
+
+
+def main() -> None:
+    """Print one line per file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for sweeps in (1, 1000):
+            path = Path(folder) / f"sweeps_{sweeps}.csv"
+            write(path, options.rows, sweeps)
+            began = time.perf_counter()
+            table = read_table(path)
+            read = time.perf_counter()
+            result = analyse_iv(table)
+            done = time.perf_counter()
+            line = {
+                "rows": table.n_rows,
+                "curves": len(result.curves),
+                "triggered": sum(curve.trigger.bias is not None for curve in result.curves),
+                "read_s": round(read - began, 2),
+                "analyse_s": round(done - read, 2),
+                "seconds": round(done - began, 2),
+            }
+            print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""`gbflux iv`: triggering bias, back-scan resistance and filament of measured I–V curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gbflux.cli.analysis import FolderOption, JsonOption
+
+if TYPE_CHECKING:
+    from gbflux.iv.analyse import CurveResult, IVResult
+    from gbflux.iv.positions import ManyResult
+
+POLARITIES = {"negative": -1, "positive": 1, "both": None}
+MILLI, MICRO, S_PER_CM = 1e-3, 1e-6, 1e2
+MOST_SHOWN = 40
+_OHMIC = ("resistance", "resistance_error", "intercept", "intercept_error", "r_squared")
+
+
+def iv(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Files of I–V curves.")],
+    polarity: Annotated[str, typer.Option("--polarity", help="negative, positive or both.")] = "both",
+    compliance: Annotated[
+        float | None, typer.Option("--compliance-mA", help="Current limit; else from the plateau.")
+    ] = None,
+    thickness: Annotated[
+        float | None, typer.Option("--thickness-um", help="Length of the filament, for its diameter.")
+    ] = None,
+    sigma: Annotated[
+        float, typer.Option("--conductivity-S-per-cm", help="Of the filament; lithium by default.")
+    ] = 1.1e5,
+    positions: Annotated[
+        Path | None,
+        typer.Option("--positions", help="CSV with file and distance_nm or electrode_um, for statistics."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
+    as_json: JsonOption = False,
+    output: FolderOption = None,
+) -> None:
+    """Triggering bias with its interval, noise, compliance, resistance and filament diameter of I–V curves.
+
+    Raises
+    ------
+    InputError
+        If a file holds no curve; files that do are shown first.
+    """
+    from gbflux.cli.analysis import json_text
+    from gbflux.errors import InputError
+    from gbflux.iv.analyse import analyse_iv
+    from gbflux.iv.positions import read_positions, together
+    from gbflux.iv.tables import read_table
+
+    if polarity not in POLARITIES:
+        raise InputError(f"iv: --polarity must be negative, positive or both; got '{polarity}'.")
+    places = None if positions is None else read_positions(positions)
+    results, faults = [], []
+    for path in files:
+        try:
+            results.append(
+                analyse_iv(
+                    read_table(path),
+                    polarity=POLARITIES[polarity],
+                    compliance=None if compliance is None else compliance * MILLI,
+                    thickness=None if thickness is None else thickness * MICRO,
+                    sigma=sigma * S_PER_CM,
+                    seed=seed,
+                )
+            )
+        except InputError as error:
+            if len(files) == 1:
+                raise
+            faults.append(str(error))
+    many = together(results, places, seed) if results else None
+    if results and as_json:
+        record = {"files": [result.as_dict() for result in results]}
+        typer.echo(json_text(record | ({"together": many.as_dict()} if many else {})))
+    elif results:
+        typer.echo(_report(results, many))
+    if results and output is not None:
+        options = {"polarity": polarity, "compliance_mA": compliance, "thickness_um": thickness}
+        options |= {"conductivity_S_per_cm": sigma, "positions": positions, "seed": seed}
+        _write(output, results, many, options)
+    if faults:
+        raise InputError("\n".join([f"{len(faults)} of {len(files)} files left out:", *faults]))
+
+
+def _report(results: list[IVResult], many: ManyResult | None) -> str:
+    """Tables and remarks for people."""
+    from gbflux.cli.analysis import table_text
+
+    head = ("file", "curve", "outcome", "bias (V)", "interval (V)", "noise (A)", "limit (A)")
+    rows = [(*head, "R (Ω)", "R²", "diameter (nm)")]
+    curves = [(result, curve) for result in results for curve in result.curves]
+    rows += [_row(result, curve) for result, curve in curves[:MOST_SHOWN]]
+    lines = [table_text(rows)]
+    if len(curves) > MOST_SHOWN:
+        lines.append(f"… and {len(curves) - MOST_SHOWN} more curves (-o DIR writes all)")
+    flags = [
+        f"  {Path(result.source).name}, curve {curve.curve.number}: {flag}"
+        for result, curve in curves
+        for flag in curve.flags
+    ]
+    if flags:
+        lines += ["", "Flags", *flags[:MOST_SHOWN]]
+    notes = {note: Path(result.source).name for result in results for note in result.notes}
+    if notes:
+        lines += ["", "Read", *(f"  {name}: {note}" for note, name in list(notes.items())[:MOST_SHOWN])]
+    if many is not None:
+        lines += ["", *_many_lines(many)]
+    return "\n".join(lines)
+
+
+def _row(result: IVResult, found: CurveResult) -> tuple[str, ...]:
+    """One curve."""
+    trigger, fit = found.trigger, found.ohmic
+    low, high = trigger.interval or (None, None)
+    bias = f"beyond {trigger.limit:g}" if trigger.censored else "–"
+    if trigger.bias is not None:
+        bias = f"{trigger.bias:.4g}"
+    return (
+        Path(result.source).name,
+        str(found.curve.number),
+        trigger.outcome,
+        bias,
+        "–" if low is None else f"{low:.4g} … {high:.4g}",
+        f"{trigger.noise.sigma:.2g}" if trigger.noise else "–",
+        f"{found.compliance.current:.3g}" if found.compliance else "–",
+        f"{fit.resistance:.4g} ± {fit.resistance_error:.2g}" if fit else "–",
+        f"{fit.r_squared:.4f}" if fit else "–",
+        f"{found.diameter * 1e9:.0f} ± {found.diameter_error * 1e9:.2g}" if found.diameter else "–",
+    )
+
+
+def _many_lines(many: ManyResult) -> list[str]:
+    """What many curves say together."""
+    lines = [f"All curves: {_median(many.together)}"]
+    if many.rise is not None:
+        rise = many.rise
+        lines += [
+            f"Bias changes {rise.distance:.3g} µm from the grain boundary "
+            f"({rise.interval[0]:.3g} … {rise.interval[1]:.3g} µm, p = {rise.p_value:.2g})",
+            f"  nearer:  {_median(rise.near)}",
+            f"  farther: {_median(rise.far)}",
+        ]
+    lines += [f"Electrode {size:g} µm: {_median(found)}" for size, found in many.by_electrode.items()]
+    return lines
+
+
+def _median(found) -> str:
+    """Median of a survival estimate in words."""
+    count = f"{found.triggered} of {found.curves} triggered"
+    if found.median is None:
+        return f"{count}; fewer than half within the limits, no median"
+    low, high = ("∞" if end is None else f"{end:.3g}" for end in found.median_interval)
+    return f"{count}; median {found.median:.3g} V ({low} … {high} V)"
+
+
+def _write(folder: Path, results: list[IVResult], many: ManyResult | None, options: dict[str, Any]) -> None:
+    """Figures, CSV of results, JSON, provenance."""
+    from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
+    from gbflux.report.iv_figures import draw_curves, draw_many
+
+    make_folder(folder)
+    rows = []
+    for result in results:
+        for curve in result.curves:
+            record = {"file": result.source, **curve.as_dict()}
+            fit = record.pop("ohmic") or {}
+            record["flags"] = "; ".join(record["flags"])
+            record |= {f"ohmic_{key}": fit.get(key) for key in _OHMIC}
+            rows.append(record)
+    write_csv(folder / "curves.csv", rows)
+    names: dict[str, int] = {}
+    for result in results:
+        stem = Path(result.source).name.removesuffix(".gz").rsplit(".", 1)[0]
+        names[stem] = names.get(stem, 0) + 1
+        draw_curves(folder / (stem + (f"_{names[stem]}" if names[stem] > 1 else "") + ".png"), result)
+    if many is not None:
+        draw_many(folder / "together.png", many)
+    record = {"files": [result.as_dict() for result in results]}
+    write_json(folder / "result.json", record | ({"together": many.as_dict()} if many else {}))
+    write_json(
+        folder / "provenance.json", provenance([r.source for r in results], {"command": "iv", **options})
+    )

@@ -1,0 +1,253 @@
+"""`gbflux memristor`: cycles, endurance and distributions of memristors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gbflux import units
+from gbflux.cli.analysis import FolderOption, JsonOption
+
+if TYPE_CHECKING:
+    from gbflux.iv.memristor import MemristorResult, Resistance
+    from gbflux.iv.memristor_statistics import Weibull
+
+POLARITIES = {"negative": -1, "positive": 1}
+M2_TO_UM2 = 1 / units.UM2_TO_M2
+
+
+def memristor(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES...", help="One file a device: cyclic I–V curves.")
+    ],
+    read: Annotated[
+        float | None,
+        typer.Option("--read-V", help="Bias at which resistances are read; 0.4 × the set bias if left out."),
+    ] = None,
+    polarity: Annotated[str, typer.Option("--set-polarity", help="negative or positive.")] = "negative",
+    areas: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--area-um2",
+            help="Of the electrode; once, or once for each file. A comment 'area: 30 um2' does too.",
+        ),
+    ] = None,
+    loss: Annotated[
+        float, typer.Option("--loss", help="Factor of the on/off ratio whose loss counts.")
+    ] = 10.0,
+    as_json: JsonOption = False,
+    output: FolderOption = None,
+) -> None:
+    """Set and reset bias, resistances, endurance and their dependence on area of memristor cycles.
+
+    Raises
+    ------
+    InputError
+        If a file holds no cycles.
+    """
+    from gbflux.cli.analysis import json_text
+    from gbflux.errors import InputError
+    from gbflux.iv.memristor import analyse_memristor
+    from gbflux.iv.memristor_statistics import area_trend, endurance
+    from gbflux.iv.tables import read_table
+
+    if polarity not in POLARITIES:
+        raise InputError(f"--set-polarity: must be negative or positive; got '{polarity}'.")
+    if areas and len(areas) not in (1, len(files)):
+        raise InputError(f"--area-um2: must be given once, or {len(files)} times; got {len(areas)}.")
+    of_file = [None] * len(files) if not areas else areas * len(files) if len(areas) == 1 else areas
+    results = [
+        analyse_memristor(
+            read_table(path), read, POLARITIES[polarity], None if area is None else area * units.UM2_TO_M2
+        )
+        for path, area in zip(files, of_file, strict=True)
+    ]
+    for result in results:
+        endurance(result, loss)  # complains before anything is shown
+    trend = area_trend(results, loss)
+    devices = [record(result, loss) for result in results]
+    plain = {"devices": devices, "area": None if trend is None else _trend_record(trend)}
+    typer.echo(json_text(plain) if as_json else report(results, loss, trend))
+    if output is not None:
+        options = {
+            "command": "memristor",
+            "read_V": read,
+            "set_polarity": polarity,
+            "area_um2": areas,
+            "loss": loss,
+        }
+        _write(output, results, plain, trend, files, options)
+
+
+def biases(result: MemristorResult, event: str) -> tuple[list[float], list[float]]:
+    """Sizes of the biases of an event, ``set`` or ``reset``, and of the limits of cycles without it (V)."""
+    seen, censored = [], []
+    for cycle in result.cycles:
+        bias = getattr(cycle, f"{event}_bias")
+        if bias is not None:
+            seen.append(abs(bias))
+        elif event == "reset" and cycle.reset_failed:
+            censored.append(abs(cycle.reset_limit))
+        elif event == "set" and cycle.hrs is not None and cycle.lrs is not None and cycle.lrs.bound:
+            censored.append(abs(cycle.set_limit))
+    return seen, censored
+
+
+def distribution(result: MemristorResult, event: str) -> Weibull | None:
+    """Weibull distribution of the size of the set or reset bias."""
+    import numpy as np
+
+    from gbflux.iv.memristor_statistics import weibull
+
+    seen, censored = biases(result, event)
+    return weibull(np.array(seen), np.array(censored))
+
+
+def report(results: list[MemristorResult], loss: float, trend) -> str:
+    """Tables and remarks for people."""
+    from gbflux.cli.analysis import table_text
+    from gbflux.iv.memristor_statistics import endurance
+
+    head = (
+        "device",
+        "cycles",
+        "set (V)",
+        "reset (V)",
+        "HRS (Ω)",
+        "LRS (Ω)",
+        "on/off first",
+        "first 10 → last 10",
+        "resets failed",
+    )
+    rows = [(*head, f"cycles to 1/{loss:g}", "drift (decades/100 cycles)")]
+    for result in results:
+        lasting = endurance(result, loss)
+        share = f"{lasting.failures} of {lasting.resets}" if lasting.resets else "–"
+        drift = "–"
+        if lasting.drift is not None:
+            ends = (100 * x for x in (lasting.drift.value, lasting.drift.low, lasting.drift.high))
+            drift = "{:.2g} ({:.2g} … {:.2g})".format(*ends)
+        end = lasting.cycles_to_loss
+        rows.append(
+            (
+                Path(result.source).name,
+                str(len(result.cycles)),
+                _spread(biases(result, "set")[0], -1.0 if result.set_polarity < 0 else 1.0),
+                _spread(biases(result, "reset")[0], 1.0 if result.set_polarity < 0 else -1.0),
+                _resistances([cycle.hrs for cycle in result.cycles]),
+                _resistances([cycle.lrs for cycle in result.cycles]),
+                f"{lasting.first:.3g}",
+                f"{lasting.initial:.3g} → {lasting.final:.3g}",
+                share,
+                f"> {lasting.cycles}" if end is None else str(end),
+                drift,
+            )
+        )
+    lines = [table_text(rows)]
+    for result in results:
+        for event in ("set", "reset"):
+            if found := distribution(result, event):
+                lines.append(
+                    f"{Path(result.source).name}: {event} bias Weibull, shape {found.shape.value:.3g} "
+                    f"({found.shape.low:.3g} … {found.shape.high:.3g}), scale {found.scale.value:.4g} V "
+                    f"({found.scale.low:.4g} … {found.scale.high:.4g}), {found.censored} censored"
+                )
+    if trend is not None and trend.slope is not None:
+        lines.append(
+            f"on/off ratio changes by {trend.slope.value:.2g} decades a decade of area "
+            f"({trend.slope.low:.2g} … {trend.slope.high:.2g})"
+        )
+    lines += ["", "Read"]
+    for result in results:
+        lines.append(f"  {Path(result.source).name}: resistances read at {result.read_bias:.3g} V")
+        lines += [f"  {Path(result.source).name}: {note}" for note in result.notes]
+    return "\n".join(lines)
+
+
+def _spread(values: list[float], sign: float) -> str:
+    """Median and the middle half."""
+    import numpy as np
+
+    if not values:
+        return "–"
+    low, middle, high = sign * np.quantile(values, [0.25, 0.5, 0.75])
+    return f"{middle:.3g} ({low:.3g} … {high:.3g})" if len(values) > 1 else f"{middle:.3g}"
+
+
+def _resistances(values: list[Resistance | None]) -> str:
+    """Median; a bound if most of them are bounds."""
+    import numpy as np
+
+    known = [value for value in values if value is not None]
+    if not known:
+        return "–"
+    bound = sum(value.bound for value in known) > len(known) / 2
+    return ("> " if bound else "") + f"{np.median([value.value for value in known]):.3g}"
+
+
+def record(result: MemristorResult, loss: float) -> dict[str, Any]:
+    """One device as plain data."""
+    from gbflux.iv.memristor_statistics import endurance
+
+    found = {event: distribution(result, event) for event in ("set", "reset")}
+    weibulls = {
+        event: None
+        if one is None
+        else {
+            "shape": asdict(one.shape),
+            "scale_V": asdict(one.scale),
+            "events": len(one.values),
+            "censored": one.censored,
+        }
+        for event, one in found.items()
+    }
+    return {
+        "source": result.source,
+        "area_um2": None if result.area is None else result.area * M2_TO_UM2,
+        "read_bias_V": result.read_bias,
+        "endurance": asdict(endurance(result, loss)),
+        "weibull": weibulls,
+        "cycles": [asdict(cycle) for cycle in result.cycles],
+        "notes": list(result.notes),
+    }
+
+
+def _trend_record(trend) -> dict[str, Any]:
+    return {
+        "area_um2": (trend.areas * M2_TO_UM2).tolist(),
+        "on_off": trend.ratios.tolist(),
+        "failure_share": trend.failure_shares.tolist(),
+        "slope": None if trend.slope is None else asdict(trend.slope),
+    }
+
+
+def _write(
+    folder: Path, results, plain: dict[str, Any], trend, files: list[Path], options: dict[str, Any]
+) -> None:
+    """Figures, CSV of the cycles, result, provenance."""
+    from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
+    from gbflux.report.memristor_figures import draw_areas, draw_device
+
+    make_folder(folder)
+    rows = []
+    for result in results:
+        for cycle in result.cycles:
+            plain_cycle = asdict(cycle)
+            for name in ("hrs", "lrs", "hrs_after"):
+                one = plain_cycle.pop(name) or {}
+                plain_cycle |= {f"{name}_ohm": one.get("value"), f"{name}_is_bound": one.get("bound")}
+            rows.append({"device": result.source, **plain_cycle})
+    write_csv(folder / "cycles.csv", rows)
+    names: dict[str, int] = {}
+    for result, path in zip(results, files, strict=True):
+        stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
+        names[stem] = names.get(stem, 0) + 1
+        name = stem + (f"_{names[stem]}" if names[stem] > 1 else "") + ".png"
+        draw_device(folder / name, result, {event: distribution(result, event) for event in ("set", "reset")})
+    if trend is not None:
+        draw_areas(folder / "areas.png", trend)
+    write_json(folder / "result.json", plain)
+    write_json(folder / "provenance.json", provenance(files, options))

@@ -1,0 +1,110 @@
+"""Memristor cycles as a c-AFM writes them, from known truth: for trials and tests."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Device:
+    """Truth of a device.
+
+    Parameters
+    ----------
+    hrs, lrs : float
+        Ω.
+    set_scale, set_shape : float
+        Weibull distribution of the size of the set bias (V, 1).
+    reset_bias : float
+        V, with a scatter of 5 %.
+    resets : bool
+        False: it stays in the low resistance after the first set.
+    drift : float
+        Change of log10(hrs) a cycle.
+    area_um2 : float
+    cycles : int
+    limits : (float, float)
+        Sizes of the largest negative and positive bias (V).
+    """
+
+    hrs: float
+    lrs: float
+    set_scale: float
+    set_shape: float
+    reset_bias: float
+    resets: bool
+    drift: float
+    area_um2: float
+    cycles: int
+    limits: tuple[float, float]
+
+
+DEVICES = {
+    "tip": Device(1.16e7, 116.0, 0.25, 12.0, 0.6, True, 0.0, 3e-5, 200, (0.6, 1.0)),
+    "probe": Device(2e5, 116.0, 0.25, 6.0, 0.7, True, -0.01, 30.0, 60, (0.6, 1.0)),
+    "pad_200um": Device(3000.0, 110.0, 0.2, 6.0, 0.8, True, -0.005, 4e4, 40, (0.6, 1.0)),
+    "pad_500um": Device(1000.0, 105.0, 0.2, 6.0, 0.8, False, 0.0, 2.5e5, 20, (0.6, 1.0)),
+}
+COMPLIANCE = 1e-2
+NOISE = 1e-11
+
+
+def device_cycles(
+    device: Device, rng: np.random.Generator, points: int = 60
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple[float, float]]]:
+    """Cycle number, bias (V), current (A), and true (set, reset) bias of each cycle."""
+    low, high = device.limits
+    down, up = np.linspace(0, -low, points), np.linspace(0, high, points)
+    bias_of_cycle = np.concatenate([down, down[-2::-1], up[1:], up[-2::-1]])
+    numbers, biases, currents, truth = [], [], [], []
+    conducting = False
+    for number in range(1, device.cycles + 1):
+        hrs = device.hrs * 10 ** (device.drift * (number - 1)) * np.exp(rng.normal(0, 0.05))
+        lrs = device.lrs * np.exp(rng.normal(0, 0.02))
+        set_at = -device.set_scale * rng.weibull(device.set_shape)
+        reset_at = device.reset_bias * np.exp(rng.normal(0, 0.05))
+        resistance = np.empty(len(bias_of_cycle))
+        for k, bias in enumerate(bias_of_cycle):
+            if bias <= set_at:
+                conducting = True
+            if bias >= reset_at and device.resets:
+                conducting = False
+            resistance[k] = lrs if conducting else hrs
+        current = np.clip(bias_of_cycle / resistance, -COMPLIANCE, COMPLIANCE)
+        current = current * (1 + 2e-3 * rng.normal(size=len(current))) + NOISE * rng.normal(size=len(current))
+        numbers.append(np.full(len(current), number))
+        biases.append(bias_of_cycle)
+        currents.append(np.round(current / 1e-12) * 1e-12)
+        truth.append((set_at, reset_at))
+    return np.concatenate(numbers), np.concatenate(biases), np.concatenate(currents), truth
+
+
+def write_memristor(folder: Path, rng: np.random.Generator) -> dict[str, Any]:
+    """Write one file for each device, its area in a comment.
+
+    Parameters
+    ----------
+    folder : Path
+        Exists.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict
+        Truth, by file name.
+    """
+    written: dict[str, Any] = {}
+    for name, device in DEVICES.items():
+        numbers, bias, current, _ = device_cycles(device, rng)
+        kept = rng.random(len(bias)) > 5e-4
+        head = f"# area: {device.area_um2:g} um2\ncycle,V (V),I (A)"
+        path = folder / f"memristor_{name}.csv"
+        rows = np.column_stack([numbers, bias, current])[kept]
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            np.savetxt(stream, rows, fmt=("%d", "%.5f", "%.6e"), delimiter=",", header=head, comments="")
+        written[path.name] = asdict(device)
+    return written

@@ -1,0 +1,174 @@
+"""Tables: layouts that instruments write are read, hostile files end in an error with file and line."""
+
+from __future__ import annotations
+
+import doctest
+import gzip
+import importlib
+import time
+
+import numpy as np
+import pytest
+
+from gbflux.errors import InputError
+from gbflux.iv.tables import read_table
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Write bytes or text, read it as a table."""
+
+    def read(content, name="data.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        return read_table(path)
+
+    return read
+
+
+MODULES = (
+    "headers",
+    "text",
+    "tables",
+    "sweeps",
+    "noise",
+    "compliance",
+    "trigger",
+    "ohmic",
+    "many",
+    "covering",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_numbers_in_docstrings(name):
+    assert doctest.testmod(importlib.import_module(f"gbflux.iv.{name}")).failed == 0
+
+
+LAYOUTS = {  # every one the points (0 V, 1 nA), (1 mV, 2.5 nA), (−2 mV, 3 nA)
+    "commas": "V (mV),I (nA)\n0,1\n1,2.5\n-2,3\n",
+    "slashes": "V/mV,I/nA\n0,1\n1,2.5\n-2,3\n",
+    "brackets, tabs": "Voltage [V]\tCurrent [A]\n0\t1e-9\n0.001\t2.5E-9\n-2e-3\t3.0e-09\n",
+    "no units": "V,I\n0,1e-9\n.001,2.5e-9\n-.002,3e-9\n",
+    "no header": "0,1e-9\n0.001,2.5e-9\n-0.002,3e-9\n",
+    "decimal commas": "V (mV);I (nA)\n0;1\n1,0;2,5\n-2;3\n",
+    "decimal commas, blanks": "0,0 1e-9\n0,001 2,5e-9\n-0,002 3e-9\n",
+    "quotes": '"V (mV)","I (nA)"\n"0","1"\n"1","2,5"\n"-2","3"\n',
+    "blanks": "# V (mV)   I (nA)\n  0   1\n 1   2.5\n  -2  3\n",
+    "blanks round commas": "V (mV) , I (nA)\n 0 , 1\n 1 , 2.5\n -2 , 3\n",
+    "units below": "V,I\nmV,nA\n0,1\n1,2.5\n-2,3\n",
+    "underscores": "bias_mV,current_nA\n0,1\n1,2.5\n-2,3\n",
+    "trailing commas": "V (mV),I (nA),\n0,1,\n1,2.5,\n-2,3,\n",
+    "a word column": "DataName,V (mV),I (nA)\nDataValue,0,1\nDataValue,1,2.5\nDataValue,-2,3\n",
+    "dates": "time,V (mV),I (nA)\n2024-01-02 10:00:01,0,1\n"
+    "2024-01-02 10:00:02,1,2.5\n2024-01-02 10:00:03,-2,3\n",
+    "preamble": "Model,2450\nSerial,0123\nRate (V/s),0.1\n\nIndex,V (mV),I (nA),Status\n"
+    "1,0,1,OK\n2,1,2.5,OK\n3,-2,3,OVER\n",
+    "old Mac": "V (mV),I (nA)\r0,1\r1,2.5\r-2,3\r",
+    "Windows": "V (mV),I (nA)\r\n0,1\r\n1,2.5\r\n-2,3\r\n",
+    "real minus": "V (mV),I (nA)\n0,1\n1,2.5\n−2,3\n",
+    "text at the end": "V (mV),I (nA)\n0,1\n1,2.5\n-2,3\nend of data\n",
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("packing", ["plain", "gzip", "mark", "utf-16", "latin-1"])
+def test_layouts_are_read(table, name, packing):
+    text = LAYOUTS[name]
+    if packing == "latin-1" and "−" in text:
+        pytest.skip("not a letter of Latin-1")
+    raw = {
+        "plain": lambda: text.encode(),
+        "gzip": lambda: gzip.compress(text.encode()),
+        "mark": lambda: b"\xef\xbb\xbf" + text.encode(),
+        "utf-16": lambda: text.encode("utf-16"),
+        "latin-1": lambda: text.encode("latin-1"),
+    }[packing]()
+    found = table(raw)
+    known = [c for c in found.columns if c.quantity in ("voltage", "current")]
+    columns = known or list(found.columns)
+    np.testing.assert_allclose(columns[0].values, [0, 1e-3, -2e-3])
+    np.testing.assert_allclose(columns[1].values, [1e-9, 2.5e-9, 3e-9])
+
+
+def test_notes_say_what_was_assumed_and_skipped(table):
+    found = table("V,I (nA),Status\n0,1,OK\n1,,OK\n2,3,OK\n")
+    assert "V assumed" in found.notes[0]
+    assert "current in A, times 1e-09" in found.notes[1]
+    assert any("words ('OK' in line 2); skipped" in note for note in found.notes)
+    assert "1 missing numbers" in found.notes
+
+
+def test_an_unknown_unit_is_said(table):
+    found = table("V (furlong),I (A)\n1,2\n2,3\n")
+    assert found.first("voltage").unit == ""
+    assert "'furlong' is not known" in found.notes[0]
+
+
+def test_sign_of_the_imaginary_part(table):
+    found = table("freq/Hz\tRe(Z)/Ohm\t-Im(Z)/kOhm\n1\t2\t3\n2\t3\t4\n")
+    np.testing.assert_allclose(found.first("z_imag").values, [-3000, -4000])
+
+
+def test_breaks_are_where_the_file_interrupts(table):
+    found = table("V,I\n0,1\n1,2\n\n0,1\n1,2\nV,I\n0,3\n1,4\n# new\n0,1\n1,1\n")
+    assert found.breaks == (2, 4, 6)
+
+
+def test_gaps_and_overflows_are_missing(table):
+    found = table("a,V,I\n1,0,1\n2,,9.91E+37\n3,nan,--\n,3,4\n")
+    np.testing.assert_array_equal(np.isnan(found.first("current").values), [False, True, True, False])
+    np.testing.assert_array_equal(np.isnan(found.columns[0].values), [False, False, False, True])
+
+
+HOSTILE = {
+    "empty": (b"", ":1: .*empty"),
+    "blank": (b"\n \n\n", ":1: .*empty"),
+    "header only": (b"V,I\n", ":1: .*row of numbers"),
+    "one row": (b"V,I\n1,2\n", ":2: .*two rows"),
+    "prose": (b"lorem ipsum\ndolor sit\n" * 50, ":1: .*row of numbers"),
+    "a word": (b"V,I\n0,1\n1,abc\n2,3\n", r":3: column 2 must be a number; got 'abc'"),
+    "no number at all": (b"V,I\n" + b"nan,nan\n" * 20, "row of numbers"),
+    "both decimal signs": (b"V;I\n0,1;1\n0,2;2\n0.3;3\n", ":4: .*decimal"),
+    "commas for both": (b"V,I\n0,1,1,5\n0,2,2,5\n", ":2: .*separate by semicolons"),
+    "too many fields": (b"V,I\n0,1\n1,2\n2,3,4,5\n3,4\n", ":4: must have 2 fields"),
+    "random bytes": (np.random.default_rng(1).bytes(20000), "must be text"),
+    "a zero byte": (b"V,I\n0,1\n1,2\x00\n", ":3: must be text"),
+    "a spreadsheet": (b"PK\x03\x04" + b"x" * 100, "spreadsheet"),
+    "cut gzip": (gzip.compress(b"V,I\n1,2\n" * 500)[:40], "whole gzip"),
+    "half a mark": (b"\xff\xfeV", "UTF-16"),
+    "a huge line": (b"V,I\n" + b"1," * 100_000 + b"\n", ":2: a line must have at most"),
+    "a huge line later": (b"V,I\n" + b"1,2\n" * 500 + b"x" * 200_000, ":502: a line must have at most"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_end_in_an_error_with_the_place(table, name):
+    content, message = HOSTILE[name]
+    with pytest.raises(InputError, match=message):
+        table(content, f"{name}.csv")
+
+
+def test_missing_files_and_folders(tmp_path):
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(InputError, match="cannot be read"):
+            read_table(path)
+
+
+def test_a_large_file_is_fast(tmp_path):
+    """200,000 rows in well under the second that a million may take."""
+    path = tmp_path / "large.csv"
+    values = np.random.default_rng(1).normal(size=(200_000, 3))
+    path.write_text("V,I,t\n" + "".join(f"{a:.6e},{b:.6e},{c:.6e}\n" for a, b, c in values))
+    began = time.perf_counter()
+    found = read_table(path)
+    assert time.perf_counter() - began < 1.5
+    np.testing.assert_allclose(found.columns[1].values, values[:, 1], rtol=1e-6)
+
+
+def test_fast_and_slow_reading_agree(table):
+    rows = [f"{k},{k * 0.5:.3f}" for k in range(300)]
+    fast = table("V,I\n" + "\n".join(rows))
+    slow = table("V,I\n" + "\n".join([*rows[:150], "# pause", *rows[150:]]))
+    np.testing.assert_array_equal(fast.columns[1].values, slow.columns[1].values)
+    assert slow.breaks == (150,)

@@ -1,0 +1,250 @@
+"""Memristor cycles: states, biases, endurance, distributions, and the filament model."""
+
+from __future__ import annotations
+
+import doctest
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gbflux.cli.main import exit_code
+from gbflux.errors import InputError
+from gbflux.iv import filament_model, memristor, memristor_statistics
+from gbflux.iv.demo_memristor import DEVICES, device_cycles, write_memristor
+from gbflux.iv.filament_model import fit_cycle, model_of_electrode, simulate, start_from_cycle, triangle
+from gbflux.iv.memristor import analyse_memristor
+from gbflux.iv.memristor_statistics import area_trend, endurance, weibull
+from gbflux.iv.tables import Column, Table
+
+
+def table_of(voltage, current, sweep=None) -> Table:
+    columns = [Column("V", "V", np.asarray(voltage, float), "V (V)", "voltage")]
+    columns.append(Column("I", "A", np.asarray(current, float), "I (A)", "current"))
+    if sweep is not None:
+        columns.insert(0, Column("cycle", "1", np.asarray(sweep, float), "cycle", "sweep"))
+    return Table(tuple(columns), (), "made", ())
+
+
+def made(name: str, seed: int, cycles: int = 20):
+    device = replace(DEVICES[name], cycles=cycles)
+    numbers, bias, current, truth = device_cycles(device, np.random.default_rng(seed))
+    return device, analyse_memristor(table_of(bias, current, numbers), area=device.area_um2 * 1e-12), truth
+
+
+@pytest.mark.parametrize("name", ["tip", "probe", "pad_200um"])
+def test_states_and_biases_are_recovered(name):
+    right, total = 0, 0
+    for seed in range(4):
+        device, result, truth = made(name, seed)
+        assert len(result.cycles) == 20
+        for cycle, (set_at, reset_at) in zip(result.cycles, truth, strict=True):
+            total += 1
+            right += (
+                cycle.set_bias is not None
+                and abs(cycle.set_bias - set_at) <= 2 * cycle.step
+                and cycle.reset_bias is not None
+                and abs(cycle.reset_bias - reset_at) <= 2 * 0.017
+                and cycle.reset_failed is False
+                and cycle.lrs.value == pytest.approx(device.lrs, rel=0.1)
+                and cycle.hrs.value
+                == pytest.approx(device.hrs * 10 ** (device.drift * (cycle.number - 1)), rel=0.3)
+            )
+    assert right / total >= 0.98
+
+
+def test_a_pad_that_does_not_reset_is_seen():
+    _, result, _ = made("pad_500um", 1)
+    assert result.cycles[0].set_bias is not None
+    assert result.cycles[0].on_off == pytest.approx(1000 / 105, rel=0.15)
+    assert all(cycle.reset_failed for cycle in result.cycles)
+    assert all(cycle.set_bias is None for cycle in result.cycles[1:])
+    lasting = endurance(result)
+    assert (lasting.failures, lasting.resets) == (20, 20)
+    assert lasting.final == pytest.approx(1.0, abs=0.05)
+
+
+def switches_in_noise(seeds: range) -> int:
+    bias = np.concatenate([np.r_[np.linspace(0, s, 60), np.linspace(s, 0, 60)] for s in (-0.6, 1.0)])
+    count = 0
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        current = np.round(rng.normal(0, 1e-11, (10, len(bias))).ravel(), 12)
+        result = analyse_memristor(table_of(np.tile(bias, 10), current, np.repeat(np.arange(10), len(bias))))
+        count += sum(cycle.set_bias is not None or cycle.reset_failed is not None for cycle in result.cycles)
+    return count
+
+
+def test_noise_does_not_switch():
+    assert switches_in_noise(range(10)) == 0
+
+
+@pytest.mark.slow
+def test_noise_does_not_switch_over_200_seeds():
+    assert switches_in_noise(range(200)) <= 2
+
+
+def test_currents_below_the_noise_are_bounds():
+    device = replace(DEVICES["tip"], hrs=1e13, cycles=3)
+    numbers, bias, current, _ = device_cycles(device, np.random.default_rng(0))
+    cycle = analyse_memristor(table_of(bias, current, numbers)).cycles[0]
+    assert cycle.hrs.bound
+    assert 1e8 < cycle.hrs.value < 1e13
+    assert cycle.set_bias is not None
+
+
+def test_drift_and_loss_are_measured():
+    device = replace(DEVICES["probe"], drift=-0.03)
+    numbers, bias, current, _ = device_cycles(device, np.random.default_rng(3))
+    lasting = endurance(analyse_memristor(table_of(bias, current, numbers)))
+    assert lasting.drift.low <= -0.03 <= lasting.drift.high
+    assert lasting.drift_probability < 1e-6
+    assert 35 <= lasting.cycles_to_loss <= 42  # 4.5 cycles to the middle of the first ten, 33 for a decade
+    with pytest.raises(InputError, match="must be > 1"):
+        endurance(analyse_memristor(table_of(bias, current, numbers)), loss=1.0)
+
+
+def weibull_coverage(seeds: range, count: int) -> tuple[float, float]:
+    near, covered = 0, 0
+    for seed in seeds:
+        values = 0.25 * np.random.default_rng(seed).weibull(12.0, count)
+        limit = 0.27
+        found = weibull(values[values <= limit], np.full(np.count_nonzero(values > limit), limit))
+        for one, true in ((found.shape, 12.0), (found.scale, 0.25)):
+            covered += one.low <= true <= one.high
+            near += abs(np.log(one.value / true)) <= 3 / 1.96 * np.log(one.high / one.value)
+    return near / len(seeds) / 2, covered / len(seeds) / 2
+
+
+def test_weibull_intervals_hold_with_censored_cycles():
+    near, covered = weibull_coverage(range(200), 200)
+    assert near >= 0.99
+    assert 0.90 <= covered <= 0.99
+
+
+def test_weibull_needs_different_values():
+    assert weibull(np.array([0.2, 0.2, 0.2])) is None
+    assert weibull(np.array([])) is None
+
+
+def test_ratio_falls_with_area():
+    results = [made(name, 1)[1] for name in DEVICES]
+    trend = area_trend(results)
+    assert list(trend.areas) == sorted(trend.areas)
+    assert trend.slope.value < -0.3
+    assert trend.failure_shares[-1] == 1.0
+    assert area_trend(results[:1]) is None
+
+
+# The filament model
+
+
+def state(trace, bias_size: float, points: int, branch: int) -> float:
+    """Resistance at a bias on a branch of the first cycle (0 to −, − to 0, 0 to +, + to 0)."""
+    leg = slice(branch * (points - 1), (branch + 1) * (points - 1) + 1)
+    k = leg.start + int(np.argmin(np.abs(np.abs(trace.bias[leg]) - bias_size)))
+    return abs(trace.bias[k] / trace.current[k])
+
+
+def test_a_tip_sets_and_resets_and_a_pad_does_not():
+    time, bias = triangle(-0.6, 1.0, 0.1, 1, 80)
+    tip = simulate(model_of_electrode(3e-17), time, bias)
+    assert state(tip, 0.1, 80, 0) / state(tip, 0.1, 80, 1) > 1e4
+    assert state(tip, 0.1, 80, 3) == pytest.approx(state(tip, 0.1, 80, 0), rel=0.01)
+    assert tip.charge.max() > 1 > tip.charge[-1]
+    pad = simulate(model_of_electrode(2.5e-7), time, bias)
+    assert state(pad, 0.1, 80, 0) / state(pad, 0.1, 80, 1) < 200
+    assert state(pad, 0.1, 80, 3) < 2 * state(pad, 0.1, 80, 1)  # still conducting
+    assert pad.charge[-1] > 0.9 * pad.charge.max()
+
+
+def test_only_one_polarity_sets():
+    time, bias = triangle(-0.6, 1.0, 0.1, 1, 80)
+    wrong = simulate(model_of_electrode(3e-17), time, np.abs(bias))
+    assert wrong.charge.max() < 1e-6
+    small = simulate(model_of_electrode(3e-17, nucleation_bias=5.0), time, bias)
+    assert small.charge.max() < 1  # the interior of a grain does not trigger
+
+
+def test_charge_is_what_the_current_law_integrates_to():
+    """A constant positive bias strips a thick bridge at q_b du/dt = −G U where the mouth does not limit."""
+    model = replace(model_of_electrode(3e-17), mouth_conductance=1.0)  # G_s = G
+    time = np.linspace(0, 1, 11)
+    trace = simulate(model, time, np.full(11, 0.2), start=5.0)
+    across = 0.2 * (1 - model.series_resistance / (model.series_resistance + model.bridge_resistance / 5))
+    expected = 5.0 - model.ionic_conductance * across / model.bridge_charge
+    assert trace.charge[-1] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_measured_cycle_is_fitted():
+    time, bias = triangle(-0.6, 1.0, 0.1, 1, 50)
+    model = model_of_electrode(3e-17)
+    trace = simulate(model, time, bias)
+    rng = np.random.default_rng(0)
+    current = trace.current * (1 + 0.01 * rng.normal(size=len(time))) + 1e-11 * rng.normal(size=len(time))
+    hrs, lrs = state(trace, 0.1, 50, 0), state(trace, 0.1, 50, 1)
+    start = start_from_cycle(hrs, lrs, -0.35, time, bias, model.compliance)
+    found = fit_cycle(time, bias, current, start)
+    assert found.rms_decades < 0.15
+    assert found.model.ionic_conductance == pytest.approx(model.ionic_conductance, rel=0.1)
+    assert found.model.nucleation_bias == pytest.approx(model.nucleation_bias, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("call", "word"),
+    [
+        (lambda: model_of_electrode(-1.0), "area must be > 0"),
+        (lambda: model_of_electrode(1e-12, compliance=0.0), "compliance must be > 0"),
+        (lambda: triangle(0.5, 1.0, 0.1), "low < 0 < high"),
+        (
+            lambda: simulate(model_of_electrode(1e-12), np.array([0.0, 0.0]), np.zeros(2)),
+            "time must increase",
+        ),
+    ],
+)
+def test_impossible_models_are_refused(call, word):
+    with pytest.raises(InputError, match=word):
+        call()
+
+
+# The command
+
+
+def test_command(tmp_path, capsys):
+    write_memristor(tmp_path, np.random.default_rng(1))
+    files, out = sorted(str(path) for path in tmp_path.glob("*.csv")), tmp_path / "out"
+    assert exit_code(["memristor", *files, "--json", "-o", str(out)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [round(device["area_um2"], 6) for device in found["devices"]] == [4e4, 2.5e5, 30.0, 3e-5]
+    assert found["devices"][3]["endurance"]["initial"] == pytest.approx(1e5, rel=0.2)
+    assert {"areas.png", "cycles.csv", "result.json", "provenance.json"} < {
+        path.name for path in out.iterdir()
+    }
+    assert exit_code(["memristor", files[1]]) == 0
+    assert "20 of 20" in capsys.readouterr().out
+    assert exit_code(["memristor", files[0], "--set-polarity", "up"]) == 2
+    assert exit_code(["memristor", *files, "--area-um2", "1", "--area-um2", "2"]) == 2
+    assert exit_code(["memristor", files[0], "--read-V", "50"]) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"V (V),I (A)\n1,2\n",
+        b"V (V),I (A)\n" + b"0,0\n" * 60,
+        b"V (V),I (A)\n" + b"".join(b"%g,1e-9\n" % (0.01 * k) for k in range(60)),  # positive bias alone
+        b"V (V),I (A)\n" + b"-0.1,nan\n" * 60,
+        bytes(range(256)) * 9,
+    ],
+)
+def test_hostile_files_are_refused(tmp_path, content):
+    path = tmp_path / "device.csv"
+    path.write_bytes(content)
+    assert exit_code(["memristor", str(path)]) == 2
+
+
+def test_examples_in_docstrings():
+    for module in (memristor, memristor_statistics, filament_model):
+        assert doctest.testmod(module).failed == 0
