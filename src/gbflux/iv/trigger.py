@@ -122,7 +122,7 @@ def find_trigger(curve: Curve, rng: np.random.Generator, level: float = 0.95) ->
 
 
 def _change(v: Array, i: Array) -> tuple[int | None, NoiseFloor | None]:
-    """First surged point and the floor before it; without surge (None, floor), no quiet points (None, None)."""
+    """First surged point and floor before it; without surge (None, floor), no quiet points (None, None)."""
     k = _first_split(i)
     noise = None
     for _ in range(5):
@@ -143,7 +143,7 @@ def _change(v: Array, i: Array) -> tuple[int | None, NoiseFloor | None]:
 
 
 def _starts_conducting(v: Array, i: Array) -> bool:
-    """Whether the first part of a branch, or all of it, is the line of a short: it may have been reset later."""
+    """Whether the first part of a branch, or all of it, is the line of a short; it may have been reset."""
     for m in sorted({min(len(v), 8), len(v) // 8, len(v) // 4, len(v)}):
         if m >= _FEWEST_QUIET + 2:
             start = noise_floor(v[:m], i[:m])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +12,11 @@ from numpy.typing import NDArray
 from gbflux.mesh.accept import accept, expected_layer_volume, facet_areas, judge, limited_area
 from gbflux.mesh.conforming import ConformingMesh
 from gbflux.mesh.fill import LayerCells, fill_layers
-from gbflux.mesh.junctions import find_junctions
+from gbflux.mesh.junctions import Junctions, find_junctions
 from gbflux.mesh.limit import limit
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.simplices import is_conforming
-from gbflux.mesh.split import displacements, make_copies, split_cells
+from gbflux.mesh.split import Copies, displacements, make_copies, split_cells
 
 
 def insert_layers(
@@ -55,39 +57,32 @@ def insert_layers(
     electrodes = (-slab_um.get("bottom", 0.0), height + slab_um.get("top", 0.0))
     box = _box_planes(size_um, electrodes)
     mesh = _snapped(mesh, [*box, (len(size_um) - 1, 0.0), (len(size_um) - 1, height)])
-    copies = make_copies(mesh)
-    junctions = find_junctions(mesh)
-    layers = fill_layers(mesh, copies, junctions)
-    move = displacements(mesh, copies, _depths(mesh, n_grains, delta_um), box)
-    start = np.vstack([mesh.points[copies.inner >= 0], mesh.points[copies.node]])
-    cells = split_cells(mesh, copies)
-    points, limited = limit(start, cells, layers.cells, copies, move)
     boundaries = _Boundaries(mesh, n_grains)
-    kind, region, boundary = _labels(layers, boundaries, n_grains)
-    kinds = np.concatenate([np.where(mesh.region < n_grains, CellKind.GRAIN, CellKind.HL), kind]).astype(
-        np.uint8
-    )
-    every = np.vstack([cells, layers.cells])
+    opened = _open(mesh, _depths(mesh, n_grains, delta_um), box)
+    kind, region, boundary = _labels(mesh, opened.layers, boundaries, n_grains)
     box_volume = float(np.prod(size_um[:-1]) * (electrodes[1] - electrodes[0]))
-    quality = judge(
-        points,
-        every,
-        kinds,
-        box_volume=box_volume,
-        area=boundaries.total_area,
-        limited_area=limited_area(mesh, copies, limited, n_grains),
-        layer_volume=expected_layer_volume(mesh, junctions, boundaries.total_area, n_grains, delta_um),
-    )
-    accept(quality, is_conforming(every, _plane_bits(points, box)))
-    region = np.concatenate([mesh.region, region])
-    boundary = np.concatenate([np.full(len(cells), -1), boundary])
+    with ThreadPoolExecutor() as pool:
+        conforming = pool.submit(is_conforming, opened.cells, _plane_bits(opened.points, box))
+        digest = pool.submit(_digest, opened.points, opened.cells, kind, region, boundary)
+        quality = judge(
+            opened.points,
+            opened.cells,
+            kind,
+            box_volume=box_volume,
+            area=boundaries.total_area,
+            limited_area=limited_area(mesh, opened.copies, opened.limited, n_grains),
+            layer_volume=expected_layer_volume(
+                mesh, opened.junctions, boundaries.total_area, n_grains, delta_um
+            ),
+        )
+    accept(quality, conforming.result())
     return LayeredMesh(
         dimension=len(size_um),
-        points=points,
-        cells=every,
-        kind=kinds,
-        region=region.astype(np.int32),
-        boundary=boundary.astype(np.int32),
+        points=opened.points,
+        cells=opened.cells,
+        kind=kind,
+        region=region,
+        boundary=boundary,
         n_grains=n_grains,
         slabs=slabs,
         boundaries=boundaries.pairs.astype(np.int32),
@@ -97,9 +92,35 @@ def insert_layers(
         z_electrolyte=(0.0, height),
         z_electrodes=electrodes,
         layer_thickness_um=delta_um,
-        hash=_digest(points, every, kinds, region, boundary),
+        hash=digest.result(),
         quality=quality,
     )
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A conforming mesh with its boundaries opened and filled; cells of the layers come last."""
+
+    points: NDArray[np.float64]
+    cells: NDArray[np.int32]
+    layers: LayerCells
+    copies: Copies
+    junctions: list[Junctions]
+    limited: NDArray[np.bool_]
+
+
+def _open(mesh: ConformingMesh, depth: NDArray, box: list[tuple[int, float]]) -> _Opened:
+    """Split, fill and move; what does not wait for each other runs side by side."""
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(find_junctions, mesh)
+        copies = make_copies(mesh)
+        filled = pool.submit(lambda: fill_layers(mesh, copies, found.result()))
+        cells = split_cells(mesh, copies)
+        move = displacements(mesh, copies, depth, box)
+    layers = filled.result()
+    start = np.vstack([mesh.points[copies.inner >= 0], mesh.points[copies.node]])
+    points, limited = limit(start, cells, layers.cells, copies, move)
+    return _Opened(points, np.vstack([cells, layers.cells]), layers, copies, found.result(), limited)
 
 
 def _box_planes(size_um: NDArray, electrodes: tuple[float, float]) -> list[tuple[int, float]]:
@@ -160,8 +181,11 @@ class _Boundaries:
         return np.where((a != b) & (self._key[row] == self._keys(a, b)), row, -1)
 
 
-def _labels(layers: LayerCells, boundaries: _Boundaries, n_grains: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Kind, region and boundary of each layer cell; a junction cell counts to one of its boundaries."""
+def _labels(
+    mesh: ConformingMesh, layers: LayerCells, boundaries: _Boundaries, n_grains: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]:
+    """Kind, region and boundary of each cell; a junction cell counts to one of its boundaries."""
+    solid = np.where(mesh.region < n_grains, CellKind.GRAIN, CellKind.HL)
     last = layers.regions.max(axis=1)
     contact = last >= n_grains
     kind = np.where(layers.junction, CellKind.GB_JUNCTION, CellKind.GB)
@@ -173,7 +197,11 @@ def _labels(layers: LayerCells, boundaries: _Boundaries, n_grains: int) -> tuple
             open_cells = np.flatnonzero((boundary < 0) & ~contact)
             pair = layers.regions[open_cells]
             boundary[open_cells] = boundaries.index(pair[:, i], pair[:, j])
-    return kind, np.where(contact, last, -1), boundary
+    return (
+        np.concatenate([solid, kind]).astype(np.uint8),
+        np.concatenate([mesh.region, np.where(contact, last, -1)]).astype(np.int32),
+        np.concatenate([np.full(len(solid), -1), boundary]).astype(np.int32),
+    )
 
 
 def _digest(*arrays: NDArray) -> str:
