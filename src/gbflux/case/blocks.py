@@ -187,6 +187,7 @@ class Output(Block):
 
     fields: Switch = Field(True, description="write the fields for ParaView")
     figures: Switch = Field(True, description="draw the figures")
+    bracket: Switch = Field(True, description="certify the conductance from both sides")
 
 
 def conductivity_at(block: Grains | GrainBoundary | HomogenizingLayer, temperature_C: float) -> float:
