@@ -13,7 +13,11 @@ from gbflux.conduction.bracket import ROUND_OFF
 from gbflux.mesh.records import CellKind, LayeredMesh
 from small_cases import FLAT, LAYERS, TINY, solved
 
-POLYCRYSTALS = {"2D": TINY, "2D HL": {**TINY, **LAYERS}, "3D": {"mesh.size_um": 4.0, "mesh.electrode_size_um": 4.0}}
+POLYCRYSTALS = {
+    "2D": TINY,
+    "2D HL": {**TINY, **LAYERS},
+    "3D": {"mesh.size_um": 4.0, "mesh.electrode_size_um": 4.0},
+}
 POLYCRYSTALS["3D HL"] = {**POLYCRYSTALS["3D"], **LAYERS}
 RATIOS = [100.0, 0.9, 1.0e-2, 5.0e-4, 1.0e-6]
 
@@ -48,6 +52,20 @@ def test_against_a_tight_solve(grains: dict, ratio: float, monkeypatch: pytest.M
     assert tight.lower <= found.lower + found.algebraic_error + ROUND_OFF * tight.upper
     assert found.iterations <= 25
     assert tight.iterations <= 80
+
+
+@pytest.mark.parametrize("grains", [{}, FLAT], ids=["3D", "2D"])
+def test_where_conductivities_scatter(grains: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousandfold from one boundary to the next, tenfold from grain to grain."""
+    mesh = solved(grains).snapshot.mesh
+    generator = np.random.default_rng(1)
+    of_grain = np.exp(generator.normal(0.0, 1.0, mesh.n_grains))
+    of_boundary = 1.0e-3 * np.exp(generator.normal(0.0, 3.0, len(mesh.boundaries)))
+    sigma = np.where(mesh.region >= 0, of_grain[mesh.region], of_boundary[mesh.boundary])
+    found = bracketed(mesh, sigma)
+    tight = bracketed_to_the_end(monkeypatch, mesh, sigma)
+    assert found.lower <= tight.lower + tight.algebraic_error
+    assert tight.lower <= found.lower + found.algebraic_error + ROUND_OFF * tight.upper
 
 
 def test_the_smoother_knows_the_layers() -> None:

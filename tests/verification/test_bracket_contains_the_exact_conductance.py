@@ -38,7 +38,9 @@ def test_checkerboard(intervals: int, ratio: float) -> None:
     exact = np.sqrt(ratio)
     assert found.lower <= exact <= found.upper
     # the board is its own dual: lower · upper = σ₁σ₂
-    assert found.lower * found.upper == pytest.approx(ratio, rel=1.0e-10 + 2.0 * found.algebraic_error / found.lower)
+    assert found.lower * found.upper == pytest.approx(
+        ratio, rel=1.0e-10 + 2.0 * found.algebraic_error / found.lower
+    )
 
 
 @pytest.mark.parametrize("bi", [0.1, 1.0, 10.0])

@@ -52,7 +52,6 @@ _MIDPOINT = 1
 def conductance_bracket(
     phi: compat.fem.Function,
     sigma: compat.fem.Function,
-    sigma_hat: NDArray[np.float64],
     thin: NDArray[np.bool_],
     electrodes: tuple[ScaledElectrode, ScaledElectrode],
     settings: SolverSettings,
@@ -66,8 +65,6 @@ def conductance_bracket(
         The computed potential, ghosts up to date.
     sigma : dolfinx.fem.Function
         Scaled conductivity, constant in each cell.
-    sigma_hat : (m_local,) float64 array
-        The same by local cell.
     thin : (m_local,) bool array
         Local cells that belong to layers.
     electrodes : pair of ScaledElectrode
@@ -86,13 +83,17 @@ def conductance_bracket(
     space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
     system = assemble(space, sigma, electrodes, _MIDPOINT)
     coarse_space, coarse_ksp, coarse_system = _coarse(phi, sigma, electrodes, settings, ksp)
-    inverse = cluster_inverse(system.matrix, system.rhs, space, sigma_hat, thin)
+    inverse = cluster_inverse(system.matrix, _touched(system.rhs, space, thin))
     ideal = [electrode.z for electrode in electrodes if electrode.kappa is None]
     fixed = [_fixed(s, ideal) for s in (space, coarse_space)]
     down = prolongation(space, coarse_space, *fixed)
-    levels = TwoLevel(system.matrix, inverse, down, coarse_ksp.getPC(), phi.function_space.mesh.topology.dim + 1)
+    levels = TwoLevel(
+        system.matrix, inverse, down, coarse_ksp.getPC(), phi.function_space.mesh.topology.dim + 1
+    )
     try:
-        lowest, found = _lowest(phi, coarse_space, sigma, electrodes, system, fixed[0], levels, upper, settings)
+        lowest, found = _lowest(
+            phi, coarse_space, sigma, electrodes, system, fixed[0], levels, upper, settings
+        )
     finally:
         levels.destroy()
         down.destroy()
@@ -123,6 +124,20 @@ def _coarse(
     space = compat.scalar_space(phi.function_space.mesh, "Lagrange", 1)
     system = assemble(space, sigma, electrodes)
     return space, conjugate_gradients(system.matrix, settings), system
+
+
+def _touched(
+    vector: PETSc.Vec, space: compat.fem.FunctionSpace, cells: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which owned facets belong to one of the chosen cells, on any rank; *collective*."""
+    count = vector.duplicate()
+    with count.localForm() as local:
+        local.set(0.0)
+        local.array[compat.facet_dofs(space)[cells].ravel()] = 1.0
+    count.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+    touched = count.array_r > 0.0
+    count.destroy()
+    return touched
 
 
 def _fixed(space: compat.fem.FunctionSpace, planes: list[float]) -> NDArray[np.int32]:

@@ -3,11 +3,14 @@
 Where a triple line is filled, cells are a layer's thickness δ wide in two directions and h long. They couple
 their long facets like σh, the rest of the mesh couples to these like σδ: a potential that is constant on the
 facets of one filling is nearly free, and no point smoother moves it. The same holds for the facets of a cell
-between triple lines and, where layers conduct well, for those stacked in one layer. Such clusters hold a
-dozen facets, so they are solved exactly. They are whole also where ranks meet.
+between triple lines, for those stacked in one layer where layers conduct well, and for slivers among the cells
+of grains. Such clusters hold a dozen facets, so they are solved exactly. They are read off the matrix, in which
+two facets share an entry if they share a cell, and are whole also where ranks meet.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from mpi4py import MPI
@@ -16,35 +19,37 @@ from petsc4py import PETSc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from gbflux.conduction import compat
+#: Two facets are tied if |a_ij| > √(θ_i a_ii θ_j a_jj), θ the first for facets of layers, the second for others.
+THRESHOLDS = (0.15, 0.4)
+#: Clusters larger than this are taken apart with thresholds so many times as high, in the end into single facets.
+LARGEST = 48
+RAISED = (1.0, 1.5, 2.0, 3.0, np.inf)
 
-#: Two facets of a thin cell are tied if |K_ij| exceeds this share of √(A_ii A_jj), K the cell's matrix. Clusters
-#: larger than `LARGEST` are taken apart with the next one, and in the end into single facets.
-THRESHOLDS = (0.3, 0.45, 0.6, np.inf)
-LARGEST = 24
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a distributed symmetric matrix that this rank owns, by entry; numbers are global."""
+
+    first: int
+    last: int
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+    def owned(self, dofs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which dofs this rank owns."""
+        return (self.first <= dofs) & (dofs < self.last)
 
 
-def cluster_inverse(
-    matrix: PETSc.Mat,
-    vector: PETSc.Vec,
-    space: compat.fem.FunctionSpace,
-    sigma: NDArray[np.float64],
-    thin: NDArray[np.bool_],
-) -> PETSc.Mat:
-    """Invert the matrix of Crouzeix–Raviart elements on each cluster alone; *collective*.
+def cluster_inverse(matrix: PETSc.Mat, layered: NDArray[np.bool_]) -> PETSc.Mat:
+    """Invert a matrix of Crouzeix–Raviart elements on each cluster of facets alone; *collective*.
 
     Parameters
     ----------
     matrix : PETSc.Mat
         Symmetric and positive definite, with identity rows at fixed facets.
-    vector : PETSc.Vec
-        Any ghosted vector of `space`, for its layout.
-    space : dolfinx.fem.FunctionSpace
-        The Crouzeix–Raviart space.
-    sigma : (m_local,) float64 array
-        Scaled conductivity of the local cells.
-    thin : (m_local,) bool array
-        Cells that may tie their facets together: those of layers.
+    layered : (n_owned,) bool array
+        Facets of cells that belong to layers, among those this rank owns.
 
     Returns
     -------
@@ -52,113 +57,103 @@ def cluster_inverse(
         B⁻¹, block diagonal but for the numbering; most facets are clusters of one. A ≤ (dimension + 1) B,
         because that holds in each cell.
     """
-    comm = space.mesh.comm
-    dofs = compat.global_dofs(space)
-    owned = vector.getLocalSize()
+    comm = matrix.getComm().tompi4py()
     diagonal = matrix.getDiagonal()
-    part = _tied(*_couplings(space, sigma, thin), _with_ghosts(vector, diagonal.array_r))
-    label = _agreed(comm, vector, part, dofs)
-    cross = _on_several_ranks(comm, vector, part, label)
-    members = _gathered(comm, (dofs[:owned], label[:owned]), np.isin(label[:owned], cross))
-    rows, columns, values, labels = _entries(matrix, label[:owned], members)
-    at_cut = np.isin(labels, cross)
+    rows = _rows(matrix)
+    tied = _tied(rows, diagonal, np.where(layered, *THRESHOLDS))
+    label, cross = _labels(comm, rows, tied)
+    members = _gathered(comm, (np.arange(rows.first, rows.last), label), np.isin(label, cross))
+    entries = _entries(rows, label, members)
+    at_cut = np.isin(entries[-1], cross)
     blocks = [
-        _inverted(*(column[~at_cut] for column in (rows, columns, values, labels))),
-        _inverted(*_gathered(comm, (rows, columns, values, labels), at_cut)),
+        _inverted(*(column[~at_cut] for column in entries)),
+        _inverted(*_gathered(comm, entries, at_cut)),
     ]
     inverse = _as_matrix(diagonal, blocks)
     diagonal.destroy()
     return inverse
 
 
-def _couplings(
-    space: compat.fem.FunctionSpace, sigma: NDArray[np.float64], thin: NDArray[np.bool_]
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return (k, d + 1) local dofs of thin cells and (k, d + 1, d + 1) cell matrices, in absolute values."""
-    domain = space.mesh
-    dimension = domain.topology.dim
-    corners = domain.geometry.x[compat.cell_nodes(domain)[thin]][:, :, :dimension]
-    edges = corners[:, 1:] - corners[:, :1]
-    gradients = np.empty_like(corners)
-    gradients[:, 1:] = np.swapaxes(np.linalg.inv(edges), 1, 2)
-    gradients[:, 0] = -gradients[:, 1:].sum(axis=1)
-    volume = np.abs(np.linalg.det(edges)) / (2 if dimension == 2 else 6)
-    weight = dimension**2 * sigma[thin] * volume
-    couplings = np.abs(np.einsum("cid,cjd->cij", gradients, gradients)) * weight[:, None, None]
-    return compat.facet_dofs(space)[thin], couplings
+def _rows(matrix: PETSc.Mat) -> _Rows:
+    """Return the owned entries off the diagonal and on it."""
+    first, last = matrix.getOwnershipRange()
+    offsets, column, value = matrix.getValuesCSR()
+    row = np.repeat(np.arange(first, last), np.diff(offsets))
+    return _Rows(first, last, row, column, value)
 
 
-def _tied(
-    facets: NDArray[np.int32], couplings: NDArray[np.float64], diagonal: NDArray[np.float64]
-) -> NDArray[np.int32]:
-    """Return the cluster of each local dof, by this rank's cells alone; `diagonal` is that of all."""
-    strength = couplings / np.sqrt(diagonal[facets][:, :, None] * diagonal[facets][:, None, :])
-    one, other = np.triu_indices(facets.shape[1], 1)
-    strength = strength[:, one, other].ravel()
-    one, other = facets[:, one].ravel(), facets[:, other].ravel()
-    kept = np.ones(len(strength), dtype=bool)
-    for threshold in THRESHOLDS:
-        kept &= strength > threshold
-        part = _parts(one[kept], other[kept], len(diagonal))
-        oversize = np.bincount(part)[part] > LARGEST
+def _tied(rows: _Rows, diagonal: PETSc.Vec, threshold: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+    """Return rows and columns of the entries that tie two facets together; *collective*.
+
+    Whether an entry whose column another rank owns does so, both ranks agree on.
+    """
+    pivots = diagonal.duplicate()
+    pivots.array[:] = diagonal.array_r * threshold
+    here = rows.owned(rows.column)
+    pivot = np.empty(len(rows.row))
+    pivot[here] = pivots.array_r[rows.column[here] - rows.first]
+    pivot[~here] = _fetched(pivots, rows.column[~here])
+    pivot *= pivots.array_r[rows.row - rows.first]
+    pivots.destroy()
+    strong = np.flatnonzero((rows.value**2 > pivot) & (rows.row != rows.column))
+    row, column, here = rows.row[strong], rows.column[strong], here[strong]
+    strength = np.abs(rows.value[strong]) / np.sqrt(pivot[strong])
+    kept = np.ones(len(strong), dtype=bool)
+    for factor in RAISED:
+        kept &= ~here | (strength >= factor)
+        part = _parts(row[kept & here] - rows.first, column[kept & here] - rows.first, len(threshold))
+        oversize = np.bincount(part, minlength=1)[part] > LARGEST
         if not oversize.any():
             break
-        strength = np.where(oversize[one], strength, np.inf)  # the others stay as they are
-    return part
+        strength[here & ~oversize[row - rows.first]] = np.inf  # these stay as they are
+    return row[kept], column[kept]
 
 
-def _parts(one: NDArray[np.int32], other: NDArray[np.int32], count: int) -> NDArray[np.int32]:
+def _fetched(vector: PETSc.Vec, dofs: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the values of a distributed vector at any dofs; *collective*."""
+    wanted, place = np.unique(dofs, return_inverse=True)
+    index = PETSc.IS().createGeneral(wanted.astype(PETSc.IntType), comm=PETSc.COMM_SELF)
+    values = PETSc.Vec().createSeq(len(wanted))
+    scatter = PETSc.Scatter().create(vector, index, values, None)
+    scatter.scatter(vector, values)
+    result = values.array_r[place]
+    for used in (scatter, values, index):
+        used.destroy()
+    return result
+
+
+def _parts(one: NDArray, other: NDArray, count: int) -> NDArray[np.int32]:
     """Return the connected component of each of `count` nodes of a graph."""
     graph = coo_matrix((np.ones(len(one), dtype=np.int8), (one, other)), shape=(count, count))
     return connected_components(graph, directed=False)[1]
 
 
-def _with_ghosts(vector: PETSc.Vec, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return values at owned dofs followed by those at ghosts, of a vector laid out as `vector`; *collective*."""
-    ghosted = vector.duplicate()
-    ghosted.array[:] = values
-    ghosted.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
-    with ghosted.localForm() as local:
-        result = local.array_r.copy()
-    ghosted.destroy()
-    return result
+def _labels(
+    comm: MPI.Intracomm, rows: _Rows, tied: tuple[NDArray, NDArray]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the largest dof in the cluster of each owned dof, and the labels of those on several ranks.
 
-
-def _gathered_at_owners(
-    vector: PETSc.Vec, values: NDArray[np.float64], mode: PETSc.InsertMode
-) -> NDArray[np.float64]:
-    """Combine the values that ranks have for the same dof and give all of them the outcome; *collective*."""
-    ghosted = vector.duplicate()
-    with ghosted.localForm() as local:
-        local.array[:] = values
-    ghosted.ghostUpdate(addv=mode, mode=PETSc.ScatterMode.REVERSE)
-    result = _with_ghosts(vector, ghosted.array_r)
-    ghosted.destroy()
-    return result
-
-
-def _agreed(
-    comm: MPI.Intracomm, vector: PETSc.Vec, part: NDArray[np.int32], dofs: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the largest global dof in the cluster of each local dof, over all ranks; *collective*."""
-    label = dofs.astype(np.float64)
-    while True:
-        largest = np.full(part.max(initial=-1) + 1, -1.0)
-        np.maximum.at(largest, part, label)
-        spread = _gathered_at_owners(vector, largest[part], PETSc.InsertMode.MAX_VALUES)
-        unchanged = bool(np.array_equal(spread, label))
-        label = spread
-        if comm.allreduce(unchanged, MPI.LAND):
-            return label.astype(np.int64)
-
-
-def _on_several_ranks(
-    comm: MPI.Intracomm, vector: PETSc.Vec, part: NDArray[np.int32], label: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the labels of the clusters that may lie on several ranks; *collective*."""
-    holders = _gathered_at_owners(vector, np.ones(len(label)), PETSc.InsertMode.ADD_VALUES)
-    tied = np.bincount(part, minlength=1)[part] > 1
-    return np.unique(np.concatenate(comm.allgather(np.unique(label[tied & (holders > 1.0)]))))
+    *collective*
+    """
+    row, column = tied
+    here = rows.owned(column)
+    part = _parts(row[here] - rows.first, column[here] - rows.first, rows.last - rows.first)
+    largest = np.zeros(part.max(initial=-1) + 1, dtype=np.int64)
+    np.maximum.at(largest, part, np.arange(rows.first, rows.last))
+    label = largest[part]
+    # entries across ranks, each known to both: from the label of one end to that of the other
+    one, other, from_label = _gathered(comm, (row, column, label[row - rows.first]), ~here)
+    if len(one) == 0:
+        return label, one
+    ends, first = np.unique(one, return_index=True)
+    labels = np.unique(from_label)
+    node = np.searchsorted(labels, from_label)
+    to_node = node[first[np.searchsorted(ends, other)]]
+    joined = _parts(node, to_node, len(labels))
+    highest = np.zeros(joined.max() + 1, dtype=np.int64)
+    np.maximum.at(highest, joined, labels)
+    place = np.minimum(np.searchsorted(labels, label), len(labels) - 1)
+    return np.where(labels[place] == label, highest[joined[place]], label), np.unique(highest)
 
 
 def _gathered(
@@ -170,31 +165,31 @@ def _gathered(
 
 
 def _entries(
-    matrix: PETSc.Mat, label: NDArray[np.int64], members: tuple[NDArray[np.int64], ...]
+    rows: _Rows, label: NDArray[np.int64], members: tuple[NDArray[np.int64], ...]
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Return the owned rows of the clusters' blocks: global rows and columns, values, labels.
 
     Clusters of one are left out. `members` are the dofs, and their labels, of clusters on several ranks.
     """
-    first, last = matrix.getOwnershipRange()
-    offsets, columns, values = matrix.getValuesCSR()
     _, place, count = np.unique(label, return_inverse=True, return_counts=True)
     foreign, order = np.unique(members[0], return_index=True)
-    rows = np.flatnonzero((count[place] > 1) | np.isin(np.arange(first, last), foreign))
-    lengths = np.diff(offsets)[rows]
-    entry = np.repeat(offsets[rows] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-    row, column, value = np.repeat(rows, lengths), columns[entry].astype(np.int64), values[entry]
-    inside = (first <= column) & (column < last)
+    tied = (count[place] > 1) | np.isin(np.arange(rows.first, rows.last), foreign)
+    entry = np.flatnonzero(tied[rows.row - rows.first])
+    row, column, value = rows.row[entry], rows.column[entry].astype(np.int64), rows.value[entry]
+    here = rows.owned(column)
     other = np.full(len(column), -1, dtype=np.int64)
-    other[inside] = label[column[inside] - first]
-    outside = np.flatnonzero(~inside & np.isin(column, foreign))
-    other[outside] = members[1][order][np.searchsorted(foreign, column[outside])]
-    kept = label[row] == other
-    return row[kept] + first, column[kept], value[kept], other[kept]
+    other[here] = label[column[here] - rows.first]
+    away = np.flatnonzero(~here & np.isin(column, foreign))
+    other[away] = members[1][order][np.searchsorted(foreign, column[away])]
+    kept = label[row - rows.first] == other
+    return row[kept], column[kept], value[kept], other[kept]
 
 
 def _inverted(
-    rows: NDArray[np.int64], columns: NDArray[np.int64], values: NDArray[np.float64], labels: NDArray[np.int64]
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    values: NDArray[np.float64],
+    labels: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Return rows, columns and values of the inverse of a block-diagonal matrix given by its entries."""
     dofs, first, row = np.unique(rows, return_index=True, return_inverse=True)

@@ -3,8 +3,9 @@
 For the energy E(x) = xᵀAx − 2bᵀx + c, E(x) − E_min = rᵀA⁻¹r ≤ rᵀM⁻¹r/λ, λ the smallest eigenvalue of M⁻¹A.
 CG has rᵀM⁻¹r at hand, and its coefficients make up the Lanczos matrix, whose smallest eigenvalue θ approaches
 λ from above. λ is taken to be θ/`SAFETY` after at least `LEAST` iterations: an estimate on the safe side, not
-a theorem. Run to the end, CG has found λ ≥ θ/20 for layers a thousandth to a two-hundredth of the cells'
-length and conductivities from 1e-6 to 100 times the grains'.
+a theorem. Run to the end on polycrystals with layers of 1 to 50 nm and σ_gb/σ_g from 1e-6 to 1, λ was at
+least θ/45. Where conductivities scatter a thousandfold from one boundary to the next λ may be far smaller,
+along potentials that hardly take part: the true error was then a third of the bound or less.
 """
 
 from __future__ import annotations

@@ -108,9 +108,7 @@ def solve(
         if settings.bracket:
             with watch("bracket"), compat.quiet_compiler():
                 thin = np.isin(kind, _LAYERS)
-                bracket = conductance_bracket(
-                    currents.phi, cell_sigma, sigma_hat, thin, electrodes, settings, ksp
-                )
+                bracket = conductance_bracket(currents.phi, cell_sigma, thin, electrodes, settings, ksp)
     finally:
         system.destroy()
         if ksp is not None:

@@ -102,6 +102,8 @@ def bracket_facts(bracket: Bracket, mesh: LayeredMesh, case: Case) -> BracketFac
         relative_width=bracket.relative_width,
         algebraic_error=bracket.algebraic_error,
         asr_ohm_cm2=Interval(to_asr / bracket.upper, to_asr / bracket.lower if bracket.lower > 0 else None),
-        sigma_eff_S_per_cm=Interval(*(g * to_sigma if bare else None for g in (bracket.lower, bracket.upper))),
+        sigma_eff_S_per_cm=Interval(
+            *(g * to_sigma if bare else None for g in (bracket.lower, bracket.upper))
+        ),
         sigma_eff_reason=None if bare else _IN_SERIES,
     )
