@@ -1,4 +1,4 @@
-"""What the verification of the bracket shares: brackets on one rank, straight meshes, an independent solve."""
+"""What the verification of the bracket shares: brackets on one rank, straight meshes, a direct solve."""
 
 from __future__ import annotations
 

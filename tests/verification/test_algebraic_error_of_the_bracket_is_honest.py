@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from brackets import ZERO, bracketed, bracketed_to_the_end, least_power
+
 from gbflux.conduction import Electrode
 from gbflux.conduction.bracket import ROUND_OFF
 from gbflux.mesh.records import CellKind, LayeredMesh

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from brackets import bracketed, checkerboard, straight_box
 from conduction_cases import sigma_by_kind
+
 from gbflux.conduction import Electrode
 from meshes_by_hand import BARE_STACK, FULL_STACK, area_m2, resistance, stack
 from small_cases import FLAT, LAYERS, solved

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from brackets import bracketed, checkerboard, straight_box
+
 from gbflux.conduction import Electrode
 
 

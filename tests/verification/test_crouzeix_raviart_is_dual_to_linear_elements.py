@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from brackets import bracketed, bracketed_to_the_end
+
 from gbflux.conduction.bracket import ROUND_OFF
 from gbflux.mesh.records import LayeredMesh
 from small_cases import LAYERS, TINY, solved

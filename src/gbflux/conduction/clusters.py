@@ -3,9 +3,9 @@
 Where a triple line is filled, cells are a layer's thickness δ wide in two directions and h long. They couple
 their long facets like σh, the rest of the mesh couples to these like σδ: a potential that is constant on the
 facets of one filling is nearly free, and no point smoother moves it. The same holds for the facets of a cell
-between triple lines, for those stacked in one layer where layers conduct well, and for slivers among the cells
-of grains. Such clusters hold a dozen facets, so they are solved exactly. They are read off the matrix, in which
-two facets share an entry if they share a cell, and are whole also where ranks meet.
+between triple lines, for those stacked in one layer where layers conduct well, and for slivers among the
+cells of grains. Such clusters hold a dozen facets, so they are solved exactly. They are read off the matrix,
+in which two facets share an entry if they share a cell, and are whole also where ranks meet.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from petsc4py import PETSc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-#: Two facets are tied if |a_ij| > √(θ_i a_ii θ_j a_jj), θ the first for facets of layers, the second for others.
+#: Two facets are tied if |a_ij| > √(θ_i a_ii θ_j a_jj), θ the first for facets of layers, else the second.
 THRESHOLDS = (0.15, 0.4)
-#: Clusters larger than this are taken apart with thresholds so many times as high, in the end into single facets.
+#: Clusters larger than this are taken apart with thresholds so many times as high, in the end into facets.
 LARGEST = 48
 RAISED = (1.0, 1.5, 2.0, 3.0, np.inf)
 

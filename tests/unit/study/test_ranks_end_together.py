@@ -79,12 +79,7 @@ def test_an_error_of_rank_0_alone_is_told_once(
 
 def test_fewer_cells_than_ranks(mpirun: Callable, tmp_path: Path) -> None:
     grains = {"count": 1, "boundary": "mirror", "conductivity_S_per_cm": 5.0e-4}
-    one = {
-        "geometry.size_um": [10, 10],
-        "grains": grains,
-        "mesh.size_um": 9.99,
-        "mesh.electrode_size_um": 9.99,
-    }
+    one = {"geometry.size_um": [10, 10], "grains": grains, "mesh.size_um": 9.99, "mesh.electrode_size_um": 9.99}
     (tmp_path / "case.yaml").write_text(case_text(NO_FIGURES, one))
     words = ["-m", "gbflux", "run", tmp_path / "case.yaml", "-o", tmp_path / "out"]
     done = mpirun(5, *words, check=False, plain=True, timeout=SOON_S)
