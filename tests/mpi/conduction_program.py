@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,10 @@ from gbflux.conduction import Electrode, SolverSettings
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.solve import solve
 from gbflux.errors import GbfluxError
+from gbflux.mesh import build_mesh, recipe
 from gbflux.mesh.records import CellKind, LayeredMesh
 from meshes_by_hand import FULL_STACK, Layer, stack
+from small_cases import FLAT, LAYERS, case
 
 COMM = MPI.COMM_WORLD
 ZERO, TOP = Electrode(0.0), Electrode(0.1)
@@ -53,6 +57,24 @@ def fields(path: str, rtol: str) -> None:
                     stored[f"{name}_{case}"] = getattr(solution.fields, name)
     if COMM.rank == 0:
         np.savez(path, **stored)
+
+
+def brackets() -> None:
+    """Print the brackets of several problems, polycrystals among them, as one JSON line."""
+    found = {}
+    for name, changes in {"3D": {}, "2D": FLAT, "3D HL": LAYERS}.items():
+        for ratio in (0.9, 5e-4, 1e-6):
+            mesh = sigma = None
+            if COMM.rank == 0:
+                mesh = build_mesh(recipe(case(changes))).mesh
+                sigma = np.array([1.0, 0.2, ratio, ratio, 1e-3])[mesh.kind]
+            for order, asr in ((1, 0.0), (2, 1e-5)):
+                settings = SolverSettings(order=order, bracket=True)
+                bracket = solve(COMM, mesh, sigma, ZERO, Electrode(0.1, asr), settings).bracket
+                assert len(set(COMM.allgather(bracket))) == 1
+                found[f"{name} {ratio} {order}"] = asdict(bracket)
+    if COMM.rank == 0:
+        print(json.dumps(found))
 
 
 def expect(error: str, mesh: LayeredMesh | None, sigma: np.ndarray | None, **settings: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,28 @@ def test_fields_do_not_depend_on_the_number_of_ranks(
     for name in expected:
         difference = np.abs(found[name] - expected[name]).max()
         assert difference <= agreement * np.abs(expected[name]).max(), name
+
+
+@pytest.fixture(scope="module")
+def brackets(mpirun: Callable) -> Callable:
+    """``brackets(ranks)``: the brackets of `conduction_program`, computed once each."""
+
+    @cache
+    def computed(ranks: int) -> dict[str, dict]:
+        return json.loads(mpirun(ranks, PROGRAM, "brackets").stdout.splitlines()[-1])
+
+    return computed
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_brackets_do_not_depend_on_the_number_of_ranks(brackets: Callable, ranks: int) -> None:
+    for name, found in brackets(ranks).items():
+        one = brackets(1)[name]
+        assert found["upper"] == pytest.approx(one["upper"], rel=1e-10), name
+        # both are below one minimum, and by no more than they say
+        apart = max(found["algebraic_error"], one["algebraic_error"]) + 2e-11 * one["upper"]
+        assert abs(found["lower"] - one["lower"]) <= apart, name
+        assert abs(found["iterations"] - one["iterations"]) <= 5, name
 
 
 @pytest.mark.parametrize(

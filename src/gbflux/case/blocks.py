@@ -187,6 +187,9 @@ class Output(Block):
 
     fields: Switch = Field(True, description="write the fields for ParaView")
     figures: Switch = Field(True, description="draw the figures")
+    bracket: Switch = Field(
+        False, description="certify the conductance from both sides; takes about as long again as the solve"
+    )
 
 
 def conductivity_at(block: Grains | GrainBoundary | HomogenizingLayer, temperature_C: float) -> float:

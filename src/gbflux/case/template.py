@@ -52,6 +52,7 @@ solver:
 output:
   fields: true                    # for ParaView
   figures: true
+  bracket: false                  # true: certify the conductance from both sides
 """
 
 

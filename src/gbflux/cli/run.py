@@ -11,6 +11,7 @@ from gbflux.cli.session import progress_shown
 
 if TYPE_CHECKING:
     from gbflux.study import Result
+    from gbflux.study.certificate import BracketFacts
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).")]
 Ranks = Annotated[
@@ -57,6 +58,14 @@ def job_words(command: str, case_file: Path, output: Path | None, force: bool) -
     return [command, str(case_file), *chosen, *(["--force"] if force else [])]
 
 
+def _certified(bracket: BracketFacts | None) -> str:
+    """The certified bounds on the cell's resistance, if there are any."""
+    if bracket is None or bracket.asr_ohm_cm2.upper is None:
+        return ""
+    bounds = bracket.asr_ohm_cm2
+    return f"  (certified {bounds.lower:.6g} to {bounds.upper:.6g})"
+
+
 def report_lines(result: Result) -> list[str]:
     """The numbers of a result that one looks at first."""
     transport, solver = result.transport, result.solver
@@ -65,7 +74,7 @@ def report_lines(result: Result) -> list[str]:
         f"  mean current density  {transport.mean_current_density_mA_per_cm2:.4g} mA/cm²",
         f"  sigma_eff             {transport.sigma_eff_S_per_cm:.4g} S/cm"
         f"  (brick layer {transport.brick_layer_S_per_cm:.4g})",
-        f"  ASR of the cell       {transport.asr_ohm_cm2:.4g} Ω cm²",
+        f"  ASR of the cell       {transport.asr_ohm_cm2:.4g} Ω cm²" + _certified(transport.bracket),
     ]
     for part, label in (("hot_spots", "electrode"), ("hot_spots_electrolyte", "electrolyte|HL")):
         for side, spots in getattr(result, part).items():

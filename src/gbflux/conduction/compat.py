@@ -146,6 +146,26 @@ def vertex_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
     return cell_dofs(space)[:, columns]
 
 
+def facet_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+    """Return (m_local, dimension + 1) dofs at the facets of each local cell, facet i opposite vertex i."""
+    layout = space.dofmap.dof_layout
+    dimension = space.mesh.topology.dim
+    columns = [layout.entity_dofs(dimension - 1, facet)[0] for facet in range(dimension + 1)]
+    return cell_dofs(space)[:, columns]
+
+
+def has_vertex_dofs(space: fem.FunctionSpace) -> bool:
+    """Return whether dofs lie at vertices, as those of Lagrange elements do."""
+    return len(space.dofmap.dof_layout.entity_dofs(0, 0)) > 0
+
+
+def global_dofs(space: fem.FunctionSpace) -> NDArray[np.int64]:
+    """Return (n_local,) global number of each dof on this rank: those it owns, then ghosts."""
+    index_map = space.dofmap.index_map
+    count = index_map.size_local + index_map.num_ghosts
+    return np.asarray(index_map.local_to_global(np.arange(count, dtype=np.int32)), dtype=np.int64)
+
+
 def scalar_space(domain: mesh.Mesh, family: str, degree: int) -> fem.FunctionSpace:
     """Return a scalar function space; *collective*."""
     create = getattr(fem, "functionspace", None) or fem.FunctionSpace

@@ -18,21 +18,27 @@ def plane_facets(domain: compat.mesh.Mesh, z: float) -> NDArray[np.int32]:
     return np.sort(compat.mesh.locate_entities_boundary(domain, tdim - 1, lambda x: x[tdim - 1] == z))
 
 
-def facet_measure(domain: compat.mesh.Mesh, facets: Mapping[int, NDArray[np.int32]]) -> ufl.Measure:
-    """Return the boundary measure whose subdomain `tag` is the facets listed under it (none twice)."""
+def facet_measure(
+    domain: compat.mesh.Mesh, facets: Mapping[int, NDArray[np.int32]], degree: int | None = None
+) -> ufl.Measure:
+    """Return the boundary measure whose subdomain `tag` is the facets listed under it (none twice).
+
+    `degree` is that of the quadrature: 1 is the midpoint rule, None integrates exactly.
+    """
     indices = np.concatenate(list(facets.values()))
     values = np.repeat(list(facets), [len(group) for group in facets.values()])
     order = np.argsort(indices)
     tags = compat.mesh.meshtags(
         domain, domain.topology.dim - 1, indices[order].astype(np.int32), values[order].astype(np.int32)
     )
-    return ufl.Measure("ds", domain=domain, subdomain_data=tags)
+    metadata = {} if degree is None else {"quadrature_degree": degree}
+    return ufl.Measure("ds", domain=domain, subdomain_data=tags, metadata=metadata)
 
 
 def plane_dofs(space: compat.fem.FunctionSpace, z: float) -> NDArray[np.int32]:
     """Return the dofs, ghosts included, in the plane at exactly `z` (µm); *collective*."""
     domain = space.mesh
-    if space.dofmap.dof_layout.num_dofs > domain.topology.dim + 1:
+    if space.dofmap.dof_layout.num_dofs > domain.topology.dim + 1 or not compat.has_vertex_dofs(space):
         facets = plane_facets(domain, z)
         return np.sort(compat.fem.locate_dofs_topological(space, domain.topology.dim - 1, facets))
     on_plane = domain.geometry.x[:, domain.topology.dim - 1][compat.cell_nodes(domain)] == z

@@ -43,12 +43,15 @@ class SolverSettings:
         ``"hypre"`` (BoomerAMG), ``"gamg"`` or ``"lu"`` (a direct solve: small meshes and tests).
     order : int
         Polynomial degree of the potential, 1 or 2.
+    bracket : bool
+        Certify the conductance from both sides, too.
     """
 
     rtol: float = 1.0e-10
     max_iterations: int = 500
     preconditioner: str = "hypre"
     order: int = 1
+    bracket: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,34 @@ class Fields:
 
 
 @dataclass(frozen=True)
+class Bracket:
+    """Two numbers that the conductance of the cell, electrodes included, lies between (S; in 2D S/m).
+
+    It is that of the mesh, whose layers and junctions are exact in it, and of conductivities constant in each
+    cell; what the mesh does not show is not in it.
+
+    Attributes
+    ----------
+    lower, upper : float
+        The conductance I/ΔV is at least `lower` and at most `upper`.
+    algebraic_error : float
+        What `lower` was lowered by because the minimum it stands for is known only so closely.
+    iterations : int
+        Iterations spent on `lower`.
+    """
+
+    lower: float
+    upper: float
+    algebraic_error: float
+    iterations: int
+
+    @property
+    def relative_width(self) -> float:
+        """Return (upper − lower)/upper."""
+        return (self.upper - self.lower) / self.upper
+
+
+@dataclass(frozen=True)
 class Solution:
     """A converged solve; everything but `fields` is the same on all ranks.
 
@@ -95,7 +126,9 @@ class Solution:
         True ‖b − Ax‖/‖b‖ of the eliminated system.
     timings : mapping of str to float
         Wall time by stage on rank 0: ``distribute`` (mesh out to the ranks, results back), ``assemble``
-        (matrix, reactions, fluxes), ``solve`` (s).
+        (matrix, reactions, fluxes), ``solve``, ``bracket`` (s).
+    bracket : Bracket or None
+        The conductance between two bounds, where it was asked for.
     """
 
     fields: Fields | None
@@ -103,3 +136,4 @@ class Solution:
     iterations: int
     relative_residual: float
     timings: Mapping[str, float]
+    bracket: Bracket | None = None

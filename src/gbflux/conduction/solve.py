@@ -14,17 +14,20 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
+from gbflux.conduction.bracket import conductance_bracket
 from gbflux.conduction.distribute import DistributedMesh, distribute
 from gbflux.conduction.fluxes import NodalCurrents, cell_currents, cell_values, node_values, set_cell_values
 from gbflux.conduction.parallel import errors_of_root
-from gbflux.conduction.records import Electrode, Fields, Solution, SolverSettings
+from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
 from gbflux.conduction.scaling import Scaling, scaling_of
-from gbflux.conduction.solver import solve_system
+from gbflux.conduction.solver import conjugate_gradients, solve_system
 from gbflux.conduction.system import LinearSystem, ScaledElectrode, assemble
 from gbflux.conduction.validate import check_input
-from gbflux.mesh.records import ELECTROLYTE, LayeredMesh
+from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
 
 log = logging.getLogger(__name__)
+
+_LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
 
 
 @dataclass
@@ -32,7 +35,7 @@ class _Stopwatch:
     """Wall time by stage (s)."""
 
     seconds: dict[str, float] = field(
-        default_factory=lambda: {"distribute": 0.0, "assemble": 0.0, "solve": 0.0}
+        default_factory=lambda: dict.fromkeys(("distribute", "assemble", "solve", "bracket"), 0.0)
     )
 
     @contextmanager
@@ -89,7 +92,7 @@ def solve(
         )
         scaling = scaling_of(dealt.domain.topology.dim, largest, bottom, top)
         sigma_hat = dealt.deal(sigma) / scaling.sigma
-        in_electrolyte = dealt.deal(np.isin(mesh.kind, ELECTROLYTE) if comm.rank == 0 else None)
+        kind = dealt.deal(mesh.kind if comm.rank == 0 else None)
     with watch("assemble"), compat.quiet_compiler():
         electrodes = tuple(_scaled(e, z, scaling) for e, z in zip((bottom, top), z_electrodes, strict=True))
         space = compat.scalar_space(dealt.domain, "Lagrange", settings.order)
@@ -98,15 +101,27 @@ def solve(
         system = assemble(space, cell_sigma, electrodes)
         hats = space if settings.order == 1 else compat.scalar_space(dealt.domain, "Lagrange", 1)
         currents = NodalCurrents(compat.fem.Function(space), cell_sigma.function_space, hats)
-    with watch("solve"):
-        iterations, relative_residual = _potential(system, currents, sigma_hat, settings)
+    bracket = ksp = None
+    try:
+        with watch("solve"):
+            ksp = conjugate_gradients(system.matrix, settings)
+            iterations, relative_residual = _potential(system, ksp, currents, sigma_hat, settings)
+        if settings.bracket:
+            with watch("bracket"), compat.quiet_compiler():
+                thin = np.isin(kind, _LAYERS)
+                bracket = conductance_bracket(currents.phi, cell_sigma, thin, electrodes, settings, ksp)
+    finally:
+        system.destroy()
+        if ksp is not None:
+            ksp.destroy()
     with watch("assemble"), compat.quiet_compiler():
-        local = _local_fields(currents, cell_sigma, in_electrolyte, scaling)
+        local = _local_fields(currents, cell_sigma, np.isin(kind, ELECTROLYTE), scaling)
     with watch("distribute"):
         fields = _collected(dealt, local, sigma)
     dofs = compat.dof_count(space)
     log.debug("conduction: %d dofs, %d iterations, %s", dofs, iterations, watch.seconds)
-    return Solution(fields, dofs, iterations, relative_residual, watch.seconds)
+    bracket = _in_si(bracket, scaling)
+    return Solution(fields, dofs, iterations, relative_residual, watch.seconds, bracket)
 
 
 def _scaled(electrode: Electrode, z: float, scaling: Scaling) -> ScaledElectrode:
@@ -115,10 +130,24 @@ def _scaled(electrode: Electrode, z: float, scaling: Scaling) -> ScaledElectrode
     return ScaledElectrode(z, scaling.potential_hat(electrode.potential), kappa)
 
 
+def _in_si(bracket: Bracket | None, scaling: Scaling) -> Bracket | None:
+    """Return a scaled bracket in S (2D: S/m)."""
+    if bracket is None:
+        return None
+    unit = abs(scaling.current / scaling.potential)
+    return Bracket(
+        bracket.lower * unit, bracket.upper * unit, bracket.algebraic_error * unit, bracket.iterations
+    )
+
+
 def _potential(
-    system: LinearSystem, currents: NodalCurrents, sigma_hat: NDArray[np.float64], settings: SolverSettings
+    system: LinearSystem,
+    ksp: PETSc.KSP,
+    currents: NodalCurrents,
+    sigma_hat: NDArray[np.float64],
+    settings: SolverSettings,
 ) -> tuple[int, float]:
-    """Solve for the potential of `currents`, destroy the system; return iterations and relative residual."""
+    """Solve for the potential of `currents`; return iterations and relative residual."""
     phi = currents.phi
 
     def update(solution: PETSc.Vec) -> None:
@@ -129,10 +158,7 @@ def _potential(
         update(solution)
         return currents.through(sigma_hat)
 
-    try:
-        solution, iterations, relative_residual = solve_system(system, settings, current)
-    finally:
-        system.destroy()
+    solution, iterations, relative_residual = solve_system(system, ksp, settings, current)
     update(solution)
     solution.destroy()
     return iterations, relative_residual

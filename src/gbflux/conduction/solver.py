@@ -57,7 +57,10 @@ _prefixes = (f"gbflux_conduction_{number}_" for number in itertools.count())
 
 
 def solve_system(
-    system: LinearSystem, settings: SolverSettings, current: Callable[[PETSc.Vec], float]
+    system: LinearSystem,
+    ksp: PETSc.KSP,
+    settings: SolverSettings,
+    current: Callable[[PETSc.Vec], float],
 ) -> tuple[PETSc.Vec, int, float]:
     """Solve A u = b from a zero guess; *collective*.
 
@@ -70,6 +73,8 @@ def solve_system(
     ----------
     system : LinearSystem
         A, symmetric and positive definite, b, not zero, and the norm that residuals are divided by.
+    ksp : PETSc.KSP
+        From `conjugate_gradients`, for A.
     settings : SolverSettings
         Tolerance, iteration limit and preconditioner.
     current : callable
@@ -90,7 +95,6 @@ def solve_system(
     SolverError
         On all ranks, if the iterations run out, the residual stagnates or CG breaks down.
     """
-    ksp = _conjugate_gradients(system.matrix, settings)
     solution, residual = system.rhs.duplicate(), system.rhs.duplicate()
     solution.set(0.0)
     iterate = partial(_converge, ksp, system, solution, residual, settings)
@@ -112,7 +116,6 @@ def solve_system(
         raise
     finally:
         residual.destroy()
-        ksp.destroy()
     return solution, iterations, relative
 
 
@@ -172,8 +175,21 @@ def _stopped(iterations: int, relative: float, settings: SolverSettings, remedy:
     return SolverError(message, iterations, relative, settings.rtol)
 
 
-def _conjugate_gradients(matrix: PETSc.Mat, settings: SolverSettings) -> PETSc.KSP:
-    """Return CG with its preconditioner set up."""
+def conjugate_gradients(matrix: PETSc.Mat, settings: SolverSettings) -> PETSc.KSP:
+    """Return CG with its preconditioner set up, to be destroyed by the caller; *collective*.
+
+    Parameters
+    ----------
+    matrix : PETSc.Mat
+        Symmetric and positive definite.
+    settings : SolverSettings
+        Preconditioner; tolerances are those of `solve_system`.
+
+    Raises
+    ------
+    MissingLibrary
+        If PETSc was built without that preconditioner.
+    """
     ksp = PETSc.KSP().create(matrix.getComm())
     ksp.setOperators(matrix)
     ksp.setType(PETSc.KSP.Type.CG)

@@ -76,6 +76,7 @@ def assemble(
     space: compat.fem.FunctionSpace,
     sigma: compat.fem.Function,
     electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    electrode_degree: int | None = None,
 ) -> LinearSystem:
     """Assemble the scaled conduction problem; *collective*.
 
@@ -87,6 +88,8 @@ def assemble(
         Scaled conductivity, constant in each cell.
     electrodes : pair of ScaledElectrode
         Bottom and top.
+    electrode_degree : int, optional
+        Degree of the quadrature on resistive electrodes: 1 is the midpoint rule, None integrates exactly.
 
     Returns
     -------
@@ -97,10 +100,9 @@ def assemble(
     matrix_form = forms.conduction(sigma, u, v)
     zero = compat.constant(space.mesh, 0.0)
     rhs_form = zero * v * ufl.dx
-    resistive = {tag: e for tag, e in zip((_BOTTOM, _TOP), electrodes, strict=True) if e.kappa is not None}
+    resistive = _resistive(electrodes)
     if resistive:
-        facets = {tag: plane_facets(space.mesh, e.z) for tag, e in resistive.items()}
-        ds = facet_measure(space.mesh, facets)
+        ds = _resistive_measure(space.mesh, resistive, electrode_degree)
         for tag, electrode in resistive.items():
             kappa, potential = (
                 compat.constant(space.mesh, x) for x in (electrode.kappa, electrode.potential)
@@ -119,6 +121,51 @@ def assemble(
     matrix, rhs = _eliminated(matrix_form, rhs_form, conditions, eliminated)
     start = _electrode_potentials(space, resistive.values()) if resistive else None
     return LinearSystem(matrix, rhs, _reference(matrix, rhs, start), lift)
+
+
+def power(
+    phi: compat.fem.Function,
+    sigma: compat.fem.Function,
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    electrode_degree: int | None = None,
+) -> float:
+    """Return ∫ σ|∇φ|² dx + Σ ∫ κ(φ − V)² ds, the power dissipated in cell and electrodes; *collective*.
+
+    Parameters
+    ----------
+    phi, sigma : dolfinx.fem.Function
+        Scaled potential, which has the electrodes' potentials at ideal ones, and conductivity.
+    electrodes : pair of ScaledElectrode
+        Bottom and top.
+    electrode_degree : int, optional
+        As for `assemble`.
+
+    Returns
+    -------
+    float
+        The minimum over φ is the scaled conductance, the potentials of the electrodes being 1 apart.
+    """
+    domain = phi.function_space.mesh
+    form = forms.conduction(sigma, phi, phi)
+    resistive = _resistive(electrodes)
+    if resistive:
+        ds = _resistive_measure(domain, resistive, electrode_degree)
+        for tag, electrode in resistive.items():
+            kappa, potential = (compat.constant(domain, x) for x in (electrode.kappa, electrode.potential))
+            form += forms.exchange(kappa, phi - potential, phi - potential, ds(tag))
+    return float(domain.comm.allreduce(compat.fem.assemble_scalar(compat.fem.form(form))))
+
+
+def _resistive(electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> dict[int, ScaledElectrode]:
+    """Return the electrodes that are not ideal contacts, by tag."""
+    return {tag: e for tag, e in zip((_BOTTOM, _TOP), electrodes, strict=True) if e.kappa is not None}
+
+
+def _resistive_measure(
+    domain: compat.mesh.Mesh, resistive: dict[int, ScaledElectrode], degree: int | None
+) -> ufl.Measure:
+    """Return the boundary measure with the resistive electrodes' facets under their tags; *collective*."""
+    return facet_measure(domain, {tag: plane_facets(domain, e.z) for tag, e in resistive.items()}, degree)
 
 
 def _electrode_potentials(

@@ -16,6 +16,7 @@ from gbflux.conduction.records import Electrode, Solution, SolverSettings
 from gbflux.errors import MissingLibrary
 from gbflux.flux import as_result, measure
 from gbflux.mesh import BuiltMesh, build_mesh, recipe
+from gbflux.study.certificate import bracket_facts
 from gbflux.study.files import write_files
 from gbflux.study.folder import RunFolder
 from gbflux.study.progress import Progress, logged_to
@@ -201,7 +202,7 @@ def _electrodes(case: Case) -> tuple[Electrode, Electrode]:
 
 def _settings(case: Case) -> SolverSettings:
     s = case.solver
-    return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, s.order)
+    return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, s.order, case.output.bracket)
 
 
 def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progress) -> Snapshot:
@@ -212,6 +213,12 @@ def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progre
         f"{solution.dofs:,} unknowns, {solution.iterations} iterations, "
         f"residual {solution.relative_residual:.1e}",
     )
+    if solution.bracket is not None:
+        bracket = solution.bracket
+        progress.note(
+            "bracket",
+            f"conductance certified to {100 * bracket.relative_width:.2g} %, {bracket.iterations} iterations",
+        )
     with progress.stage("measure"):
         measurement = measure(
             built.mesh,
@@ -280,6 +287,7 @@ def _result(snapshot: Snapshot, solution: Solution, progress: Progress, peak: fl
         volume_error=quality.volume_error,
         **area,
     )
+    bracket = None if solution.bracket is None else bracket_facts(solution.bracket, mesh, case)
     solver = SolverFacts(
         dofs=solution.dofs,
         iterations=solution.iterations,
@@ -293,7 +301,7 @@ def _result(snapshot: Snapshot, solution: Solution, progress: Progress, peak: fl
         dimension=mesh.dimension,
         mesh=facts,
         solver=solver,
-        transport=TransportFacts(**tree["transport"]),
+        transport=TransportFacts(**tree["transport"], bracket=bracket),
         hot_spots=snapshot.measurement.hot_spots,
         hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
         homogenizing_layer=snapshot.measurement.homogenizing_layer,

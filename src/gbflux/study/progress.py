@@ -12,7 +12,7 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 #: Stages in the order in which a run goes through them.
-STAGES = ("grains", "mesh", "layers", "distribute", "assemble", "solve", "measure", "write")
+STAGES = ("grains", "mesh", "layers", "distribute", "assemble", "solve", "bracket", "measure", "write")
 
 
 @dataclass

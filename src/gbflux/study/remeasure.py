@@ -64,7 +64,7 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
     result = replace(
         before,
         solver=solver,
-        transport=TransportFacts(**tree["transport"]),
+        transport=TransportFacts(**tree["transport"], bracket=before.transport.bracket),
         hot_spots=snapshot.measurement.hot_spots,
         hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
         homogenizing_layer=snapshot.measurement.homogenizing_layer,

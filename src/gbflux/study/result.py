@@ -10,6 +10,7 @@ from typing import Any
 
 from gbflux.errors import InputError
 from gbflux.flux import HLProfile, HotSpots
+from gbflux.study.certificate import BracketFacts
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ class SolverFacts:
 
 @dataclass(frozen=True)
 class TransportFacts:
-    """The cell as a whole, units in the names; σ_eff, brick layer and Wiener: of the electrolyte alone."""
+    """The cell as a whole, units in the names; σ_eff, brick layer and Wiener: of the electrolyte alone.
+
+    `bracket` holds certified bounds, None where they were not asked for or not found.
+    """
 
     mean_current_density_mA_per_cm2: float
     sigma_eff_S_per_cm: float
@@ -54,6 +58,7 @@ class TransportFacts:
     wiener_upper_S_per_cm: float
     current_A: float | None = None
     current_A_per_m: float | None = None
+    bracket: BracketFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ class Result:
         """The tree of ``result.json``, of plain numbers; keys of the other dimension are left out."""
         tree = asdict(self)
         del tree["directory"]
+        if self.transport.bracket is not None:
+            tree["transport"]["bracket"] = self.transport.bracket.as_dict(self.dimension)
         for part, keys in (
             ("mesh", ("gb_area_um2", "gb_length_um")),
             ("transport", ("current_A", "current_A_per_m")),
@@ -125,13 +132,17 @@ class Result:
             side: HLProfile(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
             for side, values in tree["homogenizing_layer"].items()
         }
+        transport = dict(tree["transport"])
+        bounds = transport.pop("bracket", None)
         return cls(
             name=tree["name"],
             case_hash=tree["case_hash"],
             dimension=tree["dimension"],
             mesh=MeshFacts(**tree["mesh"]),
             solver=SolverFacts(**tree["solver"]),
-            transport=TransportFacts(**tree["transport"]),
+            transport=TransportFacts(
+                **transport, bracket=None if bounds is None else BracketFacts.from_dict(bounds)
+            ),
             homogenizing_layer=profiles,
             timings_s=dict(tree["timings_s"]),
             peak_memory_MiB=tree["peak_memory_MiB"],

@@ -62,6 +62,15 @@ TREE = {
         "brick_layer_S_per_cm": None,
         "wiener_lower_S_per_cm": None,
         "wiener_upper_S_per_cm": None,
+        "bracket": {
+            "lower_S": None,
+            "upper_S": None,
+            "relative_width": None,
+            "algebraic_error": None,
+            "asr_ohm_cm2": {"lower": None, "upper": None},
+            "sigma_eff_S_per_cm": {"lower": None, "upper": None},
+            "sigma_eff_reason": None,
+        },
     },
     "hot_spots": {"bottom": SPOTS, "top": SPOTS},
     "hot_spots_electrolyte": {},
@@ -73,6 +82,7 @@ TREE = {
         "distribute": None,
         "assemble": None,
         "solve": None,
+        "bracket": None,
         "measure": None,
         "write": None,
         "total": None,
@@ -95,6 +105,9 @@ def expected(dimension: int, sides: tuple[str, ...]) -> dict:
     if dimension == 2:
         tree["mesh"]["gb_length_um"] = tree["mesh"].pop("gb_area_um2")
         tree["transport"]["current_A_per_m"] = tree["transport"].pop("current_A")
+        bracket = tree["transport"]["bracket"]
+        for key in ("lower_S", "upper_S"):
+            bracket[f"{key}_per_m"] = bracket.pop(key)
     tree["hot_spots_electrolyte"] = dict.fromkeys(sides, SPOTS)
     tree["homogenizing_layer"] = dict.fromkeys(sides, PROFILE)
     return tree
@@ -111,7 +124,7 @@ def leaves(tree: object) -> list:
 @pytest.mark.parametrize("sides", [None, "both", "bottom", "top"])
 def test_keys(dimension: int, sides: str | None) -> None:
     layers = {} if sides is None else {**LAYERS, "homogenizing_layer.sides": sides}
-    tree = solved(CASES[dimension], layers).result.as_dict()
+    tree = solved(CASES[dimension], {"output.bracket": True, **layers}).result.as_dict()
     assert keys(tree) == expected(dimension, SIDES.get(sides, ()))
     assert json.loads(json.dumps(tree, allow_nan=False)) == tree
     numbers = [leaf for part in ("mesh", "solver", "transport", "hot_spots") for leaf in leaves(tree[part])]

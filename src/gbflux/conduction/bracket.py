@@ -1,0 +1,196 @@
+"""The conductance of the cell between two certified bounds.
+
+The conductance is the least power at unit voltage,
+
+    G = min ∫ σ|∇φ|² dx + Σ_e ∫_e κ_e (φ − V_e)² ds
+
+over potentials φ with φ = V_e at ideal electrodes (there is no κ_e then). Let σ be constant in each cell.
+
+Upper bound: the power of any admissible potential, hence of the one that was computed, converged or not.
+
+Lower bound: the least discrete power over Crouzeix–Raviart potentials, linear in each cell and continuous at
+the centres of facets, with V_e at the centres of an ideal electrode's facets and the midpoint rule on the
+others. Proof. Let φ be the minimiser and v the Crouzeix–Raviart function that has at each facet's centre the
+mean of φ over the facet. By Gauss' theorem ∇v is in each cell the mean of ∇φ, so that ∫_K σ|∇v|² ≤ ∫_K σ|∇φ|²
+(Jensen). On a facet F of an electrode v(centre) − V is the mean of φ − V, so that |F| κ (v(centre) − V)² ≤
+∫_F κ (φ − V)² (Jensen again). So v, which is admissible, has no more discrete power than G, and the minimum
+has no more than v. No constant enters, and neither the shape of cells nor the contrast of σ matters.
+The flux σ∇v of the minimiser is an equilibrated Raviart–Thomas field: L. D. Marini, SIAM J. Numer. Anal. 22
+(1985) 493, doi:10.1137/0722029.
+
+A potential that is not quite the minimiser has too much power; `minimum` says how much at most, and that is
+taken off. Both bounds are widened by `ROUND_OFF`.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from gbflux.conduction import compat
+from gbflux.conduction.clusters import cluster_inverse
+from gbflux.conduction.minimum import Minimum, minimise
+from gbflux.conduction.planes import plane_dofs
+from gbflux.conduction.records import Bracket, SolverSettings
+from gbflux.conduction.solver import conjugate_gradients
+from gbflux.conduction.system import LinearSystem, ScaledElectrode, assemble, power
+from gbflux.conduction.two_level import TwoLevel, prolongation
+
+log = logging.getLogger(__name__)
+
+#: The algebraic error is at most this share of the bracket's width, or of the conductance `ROUND_OFF`.
+SHARE = 1.0e-4
+#: Relative error of a sum over cells a few nanometres thin.
+ROUND_OFF = 1.0e-11
+#: Midpoint rule on resistive electrodes.
+_MIDPOINT = 1
+
+
+def conductance_bracket(
+    phi: compat.fem.Function,
+    sigma: compat.fem.Function,
+    thin: NDArray[np.bool_],
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    settings: SolverSettings,
+    ksp: PETSc.KSP,
+) -> Bracket | None:
+    """Bound the scaled conductance from both sides; *collective*.
+
+    Parameters
+    ----------
+    phi : dolfinx.fem.Function
+        The computed potential, ghosts up to date.
+    sigma : dolfinx.fem.Function
+        Scaled conductivity, constant in each cell.
+    thin : (m_local,) bool array
+        Local cells that belong to layers.
+    electrodes : pair of ScaledElectrode
+        Bottom and top.
+    settings : SolverSettings
+        Preconditioner, iteration limit and order of `phi`.
+    ksp : PETSc.KSP
+        The solver of `phi`, whose preconditioner serves again where `phi` is of order 1.
+
+    Returns
+    -------
+    Bracket or None
+        In scaled units; None, and a warning, if round-off spoils the preconditioner.
+    """
+    upper = power(phi, sigma, electrodes)
+    space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
+    system = assemble(space, sigma, electrodes, _MIDPOINT)
+    coarse_space, coarse_ksp, coarse_system = _coarse(phi, sigma, electrodes, settings, ksp)
+    inverse = cluster_inverse(system.matrix, _touched(system.rhs, space, thin))
+    ideal = [electrode.z for electrode in electrodes if electrode.kappa is None]
+    fixed = [_fixed(s, ideal) for s in (space, coarse_space)]
+    down = prolongation(space, coarse_space, *fixed)
+    levels = TwoLevel(
+        system.matrix, inverse, down, coarse_ksp.getPC(), phi.function_space.mesh.topology.dim + 1
+    )
+    try:
+        lowest, found = _lowest(
+            phi, coarse_space, sigma, electrodes, system, fixed[0], levels, upper, settings
+        )
+    finally:
+        levels.destroy()
+        down.destroy()
+        inverse.destroy()
+        system.destroy()
+        if coarse_system is not None:
+            coarse_ksp.destroy()
+            coarse_system.destroy()
+    if not np.isfinite(found.excess):
+        log.warning("bracket: the preconditioner must be positive; it is not. No bounds are given.")
+        return None
+    lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)
+    if found.excess > max(SHARE * (upper - lower), ROUND_OFF * upper):
+        log.warning("bracket: wider than need be; %d iterations did not suffice", found.iterations)
+    return Bracket(lower, upper * (1.0 + ROUND_OFF), found.excess, found.iterations)
+
+
+def _coarse(
+    phi: compat.fem.Function,
+    sigma: compat.fem.Function,
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    settings: SolverSettings,
+    ksp: PETSc.KSP,
+) -> tuple[compat.fem.FunctionSpace, PETSc.KSP, LinearSystem | None]:
+    """Return the P1 space, its solver, and its system where that had to be made; *collective*."""
+    if settings.order == 1:
+        return phi.function_space, ksp, None
+    space = compat.scalar_space(phi.function_space.mesh, "Lagrange", 1)
+    system = assemble(space, sigma, electrodes)
+    return space, conjugate_gradients(system.matrix, settings), system
+
+
+def _touched(
+    vector: PETSc.Vec, space: compat.fem.FunctionSpace, cells: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which owned facets belong to one of the chosen cells, on any rank; *collective*."""
+    count = vector.duplicate()
+    with count.localForm() as local:
+        local.set(0.0)
+        local.array[compat.facet_dofs(space)[cells].ravel()] = 1.0
+    count.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+    touched = count.array_r > 0.0
+    count.destroy()
+    return touched
+
+
+def _fixed(space: compat.fem.FunctionSpace, planes: list[float]) -> NDArray[np.int32]:
+    """Return the local dofs on the ideal electrodes; *collective*."""
+    return np.concatenate([np.zeros(0, dtype=np.int32), *(plane_dofs(space, z) for z in planes)])
+
+
+def _lowest(
+    phi: compat.fem.Function,
+    coarse_space: compat.fem.FunctionSpace,
+    sigma: compat.fem.Function,
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    system: LinearSystem,
+    fixed: NDArray[np.int32],
+    levels: TwoLevel,
+    upper: float,
+    settings: SolverSettings,
+) -> tuple[float, Minimum]:
+    """Return the power of a Crouzeix–Raviart potential and by how much it exceeds the least; *collective*."""
+    v = _facet_means(phi, system.lift.function_space)
+    solution, residual = system.rhs.duplicate(), system.rhs.duplicate()
+    solution.array[:] = (v.x.array - system.lift.x.array)[: solution.getLocalSize()]
+    solution.array[fixed[fixed < solution.getLocalSize()]] = 0.0
+    system.matrix.mult(solution, residual)
+    residual.aypx(-1.0, system.rhs)
+    start = power(_potential(v, solution, system), sigma, electrodes, _MIDPOINT)
+
+    def allowed(lowered: float) -> float:
+        return max(SHARE * (upper - start + lowered), ROUND_OFF * upper)
+
+    found = minimise(system.matrix, residual, solution, levels.apply, allowed, settings.max_iterations)
+    lowest = power(_potential(v, solution, system), sigma, electrodes, _MIDPOINT)
+    solution.destroy()
+    residual.destroy()
+    return lowest, found
+
+
+def _facet_means(phi: compat.fem.Function, space: compat.fem.FunctionSpace) -> compat.fem.Function:
+    """Return the Crouzeix–Raviart function with the means of the vertices' potentials."""
+    at_vertices = phi.x.array[compat.vertex_dofs(phi.function_space)]
+    mean = compat.fem.Function(space)
+    facets = compat.facet_dofs(space)
+    count = facets.shape[1] - 1
+    for opposite in range(count + 1):
+        mean.x.array[facets[:, opposite]] = np.delete(at_vertices, opposite, axis=1).sum(axis=1) / count
+    return mean
+
+
+def _potential(
+    function: compat.fem.Function, solution: PETSc.Vec, system: LinearSystem
+) -> compat.fem.Function:
+    """Set a function to the solution of a system and the lift of its electrodes; *collective*."""
+    solution.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
+    compat.copy_to_function(solution, function)
+    function.x.array[:] += system.lift.x.array
+    return function

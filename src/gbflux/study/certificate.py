@@ -1,0 +1,109 @@
+"""What the certified bounds on the conductance say about the cell, as records for ``result.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gbflux.case import Case
+from gbflux.conduction.records import Bracket
+from gbflux.mesh.records import LayeredMesh
+from gbflux.units import OHM_M2_TO_OHM_CM2, S_PER_M_TO_S_PER_CM, UM_TO_M
+
+_IN_SERIES = (
+    "sigma_eff is of the electrolyte alone; homogenizing layers or electrode resistances are in series with "
+    "it, and the bounds hold for the cell as a whole."
+)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Two numbers the true one lies between; None where there are none."""
+
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True)
+class BracketFacts:
+    """Certified bounds; in 2D the keys of the conductance end in ``_S_per_m``, here always in ``_S``.
+
+    Attributes
+    ----------
+    lower_S, upper_S : float
+        Conductance I/ΔV of the whole cell (2D: S/m).
+    relative_width : float
+        (upper − lower)/upper.
+    algebraic_error : float
+        What the iterative solution of the lower bound's problem may be off by (S; 2D S/m); taken off already.
+    asr_ohm_cm2 : Interval
+        Resistance of the whole cell (Ω cm²).
+    sigma_eff_S_per_cm : Interval
+        Of the electrolyte alone; None where something is in series with it.
+    sigma_eff_reason : str or None
+        Why there are no bounds on sigma_eff.
+    """
+
+    lower_S: float
+    upper_S: float
+    relative_width: float
+    algebraic_error: float
+    asr_ohm_cm2: Interval
+    sigma_eff_S_per_cm: Interval
+    sigma_eff_reason: str | None = None
+
+    def as_dict(self, dimension: int) -> dict[str, Any]:
+        """The tree of ``result.json``."""
+        tree = asdict(self)
+        if dimension == 2:
+            tree = {f"{key}_per_m" if key in _CONDUCTANCES else key: value for key, value in tree.items()}
+        return tree
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> BracketFacts:
+        """The record that `as_dict` described."""
+        values = {key.removesuffix("_per_m"): value for key, value in tree.items()}
+        for key in ("asr_ohm_cm2", "sigma_eff_S_per_cm"):
+            values[key] = Interval(**values[key])
+        return cls(**values)
+
+
+_CONDUCTANCES = ("lower_S", "upper_S")
+
+
+def bracket_facts(bracket: Bracket, mesh: LayeredMesh, case: Case) -> BracketFacts:
+    """Bounds on conductance, resistance and conductivity.
+
+    σ_eff = G L/A where the electrolyte lies bare between ideal electrodes. Elsewhere it is defined by the
+    power in the electrolyte, which bounds on the power of the whole cell do not enclose.
+
+    Parameters
+    ----------
+    bracket : Bracket
+        Bounds on the conductance (S; in 2D S/m).
+    mesh : LayeredMesh
+    case : Case
+
+    Returns
+    -------
+    BracketFacts
+    """
+    area = float(np.prod(mesh.size_um[:-1])) * UM_TO_M ** (mesh.dimension - 1)
+    length = float(mesh.size_um[-1]) * UM_TO_M
+    bare = not mesh.slabs and case.electrode_asr == (0.0, 0.0)
+    to_sigma = length / area * S_PER_M_TO_S_PER_CM
+    to_asr = area * OHM_M2_TO_OHM_CM2
+    return BracketFacts(
+        lower_S=bracket.lower,
+        upper_S=bracket.upper,
+        relative_width=bracket.relative_width,
+        algebraic_error=bracket.algebraic_error,
+        asr_ohm_cm2=Interval(to_asr / bracket.upper, to_asr / bracket.lower if bracket.lower > 0 else None),
+        sigma_eff_S_per_cm=Interval(
+            *(g * to_sigma if bare else None for g in (bracket.lower, bracket.upper))
+        ),
+        sigma_eff_reason=None if bare else _IN_SERIES,
+    )

@@ -1,0 +1,89 @@
+"""The certified bracket contains the exact conductance, wherever that is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from brackets import bracketed, checkerboard, straight_box
+from conduction_cases import sigma_by_kind
+
+from gbflux.conduction import Electrode
+from meshes_by_hand import BARE_STACK, FULL_STACK, area_m2, resistance, stack
+from small_cases import FLAT, LAYERS, solved
+
+ASR = {"ideal": (0.0, 0.0), "one side": (0.0, 2.0e-3), "both": (5.0e-3, 1.0e-4)}  # Ω m²
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("asr", ASR)
+@pytest.mark.parametrize("layers", [BARE_STACK, FULL_STACK], ids=["bare", "HL"])
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_flat_layers_in_series(dimension: int, layers: tuple, asr: str, order: int) -> None:
+    """Layers of 5 nm, contacts, homogenizing layers, electrodes: G = A/(Σ t/σ + ΣASR). All elements are exact."""
+    mesh = stack(layers, dimension)
+    sigma = sigma_by_kind(mesh)
+    bottom, top = ASR[asr]
+    found = bracketed(mesh, sigma, Electrode(0.0, bottom), Electrode(0.1, top), order=order)
+    exact = area_m2(mesh) / (resistance(mesh, sigma) + bottom + top)
+    assert found.lower <= exact <= found.upper
+    assert found.relative_width < 1.0e-9
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.1, 1.0e-3])
+@pytest.mark.parametrize("intervals", [4, 16])
+def test_checkerboard(intervals: int, ratio: float) -> None:
+    """σ_eff = √(σ₁σ₂) (Keller 1964, Dykhne 1970); the flux is singular at the corner, so P1 alone is far off."""
+    mesh = straight_box(intervals)
+    found = bracketed(mesh, checkerboard(mesh, 1.0, ratio))
+    exact = np.sqrt(ratio)
+    assert found.lower <= exact <= found.upper
+    # the board is its own dual: lower · upper = σ₁σ₂
+    assert found.lower * found.upper == pytest.approx(
+        ratio, rel=1.0e-10 + 2.0 * found.algebraic_error / found.lower
+    )
+
+
+@pytest.mark.parametrize("bi", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("size", [[20, 20], [20, 20, 20]], ids=["2D", "3D"])
+def test_bricks(size: list, bi: float) -> None:
+    """Bounds by insulating, and by equipotential, planes through the boundaries along, and across, the field.
+
+    Bricks of d = 10 µm and the field along their edges. Equipotential planes: boundaries across the field in
+    series with a layer of grains and boundaries in parallel. Insulating planes: columns of grains with
+    boundaries in series, and of boundaries, in parallel. Either differs from the other by δ/d alone.
+    """
+    changed = {
+        "geometry.size_um": size,
+        "grains.arrangement": "brick",
+        "grains.boundary": "mirror",
+        "grain_boundary.conductivity_S_per_cm": 5.0e-4 * 5.0e-4 / bi,
+        "output.bracket": True,
+    }
+    facts = solved(changed).result.transport.bracket
+    thin, ratio = 0.005 / 20.0, 5.0e-4 / bi  # one boundary in 20 µm
+    open_share = (1.0 - thin) ** (len(size) - 1)
+    layer = open_share + (1.0 - open_share) * ratio
+    upper = 1.0 / ((1.0 - thin) / layer + thin / ratio)
+    lower = open_share / ((1.0 - thin) + thin / ratio) + (1.0 - open_share) * ratio
+    assert facts.sigma_eff_S_per_cm.lower <= 5.0e-4 * upper * (1.0 + 1.0e-9)
+    assert facts.sigma_eff_S_per_cm.upper >= 5.0e-4 * lower * (1.0 - 1.0e-9)
+    assert facts.relative_width < 2.0e-3
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("cell", [{}, LAYERS, {"electrodes.asr_ohm_cm2": 5.0}], ids=["bare", "HL", "ASR"])
+@pytest.mark.parametrize("grains", [{}, FLAT], ids=["3D", "2D"])
+def test_bounds_agree_with_each_other_and_with_the_reactions(grains: dict, cell: dict, order: int) -> None:
+    transport = solved(grains, cell, {"solver.order": order, "output.bracket": True}).result.transport
+    facts = transport.bracket
+    assert 0.0 < facts.lower_S < facts.upper_S
+    assert facts.relative_width < 0.05
+    assert facts.algebraic_error <= 0.01 * (facts.upper_S - facts.lower_S)
+    # currents from reactions are those of the computed potential, which gives the upper bound
+    assert transport.asr_ohm_cm2 == pytest.approx(facts.asr_ohm_cm2.lower, rel=1.0e-8)
+    if cell:
+        assert facts.sigma_eff_S_per_cm.lower is facts.sigma_eff_S_per_cm.upper is None
+        assert "series" in facts.sigma_eff_reason
+    else:
+        assert facts.sigma_eff_reason is None
+        assert transport.sigma_eff_S_per_cm == pytest.approx(facts.sigma_eff_S_per_cm.upper, rel=1.0e-8)
