@@ -19,7 +19,7 @@ def schema() -> dict[str, Any]:
 
 
 def _plain(node: Any) -> Any:
-    """A schema without the titles that pydantic makes of names, and with limits under their standard names."""
+    """A schema without the titles pydantic makes of names, and with limits under their standard names."""
     if isinstance(node, list):
         return [_plain(item) for item in node]
     if isinstance(node, dict):

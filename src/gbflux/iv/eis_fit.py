@@ -29,7 +29,7 @@ _AT_LIMIT = 0.9995
 _FLOOR = 0.01
 _SAME = 1e-6
 _FAR = 9.0  # of a logarithm from its start: a factor of 8000
-_FLAT = 1e-6
+_FLAT = 1e-5
 _NO_BETTER = (6, 7, 8)  # MINPACK: the sum of squares cannot fall any further in this arithmetic
 _LARGEST_LOGARITHM = 200.0  # of a parameter that noise drives away
 
@@ -291,13 +291,18 @@ def _minimise(circuit: Circuit, spectrum: Spectrum, weight: NDArray, fixed: dict
         outcome = lmfit.minimize(residual, parameters, method="leastsq", max_nfev=60 * (len(free) + 1))
         if not outcome.success and outcome.ier not in _NO_BETTER:
             # A parameter that the data leave open wanders for ever: keep it within bounds, and stop where the
-            # sum of squares falls by less than a millionth, far below its scatter.
+            # sum of squares falls by less than 1e-5 of itself, far below its scatter.
             for name in free:
                 if not name.endswith("_n"):
                     start = parameters[name].value
                     parameters[name].set(min=start - _FAR, max=start + _FAR)
             outcome = lmfit.minimize(
-                residual, parameters, method="least_squares", max_nfev=1500, ftol=_FLAT, xtol=_FLAT
+                residual,
+                parameters,
+                method="least_squares",
+                max_nfev=300 * (len(free) + 1),
+                ftol=_FLAT,
+                xtol=_FLAT,
             )
     converged = outcome.success or getattr(outcome, "ier", 0) in _NO_BETTER
     if not converged or not np.isfinite(outcome.chisqr):

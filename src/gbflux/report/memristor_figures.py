@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from gbflux.iv.memristor import MemristorResult
 from gbflux.iv.memristor_statistics import AreaTrend, Weibull
@@ -36,6 +37,9 @@ def draw_device(path: Path, result: MemristorResult, weibulls: Mapping[str, Weib
     _biases(panels[1, 0], result)
     _weibull(panels[1, 1], weibulls)
     area = "" if result.area is None else f" · {result.area * _UM2_PER_M2:.3g} µm²"
+    for axes in (panels[0, 0], panels[0, 1], panels[1, 0]):
+        axes.set_xlim(0, len(result.cycles) + 1)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.suptitle(f"{Path(result.source).name}{area} · read at {result.read_bias:.3g} V", fontsize=10.5)
     return style.save(
         figure, path, "Open triangles: lower bounds, the current does not stand out of the noise."

@@ -111,6 +111,8 @@ def test_damage_of_gwyddion_files_never_crashes(tmp_path):
 )
 @pytest.mark.parametrize("suffix", [".gwy", ".spm"])
 def test_hostile_maps_are_refused(tmp_path, content, suffix):
+    if suffix == ".gwy":
+        pytest.importorskip("gwyfile")
     path = tmp_path / f"map{suffix}"
     path.write_bytes(content)
     with pytest.raises(InputError, match="map"):
