@@ -1,9 +1,10 @@
 """The certified bracket against the P1 solve it rests on: cubes of grains of 10 µm, meshed at 1 µm.
 
-``python benchmarks/bench_bracket.py [--ranks 1 2] [--grains 8 64] [--ratios 1 5e-4 1e-6] [--repeat 2]`` prints one JSON line
-per run: seconds of the P1 solve (hierarchy and iterations alone), of conduction without the bracket (distribution, assembly,
-solve, fluxes), and of the bracket (assembly, clusters, iterations); how many P1 solves the bracket costs; its width and
-iterations. Compare ratios, not seconds. At σ_gb = σ_g every element is exact: width 0.
+``python benchmarks/bench_bracket.py [--ranks 1 2] [--grains 8 64] [--ratios 1 5e-4 1e-6] [--repeat 2]``
+prints one JSON line per run: seconds of the P1 solve (hierarchy and iterations alone), of conduction
+without the bracket (distribution, assembly, solve, fluxes), and of the bracket (assembly, clusters,
+iterations); how many P1 solves the bracket costs; its width and iterations. Compare ratios, not seconds.
+At σ_gb = σ_g every element is exact: width 0.
 """
 
 from __future__ import annotations

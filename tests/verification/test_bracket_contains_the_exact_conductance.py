@@ -19,7 +19,7 @@ ASR = {"ideal": (0.0, 0.0), "one side": (0.0, 2.0e-3), "both": (5.0e-3, 1.0e-4)}
 @pytest.mark.parametrize("layers", [BARE_STACK, FULL_STACK], ids=["bare", "HL"])
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_flat_layers_in_series(dimension: int, layers: tuple, asr: str, order: int) -> None:
-    """Layers of 5 nm, contacts, homogenizing layers, electrodes: G = A/(Σ t/σ + ΣASR). All elements are exact."""
+    """Layers of 5 nm, contacts, homogenizing layers, electrodes: G = A/(Σ t/σ + ΣASR), exact for all."""
     mesh = stack(layers, dimension)
     sigma = sigma_by_kind(mesh)
     bottom, top = ASR[asr]
@@ -32,7 +32,7 @@ def test_flat_layers_in_series(dimension: int, layers: tuple, asr: str, order: i
 @pytest.mark.parametrize("ratio", [0.5, 0.1, 1.0e-3])
 @pytest.mark.parametrize("intervals", [4, 16])
 def test_checkerboard(intervals: int, ratio: float) -> None:
-    """σ_eff = √(σ₁σ₂) (Keller 1964, Dykhne 1970); the flux is singular at the corner, so P1 alone is far off."""
+    """σ_eff = √(σ₁σ₂) (Keller 1964, Dykhne 1970); the flux is singular at the corner: P1 alone is off."""
     mesh = straight_box(intervals)
     found = bracketed(mesh, checkerboard(mesh, 1.0, ratio))
     exact = np.sqrt(ratio)

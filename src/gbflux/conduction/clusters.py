@@ -221,7 +221,7 @@ def _inverted(
 def _as_matrix(
     diagonal: PETSc.Vec, blocks: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]
 ) -> PETSc.Mat:
-    """Return the matrix made of the blocks' rows that this rank owns and 1/diagonal elsewhere; *collective*."""
+    """Return the matrix of the blocks' rows that this rank owns and 1/diagonal elsewhere; *collective*."""
     first, last = diagonal.getOwnershipRange()
     rows, columns, values = (np.concatenate(column) for column in zip(*blocks, strict=True))
     mine = (first <= rows) & (rows < last)

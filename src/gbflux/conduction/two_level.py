@@ -1,14 +1,14 @@
 """Two-level preconditioner of Crouzeix–Raviart elements: clusters of facets above, the P1 solve below.
 
-P1 lies in the Crouzeix–Raviart space: the value at a facet is the mean of its vertices. With that prolongation
-P, PᵀAP is the P1 matrix itself (with resistive electrodes close to it), so its preconditioner is at hand. What
-is left is local, but for layers, where facets couple over a few nanometres and over micrometres at once;
-`clusters` takes care of these. One application is
+P1 lies in the Crouzeix–Raviart space: the value at a facet is the mean of its vertices. With that
+prolongation P, PᵀAP is the P1 matrix itself (with resistive electrodes close to it), so its
+preconditioner is at hand. What is left is local, but for layers, where facets couple over a few
+nanometres and over micrometres at once; `clusters` takes care of these. One application is
 
     smoother, P (P1 preconditioner) Pᵀ, smoother
 
-symmetric and positive definite. The smoother is a Chebyshev polynomial of degree 2 in B⁻¹A for the upper part
-of its spectrum, whose end is known: A ≤ (dimension + 1) B. It knows nothing of ranks.
+symmetric and positive definite. The smoother is a Chebyshev polynomial of degree 2 in B⁻¹A for the upper
+part of its spectrum, whose end is known: A ≤ (dimension + 1) B. It knows nothing of ranks.
 """
 
 from __future__ import annotations
