@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from gbflux.conduction import compat
+from gbflux.conduction.planes import plane_dofs
 
 #: Edges of the reference cell by their vertices, in the order in which their dofs are numbered.
 _EDGES = {2: ((1, 2), (0, 2), (0, 1)), 3: ((2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1))}
@@ -38,6 +39,8 @@ class ElectrodeFacets:
         Shape functions of those dofs at the points of the rule.
     weights : (f, q) float64 array
         Weights of the points; they add up to the facets' areas (µm²; in 2D µm).
+    plane : (p,) int32 array
+        Local dofs in the plane, those without a facet on this rank included.
     count : int
         Dofs on this rank, ghosts included.
     """
@@ -45,6 +48,7 @@ class ElectrodeFacets:
     dofs: NDArray[np.int32]
     shapes: NDArray[np.float64]
     weights: NDArray[np.float64]
+    plane: NDArray[np.int32]
     count: int
 
     def at_points(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,7 +74,7 @@ class ElectrodeFacets:
 
 
 def electrode_facets(space: compat.fem.FunctionSpace, z: float) -> ElectrodeFacets:
-    """Return the facets in the plane at exactly `z` (µm), an end of the mesh.
+    """Return the facets in the plane at exactly `z` (µm), an end of the mesh; *collective*.
 
     Parameters
     ----------
@@ -95,6 +99,7 @@ def electrode_facets(space: compat.fem.FunctionSpace, z: float) -> ElectrodeFace
         dofs=np.hstack([vertex_dofs, edge_dofs]),
         shapes=_shapes(points, order),
         weights=np.outer(_areas(corners), weights),
+        plane=plane_dofs(space, z),
         count=space.dofmap.index_map.size_local + space.dofmap.index_map.num_ghosts,
     )
 

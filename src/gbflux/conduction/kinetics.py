@@ -80,7 +80,7 @@ def solve_kinetics(
             )
         )
     found = solve_nonlinear(system, tuple(electrodes), settings)
-    phi.x.array[: len(found.u)] = found.u
+    phi.x.array[: len(found.phi)] = found.phi
     phi.x.array[:] += system.lift.x.array
     for k, potential in zip(nonlinear, found.potentials, strict=True):
         potentials[k] = scaling.offset + scaling.potential * potential
@@ -100,7 +100,7 @@ def guessed_potentials(sides: Sides, scaling: Scaling) -> tuple[float, float]:
     return bottom.potential, bottom.potential + scaling.voltage if top.potential is None else top.potential
 
 
-def linear_with_current(
+def rescaled(
     sides: Sides,
     scaling: Scaling,
     currents: NodalCurrents,
@@ -108,7 +108,7 @@ def linear_with_current(
     z_electrodes: tuple[float, float],
     section: float,
 ) -> Scaling:
-    """Return the scaling under which a linear solution has the applied current; *collective*.
+    """Return the scaling under which a linear solution has the applied current, if one is; *collective*.
 
     Parameters
     ----------
@@ -125,6 +125,8 @@ def linear_with_current(
     section : float
         Area of an electrode (µm²; in 2D its length, µm).
     """
+    if sides[1].current_density is None:
+        return scaling
     entering = currents.entering(sigma, z_electrodes)
     current = 0.5 * (abs(entering[0]) + abs(entering[1]))
     wanted = abs(sides[1].current_density) * section / (scaling.sigma / MICROMETRE)

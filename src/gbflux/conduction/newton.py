@@ -1,9 +1,8 @@
 r"""Newton's method for electrodes whose current is a nonlinear, rising function of the potential drop.
 
-With u the free part of the potential, φ = g + u, and j the current density at the points of a quadrature on
-the electrodes' facets, the problem is the pair
+With j the current density at the points of a quadrature on the electrodes' facets, the problem is the pair
 
-    A u = b + Σ_e ∫_e j v ds          the current is conserved
+    A φ = b + Σ_e ∫_e j v ds          the current is conserved
     V_e − φ = E_e(j)                  the law of each electrode, at every point
 
 E_e(j) is the drop that a current density takes (`butler_volmer.drop`). The current is an unknown of its own
@@ -17,10 +16,14 @@ definite system for δφ, A + ∫ v v/E' ds: conjugate gradients with BoomerAMG 
 it halves the smallest residual so far. Elsewhere the step is shortened to the minimum of E* along it, which
 costs no solve: so E* falls until it is at its minimum, from any start, and no ramp of the load is needed.
 
+A nearly ideal electrode has drops far below φ, which V − φ would lose to round-off. So φ = u + Σ_e (V_e − d_e) χ_e,
+χ_e one at the nodes of an electrode and zero at all others, d_e the drop at the current density one starts
+with, and the drop is d_e − u.
+
 With an applied current the potential of one such electrode is unknown, and its total current given: a border
 of the linear system, so a second right-hand side for it. Every iterate but the first has the applied current.
 
-Residual: ‖b + ∫ j v ds − A u‖ + ‖∫ |V − φ − E(j)|/E' v ds‖, the second being the currents that the drops are
+Residual: ‖b + ∫ j v ds − A φ‖ + ‖∫ |V − φ − E(j)|/E' v ds‖, the second being the currents that the drops are
 wrong by, over ‖∫ j v ds‖, the currents of the nodes on nonlinear electrodes. All current passes those.
 """
 
@@ -85,8 +88,8 @@ class NewtonSolution:
 
     Attributes
     ----------
-    u : (n,) float64 array
-        Free part of the potential at the local dofs, ghosts included.
+    phi : (n,) float64 array
+        Potential less the lift of the system at the local dofs, ghosts included.
     potentials : tuple of float
         Scaled potentials of the electrodes.
     newton_iterations, iterations : int
@@ -95,7 +98,7 @@ class NewtonSolution:
         See the head of this module.
     """
 
-    u: Array
+    phi: Array
     potentials: tuple[float, ...]
     newton_iterations: int
     iterations: int
@@ -104,16 +107,16 @@ class NewtonSolution:
 
 @dataclass(frozen=True)
 class _Iterate:
-    """Potential, currents and potentials of the electrodes, or a step of all three."""
+    """u, current densities, and V_e − d_e of the electrodes, or a step of all three."""
 
     u: Array
     j: tuple[Array, ...]
-    potentials: Array
+    beside: Array
 
     def moved(self, step: _Iterate, share: float) -> _Iterate:
         """Return this iterate with a share of a step made."""
         j = tuple(now + share * by for now, by in zip(self.j, step.j, strict=True))
-        return _Iterate(self.u + share * step.u, j, self.potentials + share * step.potentials)
+        return _Iterate(self.u + share * step.u, j, self.beside + share * step.beside)
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,14 @@ class _Defects:
     right_hand_side: Array
     drops: tuple[Array, ...]
     slopes: tuple[Array, ...]
-    relative: float
+    conservation: float
+    law: float
     imbalance: float
+
+    @property
+    def relative(self) -> float:
+        """Return the residual."""
+        return self.conservation + self.law
 
 
 def solve_nonlinear(
@@ -168,22 +177,15 @@ def _converged(problem: _Problem, settings: SolverSettings) -> NewtonSolution:
             raise _stopped(made, iterations, defects, settings)
         step, count = problem.step(now, defects)
         iterations, made = iterations + count, made + 1
-        then = now.moved(step, 1.0)
-        defects = problem.defects(then)
-        share = 1.0
-        if made > 1 and not defects.relative <= 0.5 * best:
-            share = problem.share(now, step)
-            if share < 1.0:
-                then = now.moved(step, share)
-                defects = problem.defects(then)
-        now = then
+        searched = made > 1 and defects.law > defects.conservation  # else only the linear solver has work left
+        now, defects, share = problem.moved(now, step, 0.5 * best if searched else np.inf)
         if defects.relative < 0.5 * best:
             best, best_at = defects.relative, made
         log.debug(
             "Newton %d: residual %.2e, imbalance %.1e, share %.3g, potentials %s",
-            *(made, defects.relative, defects.imbalance, share, now.potentials),
+            *(made, defects.relative, defects.imbalance, share, problem.potentials(now)),
         )
-    return NewtonSolution(now.u, tuple(map(float, now.potentials)), made, iterations, defects.relative)
+    return NewtonSolution(problem.phi(now), problem.potentials(now), made, iterations, defects.relative)
 
 
 def _stopped(steps: int, iterations: int, defects: _Defects, settings: SolverSettings) -> SolverError:
@@ -207,38 +209,63 @@ class _Problem:
         self._electrodes = electrodes
         self._settings = settings
         self._comm = system.matrix.getComm().tompi4py()
+        self._first_drop = [float(e.law(np.array(e.start))[0]) for e in electrodes]
 
     def start(self) -> _Iterate:
-        """Return the iterate to begin with: uniform currents, no potential yet."""
+        """Return the iterate to begin with: uniform currents, the drops they take, no potential elsewhere."""
         j = tuple(np.full_like(e.facets.weights, e.start) for e in self._electrodes)
-        return _Iterate(
-            np.zeros(self._electrodes[0].facets.count), j, np.array([e.potential for e in self._electrodes])
-        )
+        beside = [e.potential - drop for e, drop in zip(self._electrodes, self._first_drop, strict=True)]
+        return _Iterate(np.zeros(self._electrodes[0].facets.count), j, np.array(beside))
+
+    def phi(self, at: _Iterate) -> Array:
+        """Return the potential, but for the lift of the system."""
+        phi = at.u.copy()
+        for e, beside in zip(self._electrodes, at.beside, strict=True):
+            phi[e.facets.plane] += beside
+        return phi
+
+    def potentials(self, at: _Iterate) -> tuple[float, ...]:
+        """Return the potentials of the electrodes."""
+        return tuple(float(b + drop) for b, drop in zip(at.beside, self._first_drop, strict=True))
+
+    def moved(self, at: _Iterate, step: _Iterate, most: float) -> tuple[_Iterate, _Defects, float]:
+        """Return an iterate after a step, what it lacks, and the share made.
+
+        The share is 1 if that leaves a residual of at most `most`.
+        """
+        then = at.moved(step, 1.0)
+        defects = self.defects(then)
+        share = 1.0 if defects.relative <= most else self.share(at, step)
+        if share < 1.0:
+            then = at.moved(step, share)
+            defects = self.defects(then)
+        return then, defects, share
 
     def defects(self, at: _Iterate) -> _Defects:
         """Return what the equations lack at an iterate."""
         laws = [e.law(j) for e, j in zip(self._electrodes, at.j, strict=True)]
         drops = tuple(
-            potential - e.facets.at_points(at.u) - law[0]  # the lift is zero on these electrodes
-            for e, potential, law in zip(self._electrodes, at.potentials, laws, strict=True)
+            first - e.facets.at_points(at.u) - law[0]
+            for e, first, law in zip(self._electrodes, self._first_drop, laws, strict=True)
         )
         slopes = tuple(law[1] for law in laws)
         currents = self._load(at.j)
         wrong = self._load([np.abs(drop) / slope for drop, slope in zip(drops, slopes, strict=True)])
-        rest = self._vector(at.u)
+        rest = self._vector(self.phi(at))
         product = self._system.rhs.duplicate()
         self._system.matrix.mult(rest, product)
         product.aypx(-1.0, self._system.rhs)
         product.axpy(1.0, currents)
         flow = self._total(currents, at.j)
-        relative = (product.norm() + wrong.norm()) / (currents.norm() or 1.0)
+        size = currents.norm() or 1.0
+        conservation, law = product.norm() / size, wrong.norm() / size
         excess = max(abs(product.sum()), 0.1 * product.norm(PETSc.NormType.NORM_1)) + wrong.sum()
         law_part = self._load([drop / slope for drop, slope in zip(drops, slopes, strict=True)])
         product.axpy(1.0, law_part)
         right_hand_side = product.array.copy()
         for vector in (currents, wrong, rest, product, law_part):
             vector.destroy()
-        return _Defects(right_hand_side, drops, slopes, float(relative), float(excess / (flow or 1.0)))
+        return _Defects(right_hand_side, drops, slopes, conservation, law, float(excess / (flow or 1.0)))
 
     def step(self, at: _Iterate, defects: _Defects) -> tuple[_Iterate, int]:
         """Return Newton's step from an iterate, and the iterations it took."""
@@ -256,20 +283,18 @@ class _Problem:
             rhs = self._system.rhs.duplicate()
             rhs.array[:] = defects.right_hand_side
             du, iterations = self._solved(ksp, rhs, float(np.clip(ahead, _TIGHT, _LOOSE)))
-            potentials = np.zeros(len(self._electrodes))
+            beside = np.zeros(len(self._electrodes))
             for k, electrode in enumerate(self._electrodes):
                 if electrode.current is not None:
-                    du, potentials[k], more = self._border(ksp, k, du, at, defects)
+                    du, beside[k], more = self._border(ksp, k, du, at, defects)
                     iterations += more
         finally:
             ksp.destroy()
         j = tuple(
-            (drop + dv - e.facets.at_points(du)) / slope
-            for e, drop, dv, slope in zip(
-                self._electrodes, defects.drops, potentials, defects.slopes, strict=True
-            )
+            (drop - e.facets.at_points(du)) / slope
+            for e, drop, slope in zip(self._electrodes, defects.drops, defects.slopes, strict=True)
         )
-        return _Iterate(du, j, potentials), iterations
+        return _Iterate(du, j, beside), iterations
 
     def share(self, at: _Iterate, step: _Iterate) -> float:
         """Return the share of a step that takes the energy along it to about its minimum, 1 at most."""
@@ -289,15 +314,17 @@ class _Problem:
         self, ksp: PETSc.KSP, k: int, du: Array, at: _Iterate, defects: _Defects
     ) -> tuple[Array, float, int]:
         """Return the step with the change of potential k that brings its current to the one applied."""
-        electrode, drop, slope = self._electrodes[k], defects.drops[k], defects.slopes[k]
-        facets = electrode.facets
-        nothing = [np.zeros_like(weights) for weights in (e.facets.weights for e in self._electrodes)]
-        nothing[k] = 1.0 / slope
-        response, iterations = self._solved(ksp, self._load(nothing), _TIGHT)
+        facets, drop, slope = self._electrodes[k].facets, defects.drops[k], defects.slopes[k]
+        raised = np.zeros(facets.count)
+        raised[facets.plane] = -1.0
+        metal, rhs = self._vector(raised), self._system.rhs.duplicate()
+        self._system.matrix.mult(metal, rhs)
+        metal.destroy()
+        response, iterations = self._solved(ksp, rhs, _TIGHT)
         have = facets.integral(at.j[k] + (drop - facets.at_points(du)) / slope)
-        gain = facets.integral((1.0 - facets.at_points(response)) / slope)
+        gain = facets.integral(-facets.at_points(response) / slope)
         have, gain = self._comm.allreduce(np.array([have, gain]))
-        change = (electrode.current - have) / gain
+        change = (self._electrodes[k].current - have) / gain
         return du + change * response, float(change), iterations
 
     def _solved(self, ksp: PETSc.KSP, rhs: PETSc.Vec, rtol: float) -> tuple[Array, int]:
@@ -317,8 +344,8 @@ class _Problem:
         """Return the derivative of the energy along a step."""
         there = at.moved(step, share)
         total = 0.0
-        for e, j, dj, potential in zip(self._electrodes, there.j, step.j, there.potentials, strict=True):
-            drop = potential - e.facets.at_points(there.u) - e.law(j)[0]
+        for e, j, dj, first in zip(self._electrodes, there.j, step.j, self._first_drop, strict=True):
+            drop = first - e.facets.at_points(there.u) - e.law(j)[0]
             total -= e.facets.integral(dj * drop)
         return float(self._comm.allreduce(total))
 

@@ -17,7 +17,7 @@ from gbflux.conduction import compat
 from gbflux.conduction.bracket import conductance_bracket
 from gbflux.conduction.distribute import DistributedMesh, distribute
 from gbflux.conduction.fluxes import NodalCurrents, cell_currents, cell_values, node_values, set_cell_values
-from gbflux.conduction.kinetics import Converged, guessed_potentials, linear_with_current, solve_kinetics
+from gbflux.conduction.kinetics import Converged, guessed_potentials, rescaled, solve_kinetics
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
 from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
@@ -115,11 +115,9 @@ def solve(
             else:
                 ksp = conjugate_gradients(system.matrix, settings)
                 iterations, relative_residual = _potential(system, ksp, currents, sigma_hat, settings)
-                if top.current_density is not None:
-                    scaling = linear_with_current(
-                        (bottom, top), scaling, currents, sigma_hat, z_electrodes, section
-                    )
-                potentials = guessed_potentials((bottom, top), scaling)
+                sides = bottom, top
+                scaling = rescaled(sides, scaling, currents, sigma_hat, z_electrodes, section)
+                potentials = guessed_potentials(sides, scaling)
                 converged = Converged(iterations, relative_residual, 0, scaling, potentials)
         if settings.bracket and ksp is not None:
             with watch("bracket"), compat.quiet_compiler():
