@@ -1,9 +1,10 @@
 r"""Butler–Volmer's law of an electrode, with a resistance in series, as plain functions in SI.
 
-.. math:: j = i_0 \left[e^{\alpha_a F\eta/RT} - e^{-\alpha_c F\eta/RT}\right],\qquad V - \varphi = \eta + j\,R
+.. math:: j = i_0 \left[e^{\alpha_a F\eta/RT} - e^{-\alpha_c F\eta/RT}\right], \quad
+    V - \varphi = \eta + j\,R
 
-j is the density of the current that enters the cell, η the overpotential, V the potential of the metal, φ that
-of the cell beside it and R the resistance of a film. Both electrodes are of the same metal: what it holds
+j is the density of the current that enters the cell, η the overpotential, V the potential of the metal, φ
+that of the cell beside it and R the resistance of a film. Both electrodes are of the same metal: what it holds
 against the electrolyte at rest is the same on both sides and left out, so that V = φ where no current flows.
 i₀ and the coefficients are constants; the concentration of the carrier is (one kind of ion, no depletion).
 

@@ -60,9 +60,7 @@ class NodalCurrents:
         vector = self._assembled(sigma)
         owned, comm = vector.array, self._hats.mesh.comm
         on_plane = [plane_dofs(self._hats, z) for z in planes]
-        sums = tuple(
-            float(comm.allreduce(float(owned[dofs[dofs < len(owned)]].sum()))) for dofs in on_plane
-        )
+        sums = tuple(float(comm.allreduce(float(owned[dofs[dofs < len(owned)]].sum()))) for dofs in on_plane)
         vector.destroy()
         return sums
 

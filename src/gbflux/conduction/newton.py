@@ -11,14 +11,14 @@ The pair is the stationary point of the strictly convex energy
 
     E*(j) = ½ ∫∫ j A⁻¹ j + Σ_e ∫_e [∫₀ʲ E_e − V_e j] ds
 
-and Newton's step is that of E*. Eliminating δj = (V − φ − E + δV − δφ)/E' leaves one symmetric positive
-definite system for δφ, A + ∫ v v/E' ds: conjugate gradients with BoomerAMG as ever. A full step is taken where
-it halves the smallest residual so far. Elsewhere the step is shortened to the minimum of E* along it, which
+and Newton's step is that of E*. Eliminating δj = (V − φ − E − δφ)/E' leaves one symmetric positive definite
+system for δφ, A + ∫ v v/E' ds: conjugate gradients with BoomerAMG as ever. A full step is taken where it
+halves the smallest residual so far. Elsewhere the step is shortened to the minimum of E* along it, which
 costs no solve: so E* falls until it is at its minimum, from any start, and no ramp of the load is needed.
 
-A nearly ideal electrode has drops far below φ, which V − φ would lose to round-off. So φ = u + Σ_e (V_e − d_e) χ_e,
-χ_e one at the nodes of an electrode and zero at all others, d_e the drop at the current density one starts
-with, and the drop is d_e − u.
+A nearly ideal electrode has drops far below φ, which V − φ would lose to round-off. So the potential is
+φ = u + Σ_e (V_e − d_e) χ_e, χ_e one at the nodes of an electrode and zero at all others, d_e the drop at the
+current density one starts with; the drop is then d_e − u.
 
 With an applied current the potential of one such electrode is unknown, and its total current given: a border
 of the linear system, so a second right-hand side for it. Every iterate but the first has the applied current.
@@ -177,7 +177,9 @@ def _converged(problem: _Problem, settings: SolverSettings) -> NewtonSolution:
             raise _stopped(made, iterations, defects, settings)
         step, count = problem.step(now, defects)
         iterations, made = iterations + count, made + 1
-        searched = made > 1 and defects.law > defects.conservation  # else only the linear solver has work left
+        searched = (
+            made > 1 and defects.law > defects.conservation
+        )  # else only the linear solver has work left
         now, defects, share = problem.moved(now, step, 0.5 * best if searched else np.inf)
         if defects.relative < 0.5 * best:
             best, best_at = defects.relative, made
@@ -351,7 +353,9 @@ class _Problem:
 
     def _total(self, currents: PETSc.Vec, j: tuple[Array, ...]) -> float:
         """Return the current through the cell."""
-        through = [abs(self._comm.allreduce(e.facets.integral(d))) for e, d in zip(self._electrodes, j, strict=True)]
+        through = [
+            abs(self._comm.allreduce(e.facets.integral(d))) for e, d in zip(self._electrodes, j, strict=True)
+        ]
         return max(through)
 
     def _load(self, densities) -> PETSc.Vec:

@@ -7,9 +7,9 @@ electrodes the cell floats at nearly one potential, and subtracting it keeps rou
 current.
 
 Where a current is applied ΔV is not known. Linear problems are solved for ΔV = 1 V, and the scale is chosen
-afterwards so that the current is the applied one (`kinetics.rescaled`). With nonlinear electrodes the scale is
-an estimate, the voltage that the current takes between them without grain boundaries, and ΔV/scale is solved
-for.
+afterwards so that the current is the applied one (`kinetics.rescaled`). With nonlinear electrodes the scale
+is an estimate, the voltage that the current takes between them without grain boundaries, and ΔV/scale is
+solved for.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ class SolverFacts:
 class TransportFacts:
     """The cell as a whole, units in the names; σ_eff, brick layer and Wiener: of the electrolyte alone.
 
-    `voltage_V` is top less bottom. `bracket` holds certified bounds, None where they were not asked for or not
-    found, `bracket_reason` why there can be none.
+    `voltage_V` is top less bottom. `bracket` holds certified bounds, None where they were not asked for or
+    not found, `bracket_reason` why there can be none.
     """
 
     mean_current_density_mA_per_cm2: float
