@@ -69,7 +69,7 @@ def test_an_exponential_that_overflows_is_infinite_and_not_cut_off() -> None:
 def test_a_film_is_in_series() -> None:
     value, slope = drop(Electrode(0.0, 2.0, law(0.3, 0.7)), np.array([-3.0, 4.0]))
     eta, d_eta = overpotential(law(0.3, 0.7), np.array([-3.0, 4.0]))
-    assert value == pytest.approx(eta + [-6.0, 8.0])
+    assert value == pytest.approx(eta + np.array([-6.0, 8.0]))
     assert slope == pytest.approx(d_eta + 2.0)
 
 
