@@ -1,7 +1,7 @@
 """A stack of flat layers between electrodes with kinetics: the current is the root of one scalar equation.
 
-The equation is written down here on its own, with exponentials, and solved by SciPy: for the potential φ beside
-the bottom electrode the current that leaves through it is j; above the layers φ + j R is left for the top one.
+The equation is written down here on its own, with exponentials, and solved by SciPy: of the overpotential of
+the top electrode follows the current, of that what the layers and the bottom electrode take.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import math
 
 import numpy as np
 import pytest
+from conduction_cases import electrode_currents, sigma_by_kind, solved
 from scipy.optimize import brentq
 
-from conduction_cases import electrode_currents, sigma_by_kind, solved
 from gbflux.conduction import ButlerVolmer, Electrode
 from meshes_by_hand import FULL_STACK, area_m2, resistance, stack
 

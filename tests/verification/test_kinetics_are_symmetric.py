@@ -1,4 +1,4 @@
-"""Which way the current flows, and which electrode is called top, does not matter where the laws do not care."""
+"""Which way the current flows does not matter where α_a = α_c, nor does an offset of both potentials."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import functools
 
 import numpy as np
 import pytest
-
 from conduction_cases import solved
+
 from gbflux.conduction import ButlerVolmer, Electrode
 from gbflux.conduction.materials import conductivities
 from gbflux.mesh import build_mesh, recipe

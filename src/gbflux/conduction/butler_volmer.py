@@ -4,8 +4,8 @@ r"""Butler–Volmer's law of an electrode, with a resistance in series, as plain
     V - \varphi = \eta + j\,R
 
 j is the density of the current that enters the cell, η the overpotential, V the potential of the metal, φ
-that of the cell beside it and R the resistance of a film. Both electrodes are of the same metal: what it holds
-against the electrolyte at rest is the same on both sides and left out, so that V = φ where no current flows.
+that of the cell beside it and R the resistance of a film. Both electrodes are of the same metal: what it
+holds against the electrolyte at rest is the same on both sides and left out, so V = φ where no current flows.
 i₀ and the coefficients are constants; the concentration of the carrier is (one kind of ion, no depletion).
 
 The solver takes the law the other way round, η of j: it grows as a logarithm, so that nothing overflows, and

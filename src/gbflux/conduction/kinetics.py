@@ -12,7 +12,8 @@ from gbflux.conduction import compat
 from gbflux.conduction.butler_volmer import drop
 from gbflux.conduction.electrode_facets import electrode_facets
 from gbflux.conduction.fluxes import NodalCurrents
-from gbflux.conduction.newton import NonlinearElectrode, solve_nonlinear
+from gbflux.conduction.newton import solve_nonlinear
+from gbflux.conduction.nonlinear import NonlinearElectrode
 from gbflux.conduction.records import Electrode, SolverSettings
 from gbflux.conduction.scaling import MICROMETRE, Scaling
 from gbflux.conduction.system import LinearSystem
