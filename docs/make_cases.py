@@ -61,7 +61,9 @@ def reference() -> str:
     )
     parts.append(table("variation", "`variation`", words, variation["properties"], variation["required"]))
     law = tree["$defs"]["Electrodes"]["properties"]["kinetics"]["anyOf"][0]
-    words = "Butler–Volmer's law of one electrode: under `kinetics` itself for both, or under `bottom` and `top`."
+    words = (
+        "Butler–Volmer's law of one electrode: under `kinetics` itself for both, or under `bottom` and `top`."
+    )
     parts.append(table("kinetics", "`kinetics`", words, law["properties"], law["required"]))
     return "\n".join(parts)
 
