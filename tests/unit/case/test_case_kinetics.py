@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gbflux.case import parse_case, resolved_yaml
+from gbflux.case import derived_numbers, parse_case, resolved_yaml
 from gbflux.errors import CaseError
 
 ONE = "exchange_current_density_mA_per_cm2: 1"
@@ -33,6 +33,15 @@ def test_the_exchange_current_follows_arrhenius(minimal):
     text = f"{{kinetics: {{{ONE}, activation_energy_eV: 0.35}}}}\ntemperature_C: 60"
     # exp(0.35 eV/k (1/298.15 K − 1/333.15 K)) = 4.1836
     assert with_electrodes(minimal, text).exchange_current_density[0] == pytest.approx(41.836, rel=1e-4)
+
+
+def test_the_resistance_at_rest(minimal):
+    """RT/F = 25.693 mV at 25 °C over 1 mA/cm², α_a + α_c = 0.8 at the top."""
+    laws = f"{{bottom: {{{ONE}}}, top: {{{ONE}, anodic_transfer_coefficient: 0.3}}}}"
+    case = with_electrodes(minimal, f"{{asr_ohm_cm2: {{bottom: 0, top: 4}}, kinetics: {laws}}}")
+    expected = (25.6926, 25.6926 / 0.8 + 4)
+    assert derived_numbers(case).electrode_asr_ohm_cm2 == pytest.approx(expected, rel=1e-5)
+    assert derived_numbers(parse_case(minimal)).electrode_asr_ohm_cm2 == (0.0, 0.0)
 
 
 def test_a_current_instead_of_a_potential(minimal):
