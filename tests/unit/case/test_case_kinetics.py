@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gbflux.case import derived_numbers, parse_case, resolved_yaml
+from gbflux.case import derived_numbers, estimate, parse_case, resolved_yaml
 from gbflux.errors import CaseError
 
 ONE = "exchange_current_density_mA_per_cm2: 1"
@@ -42,6 +42,15 @@ def test_the_resistance_at_rest(minimal):
     expected = (25.6926, 25.6926 / 0.8 + 4)
     assert derived_numbers(case).electrode_asr_ohm_cm2 == pytest.approx(expected, rel=1e-5)
     assert derived_numbers(parse_case(minimal)).electrode_asr_ohm_cm2 == (0.0, 0.0)
+
+
+def test_kinetics_take_longer(minimal):
+    plain, kinetic = (
+        estimate(parse_case(minimal)),
+        estimate(with_electrodes(minimal, f"{{kinetics: {{{ONE}}}}}")),
+    )
+    assert kinetic.cells == plain.cells
+    assert plain.time_s < kinetic.time_s < 2 * plain.time_s
 
 
 def test_a_current_instead_of_a_potential(minimal):
