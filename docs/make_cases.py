@@ -60,6 +60,11 @@ def reference() -> str:
         "A conductivity that scatters; in `grains` one value per grain, in `grain_boundary` one per boundary."
     )
     parts.append(table("variation", "`variation`", words, variation["properties"], variation["required"]))
+    law = tree["$defs"]["Electrodes"]["properties"]["kinetics"]["anyOf"][0]
+    words = (
+        "Butler–Volmer's law of one electrode: under `kinetics` itself for both, or under `bottom` and `top`."
+    )
+    parts.append(table("kinetics", "`kinetics`", words, law["properties"], law["required"]))
     return "\n".join(parts)
 
 
@@ -83,7 +88,7 @@ def row(block: str, key: str, entry: dict[str, Any], required: bool) -> str:
     else:
         default = absent or "none"
     meaning = meaning if default == absent or not absent else f"{meaning}; absent: {absent}"
-    cells = [f"`{key}`", "" if unit == "1" else unit, default, allowed(entry), meaning]
+    cells = [f"`{key}`", "" if unit == "1" else unit, default, allowed(key, entry), meaning]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -93,7 +98,7 @@ def alone(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, **kinds[0]} if len(kinds) == 1 else entry
 
 
-def allowed(entry: dict[str, Any]) -> str:
+def allowed(key: str, entry: dict[str, Any]) -> str:
     """Words to choose from, or limits."""
     if "enum" in entry:
         return ", ".join(entry["enum"])
@@ -106,7 +111,8 @@ def allowed(entry: dict[str, Any]) -> str:
     if "$ref" in entry:
         return f"see `{last(entry['$ref']).lower()}`"
     if "anyOf" in entry:
-        return limits(entry["anyOf"][0])
+        first = entry["anyOf"][0]
+        return f"see `{key}`" if "properties" in first else limits(first)
     if "pattern" in entry:
         return "letters, digits, `.`, `_`, `-`"
     return limits(entry)

@@ -16,6 +16,18 @@ SAME = 1.0e-8
 GRAINS = {
     "3D": {**LAYERS, "grains.variation": {"sigma": 0.3}, "homogenizing_layer.sides": "top"},
     "2D": {**FLAT, "electrodes.asr_ohm_cm2": {"top": 5.0}},
+    "2D kinetics": {
+        **FLAT,
+        "electrodes.current_density_mA_per_cm2": 1.0,
+        "electrodes.kinetics": {
+            "bottom": {"exchange_current_density_mA_per_cm2": 3.0},
+            "top": {"exchange_current_density_mA_per_cm2": 30.0, "anodic_transfer_coefficient": 0.3},
+        },
+    },
+    "3D kinetics": {
+        "electrodes.asr_ohm_cm2": {"bottom": 1.0},
+        "electrodes.kinetics": {"exchange_current_density_mA_per_cm2": 10.0},
+    },
 }
 
 

@@ -15,6 +15,7 @@ from gbflux.case.blocks import (
     Variation,
 )
 from gbflux.case.estimate import Estimate, estimate
+from gbflux.case.kinetics import Kinetics
 from gbflux.case.load import load_case, parse_case
 from gbflux.case.memory import Memory, machine_memory, require_memory
 from gbflux.case.model import Case
@@ -33,6 +34,7 @@ __all__ = [
     "GrainBoundary",
     "Grains",
     "HomogenizingLayer",
+    "Kinetics",
     "Memory",
     "Mesh",
     "Output",

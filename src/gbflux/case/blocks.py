@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from gbflux import units
+from gbflux.case.kinetics import KineticsField
 from gbflux.case.quantity import LARGEST_SEED, Block, Number, Switch, WholeNumber, quantity
 from gbflux.case.seeds import SeedsFile, seeds_from_field
 
@@ -145,12 +146,30 @@ _NUMBER_OR_SIDES = {
 class Electrodes(Block):
     """The two electrodes, at the lowest and the highest z."""
 
+    current_density_mA_per_cm2: Number | None = quantity(
+        "mean current density from the top to the bottom electrode, instead of top_V",
+        "mA/cm²",
+        default=None,
+        ge=-1e9,
+        le=1e9,
+    )
     bottom_V: Number = quantity("potential of the bottom electrode", "V", default=0.0, ge=-1e6, le=1e6)
-    top_V: Number = quantity("potential of the top electrode", "V", default=0.1, ge=-1e6, le=1e6)
+    top_V: Number | None = quantity(
+        "potential of the top electrode; absent: 0.1, with a current density what it takes",
+        "V",
+        default=lambda data: 0.1 if data.get("current_density_mA_per_cm2") is None else None,
+        ge=-1e6,
+        le=1e6,
+    )
     asr_ohm_cm2: Annotated[PerSide, BeforeValidator(_per_side), WithJsonSchema(_NUMBER_OR_SIDES)] = quantity(
         "charge-transfer resistance: one number for both electrodes, or {bottom: ..., top: ...}",
         "Ω cm²",
         default=PerSide(),
+    )
+    kinetics: KineticsField = Field(
+        None,
+        description="charge transfer by Butler–Volmer's law, in series with asr_ohm_cm2: one law for both "
+        "electrodes, or {bottom: ..., top: ...}; absent: none",
     )
 
 

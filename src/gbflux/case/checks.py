@@ -18,6 +18,7 @@ from gbflux.case.blocks import (
     conductivity_at,
 )
 from gbflux.case.grain_size import mean_grain_size_um, tiled_lengths_um
+from gbflux.case.kinetics import SIDES, exchange_current_density_at
 
 
 class Finding(NamedTuple):
@@ -158,6 +159,31 @@ def electrodes_differ(electrodes: Electrodes) -> Iterator[Finding]:
         yield Finding(("electrodes", "top_V"), message)
 
 
+def current_or_potential(electrodes: Electrodes) -> Iterator[Finding]:
+    current = electrodes.current_density_mA_per_cm2
+    place = ("electrodes", "current_density_mA_per_cm2")
+    if current is not None and electrodes.top_V is not None:
+        yield Finding(place, "must not stand beside top_V, which follows from it. Give one of them.")
+    if current is None and electrodes.top_V is None:
+        yield Finding(("electrodes", "top_V"), "must be a number in V; got nothing.")
+    if current == 0:
+        yield Finding(place, "must not be 0 mA/cm²: without current there is nothing to measure.")
+
+
+def kinetics_conduct(electrodes: Electrodes, temperature_C: float) -> Iterator[Finding]:
+    for side in SIDES:
+        law = electrodes.kinetics and getattr(electrodes.kinetics, side)
+        density = 1.0 if law is None else exchange_current_density_at(law, temperature_C)
+        if not (math.isfinite(density) and density > 1e-100):
+            message = (
+                f"makes the exchange current density at {temperature_C:g} °C {density:g} A/m². "
+                "Check the energy (eV) and the temperatures (°C)."
+            )
+            energy = law.activation_energy_eV is not None
+            key = "activation_energy_eV" if energy else "exchange_current_density_mA_per_cm2"
+            yield Finding(("electrodes", "kinetics", side, key), message)
+
+
 def grains_conduct(grains: Grains, temperature_C: float) -> Iterator[Finding]:
     yield from _conducts("grains", grains, temperature_C)
 
@@ -197,6 +223,8 @@ CHECKS: tuple[Callable[..., Iterator[Finding]], ...] = (
     layer_is_complete,
     layer_is_thicker_than_boundaries,
     electrodes_differ,
+    current_or_potential,
+    kinetics_conduct,
     grains_conduct,
     boundaries_conduct,
     layer_conducts,

@@ -24,6 +24,7 @@ MEMORY_START_MIB = 450.0  # Python, DOLFINx and gmsh before the first cell
 MEMORY_PER_CELL_KIB = 0.7
 MESH_PER_CELL_S = 4.5e-6
 REST_PER_CELL_S = 4.5e-6
+NEWTON_PER_CELL_S = 3.5e-6  # what electrodes with kinetics add: three linear problems in place of one
 START_S = 5.0
 REPRODUCIBLE_FACTOR = 4.0  # serial Delaunay over HXT
 SECOND_ORDER_FACTOR = {2: 3.0, 3: 5.0}  # memory and time of everything after the mesh
@@ -62,7 +63,8 @@ def estimate(case: Case) -> Estimate:
     if case.solver.preconditioner == "lu":
         memory += lu_memory_MiB(nodes * order, dimension)
     mesher = MESH_PER_CELL_S * (REPRODUCIBLE_FACTOR if case.mesh.reproducible else 1.0)
-    time = START_S + (mesher + REST_PER_CELL_S * order) * cells
+    newton = NEWTON_PER_CELL_S if any(case.electrode_kinetics) else 0.0
+    time = START_S + (mesher + (REST_PER_CELL_S + newton) * order) * cells
     return Estimate(_whole(cells), _whole(nodes), memory, time)
 
 

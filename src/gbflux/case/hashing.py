@@ -42,6 +42,7 @@ def canonical(case: Case) -> dict[str, Any]:
     if layer is not None:
         kept = {key: layer[key] for key in ("thickness_um", "sides", "contact_asr_ohm_cm2")}
         data["homogenizing_layer"] = {**kept, **_material(layer)}
+    data["electrodes"] = _electrodes(data["electrodes"])
     return data
 
 
@@ -65,10 +66,24 @@ def _grains(case: Case) -> dict[str, Any]:
     return {**data, "mean_size_um": rounded(case.mean_grain_size_um)}
 
 
+def _electrodes(block: dict[str, Any]) -> dict[str, Any]:
+    """The electrodes, with the kinetics that there are."""
+    laws = {side: _without_idle_temperature(law) for side, law in (block.get("kinetics") or {}).items()}
+    rest = {key: value for key, value in block.items() if key != "kinetics"}
+    return {**rest, "kinetics": laws} if laws else rest
+
+
 def _material(block: dict[str, Any]) -> dict[str, Any]:
-    """The conductivity keys of a block; a reference temperature only where an energy makes it count."""
-    kept = {key: block[key] for key in _MATERIAL if key in block}
-    if not kept.get("activation_energy_eV"):
-        kept.pop("activation_energy_eV", None)
-        kept.pop("reference_temperature_C", None)
-    return kept
+    """The conductivity keys of a block, without those that have no effect."""
+    return _without_idle_temperature({key: block[key] for key in _MATERIAL if key in block})
+
+
+def _without_idle_temperature(block: dict[str, Any]) -> dict[str, Any]:
+    """A block without a reference temperature that no activation energy makes count."""
+    if block.get("activation_energy_eV"):
+        return block
+    return {
+        key: value
+        for key, value in block.items()
+        if key not in ("activation_energy_eV", "reference_temperature_C")
+    }

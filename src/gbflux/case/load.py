@@ -21,6 +21,7 @@ from gbflux.case.blocks import (
 )
 from gbflux.case.checks import Finding
 from gbflux.case.document import Document, read_document
+from gbflux.case.kinetics import SIDES
 from gbflux.case.messages import findings_of
 from gbflux.case.model import Case, with_mesh_sizes
 from gbflux.case.overrides import apply_overrides, is_overridden
@@ -186,7 +187,12 @@ def _misled(found: Sequence[Finding]) -> list[Problem]:
 
 
 def _written_place(data: Any, place: Sequence[str]) -> tuple[str, ...]:
-    """A place cut off below a plain value: one number that stands for both sides has no keys of its own."""
+    """A place as it was written: one value that stands for both sides has no key for a side.
+
+    Cut off below a plain value; without the side within a block that names none.
+    """
+    if len(place) > 3 and place[2] in SIDES and _stands_for_both(data, place[:2]):
+        place = (*place[:2], *place[3:])
     for i, part in enumerate(place):
         if isinstance(data, Mapping):
             data = data.get(part)
@@ -197,6 +203,13 @@ def _written_place(data: Any, place: Sequence[str]) -> tuple[str, ...]:
         else:
             return tuple(place[:i])
     return tuple(place)
+
+
+def _stands_for_both(data: Any, place: Sequence[str]) -> bool:
+    """Whether there is a block at a place, and no side in it."""
+    for part in place:
+        data = data.get(part) if isinstance(data, Mapping) else None
+    return isinstance(data, Mapping) and not any(side in data for side in SIDES)
 
 
 def _without_empty_blocks(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from gbflux.case.checks import Finding
+from gbflux.case.kinetics import SIDES
 from gbflux.case.model import Case
 from gbflux.case.quantity import unit_of
 
-_UNIT_SUFFIX = re.compile(r"_(ohm_cm2|S_per_cm|um|nm|eV|C|V)$")
+_UNIT_SUFFIX = re.compile(r"_(mA_per_cm2|ohm_cm2|S_per_cm|um|nm|eV|C|V)$")
 _NUMBER_AND_UNIT = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*[^\W\d]")
 _LONGEST_VALUE = 50
 
@@ -65,7 +66,7 @@ def _field_at(place: Sequence[str]) -> FieldInfo | None:
 def _unknown_key(place: tuple[str, ...]) -> tuple[str, str]:
     """Message for an unknown key, and the name that was probably meant ('' if none)."""
     key, block = place[-1], block_at(place[:-1])
-    where = ".".join(place[:-1]) or "a case"
+    where = ".".join(part for part in place[:-1] if part not in SIDES) or "a case"
     unknown = f"is not a key of {where}"
     if block is None:
         return unknown, ""

@@ -21,6 +21,7 @@ from gbflux.case.blocks import (
     conductivity_at,
 )
 from gbflux.case.grain_size import default_mesh_size_um, grain_count, mean_grain_size_um
+from gbflux.case.kinetics import Kinetics, exchange_current_density_at
 from gbflux.case.quantity import Block, Number, quantity
 from gbflux.errors import CaseError, Problem
 
@@ -139,9 +140,33 @@ class Case(Block):
         return asr.bottom * units.OHM_CM2_TO_OHM_M2, asr.top * units.OHM_CM2_TO_OHM_M2
 
     @property
-    def potentials(self) -> tuple[float, float]:
-        """Potential of the bottom and the top electrode (V)."""
+    def electrode_kinetics(self) -> tuple[Kinetics | None, Kinetics | None]:
+        """Butler–Volmer's law of the bottom and the top electrode; None where there is none."""
+        kinetics = self.electrodes.kinetics
+        return (None, None) if kinetics is None else (kinetics.bottom, kinetics.top)
+
+    @property
+    def exchange_current_density(self) -> tuple[float | None, float | None]:
+        """Of the bottom and the top electrode at the case's temperature (A/m²); None without kinetics."""
+        laws = self.electrode_kinetics
+        return tuple(law and exchange_current_density_at(law, self.temperature_C) for law in laws)
+
+    @property
+    def ideal_electrodes(self) -> tuple[bool, bool]:
+        """Whether the bottom and the top electrode are ideal contacts: no resistance, no kinetics."""
+        sides = zip(self.electrode_asr, self.electrode_kinetics, strict=True)
+        return tuple(asr == 0.0 and law is None for asr, law in sides)
+
+    @property
+    def potentials(self) -> tuple[float, float | None]:
+        """Potential of the bottom and the top electrode (V); of the top None where a current is applied."""
         return self.electrodes.bottom_V, self.electrodes.top_V
+
+    @property
+    def applied_current_density(self) -> float | None:
+        """Mean current density from top to bottom (A/m²); None where potentials are applied."""
+        applied = self.electrodes.current_density_mA_per_cm2
+        return None if applied is None else applied * units.MA_PER_CM2_TO_A_PER_M2
 
     # Identity
 

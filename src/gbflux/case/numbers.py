@@ -23,6 +23,9 @@ class DerivedNumbers:
     hl_asr_ohm_cm2 : tuple of float
         Area-specific resistance of the bottom and the top homogenizing layer with its contact
         (Ω cm²); 0.0 for none.
+    electrode_asr_ohm_cm2 : tuple of float
+        Area-specific resistance of the bottom and the top electrode at rest (Ω cm²): that of a film, and of
+        kinetics RT/((α_a + α_c) F i₀).
     brick_layer_S_per_cm : float
         σ_g/(1 + Bi): conductivity of a brick layer of these grains and boundaries (S/cm), for δ much below d.
     """
@@ -31,6 +34,7 @@ class DerivedNumbers:
     kapitza_length_um: float
     gb_asr_ohm_cm2: float
     hl_asr_ohm_cm2: tuple[float, float]
+    electrode_asr_ohm_cm2: tuple[float, float]
     brick_layer_S_per_cm: float
 
 
@@ -56,6 +60,7 @@ def derived_numbers(case: Case) -> DerivedNumbers:
         kapitza_length_um=case.delta_um * ratio,
         gb_asr_ohm_cm2=gb_asr * units.OHM_M2_TO_OHM_CM2,
         hl_asr_ohm_cm2=tuple(_hl_asr_ohm_cm2(case, thickness) for thickness in case.hl_um),
+        electrode_asr_ohm_cm2=tuple(_electrode_asr_ohm_cm2(case, side) for side in (0, 1)),
         brick_layer_S_per_cm=case.sigma_grain / (1 + biot) * units.S_PER_M_TO_S_PER_CM,
     )
 
@@ -65,3 +70,13 @@ def _hl_asr_ohm_cm2(case: Case, thickness_um: float) -> float:
     if case.sigma_hl is None or thickness_um == 0:
         return 0.0
     return (thickness_um * units.UM_TO_M / case.sigma_hl + case.contact_asr) * units.OHM_M2_TO_OHM_CM2
+
+
+def _electrode_asr_ohm_cm2(case: Case, side: int) -> float:
+    """Area-specific resistance of one electrode where no current flows (Ω cm²); 0.0 for an ideal one."""
+    asr, law = case.electrode_asr[side], case.electrode_kinetics[side]
+    if law is not None:
+        thermal = units.GAS_CONSTANT_J_PER_MOL_K * units.kelvin(case.temperature_C) / units.FARADAY_C_PER_MOL
+        coefficients = law.anodic_transfer_coefficient + law.cathodic_transfer_coefficient
+        asr += thermal / (coefficients * case.exchange_current_density[side])
+    return asr * units.OHM_M2_TO_OHM_CM2

@@ -18,6 +18,11 @@ def remarks(case: Case) -> list[str]:
     if case.sigma_gb > case.sigma_grain:
         found.append("grain boundaries conduct better than grains: they will not concentrate the current.")
     materials = (case.grains, case.grain_boundary, case.homogenizing_layer)
-    if case.temperature_C != 25 and all(m is None or not m.activation_energy_eV for m in materials):
+    laws = any(case.electrode_kinetics)  # whose overpotentials go with the temperature
+    if (
+        case.temperature_C != 25
+        and not laws
+        and all(m is None or not m.activation_energy_eV for m in materials)
+    ):
         found.append("temperature_C changes nothing: no conductivity has an activation_energy_eV.")
     return found

@@ -34,7 +34,9 @@ homogenizing_layer:               # leave the block out, or thickness 0, for non
 electrodes:
   bottom_V: 0.0
   top_V: 0.1
+  # current_density_mA_per_cm2: 0.2   # a mean current density from top to bottom, instead of top_V
   asr_ohm_cm2: 0                  # charge transfer; one number, or {{bottom: 0, top: 5}}
+  # kinetics: {{exchange_current_density_mA_per_cm2: 1.0}}   # Butler-Volmer; also {{bottom: ..., top: ...}}
 
 temperature_C: 25
 

@@ -46,12 +46,16 @@ def derived_lines(case: Case, numbers: DerivedNumbers) -> list[str]:
     """The derived numbers, one a line."""
     bottom, top = numbers.hl_asr_ohm_cm2
     layers = f"{bottom:.4g} bottom, {top:.4g} top" if case.homogenizing_layer else "none"
+    bottom, top = numbers.electrode_asr_ohm_cm2
+    ideal = all(case.ideal_electrodes)
+    electrodes = "none" if ideal else f"{bottom:.4g} bottom, {top:.4g} top Ω cm²"
     rows = [
         ("grains of the mean size in the box", f"{case.grain_count:,} of {case.mean_grain_size_um:.4g} µm"),
         ("Bi = (δ/d) σ_g/σ_gb", f"{numbers.biot:.4g}"),
         ("Kapitza length δ σ_g/σ_gb", f"{numbers.kapitza_length_um:.4g} µm"),
         ("resistance of one grain boundary", f"{numbers.gb_asr_ohm_cm2:.4g} Ω cm²"),
         ("resistance of homogenizing layers", layers + (" Ω cm²" if case.homogenizing_layer else "")),
+        ("resistance of electrodes at rest", electrodes),
         ("brick-layer conductivity", f"{numbers.brick_layer_S_per_cm:.4g} S/cm"),
     ]
     return _aligned("Derived", rows)

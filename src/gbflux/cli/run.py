@@ -66,12 +66,20 @@ def _certified(bracket: BracketFacts | None) -> str:
     return f"  (certified {bounds.lower:.6g} to {bounds.upper:.6g})"
 
 
+def _at_voltage(voltage: float | None) -> str:
+    """The voltage between the electrodes; nothing for a result that does not have it."""
+    return "" if voltage is None else f"  ({voltage:.4g} V)"
+
+
 def report_lines(result: Result) -> list[str]:
     """The numbers of a result that one looks at first."""
+    from gbflux.study.pipeline import newton_steps
+
     transport, solver = result.transport, result.solver
     lines = [
         f"{result.name}: {result.mesh.grains:,} grains, {result.mesh.cells:,} cells",
-        f"  mean current density  {transport.mean_current_density_mA_per_cm2:.4g} mA/cm²",
+        f"  mean current density  {transport.mean_current_density_mA_per_cm2:.4g} mA/cm²"
+        f"{_at_voltage(transport.voltage_V)}",
         f"  sigma_eff             {transport.sigma_eff_S_per_cm:.4g} S/cm"
         f"  (brick layer {transport.brick_layer_S_per_cm:.4g})",
         f"  ASR of the cell       {transport.asr_ohm_cm2:.4g} Ω cm²" + _certified(transport.bracket),
@@ -86,7 +94,8 @@ def report_lines(result: Result) -> list[str]:
         text = "not within the layer" if where is None else f"{where:.3g} µm from the electrolyte"
         lines.append(f"  {side + ' layer':22}homogenized (max ≤ 1.1 mean) {text}")
     lines.append(
-        f"  {solver.iterations} iterations, current in − out {solver.current_imbalance:.1e}, "
+        f"  {solver.iterations} iterations{newton_steps(solver.newton_iterations)}, "
+        f"current in − out {solver.current_imbalance:.1e}, "
         f"worst grain {solver.grain_imbalance:.1e}; "
         f"{result.timings_s['total']:.1f} s, {result.peak_memory_MiB / 1024:.2f} GiB"
     )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat, forms
+from gbflux.conduction.planes import plane_dofs
 
 
 class NodalCurrents:
@@ -53,6 +54,15 @@ class NodalCurrents:
         total = vector.norm(PETSc.NormType.NORM_1)
         vector.destroy()
         return 0.5 * total
+
+    def entering(self, sigma: NDArray[np.float64], planes: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the currents that enter through planes at exactly these z (µm); *collective*."""
+        vector = self._assembled(sigma)
+        owned, comm = vector.array, self._hats.mesh.comm
+        on_plane = [plane_dofs(self._hats, z) for z in planes]
+        sums = tuple(float(comm.allreduce(float(owned[dofs[dofs < len(owned)]].sum()))) for dofs in on_plane)
+        vector.destroy()
+        return sums
 
     def _assembled(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
         """Return the vector of currents, complete at the dofs each rank owns."""

@@ -6,6 +6,7 @@ at the electrode of higher potential.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,19 +15,45 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Electrode:
-    """One electrode plane.
+class ButlerVolmer:
+    """Charge transfer by Butler–Volmer's law; see `butler_volmer`.
 
     Attributes
     ----------
-    potential : float
-        Potential of the metal (V).
-    asr : float
-        Area-specific charge-transfer resistance between metal and cell (Ω m²); 0 is an ideal contact.
+    exchange_current_density : float
+        i₀ (A/m²).
+    anodic, cathodic : float
+        Transfer coefficients α_a of the current into the cell and α_c of that out of it (1).
+    temperature : float
+        T (K).
     """
 
-    potential: float
+    exchange_current_density: float
+    anodic: float
+    cathodic: float
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Electrode:
+    """One electrode plane, at a potential or with a current.
+
+    Attributes
+    ----------
+    potential : float or None
+        Potential of the metal (V); None where `current_density` is given.
+    asr : float
+        Area-specific resistance between metal and cell (Ω m²), in series with `kinetics`.
+    kinetics : ButlerVolmer or None
+        Charge transfer; without it and with `asr` 0 the contact is ideal.
+    current_density : float or None
+        Mean density of the current that enters the cell, instead of a potential (A/m²).
+    """
+
+    potential: float | None
     asr: float = 0.0
+    kinetics: ButlerVolmer | None = None
+    current_density: float | None = None
 
 
 @dataclass(frozen=True)
@@ -123,12 +150,16 @@ class Solution:
     iterations : int
         CG iterations, restarts included.
     relative_residual : float
-        True ‖b − Ax‖/‖b‖ of the eliminated system.
+        True ‖b − Ax‖/‖b‖ of the eliminated system; with kinetics that of the nonlinear one, see `newton`.
     timings : mapping of str to float
         Wall time by stage on rank 0: ``distribute`` (mesh out to the ranks, results back), ``assemble``
         (matrix, reactions, fluxes), ``solve``, ``bracket`` (s).
     bracket : Bracket or None
-        The conductance between two bounds, where it was asked for.
+        The conductance between two bounds, where it was asked for and both electrodes are linear.
+    potentials : (float, float)
+        Of the bottom and the top electrode (V): as applied, or what the applied current takes.
+    newton_iterations : int
+        Linear problems solved one after the other because an electrode is nonlinear; 0 where none is.
     """
 
     fields: Fields | None
@@ -137,3 +168,5 @@ class Solution:
     relative_residual: float
     timings: Mapping[str, float]
     bracket: Bracket | None = None
+    potentials: tuple[float, float] = (math.nan, math.nan)
+    newton_iterations: int = 0

@@ -17,9 +17,10 @@ from gbflux.conduction import compat
 from gbflux.conduction.bracket import conductance_bracket
 from gbflux.conduction.distribute import DistributedMesh, distribute
 from gbflux.conduction.fluxes import NodalCurrents, cell_currents, cell_values, node_values, set_cell_values
+from gbflux.conduction.kinetics import Converged, guessed_potentials, rescaled, solve_kinetics
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
-from gbflux.conduction.scaling import Scaling, scaling_of
+from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
 from gbflux.conduction.solver import conjugate_gradients, solve_system
 from gbflux.conduction.system import LinearSystem, ScaledElectrode, assemble
 from gbflux.conduction.validate import check_input
@@ -87,14 +88,17 @@ def solve(
     watch = _Stopwatch()
     with watch("distribute"):
         dealt = distribute(comm, mesh)
-        z_electrodes, largest = comm.bcast(
-            (mesh.z_electrodes, float(np.max(sigma))) if comm.rank == 0 else None
+        z_electrodes, section, largest = comm.bcast(
+            (mesh.z_electrodes, float(np.prod(mesh.size_um[:-1])), float(np.max(sigma)))
+            if comm.rank == 0
+            else None
         )
-        scaling = scaling_of(dealt.domain.topology.dim, largest, bottom, top)
+        height = z_electrodes[1] - z_electrodes[0]
+        scaling = scaling_of(dealt.domain.topology.dim, largest, bottom, top, height)
         sigma_hat = dealt.deal(sigma) / scaling.sigma
         kind = dealt.deal(mesh.kind if comm.rank == 0 else None)
     with watch("assemble"), compat.quiet_compiler():
-        electrodes = tuple(_scaled(e, z, scaling) for e, z in zip((bottom, top), z_electrodes, strict=True))
+        electrodes = _scaled((bottom, top), z_electrodes, scaling)
         space = compat.scalar_space(dealt.domain, "Lagrange", settings.order)
         cell_sigma = compat.fem.Function(compat.scalar_space(dealt.domain, "DG", 0))
         set_cell_values(cell_sigma, sigma_hat)
@@ -104,9 +108,18 @@ def solve(
     bracket = ksp = None
     try:
         with watch("solve"):
-            ksp = conjugate_gradients(system.matrix, settings)
-            iterations, relative_residual = _potential(system, ksp, currents, sigma_hat, settings)
-        if settings.bracket:
+            if is_nonlinear(bottom, top):
+                converged = solve_kinetics(
+                    system, currents.phi, z_electrodes, (bottom, top), scaling, section, settings
+                )
+            else:
+                ksp = conjugate_gradients(system.matrix, settings)
+                iterations, relative_residual = _potential(system, ksp, currents, sigma_hat, settings)
+                sides = bottom, top
+                scaling = rescaled(sides, scaling, currents, sigma_hat, z_electrodes, section)
+                potentials = guessed_potentials(sides, scaling)
+                converged = Converged(iterations, relative_residual, 0, scaling, potentials)
+        if settings.bracket and ksp is not None:
             with watch("bracket"), compat.quiet_compiler():
                 thin = np.isin(kind, _LAYERS)
                 bracket = conductance_bracket(currents.phi, cell_sigma, thin, electrodes, settings, ksp)
@@ -115,19 +128,37 @@ def solve(
         if ksp is not None:
             ksp.destroy()
     with watch("assemble"), compat.quiet_compiler():
-        local = _local_fields(currents, cell_sigma, np.isin(kind, ELECTROLYTE), scaling)
+        local = _local_fields(currents, cell_sigma, np.isin(kind, ELECTROLYTE), converged.scaling)
     with watch("distribute"):
         fields = _collected(dealt, local, sigma)
     dofs = compat.dof_count(space)
-    log.debug("conduction: %d dofs, %d iterations, %s", dofs, iterations, watch.seconds)
-    bracket = _in_si(bracket, scaling)
-    return Solution(fields, dofs, iterations, relative_residual, watch.seconds, bracket)
+    log.debug("conduction: %d dofs, %d iterations, %s", dofs, converged.iterations, watch.seconds)
+    return Solution(
+        fields,
+        dofs,
+        converged.iterations,
+        converged.relative_residual,
+        watch.seconds,
+        bracket=_in_si(bracket, converged.scaling),
+        potentials=converged.potentials,
+        newton_iterations=converged.newton_iterations,
+    )
 
 
-def _scaled(electrode: Electrode, z: float, scaling: Scaling) -> ScaledElectrode:
-    """Return an electrode at plane `z` (µm) in scaled quantities."""
-    kappa = scaling.exchange_hat(electrode.asr) if electrode.asr > 0.0 else None
-    return ScaledElectrode(z, scaling.potential_hat(electrode.potential), kappa)
+def _scaled(
+    sides: tuple[Electrode, Electrode], planes: tuple[float, float], scaling: Scaling
+) -> tuple[ScaledElectrode, ScaledElectrode]:
+    """Return the electrodes at their planes (µm) in scaled quantities."""
+    potentials = guessed_potentials(sides, scaling)
+    return tuple(
+        ScaledElectrode(
+            z,
+            scaling.potential_hat(potential),
+            scaling.exchange_hat(side.asr) if side.asr > 0.0 and side.kinetics is None else None,
+            nonlinear=side.kinetics is not None,
+        )
+        for side, z, potential in zip(sides, planes, potentials, strict=True)
+    )
 
 
 def _in_si(bracket: Bracket | None, scaling: Scaling) -> Bracket | None:

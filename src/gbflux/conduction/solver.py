@@ -97,7 +97,7 @@ def solve_system(
     """
     solution, residual = system.rhs.duplicate(), system.rhs.duplicate()
     solution.set(0.0)
-    iterate = partial(_converge, ksp, system, solution, residual, settings)
+    iterate = partial(converge, ksp, system, solution, residual, settings)
     try:
         iterations, relative = iterate(0, settings.rtol)
         flow = current(solution)  # further iterations change it by no more than rtol
@@ -133,7 +133,7 @@ def _warn_of_imbalance(imbalance: float, settings: SolverSettings) -> None:
         )
 
 
-def _converge(
+def converge(
     ksp: PETSc.KSP,
     system: LinearSystem,
     solution: PETSc.Vec,

@@ -37,12 +37,15 @@ class ScaledElectrode:
     potential : float
         Scaled potential of the metal (1).
     kappa : float or None
-        Scaled exchange coefficient (1/µm); None for an ideal contact.
+        Scaled exchange coefficient (1/µm); None for an ideal contact, and for a nonlinear one.
+    nonlinear : bool
+        Whether its current is left to `newton`: to this system it is a wall.
     """
 
     z: float
     potential: float
     kappa: float | None
+    nonlinear: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def assemble(
             matrix_form += forms.exchange(kappa, u, v, ds(tag))
             rhs_form += forms.drive(kappa, potential, v, ds(tag))
 
-    ideal = [e for e in electrodes if e.kappa is None]
+    ideal = [e for e in electrodes if e.kappa is None and not e.nonlinear]
     lift = _electrode_potentials(space, ideal)
     fixed = [plane_dofs(space, e.z) for e in ideal]
     conditions = [

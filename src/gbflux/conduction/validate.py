@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.conduction.records import Electrode, SolverSettings
+from gbflux.conduction.records import ButlerVolmer, Electrode, SolverSettings
 from gbflux.errors import InputError
 from gbflux.mesh.records import LayeredMesh
 
@@ -92,18 +93,40 @@ def _sigma_faults(mesh: LayeredMesh, sigma: NDArray[np.float64]) -> Iterator[str
 def _electrode_faults(bottom: Electrode, top: Electrode) -> Iterator[str]:
     """Yield what is wrong with the electrodes."""
     for name, electrode in (("bottom", bottom), ("top", top)):
-        if not math.isfinite(electrode.potential):
+        if electrode.potential is not None and not math.isfinite(electrode.potential):
             yield f"electrodes.{name}_V must be finite; got {electrode.potential} V. Give a potential."
         if not (math.isfinite(electrode.asr) and electrode.asr >= 0.0):
             yield (
                 f"electrodes.asr ({name}) must be finite and >= 0; got {electrode.asr} Ω m². "
                 "Give 0 for an ideal contact."
             )
-    if bottom.potential == top.potential:
+        if electrode.kinetics is not None:
+            yield from _kinetics_faults(name, electrode.kinetics)
+    if bottom.potential is None or bottom.current_density is not None:
+        yield "electrodes: the bottom one must have a potential and no current. Apply a current at the top."
+    elif (top.potential is None) == (top.current_density is None):
+        yield (
+            "electrodes: the top one must have either a potential or a current; got "
+            f"{top.potential} V and {top.current_density} A/m². Give one of them."
+        )
+    elif top.current_density is not None:
+        if not (math.isfinite(top.current_density) and top.current_density != 0.0):
+            yield (
+                f"electrodes.current_density must be finite and not 0; got {top.current_density} A/m². "
+                "Without current there is nothing to measure."
+            )
+    elif bottom.potential == top.potential:
         yield (
             f"electrodes: the potentials must differ or no current flows; got {bottom.potential} V at both. "
             "Change bottom_V or top_V."
         )
+
+
+def _kinetics_faults(name: str, law: ButlerVolmer) -> Iterator[str]:
+    """Yield what is wrong with Butler–Volmer's law of an electrode."""
+    for key, value in asdict(law).items():
+        if not (math.isfinite(value) and value > 0.0):
+            yield f"electrodes.kinetics ({name}): {key} must be finite and > 0; got {value}. Correct it."
 
 
 def _setting_faults(settings: SolverSettings) -> Iterator[str]:

@@ -33,6 +33,7 @@ def as_result(measurement: Measurement, dimension: int) -> dict[str, Any]:
             "transport": {
                 "current_A" if dimension == 3 else "current_A_per_m": t.current,
                 "mean_current_density_mA_per_cm2": t.mean_current_density * A_PER_M2_TO_MA_PER_CM2,
+                "voltage_V": t.voltage,
                 "sigma_eff_S_per_cm": t.sigma_eff * S_PER_M_TO_S_PER_CM,
                 "asr_ohm_cm2": t.asr * OHM_M2_TO_OHM_CM2,
                 "brick_layer_S_per_cm": t.brick_layer * S_PER_M_TO_S_PER_CM,

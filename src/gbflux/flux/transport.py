@@ -10,8 +10,11 @@ Definitions
       P dissipated in it. P = Σ φ_i r_i over the reactions r_i of the electrolyte, so ΔU is the difference of
       the potentials of its two ends, each averaged with the current through it: defined also where the ends
       are not equipotential.
+  voltage
+      ΔV, potential of the top electrode less that of the bottom one: as applied, or what the current takes.
   asr
-      Of the whole cell between its electrodes: |ΔV| A/I, layers and electrode resistances included.
+      Of the whole cell between its electrodes: |ΔV| A/I, layers and electrode resistances included. With
+      kinetics ΔV is no linear function of I: a secant, which holds for this I alone.
   brick_layer
       σ_g/(1 + Bi), Bi = (δ/d)(σ_g/σ_gb): cubes in series and parallel, current along the field only. σ_g and
       σ_gb are means of resistivity by volume where they vary. Without grain boundaries σ_g.
@@ -44,6 +47,8 @@ class Transport:
         A/m².
     sigma_eff, brick_layer, wiener_lower, wiener_upper : float
         Of the electrolyte alone (S/m).
+    voltage : float
+        Top less bottom (V).
     asr : float
         Of the whole cell (Ω m²).
     current_imbalance : float
@@ -53,6 +58,7 @@ class Transport:
     current: float
     mean_current_density: float
     sigma_eff: float
+    voltage: float
     asr: float
     brick_layer: float
     wiener_lower: float
@@ -97,6 +103,7 @@ def transport(
         current=current,
         mean_current_density=current / area,
         sigma_eff=current**2 * length / (area * power),
+        voltage=potentials[1] - potentials[0],
         asr=abs(potentials[1] - potentials[0]) * area / current,
         brick_layer=brick_layer(mesh, fields, volume, mean_grain_size_um),
         wiener_lower=lower,

@@ -17,6 +17,10 @@ _IN_SERIES = (
     "sigma_eff is of the electrolyte alone; homogenizing layers or electrode resistances are in series with "
     "it, and the bounds hold for the cell as a whole."
 )
+_NONLINEAR = (
+    "electrodes.kinetics make the current a nonlinear function of the voltage; what is bounded is the "
+    "conductance of a linear cell."
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def bracket_facts(bracket: Bracket, mesh: LayeredMesh, case: Case) -> BracketFac
     """
     area = float(np.prod(mesh.size_um[:-1])) * UM_TO_M ** (mesh.dimension - 1)
     length = float(mesh.size_um[-1]) * UM_TO_M
-    bare = not mesh.slabs and case.electrode_asr == (0.0, 0.0)
+    bare = not mesh.slabs and all(case.ideal_electrodes)
     to_sigma = length / area * S_PER_M_TO_S_PER_CM
     to_asr = area * OHM_M2_TO_OHM_CM2
     return BracketFacts(
@@ -107,3 +111,8 @@ def bracket_facts(bracket: Bracket, mesh: LayeredMesh, case: Case) -> BracketFac
         ),
         sigma_eff_reason=None if bare else _IN_SERIES,
     )
+
+
+def bracket_reason(case: Case) -> str | None:
+    """Why there can be no bounds on a case that asks for them; None where there can be."""
+    return _NONLINEAR if case.output.bracket and any(case.electrode_kinetics) else None

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case
-from gbflux.conduction.records import Electrode, Solution, SolverSettings
+from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
 from gbflux.errors import MissingLibrary
 from gbflux.flux import as_result, measure
 from gbflux.mesh import BuiltMesh, build_mesh, recipe
-from gbflux.study.certificate import bracket_facts
+from gbflux.study.certificate import bracket_facts, bracket_reason
 from gbflux.study.files import write_files
 from gbflux.study.folder import RunFolder
 from gbflux.study.progress import Progress, logged_to
 from gbflux.study.provenance import peak_MiB, provenance
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
 from gbflux.study.snapshot import Snapshot
+from gbflux.units import kelvin
 
 logger = logging.getLogger(__name__)
 
@@ -196,8 +197,26 @@ def _meshed(case: Case, progress: Progress) -> BuiltMesh:
 
 
 def _electrodes(case: Case) -> tuple[Electrode, Electrode]:
-    bottom, top = zip(case.potentials, case.electrode_asr, strict=True)
+    """The electrodes, bottom and top; an applied current enters at the top."""
+    parts = (
+        case.potentials,
+        case.electrode_asr,
+        (_law(case, 0), _law(case, 1)),
+        (None, case.applied_current_density),
+    )
+    bottom, top = zip(*parts, strict=True)
     return Electrode(*bottom), Electrode(*top)
+
+
+def _law(case: Case, side: int) -> ButlerVolmer | None:
+    """The kinetics of an electrode at the case's temperature."""
+    law = case.electrode_kinetics[side]
+    return law and ButlerVolmer(
+        exchange_current_density=case.exchange_current_density[side],
+        anodic=law.anodic_transfer_coefficient,
+        cathodic=law.cathodic_transfer_coefficient,
+        temperature=kelvin(case.temperature_C),
+    )
 
 
 def _settings(case: Case) -> SolverSettings:
@@ -210,7 +229,8 @@ def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progre
     progress.add(dict(solution.timings))
     progress.note(
         "solve",
-        f"{solution.dofs:,} unknowns, {solution.iterations} iterations, "
+        f"{solution.dofs:,} unknowns, {solution.iterations} iterations"
+        f"{newton_steps(solution.newton_iterations)}, "
         f"residual {solution.relative_residual:.1e}",
     )
     if solution.bracket is not None:
@@ -224,7 +244,7 @@ def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progre
             built.mesh,
             solution.fields,
             mean_grain_size_um=case.mean_grain_size_um,
-            potentials=case.potentials,
+            potentials=solution.potentials,
         )
     return Snapshot(case, built.mesh, solution.fields, measurement)
 
@@ -294,6 +314,7 @@ def _result(snapshot: Snapshot, solution: Solution, progress: Progress, peak: fl
         relative_residual=solution.relative_residual,
         current_imbalance=tree["solver"]["current_imbalance"],
         grain_imbalance=snapshot.measurement.grain_imbalance,
+        newton_iterations=solution.newton_iterations,
     )
     return Result(
         name=case.name,
@@ -301,7 +322,7 @@ def _result(snapshot: Snapshot, solution: Solution, progress: Progress, peak: fl
         dimension=mesh.dimension,
         mesh=facts,
         solver=solver,
-        transport=TransportFacts(**tree["transport"], bracket=bracket),
+        transport=TransportFacts(**tree["transport"], bracket=bracket, bracket_reason=bracket_reason(case)),
         hot_spots=snapshot.measurement.hot_spots,
         hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
         homogenizing_layer=snapshot.measurement.homogenizing_layer,
@@ -311,10 +332,19 @@ def _result(snapshot: Snapshot, solution: Solution, progress: Progress, peak: fl
     )
 
 
+def newton_steps(count: int) -> str:
+    """How often Newton's method went on, as a line on the solver says it; nothing for a linear problem.
+
+    >>> newton_steps(4)
+    ' in 4 Newton steps'
+    """
+    return f" in {count} Newton steps" if count else ""
+
+
 def warnings(snapshot: Snapshot) -> tuple[str, ...]:
     """What a reader of the numbers should know."""
     found = []
-    if 0.0 in snapshot.case.electrode_asr:
+    if any(snapshot.case.ideal_electrodes):
         found.append(
             "hot_spots: where a grain boundary ends at an ideal electrode or a homogenizing layer, "
             "the pointwise maximum grows without limit as the mesh is refined; "

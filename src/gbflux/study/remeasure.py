@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gbflux.case import load_case
+from gbflux.case import Case, load_case
 from gbflux.errors import InputError
 from gbflux.flux import as_result, measure
 from gbflux.study.files import write_tables
@@ -31,10 +31,17 @@ def stored_snapshot(directory: Path) -> Snapshot:
         )
     case = load_case(folder.case_file)
     mesh, fields = read_fields(folder.fields_file)
-    measurement = measure(
-        mesh, fields, mean_grain_size_um=case.mean_grain_size_um, potentials=case.potentials
-    )
+    potentials = _potentials(case, folder)
+    measurement = measure(mesh, fields, mean_grain_size_um=case.mean_grain_size_um, potentials=potentials)
     return Snapshot(case, mesh, fields, measurement)
+
+
+def _potentials(case: Case, folder: RunFolder) -> tuple[float, float]:
+    """Potentials of the electrodes (V); those that an applied current takes are in the result."""
+    bottom, top = case.potentials
+    if top is None:
+        top = bottom + read_result(folder.result_file).transport.voltage_V
+    return bottom, top
 
 
 def remeasure(directory: Path) -> tuple[Result, Snapshot]:
@@ -64,7 +71,11 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
     result = replace(
         before,
         solver=solver,
-        transport=TransportFacts(**tree["transport"], bracket=before.transport.bracket),
+        transport=TransportFacts(
+            **tree["transport"],
+            bracket=before.transport.bracket,
+            bracket_reason=before.transport.bracket_reason,
+        ),
         hot_spots=snapshot.measurement.hot_spots,
         hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
         homogenizing_layer=snapshot.measurement.homogenizing_layer,

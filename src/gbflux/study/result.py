@@ -33,7 +33,7 @@ class SolverFacts:
     """The solve in numbers: sizes, iterations, true relative residual, and how well currents balance.
 
     `current_imbalance` is |in − out| over the current, `grain_imbalance` the worst of the grains, relative to
-    its inflow.
+    its inflow. `newton_iterations` counts linear problems where electrodes have kinetics, 0 elsewhere.
     """
 
     dofs: int
@@ -41,13 +41,15 @@ class SolverFacts:
     relative_residual: float
     current_imbalance: float
     grain_imbalance: float
+    newton_iterations: int = 0
 
 
 @dataclass(frozen=True)
 class TransportFacts:
     """The cell as a whole, units in the names; σ_eff, brick layer and Wiener: of the electrolyte alone.
 
-    `bracket` holds certified bounds, None where they were not asked for or not found.
+    `voltage_V` is top less bottom. `bracket` holds certified bounds, None where they were not asked for or
+    not found, `bracket_reason` why there can be none.
     """
 
     mean_current_density_mA_per_cm2: float
@@ -58,7 +60,9 @@ class TransportFacts:
     wiener_upper_S_per_cm: float
     current_A: float | None = None
     current_A_per_m: float | None = None
+    voltage_V: float | None = None
     bracket: BracketFacts | None = None
+    bracket_reason: str | None = None
 
 
 @dataclass(frozen=True)

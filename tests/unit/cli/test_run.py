@@ -63,3 +63,13 @@ def test_compare_needs_a_layer(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert command.exit_code(["compare", str(tmp_path / "case.yaml"), "-o", str(tmp_path / "out")]) == 2
     assert "homogenizing_layer" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_solver_that_stops_short_ends_with_exit_code_3(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinetics = {"electrodes.kinetics": {"exchange_current_density_mA_per_cm2": 1.0}, "solver.rtol": 1e-19}
+    (tmp_path / "case.yaml").write_text(case_text(TINY, NO_FIGURES, kinetics))
+    assert run(tmp_path / "case.yaml", tmp_path / "out") == 3
+    assert "Newton's method" in capsys.readouterr().err
+    assert not (tmp_path / "out/result.json").exists()

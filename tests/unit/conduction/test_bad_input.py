@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import Electrode, SolverSettings
+from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings
 from gbflux.conduction.solve import solve
 from gbflux.errors import InputError, SolverError
 from meshes_by_hand import BARE_STACK, stack
@@ -42,6 +42,14 @@ def test_conductivity(value: float) -> None:
         ({"top": Electrode(0.0)}, "potentials must differ"),
         ({"top": Electrode(float("nan"))}, r"electrodes\.top_V must be finite"),
         ({"bottom": Electrode(0.0, -1.0)}, r"electrodes\.asr \(bottom\) must be finite and >= 0"),
+        ({"top": Electrode(None)}, "must have either a potential or a current"),
+        ({"top": Electrode(0.1, current_density=1.0)}, "must have either a potential or a current"),
+        ({"top": Electrode(None, current_density=0.0)}, "nothing to measure"),
+        ({"top": Electrode(None, current_density=float("nan"))}, "must be finite and not 0"),
+        ({"bottom": Electrode(None, current_density=1.0)}, "the bottom one must have a potential"),
+        ({"top": Electrode(0.1, 0.0, ButlerVolmer(0.0, 0.5, 0.5, 298.0))}, "exchange_current_density must"),
+        ({"top": Electrode(0.1, 0.0, ButlerVolmer(1.0, -0.5, 0.5, 298.0))}, "anodic must be finite and > 0"),
+        ({"bottom": Electrode(0.0, 0.0, ButlerVolmer(1.0, 0.5, 0.5, np.nan))}, "temperature must be finite"),
         ({"rtol": 0.0}, r"solver\.rtol"),
         ({"rtol": float("nan")}, r"solver\.rtol"),
         ({"max_iterations": 0}, r"solver\.max_iterations"),
@@ -80,6 +88,44 @@ def test_unconverged_raises_with_its_facts() -> None:
 def test_a_tolerance_below_round_off_raises() -> None:
     with pytest.raises(SolverError, match=r"Raise solver\.rtol"):
         attempt(sigma=np.random.default_rng(0).uniform(1e-3, 1.0, len(MESH.cells)), rtol=1e-19)
+
+
+LAW = ButlerVolmer(10.0, 0.5, 0.5, 298.15)
+KINETIC = {"bottom": Electrode(0.0, 0.0, LAW), "top": Electrode(0.1, 0.0, LAW)}
+UNEVEN = np.random.default_rng(0).uniform(1e-3, 1.0, len(MESH.cells))
+
+
+def test_kinetics_that_do_not_converge_raise_with_their_facts() -> None:
+    with pytest.raises(
+        SolverError, match=r"stopped after 1 iterations.*Raise solver\.max_iterations"
+    ) as caught:
+        attempt(sigma=UNEVEN, max_iterations=1, **KINETIC)
+    assert caught.value.exit_code == 3
+
+
+def test_kinetics_with_a_tolerance_below_round_off_raise() -> None:
+    with pytest.raises(SolverError, match=r"Newton's method.*Raise solver\.rtol") as caught:
+        attempt(sigma=UNEVEN, rtol=1e-19, **KINETIC)
+    error = caught.value
+    assert (error.exit_code, error.rtol) == (3, 1e-19)
+    assert 1e-19 < error.relative_residual < 1e-10
+
+
+@pytest.mark.parametrize("preconditioner", ["lu", "gamg"])
+def test_kinetics_with_every_preconditioner(preconditioner: str) -> None:
+    found, expected = (attempt(sigma=UNEVEN, preconditioner=p, **KINETIC) for p in (preconditioner, "hypre"))
+    assert found.fields.phi == pytest.approx(expected.fields.phi, abs=1e-9)
+
+
+@pytest.mark.parametrize("voltage", [1e-6, 10.0, 1e5])
+@pytest.mark.parametrize("i0", [1e-9, 1.0, 1e12])
+def test_extreme_kinetics_converge(i0: float, voltage: float) -> None:
+    """From blocking to ideal, from microvolts to kilovolts: no ramp, no overflow, and few steps."""
+    law = ButlerVolmer(i0, 0.3, 0.7, 298.15)
+    solution = attempt(sigma=UNEVEN, bottom=Electrode(0.0, 0.0, law), top=Electrode(voltage, 0.0, law))
+    assert solution.relative_residual <= 1e-10
+    assert solution.newton_iterations <= 25
+    assert np.isfinite(solution.fields.phi).all()
 
 
 def test_no_petsc_option_is_left_behind() -> None:

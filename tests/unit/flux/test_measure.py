@@ -19,7 +19,7 @@ FAMILY = {
 }  # fmt: skip
 TRANSPORT = {
     "mean_current_density_mA_per_cm2", "sigma_eff_S_per_cm", "asr_ohm_cm2", "brick_layer_S_per_cm",
-    "wiener_lower_S_per_cm", "wiener_upper_S_per_cm",
+    "wiener_lower_S_per_cm", "wiener_upper_S_per_cm", "voltage_V",
 }  # fmt: skip
 
 
@@ -78,6 +78,7 @@ def test_measures_do_not_depend_on_the_sign_of_the_voltage():
         as_result(measured((2, 2), (2.0, 0.0), uneven_sigma, potentials)[2], 2)
         for potentials in ((0.0, 0.1), (0.1, 0.0))
     )
+    assert forward["transport"].pop("voltage_V") == -backward["transport"].pop("voltage_V") == 0.1
     for place in ("transport", "hot_spots", "hot_spots_electrolyte"):
         assert np.allclose(*(numbers(result[place]) for result in (forward, backward)), rtol=1e-7)
 

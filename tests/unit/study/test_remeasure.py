@@ -13,7 +13,19 @@ from small_cases import LAYERS, NO_FIGURES, TINY, case_text
 THREE_D = {"name": "tiny3d", "geometry.size_um": [12, 10, 15]}
 
 
-@pytest.fixture(params=[{**TINY, **LAYERS}, {**THREE_D, **LAYERS}, TINY], ids=["2D", "3D", "bare"])
+KINETICS = {
+    "electrodes.kinetics": {"exchange_current_density_mA_per_cm2": 1.0},
+    "electrodes.current_density_mA_per_cm2": -0.2,
+}
+CASES = {
+    "2D": {**TINY, **LAYERS},
+    "3D": {**THREE_D, **LAYERS},
+    "bare": TINY,
+    "kinetics": {**TINY, **KINETICS},
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A finished run."""
     (tmp_path / "case.yaml").write_text(case_text(request.param, NO_FIGURES))

@@ -53,6 +53,7 @@ TREE = {
         "relative_residual": None,
         "current_imbalance": None,
         "grain_imbalance": None,
+        "newton_iterations": None,
     },
     "transport": {
         "current_A": None,
@@ -62,6 +63,8 @@ TREE = {
         "brick_layer_S_per_cm": None,
         "wiener_lower_S_per_cm": None,
         "wiener_upper_S_per_cm": None,
+        "voltage_V": None,
+        "bracket_reason": None,
         "bracket": {
             "lower_S": None,
             "upper_S": None,
@@ -159,3 +162,16 @@ def test_a_resistive_electrode_silences_the_warning_about_ideal_ones() -> None:
     resistive = solved(TINY, {"electrodes.asr_ohm_cm2": 10}).result
     assert any("pointwise maximum" in text for text in ideal.warnings)
     assert not any("pointwise maximum" in text for text in resistive.warnings)
+
+
+def test_kinetics_silence_that_warning_and_count_newton_steps() -> None:
+    kinetics = {"electrodes.kinetics": {"exchange_current_density_mA_per_cm2": 1.0}}
+    found = solved(TINY, kinetics, {"output.bracket": True}).result
+    assert not any("pointwise maximum" in text for text in found.warnings)
+    assert 2 <= found.solver.newton_iterations <= found.solver.iterations
+    assert found.transport.bracket is None
+    assert "nonlinear" in found.transport.bracket_reason
+    one_side = solved(TINY, {"electrodes.kinetics": {"top": {"exchange_current_density_mA_per_cm2": 1.0}}})
+    assert any("pointwise maximum" in text for text in one_side.result.warnings)
+    assert one_side.result.transport.bracket_reason is None
+    assert solved(TINY).result.solver.newton_iterations == 0

@@ -1,0 +1,147 @@
+"""Quadrature on the facets of an electrode, by hand: what a current that is no linear function of φ needs.
+
+The rules integrate products of two shape functions exactly, as the forms of linear electrodes do, so a law
+that is linear gives the matrix of those. They are symmetric, so nothing depends on how a facet's vertices are
+numbered, and their weights are positive, so a monotone law stays monotone. Triangles: Strang & Fix (1973),
+degree 2; Dunavant, Int. J. Numer. Meth. Engng 21 (1985) 1129, doi:10.1002/nme.1620210612, degree 4.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from gbflux.conduction import compat
+from gbflux.conduction.planes import plane_dofs
+
+#: Edges of the reference cell by their vertices, in the order in which their dofs are numbered.
+_EDGES = {2: ((1, 2), (0, 2), (0, 1)), 3: ((2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1))}
+#: Orbits of triangle rules: barycentric coordinate that two corners share, and weight of each of its points.
+_TRIANGLE = {
+    1: ((1.0 / 6.0, 1.0 / 3.0),),
+    2: ((0.445948490915965, 0.223381589678011), (0.091576213509771, 0.109951743655322)),
+}
+
+
+@dataclass(frozen=True)
+class ElectrodeFacets:
+    """The facets of an electrode that belong to cells of this rank.
+
+    Attributes
+    ----------
+    dofs : (f, k) int32 array
+        Local dofs of each facet.
+    shapes : (q, k) float64 array
+        Shape functions of those dofs at the points of the rule.
+    weights : (f, q) float64 array
+        Weights of the points; they add up to the facets' areas (µm²; in 2D µm).
+    plane : (p,) int32 array
+        Local dofs in the plane, those without a facet on this rank included.
+    count : int
+        Dofs on this rank, ghosts included.
+    """
+
+    dofs: NDArray[np.int32]
+    shapes: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    plane: NDArray[np.int32]
+    count: int
+
+    def at_points(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (f, q) values at the points of a function given by those at all local dofs."""
+        return values[self.dofs] @ self.shapes.T
+
+    def load(self, density: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (count,) integrals of a density, given at the points, times each shape function."""
+        shares = (self.weights * density) @ self.shapes
+        return np.bincount(self.dofs.ravel(), shares.ravel(), minlength=self.count)
+
+    def integral(self, density: NDArray[np.float64]) -> float:
+        """Return the integral of a density over the facets of this rank."""
+        return float(np.sum(self.weights * density))
+
+    def mass(self, factor: NDArray[np.float64]) -> csr_array:
+        """Return (count, count) integrals of a factor, given at the points, times two shape functions."""
+        blocks = np.einsum("fq,qi,qj->fij", self.weights * factor, self.shapes, self.shapes)
+        k = self.dofs.shape[1]
+        rows, columns = np.repeat(self.dofs, k, axis=1), np.tile(self.dofs, (1, k))
+        entries = (blocks.ravel(), (rows.ravel(), columns.ravel()))
+        return csr_array(entries, shape=(self.count, self.count))
+
+
+def electrode_facets(space: compat.fem.FunctionSpace, z: float) -> ElectrodeFacets:
+    """Return the facets in the plane at exactly `z` (µm), an end of the mesh; *collective*.
+
+    Parameters
+    ----------
+    space : dolfinx.fem.FunctionSpace
+        Lagrange elements of order 1 or 2.
+    z : float
+        The plane (µm).
+    """
+    domain = space.mesh
+    dimension = domain.topology.dim
+    x = domain.geometry.x[:, :dimension]
+    nodes = compat.cell_nodes(domain)
+    on_plane = x[:, -1][nodes] == z
+    touching = np.flatnonzero(on_plane.sum(axis=1) == dimension)
+    corner = np.nonzero(on_plane[touching])[1].reshape(-1, dimension)  # vertices of the facet in its cell
+    corners = x[np.take_along_axis(nodes[touching], corner, axis=1)]
+    vertex_dofs = np.take_along_axis(compat.vertex_dofs(space)[touching], corner, axis=1)
+    order = 1 if space.dofmap.dof_layout.num_dofs == dimension + 1 else 2
+    edge_dofs = _edge_dofs(space, touching, corner) if order == 2 else vertex_dofs[:, :0]
+    points, weights = _rule(dimension, order)
+    return ElectrodeFacets(
+        dofs=np.hstack([vertex_dofs, edge_dofs]),
+        shapes=_shapes(points, order),
+        weights=np.outer(_areas(corners), weights),
+        plane=plane_dofs(space, z),
+        count=space.dofmap.index_map.size_local + space.dofmap.index_map.num_ghosts,
+    )
+
+
+def _edge_dofs(
+    space: compat.fem.FunctionSpace, cells: NDArray[np.int64], corner: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """Return the dofs at the edges of facets, in the order of the pairs of their vertices."""
+    dimension = space.mesh.topology.dim
+    layout, table = space.dofmap.dof_layout, compat.cell_dofs(space)[cells]
+    column = np.zeros((dimension + 1, dimension + 1), dtype=np.int64)
+    for edge, (a, b) in enumerate(_EDGES[dimension]):
+        column[a, b] = column[b, a] = layout.entity_dofs(1, edge)[0]
+    pairs = itertools.combinations(range(dimension), 2)
+    chosen = np.stack([column[corner[:, a], corner[:, b]] for a, b in pairs], axis=1)
+    return np.take_along_axis(table, chosen, axis=1)
+
+
+def _rule(dimension: int, order: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (q, dimension) barycentric points on a facet and (q,) weights that add up to 1."""
+    if dimension == 2:
+        x, weights = np.polynomial.legendre.leggauss(order + 1)
+        return np.stack([(1.0 - x) / 2.0, (1.0 + x) / 2.0], axis=1), weights / 2.0
+    points, weights = [], []
+    for shared, weight in _TRIANGLE[order]:
+        points += [np.roll([1.0 - 2.0 * shared, shared, shared], k) for k in range(3)]
+        weights += [weight] * 3
+    return np.array(points), np.array(weights) / np.sum(weights)
+
+
+def _shapes(points: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+    """Return (q, k) Lagrange shape functions: those of the vertices, then those of the edges."""
+    if order == 1:
+        return points
+    pairs = itertools.combinations(range(points.shape[1]), 2)
+    edges = [4.0 * points[:, a] * points[:, b] for a, b in pairs]
+    return np.column_stack([points * (2.0 * points - 1.0), *edges])
+
+
+def _areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the areas of facets given by (f, dimension, dimension) corners (µm²; in 2D lengths, µm)."""
+    sides = corners[:, 1:] - corners[:, :1]
+    if sides.shape[1] == 1:
+        return np.linalg.norm(sides[:, 0], axis=1)
+    return 0.5 * np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)

@@ -1,0 +1,145 @@
+"""Electrodes with kinetics, and applied currents: from SI to the scaled problem and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.conduction import compat
+from gbflux.conduction.butler_volmer import drop
+from gbflux.conduction.electrode_facets import electrode_facets
+from gbflux.conduction.fluxes import NodalCurrents
+from gbflux.conduction.newton import solve_nonlinear
+from gbflux.conduction.nonlinear import NonlinearElectrode
+from gbflux.conduction.records import Electrode, SolverSettings
+from gbflux.conduction.scaling import MICROMETRE, Scaling
+from gbflux.conduction.system import LinearSystem
+
+Sides = tuple[Electrode, Electrode]
+_DIRECTIONS = (-1.0, 1.0)  # a current from top to bottom enters at the top
+
+
+@dataclass(frozen=True)
+class Converged:
+    """How a solve went, and the scaling under which it holds."""
+
+    iterations: int
+    relative_residual: float
+    newton_iterations: int
+    scaling: Scaling
+    potentials: tuple[float, float]
+
+
+def solve_kinetics(
+    system: LinearSystem,
+    phi: compat.fem.Function,
+    z_electrodes: tuple[float, float],
+    sides: Sides,
+    scaling: Scaling,
+    section: float,
+    settings: SolverSettings,
+) -> Converged:
+    """Solve for the potential between electrodes of which one or both have kinetics; *collective*.
+
+    Parameters
+    ----------
+    system : LinearSystem
+        The problem with those electrodes as walls.
+    phi : dolfinx.fem.Function
+        Is given the scaled potential.
+    z_electrodes : (float, float)
+        Planes of the electrodes (µm).
+    sides : (Electrode, Electrode)
+        Bottom and top.
+    scaling : Scaling
+    section : float
+        Area of an electrode (µm²; in 2D its length, µm).
+    settings : SolverSettings
+
+    Raises
+    ------
+    SolverError
+        On all ranks, if Newton's method does not converge.
+    """
+    nonlinear = [k for k in (0, 1) if sides[k].kinetics is not None]
+    potentials = list(guessed_potentials(sides, scaling))
+    applied = sides[1].current_density
+    driven = None if applied is None else nonlinear[-1]
+    electrodes = []
+    for k in nonlinear:
+        start = _DIRECTIONS[k] * scaling.estimate / scaling.current_density
+        electrodes.append(
+            NonlinearElectrode(
+                facets=electrode_facets(phi.function_space, z_electrodes[k]),
+                law=partial(_scaled_drop, sides[k], scaling),
+                start=start,
+                potential=scaling.potential_hat(potentials[k]),
+                current=start * section if k == driven else None,
+            )
+        )
+    found = solve_nonlinear(system, tuple(electrodes), settings)
+    phi.x.array[: len(found.phi)] = found.phi
+    phi.x.array[:] += system.lift.x.array
+    for k, potential in zip(nonlinear, found.potentials, strict=True):
+        potentials[k] = scaling.offset + scaling.potential * potential
+    shift = 0.0 if driven is None else sides[0].potential - potentials[0]
+    return Converged(
+        iterations=found.iterations,
+        relative_residual=found.relative_residual,
+        newton_iterations=found.newton_iterations,
+        scaling=replace(scaling, offset=scaling.offset + shift),
+        potentials=(potentials[0] + shift, potentials[1] + shift),
+    )
+
+
+def guessed_potentials(sides: Sides, scaling: Scaling) -> tuple[float, float]:
+    """Return the potentials of both electrodes (V); of one with a current as the scale has it."""
+    bottom, top = sides
+    return bottom.potential, bottom.potential + scaling.voltage if top.potential is None else top.potential
+
+
+def rescaled(
+    sides: Sides,
+    scaling: Scaling,
+    currents: NodalCurrents,
+    sigma: NDArray[np.float64],
+    z_electrodes: tuple[float, float],
+    section: float,
+) -> Scaling:
+    """Return the scaling under which a linear solution has the applied current, if one is; *collective*.
+
+    Parameters
+    ----------
+    sides : (Electrode, Electrode)
+        Bottom and top.
+    scaling : Scaling
+        That of the solution, for a voltage of one of its units.
+    currents : NodalCurrents
+        Of the solution.
+    sigma : (m_local,) float64 array
+        Scaled conductivity of the local cells.
+    z_electrodes : (float, float)
+        Planes of the electrodes (µm).
+    section : float
+        Area of an electrode (µm²; in 2D its length, µm).
+    """
+    if sides[1].current_density is None:
+        return scaling
+    entering = currents.entering(sigma, z_electrodes)
+    current = 0.5 * (abs(entering[0]) + abs(entering[1]))
+    wanted = abs(sides[1].current_density) * section / (scaling.sigma / MICROMETRE)
+    factor = wanted / (current * abs(scaling.voltage))
+    bottom = sides[0].potential
+    offset = bottom + factor * (scaling.offset - bottom)
+    return replace(scaling, voltage=factor * scaling.voltage, offset=offset)
+
+
+def _scaled_drop(
+    electrode: Electrode, scaling: Scaling, j: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the drop of potential, and its derivative, of a current density, all scaled."""
+    value, slope = drop(electrode, j * scaling.current_density)
+    return value / scaling.voltage, slope * (scaling.current_density / scaling.voltage)
