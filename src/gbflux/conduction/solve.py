@@ -120,7 +120,7 @@ def solve(
         fields = _collected(dealt, local, sigma)
     dofs = compat.dof_count(space)
     log.debug("conduction: %d dofs, %d iterations, %s", dofs, iterations, watch.seconds)
-    bracket = _in_si(bracket, scaling)
+    bracket = _in_si(dealt, bracket, scaling)
     return Solution(fields, dofs, iterations, relative_residual, watch.seconds, bracket)
 
 
@@ -130,13 +130,17 @@ def _scaled(electrode: Electrode, z: float, scaling: Scaling) -> ScaledElectrode
     return ScaledElectrode(z, scaling.potential_hat(electrode.potential), kappa)
 
 
-def _in_si(bracket: Bracket | None, scaling: Scaling) -> Bracket | None:
-    """Return a scaled bracket in S (2D: S/m)."""
+def _in_si(dealt: DistributedMesh, bracket: Bracket | None, scaling: Scaling) -> Bracket | None:
+    """Return a scaled bracket in S (2D: S/m), the gap by cell on rank 0; *collective*."""
     if bracket is None:
         return None
     unit = abs(scaling.current / scaling.potential)
     return Bracket(
-        bracket.lower * unit, bracket.upper * unit, bracket.algebraic_error * unit, bracket.iterations
+        bracket.lower * unit,
+        bracket.upper * unit,
+        bracket.algebraic_error * unit,
+        bracket.iterations,
+        dealt.collect_cells(bracket.gap * unit),
     )
 
 

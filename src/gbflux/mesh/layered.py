@@ -94,6 +94,7 @@ def insert_layers(
         layer_thickness_um=delta_um,
         hash=digest.result(),
         quality=quality,
+        node=opened.node,
     )
 
 
@@ -107,6 +108,11 @@ class _Opened:
     copies: Copies
     junctions: list[Junctions]
     limited: NDArray[np.bool_]
+
+    @property
+    def node(self) -> NDArray[np.int32]:
+        """Node of the conforming mesh behind each point, (n,)."""
+        return np.concatenate([np.flatnonzero(self.copies.inner >= 0), self.copies.node]).astype(np.int32)
 
 
 def _open(mesh: ConformingMesh, depth: NDArray, box: list[tuple[int, float]]) -> _Opened:

@@ -101,6 +101,9 @@ class LayeredMesh:
         SHA-256 of the mesh: points, cells and what they are.
     quality : MeshQuality
         Figures by which the mesh was accepted.
+    node : (n,) int32 array or None
+        Number of the place that each point lies at when the layers are closed: copies share it. None where it
+        was not kept.
     """
 
     dimension: int
@@ -120,3 +123,4 @@ class LayeredMesh:
     layer_thickness_um: float
     hash: str
     quality: MeshQuality
+    node: NDArray[np.int32] | None = None
