@@ -190,6 +190,7 @@ def _follow(gmsh, sizes: SizeField) -> None:
     at[:, : corners - 1] = sizes.points
     at[:, 3] = sizes.size_um
     data = at[sizes.cells].transpose(0, 2, 1)  # for each cell all x, all y, all z, all sizes
+    gmsh.option.setNumber("Mesh.LcIntegrationPrecision", 1e-4)  # sizes have kinks: 1e-9 costs more than it gains
     view = gmsh.view.add("size")
     gmsh.view.addListData(view, "ST" if corners == 3 else "SS", count, data.ravel())
     field = gmsh.model.mesh.field.add("PostView")
