@@ -56,7 +56,7 @@ class Case(Block):
     temperature_C: Number = quantity("temperature", "°C", default=25.0, gt=-units.ICE_POINT_K)
     mesh: Mesh = Field(Mesh(), description="sizes of cells")
     solver: Solver = Field(Solver(), description="linear solver")
-    accuracy: Accuracy | None = Field(None, description="accuracy to refine to; absent: one mesh, not refined")
+    accuracy: Accuracy | None = Field(None, description="accuracy to refine to; absent: one mesh")
     output: Output = Field(Output(), description="what a run leaves beside its numbers")
 
     @field_validator("mesh", mode="before")

@@ -37,16 +37,20 @@ def gap_by_cell(
     """
     space = sigma.function_space
     w = ufl.TestFunction(space)
-    form = forms.conduction(w * sigma, phi - v, phi - v)
-    for electrode in electrodes:
-        if electrode.kappa is None:
-            continue
-        facets = {1: plane_facets(space.mesh, electrode.z)}
-        exact, middle = (facet_measure(space.mesh, facets, degree)(1) for degree in (None, _MIDPOINT))
+    parts = [forms.conduction(w * sigma, phi - v, phi - v)]
+    resistive = {tag: e for tag, e in enumerate(electrodes, start=1) if e.kappa is not None}
+    facets = {tag: plane_facets(space.mesh, e.z) for tag, e in resistive.items()}
+    if resistive:
+        exact, middle = (facet_measure(space.mesh, facets, degree) for degree in (None, _MIDPOINT))
+    for tag, electrode in resistive.items():
+        # ∫ (φ − c)² = |F| (φ(centre) − c)² + ∫ φ² − |F| φ(centre)², φ linear; one rule of quadrature a form
         kappa = w * compat.constant(space.mesh, electrode.kappa)
-        form += forms.exchange(kappa, phi - v, phi - v, middle)
-        form += forms.exchange(kappa, phi, phi, exact) - forms.exchange(kappa, phi, phi, middle)
-    vector = compat.fem.petsc.assemble_vector(compat.fem.form(form))
-    gap = vector.array_r[compat.cell_dofs(space)[:, 0]]
-    vector.destroy()
+        parts.append(forms.exchange(kappa, phi - v, phi - v, middle(tag)))
+        parts.append(-forms.exchange(kappa, phi, phi, middle(tag)))
+        parts.append(forms.exchange(kappa, phi, phi, exact(tag)))
+    gap = np.zeros(len(compat.cell_dofs(space)))
+    for part in parts:
+        vector = compat.fem.petsc.assemble_vector(compat.fem.form(part))
+        gap += vector.array_r[compat.cell_dofs(space)[:, 0]]
+        vector.destroy()
     return gap

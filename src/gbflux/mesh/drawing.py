@@ -48,8 +48,8 @@ class MeshSize:
 
     def scaled(self, factor: float) -> MeshSize:
         """All lengths multiplied."""
-        field = self.field and self.field.scaled(factor)
-        return replace(self, size_um=factor * self.size_um, end_size_um=factor * self.end_size_um, field=field)
+        sizes = {"size_um": factor * self.size_um, "end_size_um": factor * self.end_size_um}
+        return replace(self, field=self.field and self.field.scaled(factor), **sizes)
 
 
 def load_gmsh():
@@ -190,7 +190,7 @@ def _follow(gmsh, sizes: SizeField) -> None:
     at[:, : corners - 1] = sizes.points
     at[:, 3] = sizes.size_um
     data = at[sizes.cells].transpose(0, 2, 1)  # for each cell all x, all y, all z, all sizes
-    gmsh.option.setNumber("Mesh.LcIntegrationPrecision", 1e-4)  # sizes have kinks: 1e-9 costs more than it gains
+    gmsh.option.setNumber("Mesh.LcIntegrationPrecision", 1e-4)  # sizes have kinks
     view = gmsh.view.add("size")
     gmsh.view.addListData(view, "ST" if corners == 3 else "SS", count, data.ravel())
     field = gmsh.model.mesh.field.add("PostView")

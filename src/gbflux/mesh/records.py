@@ -6,6 +6,7 @@ MPI rank 0.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -124,3 +125,13 @@ class LayeredMesh:
     hash: str
     quality: MeshQuality
     node: NDArray[np.int32] | None = None
+
+
+def mesh_hash(*arrays: NDArray) -> str:
+    """SHA-256 of the arrays' shapes and little-endian bytes."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        kind = "<f8" if array.dtype.kind == "f" else "<i4"
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array, dtype=kind).data)
+    return digest.hexdigest()

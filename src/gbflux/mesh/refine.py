@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gbflux.mesh.bisect import is_junction
 from gbflux.mesh.records import LayeredMesh
 from gbflux.mesh.sizing import SizeField, closed, graded
 
 FINER, COARSER = 4.0, 2.0  # most that a size changes from one mesh to the next
-GROWTH = {2: 0.3, 3: 0.5}  # of sizes, per distance
+GROWTH = 0.5  # of sizes, per distance
 SMALLEST = 4.0  # size, in thicknesses of the layers
+AT_JUNCTIONS = 0.15  # share of the gap from which on junctions are worth resolving
 _STEPS = 8  # sizes are rounded, to so many in each doubling, so that noise rarely makes another mesh
 _BISECTIONS = 50
 
@@ -43,7 +45,9 @@ class NextSizes:
     gap: float
 
 
-def next_sizes(mesh: LayeredMesh, gap: NDArray[np.float64], goal: float, most_cells: float) -> NextSizes:
+def next_sizes(
+    mesh: LayeredMesh, gap: NDArray[np.float64], goal: float, most_cells: float, resolved: bool = False
+) -> NextSizes:
     """Sizes of the smallest mesh that meets a goal, or of the best that is not too large.
 
     Parameters
@@ -56,6 +60,9 @@ def next_sizes(mesh: LayeredMesh, gap: NDArray[np.float64], goal: float, most_ce
         Gap to reach, in the same unit.
     most_cells : float
         Cells, layers included, that the next mesh may have.
+    resolved : bool
+        Whether the junctions of this mesh are resolved; those of the next then are, too. In 2D they are from
+        when they contribute more than `AT_JUNCTIONS` of the gap.
 
     Returns
     -------
@@ -65,12 +72,19 @@ def next_sizes(mesh: LayeredMesh, gap: NDArray[np.float64], goal: float, most_ce
     local = _Local.of(mesh, now, gap)
     layers = len(mesh.cells) / len(now.cells)
     least_um = SMALLEST * mesh.layer_thickness_um
+    core = now.size_um < mesh.layer_thickness_um if resolved else np.zeros(len(now.points), dtype=bool)
+    if mesh.dimension == 2 and not resolved:
+        junction = is_junction(mesh)
+        resolved = float(gap[junction].sum()) > AT_JUNCTIONS * max(goal, float(gap.sum()))
+        core[mesh.node[mesh.cells[junction]]] = resolved
 
     def sizes(level: float) -> NDArray[np.float64]:
-        return np.maximum(local.sizes(math.exp(level)), least_um)
+        asked = np.maximum(local.sizes(math.exp(level)), least_um)
+        return np.where(core, np.minimum(now.size_um, least_um), asked)
 
-    positive = local.eta[local.eta > 0]
-    low, high = float(np.log(positive.min())), float(np.log(positive.max()))
+    positive, power = local.eta[local.eta > 0], mesh.dimension + 2
+    low = math.log(positive.min()) - power * math.log(FINER)
+    high = math.log(positive.max()) + power * math.log(COARSER)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         asked = sizes(middle)
@@ -80,9 +94,10 @@ def next_sizes(mesh: LayeredMesh, gap: NDArray[np.float64], goal: float, most_ce
             low = middle
     asked = sizes(high)
     rounded = 2.0 ** (np.round(np.log2(asked) * _STEPS) / _STEPS)
-    field = graded(replace(now, size_um=np.maximum(rounded, least_um)), GROWTH[mesh.dimension])
+    field = replace(now, size_um=np.maximum(rounded, least_um), junctions_resolved=resolved)
+    field = graded(field, GROWTH)
     cells = float(field.expected_cells().sum()) * layers
-    if cells > most_cells:
+    if cells > most_cells and not resolved:
         field = field.scaled((cells / most_cells) ** (1 / mesh.dimension))
         cells = float(most_cells)
     return NextSizes(field, cells, local.gap(field.size_um))
@@ -106,7 +121,7 @@ class _Local:
 
     @property
     def eta(self) -> NDArray[np.float64]:
-        return self.share / self.count
+        return self.share / np.maximum(self.count, 1 / (self.dimension + 1))
 
     def sizes(self, eta: float) -> NDArray[np.float64]:
         """Sizes at which every cell contributes `eta`, as far as they may change."""

@@ -30,16 +30,19 @@ class SizeField:
         Grain or slab that each lies in.
     size_um : (n,) float array
         Edge length at each node (µm).
+    junctions_resolved : bool
+        In 2D: whether the cells at junctions of layers are made smaller than these are thick.
     """
 
     points: NDArray[np.float64]
     cells: NDArray[np.int32]
     region: NDArray[np.int32]
     size_um: NDArray[np.float64]
+    junctions_resolved: bool = False
 
     def digest(self) -> str:
-        """SHA-256 (hex) of the arrays."""
-        found = hashlib.sha256()
+        """SHA-256 (hex) of all that a mesh depends on."""
+        found = hashlib.sha256(b"resolved" if self.junctions_resolved else b"")
         for array, kind in ((self.points, "<f8"), (self.cells, "<i4"), (self.size_um, "<f8")):
             found.update(str(array.shape).encode())
             found.update(np.ascontiguousarray(array, dtype=kind).data)
@@ -57,13 +60,16 @@ class SizeField:
 
     def save(self, path: Path) -> None:
         """Write an archive that `load` reads."""
-        np.savez(path, points=self.points, cells=self.cells, region=self.region, size_um=self.size_um)
+        np.savez(path, **{name: getattr(self, name) for name in _STORED})
 
     @classmethod
     def load(cls, path: Path) -> SizeField:
         """The field in an archive."""
         with np.load(path) as archive:
-            return cls(**{name: archive[name] for name in ("points", "cells", "region", "size_um")})
+            return cls(**{name: archive[name] for name in _STORED})
+
+
+_STORED = ("points", "cells", "region", "size_um", "junctions_resolved")
 
 
 def closed(mesh: LayeredMesh) -> SizeField:
@@ -81,7 +87,9 @@ def closed(mesh: LayeredMesh) -> SizeField:
     solid = (mesh.kind == CellKind.GRAIN) | (mesh.kind == CellKind.HL)
     cells = mesh.node[mesh.cells[solid]]
     volume = np.repeat(signed_volumes(mesh.points, mesh.cells[solid]), d + 1)
-    mean = np.bincount(cells.ravel(), volume, count) / np.bincount(cells.ravel(), minlength=count)
+    around = np.bincount(cells.ravel(), minlength=count)  # none at nodes that only layers have
+    mean = np.bincount(cells.ravel(), volume, count) / np.maximum(around, 1)
+    mean[around == 0] = mean[around > 0].min()
     size = (CELLS_PER_VOLUME[d] * mean) ** (1 / d)
     return SizeField(points, cells, mesh.region[solid], size)
 
@@ -105,6 +113,7 @@ def graded(field: SizeField, growth: float) -> SizeField:
     first = np.flatnonzero(np.diff(here, prepend=-1))
     size, change = field.size_um, np.inf
     while change > 1e-3:
-        lower = np.minimum(size, np.minimum.reduceat(size[there] + reach, first))
+        lower = size.copy()
+        lower[here[first]] = np.minimum(size[here[first]], np.minimum.reduceat(size[there] + reach, first))
         size, change = lower, float(np.max((size - lower) / lower))
     return replace(field, size_um=size)

@@ -16,6 +16,7 @@ import numpy as np
 
 from gbflux.errors import GbfluxError, MeshError
 from gbflux.grains import tessellate
+from gbflux.mesh.bisect import resolve_junctions
 from gbflux.mesh.conforming import mesh_conforming
 from gbflux.mesh.drawing import MeshSize
 from gbflux.mesh.layered import insert_layers
@@ -64,6 +65,8 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
                 slab_um=recipe.slabs,
                 delta_um=recipe.arrangement.delta_um,
             )
+            if size.field is not None and size.field.junctions_resolved:
+                layered = resolve_junctions(layered)
             timings["layers"] += time.perf_counter() - began
             return layered, timings
         except MeshError as error:

@@ -8,6 +8,7 @@ or there were `MOST_ROUNDS`.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import time
@@ -27,8 +28,8 @@ from gbflux.study.snapshot import Snapshot
 logger = logging.getLogger(__name__)
 
 MOST_ROUNDS = 10
-#: Cells of a mesh over those of the one before, at most.
-MOST_GROWTH = {2: 6.0, 3: 8.0}
+#: Cells of a mesh over those of the one before, at most: more would fix sizes before they are known well.
+MOST_GROWTH = 3.0
 #: Aim below the target by so much, for the next gap is only estimated.
 MARGIN = 0.9
 #: What a round may make of a promised fall of the gap: fall^p with p in this range, as the last round did.
@@ -44,8 +45,7 @@ MEMORY_SHARE = 0.9
 REASONS = {
     "memory": "the next mesh would not fit into memory",
     "mesh": "no finer mesh could be made",
-    "stalled": "finer meshes no longer narrow the bracket: layers are one cell thick, and their junctions one "
-    "cell wide",
+    "stalled": "finer meshes no longer narrow the bracket",
     "rounds": f"{MOST_ROUNDS} rounds were not enough",
 }
 
@@ -207,10 +207,11 @@ def _decided(
         return None, "stalled"
     mesh, bracket = solved.built.mesh, solved.solution.bracket
     goal = width * bracket.upper * (MARGIN * target / width) ** (1 / _power(rounds, before))
-    most = min(MOST_GROWTH[mesh.dimension] * len(mesh.cells), _cells_that_fit(case, solved))
+    most = min(MOST_GROWTH * len(mesh.cells), _cells_that_fit(case, solved))
     if most < len(mesh.cells):
         return None, "memory"
-    sizes = next_sizes(mesh, bracket.gap, goal, most)
+    resolved = before is not None and before.field.junctions_resolved
+    sizes = next_sizes(mesh, bracket.gap, goal, most, resolved)
     if sizes.cells >= 0.99 * most and most < WORTHWHILE * len(mesh.cells):
         return None, "memory"
     return sizes, None
@@ -228,9 +229,7 @@ def _power(rounds: list[Round], last: NextSizes | None) -> float:
 def _in_vain(rounds: list[Round]) -> bool:
     """Whether the last two rounds hardly narrowed the bracket."""
     widths = [r.relative_width for r in rounds[-3:]]
-    return len(widths) == 3 and all(
-        after > PROGRESS * before for before, after in zip(widths, widths[1:], strict=False)
-    )
+    return len(widths) == 3 and all(after > PROGRESS * before for before, after in itertools.pairwise(widths))
 
 
 def _cells_that_fit(case: Case, solved: Solved) -> float:
@@ -263,6 +262,6 @@ def _line(case: Case, rounds: list[Round], sizes: NextSizes | None, reason: str 
 def missed(width: float, target: float, reason: str) -> str:
     """The warning of a run that ended short of its target."""
     return (
-        f"accuracy: the conductance is certified to {100 * width:.3g} %, not to the {100 * target:.3g} % asked "
-        f"for: {REASONS[reason]}. The numbers hold within that bracket."
+        f"accuracy: the conductance is certified to {100 * width:.3g} %, not to the {100 * target:.3g} % "
+        f"asked for: {REASONS[reason]}. The numbers hold within that bracket."
     )
