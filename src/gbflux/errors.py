@@ -1,7 +1,8 @@
 """Everything gbflux raises on purpose. Imports nothing of gbflux.
 
 Each class carries the exit code that the command line turns it into: 1 a fault of gbflux, 2 something the
-user can put right, 3 a solver that stopped short, 4 a library that is missing.
+user can put right, 3 a solver that stopped short, 4 a library that is missing, 5 an accuracy that was asked
+for and missed.
 """
 
 from __future__ import annotations
@@ -109,6 +110,12 @@ class SolverError(GbfluxError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class AccuracyMissed(GbfluxError):
+    """A finished run whose numbers hold, but within a wider bracket than was asked for."""
+
+    exit_code = 5
 
 
 class MissingLibrary(GbfluxError):

@@ -4,6 +4,7 @@
 """
 
 from gbflux.case.blocks import (
+    Accuracy,
     Electrodes,
     Geometry,
     GrainBoundary,
@@ -26,6 +27,7 @@ from gbflux.case.schema import schema_text
 from gbflux.case.template import template
 
 __all__ = [
+    "Accuracy",
     "Case",
     "DerivedNumbers",
     "Electrodes",

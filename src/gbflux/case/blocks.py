@@ -201,6 +201,14 @@ class Solver(Block):
     order: WholeNumber = quantity("order of the elements, 1 or 2", "1", default=1, ge=1, le=2)
 
 
+class Accuracy(Block):
+    """What a run has to certify; meshes are refined until it does, from the sizes in `mesh` on."""
+
+    conductance: Number = quantity(
+        "relative width of the certified bracket around the conductance", "1", gt=0, lt=1
+    )
+
+
 class Output(Block):
     """What a run leaves beside its numbers."""
 

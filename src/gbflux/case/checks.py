@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from gbflux import units
 from gbflux.case.blocks import (
+    Accuracy,
     Electrodes,
     Geometry,
     GrainBoundary,
@@ -184,6 +185,15 @@ def kinetics_conduct(electrodes: Electrodes, temperature_C: float) -> Iterator[F
             yield Finding(("electrodes", "kinetics", side, key), message)
 
 
+def accuracy_is_certifiable(accuracy: Accuracy, electrodes: Electrodes) -> Iterator[Finding]:
+    if electrodes.kinetics is not None:
+        message = (
+            "must not stand beside electrodes.kinetics: they make the current nonlinear, and no bracket "
+            "certifies it. Drop one of them, or give the linear limit as electrodes.asr_ohm_cm2."
+        )
+        yield Finding(("accuracy", "conductance"), message)
+
+
 def grains_conduct(grains: Grains, temperature_C: float) -> Iterator[Finding]:
     yield from _conducts("grains", grains, temperature_C)
 
@@ -225,6 +235,7 @@ CHECKS: tuple[Callable[..., Iterator[Finding]], ...] = (
     electrodes_differ,
     current_or_potential,
     kinetics_conduct,
+    accuracy_is_certifiable,
     grains_conduct,
     boundaries_conduct,
     layer_conducts,

@@ -48,13 +48,16 @@ def canonical(case: Case) -> dict[str, Any]:
 
 def mesh_part(case: Case) -> dict[str, Any]:
     """The part that the mesh depends on: geometry, grains but for their conductivity, thicknesses, sizes."""
-    return {
+    part = {
         "geometry": case.geometry.model_dump(mode="json"),
         "grains": _grains(case),
         "grain_boundary": {"thickness_nm": case.grain_boundary.thickness_nm},
         "homogenizing_layer": {"bottom_um": case.hl_um[0], "top_um": case.hl_um[1]},
         "mesh": case.mesh.model_dump(mode="json"),
     }
+    if case.accuracy is not None:  # refined meshes depend on everything
+        part["refined_for"] = case.physics_hash
+    return part
 
 
 def _grains(case: Case) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from gbflux import units
 from gbflux.case import checks, hashing
 from gbflux.case.blocks import (
+    Accuracy,
     Electrodes,
     Geometry,
     GrainBoundary,
@@ -56,6 +57,7 @@ class Case(Block):
     temperature_C: Number = quantity("temperature", "°C", default=25.0, gt=-units.ICE_POINT_K)
     mesh: Mesh = Field(Mesh(), description="sizes of cells")
     solver: Solver = Field(Solver(), description="linear solver")
+    accuracy: Accuracy | None = Field(None, description="accuracy to refine to; absent: one mesh")
     output: Output = Field(Output(), description="what a run leaves beside its numbers")
 
     @field_validator("mesh", mode="before")

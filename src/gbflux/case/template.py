@@ -51,6 +51,8 @@ solver:
   preconditioner: hypre           # hypre | gamg | lu
   order: 1                        # order of the elements, 1 or 2
 
+# accuracy: {{conductance: 0.001}}   # refine until the conductance is certified to 0.1 %
+
 output:
   fields: true                    # for ParaView
   figures: true

@@ -71,7 +71,11 @@ def cost_lines(case: Case, expected: Estimate) -> list[str]:
         ("memory", in_gib(expected.memory_MiB)),
         ("time on 2 cores", duration(expected.time_s)),
     ]
-    return _aligned("Estimate", rows)
+    if case.accuracy is None:
+        return _aligned("Estimate", rows)
+    target = f"{100 * case.accuracy.conductance:.4g} % of the conductance"
+    rows.append(("refined until certified to", f"{target}; how many cells that takes is found by doing it"))
+    return _aligned("Estimate of the first mesh", rows)
 
 
 def duration(seconds: float) -> str:

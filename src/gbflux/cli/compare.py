@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gbflux.cli.run import CaseFile, Force, Output, Ranks, job_words, report_lines
+from gbflux.cli.run import CaseFile, Force, Output, Ranks, job_words, report_lines, require_accuracy
 from gbflux.cli.session import progress_shown
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def compare(case_file: CaseFile, ranks: Ranks = None, output: Output = None, for
             results[name], seen[name] = _run(case, folder / name, rank, force)
         if rank == 0:
             _show(folder, results, seen)
+        for result in results.values():
+            require_accuracy(result)
 
 
 def _both_cases(case_file: Path) -> dict[str, Case]:

@@ -1,7 +1,7 @@
 """The command ``gbflux``: its commands, and the one place where an error becomes a message and an exit code.
 
 Exit codes: 0 done; 1 a fault of gbflux; 2 something the user can put right; 3 a solver that stopped short;
-4 a missing library; 130 interrupted.
+4 a missing library; 5 an accuracy that was asked for and missed; 130 interrupted.
 """
 
 from __future__ import annotations

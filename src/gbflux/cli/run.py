@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gbflux.cli.session import progress_shown
+from gbflux.errors import AccuracyMissed, InputError
 
 if TYPE_CHECKING:
     from gbflux.study import Result
@@ -25,22 +27,39 @@ Output = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Replace what the folder holds, and run again what is finished.")
 ]
+Accuracy = Annotated[
+    str | None,
+    typer.Option(
+        "--accuracy",
+        metavar="WIDTH",
+        help="Refine until the conductance is certified so closely: 0.1% or 0.001. Replaces the case's.",
+    ),
+]
 
 
-def run(case_file: CaseFile, ranks: Ranks = None, output: Output = None, force: Force = False) -> None:
+def run(
+    case_file: CaseFile,
+    ranks: Ranks = None,
+    output: Output = None,
+    force: Force = False,
+    accuracy: Accuracy = None,
+) -> None:
     """Run a case: mesh, solve, measure, draw. A finished case is reported, not run again.
 
     Raises
     ------
     GbfluxError
-        Input that cannot be run (exit code 2), a solver that stops short (3), a missing library (4).
+        Input that cannot be run (exit code 2), a solver that stops short (3), a missing library (4), an
+        accuracy asked for and missed (5; the files are there, and the numbers hold within their bracket).
     """
     from gbflux.case import load_case
     from gbflux.study.ranks import mpi_job
 
+    overrides = {} if accuracy is None else {"accuracy.conductance": fraction(accuracy)}
     words = job_words("run", case_file, output, force)
-    with mpi_job(ranks, words, check=lambda: load_case(case_file)) as rank:
-        case = load_case(case_file)
+    words += [] if accuracy is None else ["--accuracy", accuracy]
+    with mpi_job(ranks, words, check=lambda: load_case(case_file, overrides)) as rank:
+        case = load_case(case_file, overrides)
         folder = output or Path("results") / case.name
         from gbflux.api import run_with_pictures
 
@@ -50,6 +69,47 @@ def run(case_file: CaseFile, ranks: Ranks = None, output: Output = None, force: 
             if outcome.snapshot is None:
                 typer.echo(f"{folder} holds this case finished; --force runs it again.")
             typer.echo("\n".join(report_lines(outcome.result)))
+        require_accuracy(outcome.result)
+
+
+def fraction(text: str) -> float:
+    """An accuracy as a fraction of one.
+
+    Raises
+    ------
+    InputError
+        If it is not a number, or not between 0 and 1.
+
+    Examples
+    --------
+    >>> fraction("0.1%"), fraction("0.001")
+    (0.001, 0.001)
+    """
+    words = text.strip()
+    per_cent = words.endswith("%")
+    try:
+        value = float(words.removesuffix("%"))
+    except ValueError:
+        value = math.nan
+    value = float(f"{value / 100:.15g}") if per_cent else value
+    if not 0 < value < 1:
+        raise InputError(
+            f"--accuracy: must be a number > 0 and < 1, or > 0% and < 100%; got {text!r}. Give 0.001 or 0.1%."
+        )
+    return value
+
+
+def require_accuracy(result: Result) -> None:
+    """End with an error where a result is less accurate than was asked for.
+
+    Raises
+    ------
+    AccuracyMissed
+        Then.
+    """
+    facts = None if result.errors is None else result.errors["conductance"]
+    if facts is not None and not facts["reached"]:
+        raise AccuracyMissed(result.warnings[0])
 
 
 def job_words(command: str, case_file: Path, output: Path | None, force: bool) -> list[str]:

@@ -18,6 +18,10 @@ has no more than v. No constant enters, and neither the shape of cells nor the c
 The flux σ∇v of the minimiser is an equilibrated Raviart–Thomas field: L. D. Marini, SIAM J. Numer. Anal. 22
 (1985) 493, doi:10.1137/0722029.
 
+Where the gap is. With φ_h the potential of the upper bound and v the minimiser of the lower, the gap is
+∫ σ|∇(φ_h − v)|² + Σ_e Σ_F ∫_F κ_e (φ_h − v(centre of F))², for the facet means of φ_h are an admissible v, and
+the minimiser is orthogonal to its distance from them. The terms, one a cell, say where to refine.
+
 A potential that is not quite the minimiser has too much power; `minimum` says how much at most, and that is
 taken off. Both bounds are widened by `ROUND_OFF`.
 """
@@ -32,6 +36,7 @@ from petsc4py import PETSc
 
 from gbflux.conduction import compat
 from gbflux.conduction.clusters import cluster_inverse
+from gbflux.conduction.gap import gap_by_cell
 from gbflux.conduction.minimum import Minimum, minimise
 from gbflux.conduction.planes import plane_dofs
 from gbflux.conduction.records import Bracket, SolverSettings
@@ -77,7 +82,7 @@ def conductance_bracket(
     Returns
     -------
     Bracket or None
-        In scaled units; None, and a warning, if round-off spoils the preconditioner.
+        In scaled units, the gap by local cell; None, and a warning, if round-off spoils the preconditioner.
     """
     upper = power(phi, sigma, electrodes)
     space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
@@ -91,9 +96,7 @@ def conductance_bracket(
         system.matrix, inverse, down, coarse_ksp.getPC(), phi.function_space.mesh.topology.dim + 1
     )
     try:
-        lowest, found = _lowest(
-            phi, coarse_space, sigma, electrodes, system, fixed[0], levels, upper, settings
-        )
+        lowest, found, v = _lowest(phi, sigma, electrodes, system, fixed[0], levels, upper, settings)
     finally:
         levels.destroy()
         down.destroy()
@@ -108,7 +111,8 @@ def conductance_bracket(
     lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)
     if found.excess > max(SHARE * (upper - lower), ROUND_OFF * upper):
         log.warning("bracket: wider than need be; %d iterations did not suffice", found.iterations)
-    return Bracket(lower, upper * (1.0 + ROUND_OFF), found.excess, found.iterations)
+    gap = gap_by_cell(phi, v, sigma, electrodes)
+    return Bracket(lower, upper * (1.0 + ROUND_OFF), found.excess, found.iterations, gap)
 
 
 def _coarse(
@@ -147,7 +151,6 @@ def _fixed(space: compat.fem.FunctionSpace, planes: list[float]) -> NDArray[np.i
 
 def _lowest(
     phi: compat.fem.Function,
-    coarse_space: compat.fem.FunctionSpace,
     sigma: compat.fem.Function,
     electrodes: tuple[ScaledElectrode, ScaledElectrode],
     system: LinearSystem,
@@ -155,8 +158,8 @@ def _lowest(
     levels: TwoLevel,
     upper: float,
     settings: SolverSettings,
-) -> tuple[float, Minimum]:
-    """Return the power of a Crouzeix–Raviart potential and by how much it exceeds the least; *collective*."""
+) -> tuple[float, Minimum, compat.fem.Function]:
+    """Return the power of a Crouzeix–Raviart potential, how much above the least, and it; *collective*."""
     v = _facet_means(phi, system.lift.function_space)
     solution, residual = system.rhs.duplicate(), system.rhs.duplicate()
     solution.array[:] = (v.x.array - system.lift.x.array)[: solution.getLocalSize()]
@@ -172,7 +175,7 @@ def _lowest(
     lowest = power(_potential(v, solution, system), sigma, electrodes, _MIDPOINT)
     solution.destroy()
     residual.destroy()
-    return lowest, found
+    return lowest, found, v
 
 
 def _facet_means(phi: compat.fem.Function, space: compat.fem.FunctionSpace) -> compat.fem.Function:

@@ -124,12 +124,15 @@ class Bracket:
         What `lower` was lowered by because the minimum it stands for is known only so closely.
     iterations : int
         Iterations spent on `lower`.
+    gap : (m,) float64 array or None
+        What each cell contributes to upper − lower; None on ranks other than 0.
     """
 
     lower: float
     upper: float
     algebraic_error: float
     iterations: int
+    gap: NDArray[np.float64] | None = None
 
     @property
     def relative_width(self) -> float:

@@ -139,7 +139,7 @@ def solve(
         converged.iterations,
         converged.relative_residual,
         watch.seconds,
-        bracket=_in_si(bracket, converged.scaling),
+        bracket=_in_si(dealt, bracket, converged.scaling),
         potentials=converged.potentials,
         newton_iterations=converged.newton_iterations,
     )
@@ -161,13 +161,17 @@ def _scaled(
     )
 
 
-def _in_si(bracket: Bracket | None, scaling: Scaling) -> Bracket | None:
-    """Return a scaled bracket in S (2D: S/m)."""
+def _in_si(dealt: DistributedMesh, bracket: Bracket | None, scaling: Scaling) -> Bracket | None:
+    """Return a scaled bracket in S (2D: S/m), the gap by cell on rank 0; *collective*."""
     if bracket is None:
         return None
     unit = abs(scaling.current / scaling.potential)
     return Bracket(
-        bracket.lower * unit, bracket.upper * unit, bracket.algebraic_error * unit, bracket.iterations
+        bracket.lower * unit,
+        bracket.upper * unit,
+        bracket.algebraic_error * unit,
+        bracket.iterations,
+        dealt.collect_cells(bracket.gap * unit),
     )
 
 

@@ -6,6 +6,7 @@ Imports `errors`, `units`, `case` and `grains`. Lengths are in micrometres.
 from gbflux.mesh.build import BuiltMesh, build_mesh
 from gbflux.mesh.recipe import Recipe, recipe
 from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, MeshQuality
+from gbflux.mesh.sizing import SizeField
 
 __all__ = [
     "ELECTROLYTE",
@@ -14,6 +15,7 @@ __all__ = [
     "LayeredMesh",
     "MeshQuality",
     "Recipe",
+    "SizeField",
     "build_mesh",
     "recipe",
 ]

@@ -101,6 +101,10 @@ def _run_worker(recipe: Recipe, out: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_LAUNCHERS)}
     environment.pop("OMP_NUM_THREADS", None)  # gmsh may use every core it is given
     command = [sys.executable, "-m", "gbflux.mesh.worker", str(out)]
+    if recipe.size.field is not None:
+        sizes = out.with_name("sizes.npz")
+        recipe.size.field.save(sizes)
+        command.append(str(sizes))
     done = subprocess.run(command, input=recipe.to_json(), env=environment, capture_output=True, text=True)
     words = done.stderr.strip()
     if done.returncode == 0:

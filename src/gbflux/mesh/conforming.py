@@ -95,14 +95,16 @@ def _inner_faces(t: Tessellation) -> NDArray[np.int64]:
 
 
 def _shares(t: Tessellation, size: MeshSize) -> list[NDArray[np.int64]]:
-    """Cells of the tessellation for each process, of about equal volume; one share where one will do."""
-    volume, _ = volumes_and_centroids(t)
-    expected = _TETRAHEDRA_PER_CUBE * float(volume.sum()) / size.size_um**3
-    processes = min(cores(), _MOST_PROCESSES, t.n_cells, int(expected / FEWEST_CELLS) + 1)
+    """Cells of the tessellation for each process, of about equal work; one share where one will do."""
+    if size.field is None:
+        expected = _TETRAHEDRA_PER_CUBE * volumes_and_centroids(t)[0] / size.size_um**3
+    else:
+        expected = np.bincount(size.field.region, size.field.expected_cells(), t.n_cells)
+    processes = min(cores(), _MOST_PROCESSES, t.n_cells, int(expected.sum() / FEWEST_CELLS) + 1)
     if size.reproducible or processes == 1:
         return [np.arange(t.n_cells)]
-    middle = np.cumsum(volume) - volume / 2
-    share = np.minimum((middle / volume.sum() * processes).astype(np.int64), processes - 1)
+    middle = np.cumsum(expected) - expected / 2
+    share = np.minimum((middle / expected.sum() * processes).astype(np.int64), processes - 1)
     return [mine for k in range(processes) if len(mine := np.flatnonzero(share == k))]
 
 

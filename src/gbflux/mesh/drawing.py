@@ -8,10 +8,13 @@ solid-modelling kernel would search for it with an absolute tolerance.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from gbflux.errors import MissingLibrary
 from gbflux.grains.tessellation import Tessellation
+from gbflux.mesh.sizing import SizeField
 
 _HXT, _DELAUNAY = 10, 1
 
@@ -28,11 +31,25 @@ class MeshSize:
         Edge length at those planes (µm).
     reproducible : bool
         Serial Delaunay in place of parallel HXT: the same mesh every time, several times slower.
+    field : SizeField or None
+        Edge lengths that vary in space, in place of the two.
     """
 
     size_um: float
     end_size_um: float
     reproducible: bool = False
+    field: SizeField | None = None
+
+    @property
+    def range_um(self) -> tuple[float, float]:
+        """Smallest and largest edge length asked for (µm)."""
+        sizes = (self.size_um, self.end_size_um) if self.field is None else self.field.size_um
+        return float(min(sizes)), float(max(sizes))
+
+    def scaled(self, factor: float) -> MeshSize:
+        """All lengths multiplied."""
+        sizes = {"size_um": factor * self.size_um, "end_size_um": factor * self.end_size_um}
+        return replace(self, field=self.field and self.field.scaled(factor), **sizes)
 
 
 def load_gmsh():
@@ -66,11 +83,12 @@ def cores() -> int:
 def set_options(gmsh, size: MeshSize) -> None:
     """Algorithm, threads, and size from the field alone. Optimize = 1 is what keeps slivers out."""
     threads = 1 if size.reproducible else cores()
+    smallest, largest = size.range_um
     options = {
         "General.Verbosity": 1,
         "General.NumThreads": threads,
-        "Mesh.MeshSizeMin": min(size.size_um, size.end_size_um),
-        "Mesh.MeshSizeMax": max(size.size_um, size.end_size_um),
+        "Mesh.MeshSizeMin": smallest,
+        "Mesh.MeshSizeMax": largest,
         "Mesh.MeshSizeFromPoints": 0,
         "Mesh.MeshSizeExtendFromBoundary": 0,
         "Mesh.Algorithm3D": _DELAUNAY if size.reproducible else _HXT,
@@ -135,6 +153,9 @@ def _signed_loop(t: Tessellation, lines: list[int]) -> list[int]:
 
 def grade(gmsh, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...]) -> None:
     """Background size field: fine in a sheet on each end plane, growing to the full size over a few cells."""
+    if size.field is not None:
+        _follow(gmsh, size.field)
+        return
     fine, coarse = size.end_size_um, size.size_um
     if fine == coarse:
         return
@@ -160,3 +181,19 @@ def grade(gmsh, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...]) 
     both = field.add("Min" if fine < coarse else "Max")
     field.setNumbers(both, "FieldsList", sheets)
     field.setAsBackgroundMesh(both)
+
+
+def _follow(gmsh, sizes: SizeField) -> None:
+    """Background size field given at nodes: a view that gmsh interpolates in."""
+    count, corners = sizes.cells.shape
+    at = np.zeros((len(sizes.points), 4))
+    at[:, : corners - 1] = sizes.points
+    at[:, 3] = sizes.size_um
+    data = at[sizes.cells].transpose(0, 2, 1)  # for each cell all x, all y, all z, all sizes
+    gmsh.option.setNumber("Mesh.LcIntegrationPrecision", 1e-4)  # sizes have kinks
+    view = gmsh.view.add("size")
+    gmsh.view.addListData(view, "ST" if corners == 3 else "SS", count, data.ravel())
+    field = gmsh.model.mesh.field.add("PostView")
+    index = gmsh.view.getIndex(view)
+    gmsh.model.mesh.field.setNumber(field, "ViewIndex", index)
+    gmsh.model.mesh.field.setAsBackgroundMesh(field)

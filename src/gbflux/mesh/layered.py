@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from gbflux.mesh.conforming import ConformingMesh
 from gbflux.mesh.fill import LayerCells, fill_layers
 from gbflux.mesh.junctions import Junctions, find_junctions
 from gbflux.mesh.limit import limit
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.records import CellKind, LayeredMesh, mesh_hash
 from gbflux.mesh.simplices import is_conforming
 from gbflux.mesh.split import Copies, displacements, make_copies, split_cells
 
@@ -63,7 +62,7 @@ def insert_layers(
     box_volume = float(np.prod(size_um[:-1]) * (electrodes[1] - electrodes[0]))
     with ThreadPoolExecutor() as pool:
         conforming = pool.submit(is_conforming, opened.cells, _plane_bits(opened.points, box))
-        digest = pool.submit(_digest, opened.points, opened.cells, kind, region, boundary)
+        digest = pool.submit(mesh_hash, opened.points, opened.cells, kind, region, boundary)
         quality = judge(
             opened.points,
             opened.cells,
@@ -94,6 +93,7 @@ def insert_layers(
         layer_thickness_um=delta_um,
         hash=digest.result(),
         quality=quality,
+        node=opened.node,
     )
 
 
@@ -107,6 +107,11 @@ class _Opened:
     copies: Copies
     junctions: list[Junctions]
     limited: NDArray[np.bool_]
+
+    @property
+    def node(self) -> NDArray[np.int32]:
+        """Node of the conforming mesh behind each point, (n,)."""
+        return np.concatenate([np.flatnonzero(self.copies.inner >= 0), self.copies.node]).astype(np.int32)
 
 
 def _open(mesh: ConformingMesh, depth: NDArray, box: list[tuple[int, float]]) -> _Opened:
@@ -202,13 +207,3 @@ def _labels(
         np.concatenate([mesh.region, np.where(contact, last, -1)]).astype(np.int32),
         np.concatenate([np.full(len(solid), -1), boundary]).astype(np.int32),
     )
-
-
-def _digest(*arrays: NDArray) -> str:
-    """SHA-256 of the arrays' shapes and little-endian bytes."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        kind = "<f8" if array.dtype.kind == "f" else "<i4"
-        digest.update(str(array.shape).encode())
-        digest.update(np.ascontiguousarray(array, dtype=kind).data)
-    return digest.hexdigest()

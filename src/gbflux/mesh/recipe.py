@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gbflux.grains import Arrangement
 from gbflux.mesh.drawing import MeshSize, gmsh_version
+from gbflux.mesh.sizing import SizeField
 
 if TYPE_CHECKING:
     from gbflux.case import Case
 
-_MESHER = 1  # raise it when the same recipe gives another mesh
+_MESHER = 2  # raise it when the same recipe gives another mesh
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,22 @@ class Recipe:
         return {side: um for side, um in zip(("bottom", "top"), self.slabs_um, strict=True) if um > 0}
 
     def to_json(self) -> str:
-        """Canonical text, the same for the same recipe."""
-        data = asdict(self)
+        """Canonical text, the same for the same recipe; of a size field only the hash."""
+        data = asdict(replace(self, size=replace(self.size, field=None)))
+        data["size"]["field"] = None if self.size.field is None else self.size.field.digest()
         points = data["arrangement"]["points"]
         data["arrangement"]["points"] = None if points is None else np.asarray(points, float).tolist()
         return json.dumps(data, sort_keys=True, allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str) -> Recipe:
-        """The recipe that `to_json` wrote."""
+    def from_json(cls, text: str, field: SizeField | None = None) -> Recipe:
+        """The recipe that `to_json` wrote, with the size field it was written of."""
         data = json.loads(text)
         grains = data["arrangement"]
         grains["size_um"] = tuple(grains["size_um"])
         grains["points"] = None if grains["points"] is None else np.array(grains["points"])
-        return cls(Arrangement(**grains), tuple(data["slabs_um"]), MeshSize(**data["size"]))
+        size = MeshSize(**{**data["size"], "field": field})
+        return cls(Arrangement(**grains), tuple(data["slabs_um"]), size)
 
     def key(self) -> str:
         """SHA-256 (hex) of the recipe, of gmsh's version and of the mesher's own."""
@@ -63,8 +66,8 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def recipe(case: Case) -> Recipe:
-    """The recipe of a case's mesh."""
+def recipe(case: Case, field: SizeField | None = None) -> Recipe:
+    """The recipe of a case's mesh; with a size field, in place of the sizes of the case."""
     grains = case.grains
     arrangement = Arrangement(
         size_um=tuple(case.size_um),
@@ -76,5 +79,5 @@ def recipe(case: Case) -> Recipe:
         delta_um=case.delta_um,
         points=None if grains.seeds_file is None else np.array(grains.seeds_file.points),
     )
-    size = MeshSize(case.mesh.size_um, case.mesh.electrode_size_um, case.mesh.reproducible)
+    size = MeshSize(case.mesh.size_um, case.mesh.electrode_size_um, case.mesh.reproducible, field)
     return Recipe(arrangement, tuple(case.hl_um), size)

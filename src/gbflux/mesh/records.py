@@ -6,6 +6,7 @@ MPI rank 0.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -101,6 +102,9 @@ class LayeredMesh:
         SHA-256 of the mesh: points, cells and what they are.
     quality : MeshQuality
         Figures by which the mesh was accepted.
+    node : (n,) int32 array or None
+        Number of the place that each point lies at when the layers are closed: copies share it. None where it
+        was not kept.
     """
 
     dimension: int
@@ -120,3 +124,14 @@ class LayeredMesh:
     layer_thickness_um: float
     hash: str
     quality: MeshQuality
+    node: NDArray[np.int32] | None = None
+
+
+def mesh_hash(*arrays: NDArray) -> str:
+    """SHA-256 of the arrays' shapes and little-endian bytes."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        kind = "<f8" if array.dtype.kind == "f" else "<i4"
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array, dtype=kind).data)
+    return digest.hexdigest()

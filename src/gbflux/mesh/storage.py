@@ -24,6 +24,7 @@ _ARRAYS = (
     "boundary_area",
     "boundary_normal",
     "size_um",
+    "node",
 )
 
 

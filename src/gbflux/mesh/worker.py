@@ -1,4 +1,4 @@
-"""``python -m gbflux.mesh.worker OUT < RECIPE``: make one mesh in a process of its own.
+"""``python -m gbflux.mesh.worker OUT [SIZES] < RECIPE``: make one mesh in a process of its own.
 
 A crash of gmsh then is an error message instead of the end of an MPI job, its memory goes back to the system,
 and no MPI is loaded beside it.
@@ -16,11 +16,13 @@ import numpy as np
 
 from gbflux.errors import GbfluxError, MeshError
 from gbflux.grains import tessellate
+from gbflux.mesh.bisect import resolve_junctions
 from gbflux.mesh.conforming import mesh_conforming
 from gbflux.mesh.drawing import MeshSize
 from gbflux.mesh.layered import insert_layers
 from gbflux.mesh.recipe import Recipe
 from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh.sizing import SizeField
 from gbflux.mesh.slabs import add_slab
 from gbflux.mesh.storage import save_mesh
 
@@ -63,6 +65,8 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
                 slab_um=recipe.slabs,
                 delta_um=recipe.arrangement.delta_um,
             )
+            if size.field is not None and size.field.junctions_resolved:
+                layered = resolve_junctions(layered)
             timings["layers"] += time.perf_counter() - began
             return layered, timings
         except MeshError as error:
@@ -73,7 +77,7 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
 
 def _attempts(size: MeshSize) -> list[MeshSize]:
     """Sizes to try in turn."""
-    finer = replace(size, size_um=0.93 * size.size_um, end_size_um=0.93 * size.end_size_um)
+    finer = size.scaled(0.93)
     return [size, finer, replace(size, reproducible=True), replace(finer, reproducible=True)]
 
 
@@ -81,7 +85,8 @@ def main() -> int:
     """Entry point; an error goes to standard error as one line."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
-        mesh, timings = make_mesh(Recipe.from_json(sys.stdin.read()))
+        field = SizeField.load(Path(sys.argv[2])) if len(sys.argv) > 2 else None
+        mesh, timings = make_mesh(Recipe.from_json(sys.stdin.read(), field))
         save_mesh(Path(sys.argv[1]), mesh, timings)
     except GbfluxError as error:
         print(error, file=sys.stderr)

@@ -6,21 +6,24 @@ Rank 0 makes the mesh and measures; all ranks solve. While rank 0 works alone th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case
+from gbflux.case.estimate import certifies
 from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
 from gbflux.errors import MissingLibrary
 from gbflux.flux import as_result, measure
-from gbflux.mesh import BuiltMesh, build_mesh, recipe
+from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
 from gbflux.study.certificate import bracket_facts, bracket_reason
+from gbflux.study.estimated_errors import hot_spot_errors
 from gbflux.study.files import write_files
 from gbflux.study.folder import RunFolder
 from gbflux.study.progress import Progress, logged_to
 from gbflux.study.provenance import peak_MiB, provenance
+from gbflux.study.refinement import History, Solved, missed, refined
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
 from gbflux.study.snapshot import Snapshot
 from gbflux.units import kelvin
@@ -121,32 +124,49 @@ def _run_all(
     case: Case, folder: RunFolder | None, comm: Any, pictures: Pictures | None, progress: Progress
 ) -> Outcome:
     """All stages of a case that is not finished; *collective*."""
-    solve, conductivities, errors_of_root, *_ = _conduction()
-    built = sigma = snapshot = result = None
-    with errors_of_root(comm) as is_root:
-        if is_root:
-            built = _meshed(case, progress)
-            sigma = conductivities(built.mesh, case)
-            progress.begin("solve")
-        elif comm.rank == comm.size - 1 and pictures is not None and folder is not None:
-            pictures.prepare()
-    solution = solve(comm, built and built.mesh, sigma, *_electrodes(case), _settings(case))
-    del sigma
-    with errors_of_root(comm) as is_root:
-        if is_root:
-            snapshot = _measured(case, built, solution, progress)
+    _, _, errors_of_root, *_ = _conduction()
+    prepare = pictures.prepare if pictures is not None and folder is not None else lambda: None
+    result = history = None
+    if case.accuracy is None:
+        solved = _solved(case, None, comm, prepare, progress)
+    else:
+        solved, history = refined(
+            case, comm, lambda field: _solved(case, field, comm, prepare, progress), progress
+        )
+    built, solution, snapshot = solved.built, solved.solution, solved.snapshot
     if folder is not None:
         with progress.stage("write"):
             _kept(folder, snapshot, pictures, comm)
     peaks = comm.gather(peak_MiB())
     with errors_of_root(comm) as is_root:
         if is_root:
-            result = _result(snapshot, solution, progress, _peak(built, peaks))
+            result = _result(snapshot, solution, history, progress, _peak(built, peaks))
             if folder is not None:
                 folder.write_json("provenance.json", provenance(case, built, comm.size, _mpi_library()))
                 folder.write_json("result.json", result.as_dict())
                 result = replace(result, directory=folder.path)
     return Outcome(comm.bcast(result), snapshot)
+
+
+def _solved(
+    case: Case, field: SizeField | None, comm: Any, prepare: Callable[[], Any], progress: Progress
+) -> Solved:
+    """Mesh, solve and measure once; *collective*. The last rank prepares while rank 0 meshes."""
+    solve, conductivities, errors_of_root, *_ = _conduction()
+    built = sigma = snapshot = None
+    with errors_of_root(comm) as is_root:
+        if is_root:
+            built = _meshed(case, field, progress)
+            sigma = conductivities(built.mesh, case)
+            progress.begin("solve")
+        elif comm.rank == comm.size - 1:
+            prepare()
+    solution = solve(comm, built and built.mesh, sigma, *_electrodes(case), _settings(case))
+    del sigma
+    with errors_of_root(comm) as is_root:
+        if is_root:
+            snapshot = _measured(case, built, solution, progress)
+    return Solved(built, solution, snapshot)
 
 
 def _conduction():
@@ -173,10 +193,10 @@ def _claimed(folder: RunFolder, case: Case, force: bool) -> Result | None:
     return None
 
 
-def _meshed(case: Case, progress: Progress) -> BuiltMesh:
-    """The case's mesh, with a line on it."""
+def _meshed(case: Case, field: SizeField | None, progress: Progress) -> BuiltMesh:
+    """The case's mesh, or one of other sizes, with a line on it."""
     progress.begin("mesh")
-    built = build_mesh(recipe(case))
+    built = build_mesh(recipe(case, field))
     progress.add(built.timings)
     mesh, quality = built.mesh, built.mesh.quality
     origin = (
@@ -221,7 +241,7 @@ def _law(case: Case, side: int) -> ButlerVolmer | None:
 
 def _settings(case: Case) -> SolverSettings:
     s = case.solver
-    return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, s.order, case.output.bracket)
+    return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, s.order, certifies(case))
 
 
 def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progress) -> Snapshot:
@@ -291,7 +311,22 @@ def _mpi_library() -> str:
     return MPI.Get_library_version()
 
 
-def _result(snapshot: Snapshot, solution: Solution, progress: Progress, peak: float) -> Result:
+def _errors(snapshot: Snapshot, history: History) -> dict[str, Any]:
+    """How far numbers may be off, in a tree parallel to theirs."""
+    width, asked = history.rounds[-1].relative_width, snapshot.case.accuracy.conductance
+    conductance = {
+        "asked": asked,
+        "relative_width": width,
+        "reached": history.stopped_by is None,
+        "stopped_by": history.stopped_by,
+    }
+    spots = hot_spot_errors(snapshot.case, snapshot.mesh, history.measurements)
+    return {"conductance": conductance, **spots}
+
+
+def _result(
+    snapshot: Snapshot, solution: Solution, history: History | None, progress: Progress, peak: float
+) -> Result:
     """The result record of a solved case."""
     mesh, case = snapshot.mesh, snapshot.case
     tree = as_result(snapshot.measurement, mesh.dimension)
@@ -316,6 +351,7 @@ def _result(snapshot: Snapshot, solution: Solution, progress: Progress, peak: fl
         grain_imbalance=snapshot.measurement.grain_imbalance,
         newton_iterations=solution.newton_iterations,
     )
+    errors = None if history is None else _errors(snapshot, history)
     return Result(
         name=case.name,
         case_hash=case.physics_hash,
@@ -328,7 +364,9 @@ def _result(snapshot: Snapshot, solution: Solution, progress: Progress, peak: fl
         homogenizing_layer=snapshot.measurement.homogenizing_layer,
         timings_s={**progress.seconds, "total": progress.total()},
         peak_memory_MiB=peak,
-        warnings=warnings(snapshot),
+        warnings=warnings(snapshot, errors),
+        refinement=() if history is None else history.rounds,
+        errors=errors,
     )
 
 
@@ -341,9 +379,12 @@ def newton_steps(count: int) -> str:
     return f" in {count} Newton steps" if count else ""
 
 
-def warnings(snapshot: Snapshot) -> tuple[str, ...]:
+def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str, ...]:
     """What a reader of the numbers should know."""
     found = []
+    if errors is not None and not errors["conductance"]["reached"]:
+        facts = errors["conductance"]
+        found.append(missed(facts["relative_width"], facts["asked"], facts["stopped_by"]))
     if any(snapshot.case.ideal_electrodes):
         found.append(
             "hot_spots: where a grain boundary ends at an ideal electrode or a homogenizing layer, "

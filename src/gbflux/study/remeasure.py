@@ -79,7 +79,7 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
         hot_spots=snapshot.measurement.hot_spots,
         hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
         homogenizing_layer=snapshot.measurement.homogenizing_layer,
-        warnings=warnings(snapshot),
+        warnings=warnings(snapshot, before.errors),
     )
     write_tables(folder, snapshot)
     folder.write_json("result.json", result.as_dict())

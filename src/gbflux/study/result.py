@@ -11,6 +11,7 @@ from typing import Any
 from gbflux.errors import InputError
 from gbflux.flux import HLProfile, HotSpots
 from gbflux.study.certificate import BracketFacts
+from gbflux.study.refinement import Round
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,10 @@ class Result:
         Largest memory of all processes together, an upper estimate (MiB).
     warnings : tuple of str
         What a reader of the numbers should know.
+    refinement : tuple of Round
+        The meshes on the way to the accuracy asked for, the last of them that of this result; empty without.
+    errors : dict or None
+        How far numbers may be off, in a tree parallel to theirs; None where no accuracy was asked for.
     directory : Path or None
         Where the run left its files; not in ``result.json``.
     """
@@ -108,6 +113,8 @@ class Result:
     timings_s: dict[str, float]
     peak_memory_MiB: float
     warnings: tuple[str, ...] = ()
+    refinement: tuple[Round, ...] = ()
+    errors: Mapping[str, Any] | None = None
     directory: Path | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -116,6 +123,7 @@ class Result:
         del tree["directory"]
         if self.transport.bracket is not None:
             tree["transport"]["bracket"] = self.transport.bracket.as_dict(self.dimension)
+        tree["refinement"] = [one.as_dict(self.dimension) for one in self.refinement]
         for part, keys in (
             ("mesh", ("gb_area_um2", "gb_length_um")),
             ("transport", ("current_A", "current_A_per_m")),
@@ -151,6 +159,8 @@ class Result:
             timings_s=dict(tree["timings_s"]),
             peak_memory_MiB=tree["peak_memory_MiB"],
             warnings=tuple(tree["warnings"]),
+            refinement=tuple(map(Round.from_dict, tree.get("refinement", ()))),
+            errors=tree.get("errors"),
             directory=directory,
             **spots,
         )

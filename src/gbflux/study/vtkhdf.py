@@ -103,7 +103,7 @@ def _in_space(vectors: NDArray) -> NDArray[np.float64]:
 
 def _facts(mesh: LayeredMesh) -> dict[str, Any]:
     """What of the mesh is not an array."""
-    arrays = {"points", "cells", *_PER_CELL, *_TABLES}
+    arrays = {"points", "cells", "node", *_PER_CELL, *_TABLES}
     facts = {field.name: getattr(mesh, field.name) for field in fields(mesh) if field.name not in arrays}
     return {**facts, "quality": asdict(mesh.quality)}
 

@@ -136,3 +136,8 @@ def test_a_mistake_is_reported_once_at_its_place(minimal, text, place, message):
     assert problem.place.startswith(f"electrodes.{place}")
     assert message in problem.message
     assert problem.line == 4
+
+
+def test_no_accuracy_is_certified_with_kinetics(minimal):
+    with pytest.raises(CaseError, match=r"accuracy.conductance.*must not stand beside electrodes.kinetics"):
+        with_electrodes(minimal, f"{{kinetics: {{{ONE}}}}}\naccuracy: {{conductance: 0.01}}")

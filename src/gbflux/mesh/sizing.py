@@ -1,0 +1,119 @@
+"""Sizes of cells that vary in space: given at the nodes of an earlier mesh, linear in its cells."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.simplices import signed_volumes
+
+#: Simplices of edge length h in a volume h^dimension, as gmsh makes them.
+CELLS_PER_VOLUME = {2: 2.3, 3: 4.6}
+
+
+@dataclass(frozen=True)
+class SizeField:
+    """Edge lengths asked for, continuous and linear in each cell of a mesh without layers.
+
+    Attributes
+    ----------
+    points : (n, d) float array
+        Nodes (µm).
+    cells : (m, d + 1) int array
+        Simplices that fill the box and its slabs.
+    region : (m,) int array
+        Grain or slab that each lies in.
+    size_um : (n,) float array
+        Edge length at each node (µm).
+    junctions_resolved : bool
+        In 2D: whether the cells at junctions of layers are made smaller than these are thick.
+    """
+
+    points: NDArray[np.float64]
+    cells: NDArray[np.int32]
+    region: NDArray[np.int32]
+    size_um: NDArray[np.float64]
+    junctions_resolved: bool = False
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of all that a mesh depends on."""
+        found = hashlib.sha256(b"resolved" if self.junctions_resolved else b"")
+        for array, kind in ((self.points, "<f8"), (self.cells, "<i4"), (self.size_um, "<f8")):
+            found.update(str(array.shape).encode())
+            found.update(np.ascontiguousarray(array, dtype=kind).data)
+        return found.hexdigest()
+
+    def scaled(self, factor: float) -> SizeField:
+        """The field with all sizes multiplied."""
+        return replace(self, size_um=factor * self.size_um)
+
+    def expected_cells(self) -> NDArray[np.float64]:
+        """Cells that a mesh of these sizes will have in each cell of this one, (m,)."""
+        d = self.points.shape[1]
+        density = np.mean(self.size_um[self.cells] ** -d, axis=1)
+        return CELLS_PER_VOLUME[d] * np.abs(signed_volumes(self.points, self.cells)) * density
+
+    def save(self, path: Path) -> None:
+        """Write an archive that `load` reads."""
+        np.savez(path, **{name: getattr(self, name) for name in _STORED})
+
+    @classmethod
+    def load(cls, path: Path) -> SizeField:
+        """The field in an archive."""
+        with np.load(path) as archive:
+            return cls(**{name: archive[name] for name in _STORED})
+
+
+_STORED = ("points", "cells", "region", "size_um", "junctions_resolved")
+
+
+def closed(mesh: LayeredMesh) -> SizeField:
+    """A layered mesh with its layers closed, and the sizes it has.
+
+    Each node lies in the middle of its copies. The size at a node is that of cells of the mean volume around
+    it.
+    """
+    d = mesh.dimension
+    count = int(mesh.node.max()) + 1
+    copies = np.bincount(mesh.node, minlength=count)
+    points = np.stack(
+        [np.bincount(mesh.node, axis, count) / copies for axis in np.ascontiguousarray(mesh.points.T)], axis=1
+    )
+    solid = (mesh.kind == CellKind.GRAIN) | (mesh.kind == CellKind.HL)
+    cells = mesh.node[mesh.cells[solid]]
+    volume = np.repeat(signed_volumes(mesh.points, mesh.cells[solid]), d + 1)
+    around = np.bincount(cells.ravel(), minlength=count)  # none at nodes that only layers have
+    mean = np.bincount(cells.ravel(), volume, count) / np.maximum(around, 1)
+    mean[around == 0] = mean[around > 0].min()
+    size = (CELLS_PER_VOLUME[d] * mean) ** (1 / d)
+    return SizeField(points, cells, mesh.region[solid], size)
+
+
+def graded(field: SizeField, growth: float) -> SizeField:
+    """The field with sizes lowered until none exceeds a neighbour's by more than `growth` times the distance.
+
+    Parameters
+    ----------
+    field : SizeField
+        Sizes of any gradient.
+    growth : float
+        Largest gradient (1).
+    """
+    d = field.points.shape[1]
+    pairs = [field.cells[:, [i, j]] for i in range(d + 1) for j in range(i)]
+    key = np.vstack(pairs).astype(np.int64)
+    key = np.unique(np.concatenate([key @ [len(field.points), 1], key @ [1, len(field.points)]]))
+    here, there = np.divmod(key, len(field.points))  # every edge in both directions, sorted by `here`
+    reach = growth * np.linalg.norm(field.points[here] - field.points[there], axis=1)
+    first = np.flatnonzero(np.diff(here, prepend=-1))
+    size, change = field.size_um, np.inf
+    while change > 1e-3:
+        lower = size.copy()
+        lower[here[first]] = np.minimum(size[here[first]], np.minimum.reduceat(size[there] + reach, first))
+        size, change = lower, float(np.max((size - lower) / lower))
+    return replace(field, size_um=size)

@@ -1,0 +1,88 @@
+"""The accuracy of a case: what is refused, what it does to hashes and estimates, how it is given by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from gbflux.case import estimate, parse_case, resolved_yaml
+from gbflux.case.hashing import canonical
+from gbflux.cli import main as command
+from gbflux.cli.run import fraction
+from gbflux.errors import CaseError, InputError
+
+CASE = """\
+geometry: {size_um: [50, 50]}
+grains: {mean_size_um: 10, conductivity_S_per_cm: 5.0e-4}
+grain_boundary: {thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}
+"""
+
+
+def asked(value: object):
+    return parse_case(CASE, overrides={"accuracy.conductance": value})
+
+
+@pytest.mark.parametrize("value", [0, 0.0, -0.1, 1, 1.0, 2, "0.1%", "fine", True, float("nan")])
+def test_accuracies_that_are_refused(value: object) -> None:
+    with pytest.raises(CaseError) as caught:
+        asked(value)
+    assert "accuracy.conductance" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["accuracy: 0.1", "accuracy: {conductance: 0.1, p99: 1}", "accuracy: []"])
+def test_blocks_that_are_refused(text: str) -> None:
+    with pytest.raises(CaseError, match="accuracy"):
+        parse_case(CASE + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0.1%", 0.001), ("0.001", 0.001), ("1e-3", 0.001), (" 0.02 % ", 0.0002), ("50%", 0.5)],
+)
+def test_accuracies_by_hand(text: str, value: float) -> None:
+    assert fraction(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "%", "0", "0%", "-1%", "100%", "1", "2", "nan", "inf", "a%", "0.1%%"])
+def test_accuracies_by_hand_that_are_refused(text: str, tmp_path, capsys) -> None:
+    with pytest.raises(InputError, match="--accuracy: must be"):
+        fraction(text)
+    (tmp_path / "case.yaml").write_text(CASE)
+    assert command.exit_code(["run", str(tmp_path / "case.yaml"), f"--accuracy={text}"]) == 2
+    assert capsys.readouterr().err.startswith("gbflux: --accuracy: must be")
+
+
+def test_an_accuracy_is_part_of_what_a_case_is() -> None:
+    hashes = {parse_case(CASE).physics_hash, asked(0.001).physics_hash, asked(0.002).physics_hash}
+    assert len(hashes) == 3
+    assert "accuracy" not in canonical(parse_case(CASE))
+
+
+def test_refined_meshes_are_shared_with_no_other_case() -> None:
+    plain = parse_case(CASE)
+    other = parse_case(CASE, overrides={"grain_boundary.conductivity_S_per_cm": 1e-6})
+    assert plain.mesh_key() == other.mesh_key()
+    one, two = (
+        parse_case(CASE, overrides={"accuracy.conductance": 0.01, "grain_boundary.conductivity_S_per_cm": s})
+        for s in (2.5e-7, 1e-6)
+    )
+    assert one.mesh_key() != two.mesh_key()
+
+
+def test_the_resolved_case_keeps_it() -> None:
+    assert parse_case(resolved_yaml(asked(0.001))).physics_hash == asked(0.001).physics_hash
+
+
+def test_certifying_takes_memory_and_time() -> None:
+    plain, certified = estimate(parse_case(CASE)), estimate(parse_case(CASE + "output: {bracket: true}"))
+    assert certified.memory_MiB > plain.memory_MiB
+    assert certified.time_s > plain.time_s
+    assert estimate(asked(0.001)) == certified
+
+
+def test_check_shows_the_target(tmp_path, capsys) -> None:
+    (tmp_path / "case.yaml").write_text(CASE + "accuracy: {conductance: 0.001}\n")
+    assert command.exit_code(["check", str(tmp_path / "case.yaml")]) == 0
+    shown = capsys.readouterr().out
+    assert "Estimate of the first mesh" in shown
+    assert "refined until certified to" in shown
+    assert "0.1 % of the conductance" in shown

@@ -1,0 +1,197 @@
+"""Refining until the bracket is narrow enough: what ends it, what is kept of it, what the command says."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mpi4py import MPI
+
+from gbflux.case import Memory
+from gbflux.cli import main as command
+from gbflux.errors import MeshError
+from gbflux.study import pipeline, refinement
+from gbflux.study.pipeline import Outcome, run_case
+from gbflux.study.result import Result
+from small_cases import LAYERS, TINY, case, case_text, solved
+
+BARE = {**TINY, "output": {"figures": False, "fields": True}}
+
+
+def asked(width: float) -> dict:
+    return {"accuracy": {"conductance": width}}
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    return solved(BARE, asked(0.004))
+
+
+def test_the_target_is_reached(outcome: Outcome) -> None:
+    result = outcome.result
+    widths = [one.relative_width for one in result.refinement]
+    assert len(widths) >= 2
+    assert widths[-1] <= 0.004 < min(widths[:-1])
+    assert result.errors["conductance"] == {
+        "asked": 0.004,
+        "relative_width": widths[-1],
+        "reached": True,
+        "stopped_by": None,
+    }
+    assert not any("accuracy" in text for text in result.warnings)
+
+
+def test_the_result_is_that_of_the_last_mesh(outcome: Outcome) -> None:
+    result, last = outcome.result, outcome.result.refinement[-1]
+    assert (last.cells, last.nodes, last.mesh_hash) == (
+        result.mesh.cells,
+        result.mesh.nodes,
+        result.mesh.hash,
+    )
+    assert last.relative_width == result.transport.bracket.relative_width
+    assert last.lower_S == result.transport.bracket.lower_S
+
+
+def test_brackets_of_all_rounds_overlap(outcome: Outcome) -> None:
+    rounds = outcome.result.refinement
+    assert max(one.lower_S for one in rounds) <= min(one.upper_S for one in rounds)
+
+
+def test_a_wide_target_takes_one_mesh() -> None:
+    result = solved(BARE, asked(0.5)).result
+    assert len(result.refinement) == 1
+    assert result.mesh.hash == solved(BARE, {"output.bracket": True}).result.mesh.hash
+    errors = result.errors["hot_spots"]["bottom"]
+    assert errors["p99_over_mean"] == {"estimated_error": None, "converged": False}
+
+
+def test_without_accuracy_nothing_is_added() -> None:
+    tree = solved(BARE).result.as_dict()
+    assert tree["refinement"] == []
+    assert tree["errors"] is None
+
+
+def test_errors_are_a_tree_parallel_to_the_hot_spots(outcome: Outcome) -> None:
+    tree = outcome.result.as_dict()
+
+    def same_keys(errors: dict, values: dict) -> None:
+        assert errors.keys() == values.keys() - {"smallest_facet_um"}
+        for key, value in values.items():
+            if isinstance(value, dict):
+                same_keys(errors[key], value)
+            elif key in errors:
+                assert {"estimated_error", "converged"} <= errors[key].keys()
+
+    for part in ("hot_spots", "hot_spots_electrolyte"):
+        assert tree["errors"][part].keys() == tree[part].keys()
+        for side, values in tree[part].items():
+            same_keys(tree["errors"][part][side], values)
+
+
+def test_the_result_comes_back_from_its_tree(outcome: Outcome) -> None:
+    tree = json.loads(json.dumps(outcome.result.as_dict(), allow_nan=False))
+    assert "lower_S_per_m" in tree["refinement"][0]
+    assert Result.from_dict(tree) == replace(outcome.result, directory=None)
+    del tree["refinement"], tree["errors"]  # as written before there were any
+    assert Result.from_dict(tree).refinement == ()
+
+
+def test_resistive_electrodes_and_layers() -> None:
+    result = solved(TINY, LAYERS, asked(0.01), {"electrodes.asr_ohm_cm2": 2.0}).result
+    assert result.errors["conductance"]["reached"]
+    assert result.errors["hot_spots"]["top"]["max_over_mean"]["divergent"] is False
+    assert result.errors["hot_spots_electrolyte"]["top"]["max_over_mean"]["divergent"] is True
+
+
+def missed(monkeypatch: pytest.MonkeyPatch, **limits: object) -> Result:
+    for name, value in limits.items():
+        monkeypatch.setattr(refinement, name, value)
+    return run_case(case(BARE, asked(1e-5)), comm=MPI.COMM_SELF).result
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason", "rounds"),
+    [
+        ({"MOST_ROUNDS": 2}, "rounds", 2),
+        ({"machine_memory": lambda: Memory(400.0, 400.0)}, "memory", 1),
+        ({"PROGRESS": 0.0}, "stalled", 3),
+    ],
+)
+def test_a_missed_target_is_said(
+    monkeypatch: pytest.MonkeyPatch, limits: dict, reason: str, rounds: int
+) -> None:
+    result = missed(monkeypatch, **limits)
+    facts = result.errors["conductance"]
+    assert (facts["reached"], facts["stopped_by"], len(result.refinement)) == (False, reason, rounds)
+    assert result.warnings[0].startswith("accuracy: the conductance is certified to ")
+    assert facts["relative_width"] == result.transport.bracket.relative_width > 1e-5
+
+
+def test_a_mesh_that_fails_leaves_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = pipeline.build_mesh
+
+    def failing(recipe):
+        if recipe.size.field is not None:
+            raise MeshError("mesh: no.")
+        return build(recipe)
+
+    monkeypatch.setattr(pipeline, "build_mesh", failing)
+    result = missed(monkeypatch)
+    assert result.errors["conductance"]["stopped_by"] == "mesh"
+    assert len(result.refinement) == 1
+
+
+def test_memory_allows_a_larger_mesh_than_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = missed(monkeypatch, machine_memory=lambda: Memory(520.0, 520.0))
+    cells = [one.cells for one in result.refinement]
+    assert result.errors["conductance"]["stopped_by"] == "memory"
+    assert len(cells) > 1
+    assert cells[-1] > cells[0]
+
+
+def test_the_command_ends_with_exit_code_5_and_all_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(refinement, "MOST_ROUNDS", 1)
+    path, out = tmp_path / "case.yaml", tmp_path / "out"
+    path.write_text(case_text(BARE))
+    words = ["run", str(path), "-o", str(out), "--accuracy", "0.001%"]
+    assert command.exit_code(words) == 5
+    assert "accuracy: the conductance is certified to" in capsys.readouterr().err
+    tree = json.loads((out / "result.json").read_text())
+    assert tree["errors"]["conductance"]["asked"] == 1e-5
+    assert command.exit_code(words) == 5  # finished, and still not what was asked for
+    assert "holds this case finished" in capsys.readouterr().out
+    assert command.exit_code(["run", str(path), "-o", str(out)]) == 2  # without accuracy it is another case
+    capsys.readouterr()
+    assert command.exit_code(["measure", str(out)]) == 0
+    again = json.loads((out / "result.json").read_text())
+    assert (again["errors"], again["refinement"]) == (tree["errors"], tree["refinement"])
+    assert again["warnings"] == tree["warnings"]
+
+
+def test_the_log_has_a_line_for_each_round(tmp_path: Path) -> None:
+    path, out = tmp_path / "case.yaml", tmp_path / "out"
+    path.write_text(case_text(BARE, asked(0.004)))
+    assert command.exit_code(["run", str(path), "-o", str(out)]) == 0
+    rounds = len(json.loads((out / "result.json").read_text())["refinement"])
+    log = (out / "run.log").read_text()
+    assert [f"round {k}:" in log for k in range(1, rounds + 2)] == [True] * rounds + [False]
+
+
+def test_power_of_a_round_is_kept_within_limits() -> None:
+    def one(width: float) -> refinement.Round:
+        return refinement.Round(1, 1, "", 1.0 - width, 1.0, width, 0.0)
+
+    class Sizes:
+        gap = 0.01
+
+    rounds = [one(0.1), one(0.1 * 0.1**0.5)]
+    assert refinement._power(rounds, Sizes) == pytest.approx(0.5)
+    assert refinement._power([one(0.1), one(0.2)], Sizes) == refinement.POWERS[0]
+    assert refinement._power([one(0.1), one(1e-4)], Sizes) == refinement.POWERS[1]
+    assert refinement._power([one(0.1)], None) == 1.0
+    assert math.isfinite(refinement._power(rounds, Sizes))
