@@ -80,13 +80,25 @@ def node_values(space: compat.fem.FunctionSpace, values: NDArray[np.float64]) ->
     return result
 
 
-def cell_currents(sigma: compat.fem.Function, phi: compat.fem.Function) -> NDArray[np.float64]:
-    """Return (m_local, dimension) cell means of −σ∇φ; *collective*.
+class CellCurrents:
+    """Cell means of −σ∇φ; the values of both functions may change between calls.
 
-    The gradient is linear at most (order 2), so its value at the midpoint is its mean.
+    Parameters
+    ----------
+    sigma, phi : dolfinx.fem.Function
+        Scaled conductivity, constant in each cell, and potential.
     """
-    domain = phi.function_space.mesh
-    space = compat.cell_vector_space(domain)
-    j = compat.interpolated(forms.current_density(sigma, phi), space)
-    dimension = domain.geometry.dim
-    return j.x.array.reshape(-1, dimension)[compat.cell_dofs(space)[:, 0]]
+
+    def __init__(self, sigma: compat.fem.Function, phi: compat.fem.Function):
+        self._mean = compat.Interpolant(
+            forms.current_density(sigma, phi), compat.cell_vector_space(phi.function_space.mesh)
+        )
+
+    def __call__(self) -> NDArray[np.float64]:
+        """Return (m_local, dimension) currents; *collective*.
+
+        The gradient is linear at most (order 2), so its value at the midpoint is its mean.
+        """
+        j = self._mean()
+        space = j.function_space
+        return j.x.array.reshape(-1, space.mesh.geometry.dim)[compat.cell_dofs(space)[:, 0]]

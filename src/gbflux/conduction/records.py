@@ -28,6 +28,11 @@ class Electrode:
     potential: float
     asr: float = 0.0
 
+    @property
+    def ideal(self) -> bool:
+        """Return whether the cell beside it has the potential of the metal."""
+        return self.asr == 0.0
+
 
 @dataclass(frozen=True)
 class SolverSettings:

@@ -1,4 +1,4 @@
-"""Ohmic conduction between two electrodes: the one entry of this room that runs on all ranks."""
+"""Ohmic conduction between two electrodes, once or many times on one mesh: what runs on all ranks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from petsc4py import PETSc
 from gbflux.conduction import compat
 from gbflux.conduction.bracket import conductance_bracket
 from gbflux.conduction.distribute import DistributedMesh, distribute
-from gbflux.conduction.fluxes import NodalCurrents, cell_currents, cell_values, node_values, set_cell_values
+from gbflux.conduction.fluxes import CellCurrents, NodalCurrents, cell_values, node_values, set_cell_values
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
 from gbflux.conduction.scaling import Scaling, scaling_of
 from gbflux.conduction.solver import conjugate_gradients, solve_system
-from gbflux.conduction.system import LinearSystem, ScaledElectrode, assemble
-from gbflux.conduction.validate import check_input
+from gbflux.conduction.system import Assembler, LinearSystem, ScaledElectrode
+from gbflux.conduction.validate import check_cut, check_input, check_mesh
+from gbflux.mesh.cut import Cut
 from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def solve(
     top: Electrode,
     settings: SolverSettings,
 ) -> Solution:
-    """Solve ∇·(σ∇φ) = 0 between two electrodes; *collective*.
+    """Solve ∇·(σ∇φ) = 0 between two electrodes, once; *collective*.
 
     Parameters
     ----------
@@ -83,51 +84,185 @@ def solve(
     with errors_of_root(comm) as is_root:
         if is_root:
             check_input(mesh, sigma, bottom, top, settings)
-            sigma = np.asarray(sigma, dtype=np.float64)
-    watch = _Stopwatch()
-    with watch("distribute"):
-        dealt = distribute(comm, mesh)
-        z_electrodes, largest = comm.bcast(
-            (mesh.z_electrodes, float(np.max(sigma))) if comm.rank == 0 else None
+    with Conductor(comm, mesh) as conductor:
+        return conductor.solve(sigma, bottom, top, settings)
+
+
+class Conductor:
+    """A mesh over all ranks, for one solve after the other; *collective*, as are its methods.
+
+    The distribution of the mesh, function spaces, forms and the pattern of the matrix are made once. A solve
+    starts from the potential of the last one; when it ends is up to the true residual alone. As a context it
+    is closed at the end.
+
+    Parameters
+    ----------
+    comm : MPI.Intracomm
+        The ranks that share the work.
+    mesh : LayeredMesh or None
+        The mesh; looked at on rank 0 only.
+
+    Raises
+    ------
+    InputError
+        On all ranks, if the mesh cannot be solved on or has fewer cells than ranks.
+    """
+
+    def __init__(self, comm: MPI.Intracomm, mesh: LayeredMesh | None):
+        self._watch = _Stopwatch()
+        with errors_of_root(comm) as is_root:
+            if is_root:
+                check_mesh(mesh)
+        self._mesh = mesh
+        with self._watch("distribute"):
+            self._dealt = distribute(comm, mesh)
+            self._z_electrodes = comm.bcast(mesh.z_electrodes if comm.rank == 0 else None)
+            self._kind = self._dealt.deal(mesh.kind if comm.rank == 0 else None)
+        self._elements: dict[int, _Elements] = {}
+
+    def __enter__(self) -> Conductor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free what PETSc holds."""
+        for elements in self._elements.values():
+            elements.assembler.destroy()
+        self._elements.clear()
+
+    def solve(
+        self,
+        sigma: NDArray[np.float64] | None,
+        bottom: Electrode,
+        top: Electrode,
+        settings: SolverSettings,
+        cut: Cut | None = None,
+    ) -> Solution:
+        """Solve ∇·(σ∇φ) = 0 between two electrodes.
+
+        Parameters
+        ----------
+        sigma : (m,) float64 array or None
+            Conductivity of each cell (S/m), with a cut of those that are left; looked at on rank 0 only.
+        bottom, top : Electrode
+            The electrodes, the same on all ranks.
+        settings : SolverSettings
+            The same on all ranks.
+        cut : Cut, optional
+            On rank 0, where slabs are to end. What is cut off takes the potential of its electrode, which
+            must be ideal.
+
+        Returns
+        -------
+        Solution
+            Fields on rank 0, in the numbering of the cut mesh; the rest on all ranks.
+
+        Raises
+        ------
+        InputError
+            On all ranks, if the input cannot be solved.
+        SolverError
+            On all ranks, if the true residual does not reach `settings.rtol`.
+        """
+        comm, dealt = self._dealt.comm, self._dealt
+        watch, self._watch = self._watch, _Stopwatch()
+        with errors_of_root(comm) as is_root:
+            if is_root:
+                check_input(self._mesh if cut is None else cut.mesh, sigma, bottom, top, settings)
+                check_cut(cut, bottom, top)
+                sigma = np.asarray(sigma, dtype=np.float64)
+        with watch("distribute"):
+            largest = comm.bcast(float(np.max(sigma)) if comm.rank == 0 else None)
+            scaling = scaling_of(dealt.domain.topology.dim, largest, bottom, top)
+            sigma_hat = dealt.deal(self._whole(sigma, cut)) / scaling.sigma
+            covered = self._covered(cut)
+        electrodes = tuple(
+            _scaled(*of_side, scaling)
+            for of_side in zip((bottom, top), self._z_electrodes, covered, strict=True)
         )
-        scaling = scaling_of(dealt.domain.topology.dim, largest, bottom, top)
-        sigma_hat = dealt.deal(sigma) / scaling.sigma
-        kind = dealt.deal(mesh.kind if comm.rank == 0 else None)
-    with watch("assemble"), compat.quiet_compiler():
-        electrodes = tuple(_scaled(e, z, scaling) for e, z in zip((bottom, top), z_electrodes, strict=True))
-        space = compat.scalar_space(dealt.domain, "Lagrange", settings.order)
-        cell_sigma = compat.fem.Function(compat.scalar_space(dealt.domain, "DG", 0))
-        set_cell_values(cell_sigma, sigma_hat)
-        system = assemble(space, cell_sigma, electrodes)
-        hats = space if settings.order == 1 else compat.scalar_space(dealt.domain, "Lagrange", 1)
-        currents = NodalCurrents(compat.fem.Function(space), cell_sigma.function_space, hats)
-    bracket = ksp = None
-    try:
-        with watch("solve"):
-            ksp = conjugate_gradients(system.matrix, settings)
-            iterations, relative_residual = _potential(system, ksp, currents, sigma_hat, settings)
-        if settings.bracket:
-            with watch("bracket"), compat.quiet_compiler():
-                thin = np.isin(kind, _LAYERS)
-                bracket = conductance_bracket(currents.phi, cell_sigma, thin, electrodes, settings, ksp)
-    finally:
-        system.destroy()
-        if ksp is not None:
-            ksp.destroy()
-    with watch("assemble"), compat.quiet_compiler():
-        local = _local_fields(currents, cell_sigma, np.isin(kind, ELECTROLYTE), scaling)
-    with watch("distribute"):
-        fields = _collected(dealt, local, sigma)
-    dofs = compat.dof_count(space)
-    log.debug("conduction: %d dofs, %d iterations, %s", dofs, iterations, watch.seconds)
-    bracket = _in_si(bracket, scaling)
-    return Solution(fields, dofs, iterations, relative_residual, watch.seconds, bracket)
+        with watch("assemble"), compat.quiet_compiler():
+            if settings.order not in self._elements:
+                self._elements[settings.order] = _Elements(dealt.domain, settings.order)
+            elements = self._elements[settings.order]
+            set_cell_values(elements.sigma, sigma_hat)
+            system = elements.assembler.system(electrodes)
+        iterations, relative_residual, bracket = self._solved(
+            elements, system, sigma_hat, electrodes, settings, watch
+        )
+        with watch("assemble"), compat.quiet_compiler():
+            local = _local_fields(elements, np.isin(self._kind, ELECTROLYTE), scaling)
+        with watch("distribute"):
+            fields = _collected(dealt, local, sigma, cut)
+        dofs = compat.dof_count(elements.space)
+        log.debug("conduction: %d dofs, %d iterations, %s", dofs, iterations, watch.seconds)
+        bracket = _in_si(bracket, scaling)
+        return Solution(fields, dofs, iterations, relative_residual, watch.seconds, bracket)
+
+    def _whole(self, sigma: NDArray[np.float64] | None, cut: Cut | None) -> NDArray[np.float64] | None:
+        """Return on rank 0 the conductivity of all cells (S/m), zero in those cut off."""
+        if cut is None:
+            return sigma
+        whole = np.zeros(len(self._mesh.cells))
+        whole[cut.cells] = sigma
+        return whole
+
+    def _covered(self, cut: Cut | None) -> list[NDArray[np.bool_] | None]:
+        """Return for each electrode the local nodes it covers where something was cut off, else None."""
+        on_root = self._dealt.comm.rank == 0
+        covered = (None, None) if cut is None else cut.covered
+        wanted = self._dealt.comm.bcast([nodes is not None for nodes in covered] if on_root else None)
+        return [
+            self._dealt.deal_points(nodes) if is_cut else None
+            for nodes, is_cut in zip(covered, wanted, strict=True)
+        ]
+
+    def _solved(
+        self,
+        elements: _Elements,
+        system: LinearSystem,
+        sigma_hat: NDArray[np.float64],
+        electrodes: tuple[ScaledElectrode, ScaledElectrode],
+        settings: SolverSettings,
+        watch: _Stopwatch,
+    ) -> tuple[int, float, Bracket | None]:
+        """Solve for the potential of `elements`; return iterations, residual, and bracket if asked for."""
+        bracket = ksp = None
+        try:
+            with watch("solve"):
+                ksp = conjugate_gradients(system.matrix, settings)
+                iterations, relative_residual = _potential(system, ksp, elements, sigma_hat, settings)
+            if settings.bracket:
+                with watch("bracket"), compat.quiet_compiler():
+                    phi, thin = elements.currents.phi, np.isin(self._kind, _LAYERS)
+                    bracket = conductance_bracket(phi, elements.sigma, thin, electrodes, settings, ksp)
+        finally:
+            system.rhs.destroy()
+            if ksp is not None:
+                ksp.destroy()
+        return iterations, relative_residual, bracket
 
 
-def _scaled(electrode: Electrode, z: float, scaling: Scaling) -> ScaledElectrode:
-    """Return an electrode at plane `z` (µm) in scaled quantities."""
-    kappa = scaling.exchange_hat(electrode.asr) if electrode.asr > 0.0 else None
-    return ScaledElectrode(z, scaling.potential_hat(electrode.potential), kappa)
+class _Elements:
+    """What all solves with elements of one order share: spaces, potential, forms and matrix."""
+
+    def __init__(self, domain: compat.mesh.Mesh, order: int):
+        self.space = compat.scalar_space(domain, "Lagrange", order)
+        self.sigma = compat.fem.Function(compat.scalar_space(domain, "DG", 0))
+        hats = self.space if order == 1 else compat.scalar_space(domain, "Lagrange", 1)
+        phi = compat.fem.Function(self.space)
+        self.assembler = Assembler(self.space, self.sigma)
+        self.currents = NodalCurrents(phi, self.sigma.function_space, hats)
+        self.cell_currents = CellCurrents(self.sigma, phi)
+
+
+def _scaled(
+    electrode: Electrode, z: float, inside: NDArray[np.bool_] | None, scaling: Scaling
+) -> ScaledElectrode:
+    """Return an electrode at plane `z` (µm), or on the nodes `inside`, in scaled quantities."""
+    kappa = None if electrode.ideal else scaling.exchange_hat(electrode.asr)
+    return ScaledElectrode(z, scaling.potential_hat(electrode.potential), kappa, inside)
 
 
 def _in_si(bracket: Bracket | None, scaling: Scaling) -> Bracket | None:
@@ -143,12 +278,12 @@ def _in_si(bracket: Bracket | None, scaling: Scaling) -> Bracket | None:
 def _potential(
     system: LinearSystem,
     ksp: PETSc.KSP,
-    currents: NodalCurrents,
+    elements: _Elements,
     sigma_hat: NDArray[np.float64],
     settings: SolverSettings,
 ) -> tuple[int, float]:
-    """Solve for the potential of `currents`; return iterations and relative residual."""
-    phi = currents.phi
+    """Solve for the potential of `elements`, from the one it has; return iterations and relative residual."""
+    phi, currents = elements.currents.phi, elements.currents
 
     def update(solution: PETSc.Vec) -> None:
         compat.copy_to_function(solution, phi)
@@ -158,45 +293,56 @@ def _potential(
         update(solution)
         return currents.through(sigma_hat)
 
-    solution, iterations, relative_residual = solve_system(system, ksp, settings, current)
+    guess = system.rhs.duplicate()
+    phi.x.array[system.fixed] = 0.0
+    guess.array[:] = phi.x.array[: guess.getLocalSize()]
+    warm = guess.norm() > 0.0
+    try:
+        solution, iterations, relative = solve_system(system, ksp, settings, current, guess if warm else None)
+    except BaseException:
+        phi.x.array[:] = 0.0  # nothing to start the next solve from
+        raise
+    finally:
+        guess.destroy()
     update(solution)
     solution.destroy()
-    return iterations, relative_residual
+    return iterations, relative
 
 
 def _local_fields(
-    currents: NodalCurrents,
-    cell_sigma: compat.fem.Function,
-    in_electrolyte: NDArray[np.bool_],
-    scaling: Scaling,
+    elements: _Elements, in_electrolyte: NDArray[np.bool_], scaling: Scaling
 ) -> dict[str, NDArray[np.float64]]:
     """Return the fields in SI at the local geometry nodes and cells; *collective*.
 
     The residual of the electrolyte is left out where it equals that of all cells.
     """
-    phi = currents.phi
-    space = phi.function_space
-    sigma_hat = cell_values(cell_sigma)
+    space, currents = elements.space, elements.currents
+    sigma_hat = cell_values(elements.sigma)
     fields = {
-        "phi": scaling.offset + scaling.potential * node_values(space, phi.x.array),
-        "j": scaling.current_density * cell_currents(cell_sigma, phi),
+        "phi": scaling.offset + scaling.potential * node_values(space, currents.phi.x.array),
+        "j": scaling.current_density * elements.cell_currents(),
         "residual": scaling.current * currents.at_nodes(sigma_hat),
     }
-    if not space.mesh.comm.allreduce(bool(in_electrolyte.all()), MPI.LAND):
-        electrolyte = np.where(in_electrolyte, sigma_hat, 0.0)
+    electrolyte = np.where(in_electrolyte, sigma_hat, 0.0)
+    if not space.mesh.comm.allreduce(bool((electrolyte == sigma_hat).all()), MPI.LAND):
         fields["residual_electrolyte"] = scaling.current * currents.at_nodes(electrolyte)
     return fields
 
 
 def _collected(
-    dealt: DistributedMesh, local: dict[str, NDArray[np.float64]], sigma: NDArray[np.float64] | None
+    dealt: DistributedMesh,
+    local: dict[str, NDArray[np.float64]],
+    sigma: NDArray[np.float64] | None,
+    cut: Cut | None,
 ) -> Fields | None:
-    """Bring the local fields to rank 0; *collective*."""
+    """Bring the local fields, of what is left by a cut, to rank 0; *collective*."""
     whole = {
         name: dealt.collect_cells(values) if name == "j" else dealt.collect_points(values)
         for name, values in local.items()
     }
     if dealt.comm.rank != 0:
         return None
+    if cut is not None:
+        whole = {n: values[cut.cells if n == "j" else cut.points] for n, values in whole.items()}
     whole.setdefault("residual_electrolyte", whole["residual"])
     return Fields(sigma=sigma, **whole)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat, forms
-from gbflux.conduction.planes import facet_measure, plane_dofs, plane_facets
+from gbflux.conduction.planes import facet_measure, node_dofs, plane_facets, plane_nodes
 
 _BOTTOM, _TOP = 1, 2
 
@@ -38,11 +38,18 @@ class ScaledElectrode:
         Scaled potential of the metal (1).
     kappa : float or None
         Scaled exchange coefficient (1/µm); None for an ideal contact.
+    inside : (n_nodes,) bool array or None
+        Local geometry nodes that an ideal contact covers where it reaches into the mesh; None: those at `z`.
     """
 
     z: float
     potential: float
     kappa: float | None
+    inside: NDArray[np.bool_] | None = None
+
+    def dofs(self, space: compat.fem.FunctionSpace) -> NDArray[np.int32]:
+        """Return the dofs it covers, ghosts included."""
+        return node_dofs(space, plane_nodes(space.mesh, self.z) if self.inside is None else self.inside)
 
 
 @dataclass(frozen=True)
@@ -59,12 +66,15 @@ class LinearSystem:
         ‖b − A u₀‖, by which residuals are divided.
     lift : dolfinx.fem.Function
         g; its space is that of the potential.
+    fixed : int32 array
+        Local dofs, ghosts among them, on ideal electrodes.
     """
 
     matrix: PETSc.Mat
     rhs: PETSc.Vec
     reference: float
     lift: compat.fem.Function
+    fixed: NDArray[np.int32]
 
     def destroy(self) -> None:
         """Free the matrix and the right-hand side; *collective*."""
@@ -96,31 +106,96 @@ def assemble(
     LinearSystem
         The eliminated system.
     """
-    u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
-    matrix_form = forms.conduction(sigma, u, v)
-    zero = compat.constant(space.mesh, 0.0)
-    rhs_form = zero * v * ufl.dx
-    resistive = _resistive(electrodes)
-    if resistive:
-        ds = _resistive_measure(space.mesh, resistive, electrode_degree)
-        for tag, electrode in resistive.items():
-            kappa, potential = (
-                compat.constant(space.mesh, x) for x in (electrode.kappa, electrode.potential)
-            )
-            matrix_form += forms.exchange(kappa, u, v, ds(tag))
-            rhs_form += forms.drive(kappa, potential, v, ds(tag))
+    return Assembler(space, sigma, electrode_degree).system(electrodes)
 
-    ideal = [e for e in electrodes if e.kappa is None]
-    lift = _electrode_potentials(space, ideal)
-    fixed = [plane_dofs(space, e.z) for e in ideal]
-    conditions = [
-        compat.fem.dirichletbc(PETSc.ScalarType(e.potential), dofs, space)
-        for e, dofs in zip(ideal, fixed, strict=True)
-    ]
-    eliminated = np.concatenate([np.zeros(0, np.int32), *fixed])
-    matrix, rhs = _eliminated(matrix_form, rhs_form, conditions, eliminated)
-    start = _electrode_potentials(space, resistive.values()) if resistive else None
-    return LinearSystem(matrix, rhs, _reference(matrix, rhs, start), lift)
+
+class Assembler:
+    """Forms and matrix of one space, kept for further systems on it; arguments are those of `assemble`.
+
+    Systems share one matrix: a new one overwrites that of the last.
+    """
+
+    def __init__(
+        self,
+        space: compat.fem.FunctionSpace,
+        sigma: compat.fem.Function,
+        electrode_degree: int | None = None,
+    ):
+        self._space, self._sigma, self._degree = space, sigma, electrode_degree
+        self._forms: dict[tuple[int, ...], _Forms] = {}
+        self._matrix: PETSc.Mat | None = None
+
+    def system(self, electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> LinearSystem:
+        """Return the system with the conductivities as they are and these electrodes; *collective*."""
+        space, petsc = self._space, compat.fem.petsc
+        resistive = _resistive(electrodes)
+        forms_ = self._prepared(resistive)
+        ideal = [e for e in electrodes if e.kappa is None]
+        fixed = [e.dofs(space) for e in ideal]
+        conditions = [
+            compat.fem.dirichletbc(PETSc.ScalarType(e.potential), dofs, space)
+            for e, dofs in zip(ideal, fixed, strict=True)
+        ]
+        matrix, rhs = self._matrix, petsc.assemble_vector(forms_.rhs)
+        matrix.zeroEntries()
+        petsc.assemble_matrix(matrix, forms_.matrix, bcs=conditions)
+        matrix.assemble()
+        petsc.apply_lifting(rhs, [forms_.matrix], [conditions])
+        rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+        eliminated = np.concatenate([np.zeros(0, np.int32), *fixed])
+        rhs.array[eliminated[eliminated < rhs.getLocalSize()]] = 0.0
+        start = _electrode_potentials(space, resistive.values()) if resistive else None
+        return LinearSystem(
+            matrix, rhs, _reference(matrix, rhs, start), _electrode_potentials(space, ideal), eliminated
+        )
+
+    def destroy(self) -> None:
+        """Free the matrix; *collective*."""
+        if self._matrix is not None:
+            self._matrix.destroy()
+            self._matrix = None
+
+    def _prepared(self, resistive: dict[int, ScaledElectrode]) -> _Forms:
+        """Return the forms for these resistive electrodes, their numbers put in, and see to the matrix."""
+        key = tuple(resistive)
+        if key not in self._forms:
+            self._forms[key] = _forms(self._space, self._sigma, resistive, self._degree)
+        forms_ = self._forms[key]
+        for tag, electrode in resistive.items():
+            forms_.kappa[tag].value, forms_.potential[tag].value = electrode.kappa, electrode.potential
+        if self._matrix is None:
+            self._matrix = compat.fem.petsc.create_matrix(forms_.matrix)
+            self._matrix.setOption(PETSc.Mat.Option.SPD, True)
+        return forms_
+
+
+@dataclass(frozen=True)
+class _Forms:
+    """Compiled forms, and the constants of the resistive electrodes in them, by tag."""
+
+    matrix: object
+    rhs: object
+    kappa: dict[int, compat.fem.Constant]
+    potential: dict[int, compat.fem.Constant]
+
+
+def _forms(
+    space: compat.fem.FunctionSpace,
+    sigma: compat.fem.Function,
+    resistive: dict[int, ScaledElectrode],
+    degree: int | None,
+) -> _Forms:
+    """Compile the forms of matrix and right-hand side; *collective*."""
+    u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
+    matrix = forms.conduction(sigma, u, v)
+    rhs = compat.constant(space.mesh, 0.0) * v * ufl.dx
+    kappa, potential = ({tag: compat.constant(space.mesh, 0.0) for tag in resistive} for _ in range(2))
+    if resistive:
+        ds = _resistive_measure(space.mesh, resistive, degree)
+        for tag in resistive:
+            matrix += forms.exchange(kappa[tag], u, v, ds(tag))
+            rhs += forms.drive(kappa[tag], potential[tag], v, ds(tag))
+    return _Forms(compat.fem.form(matrix), compat.fem.form(rhs), kappa, potential)
 
 
 def power(
@@ -174,7 +249,7 @@ def _electrode_potentials(
     """Return a function that is zero but for the metals' potentials on the electrodes; *collective*."""
     function = compat.fem.Function(space)
     for electrode in electrodes:
-        function.x.array[plane_dofs(space, electrode.z)] = electrode.potential
+        function.x.array[electrode.dofs(space)] = electrode.potential
     return function
 
 
@@ -190,19 +265,3 @@ def _reference(matrix: PETSc.Mat, rhs: PETSc.Vec, start: compat.fem.Function | N
     u.destroy()
     residual.destroy()
     return norm
-
-
-def _eliminated(
-    matrix_form: ufl.Form, rhs_form: ufl.Form, conditions: list, fixed: NDArray[np.int32]
-) -> tuple[PETSc.Mat, PETSc.Vec]:
-    """Assemble A with identity rows and columns at the fixed dofs, and b with zeros there."""
-    petsc = compat.fem.petsc
-    a, rhs_compiled = compat.fem.form(matrix_form), compat.fem.form(rhs_form)
-    matrix = petsc.assemble_matrix(a, bcs=conditions)
-    matrix.assemble()
-    matrix.setOption(PETSc.Mat.Option.SPD, True)
-    rhs = petsc.assemble_vector(rhs_compiled)
-    petsc.apply_lifting(rhs, [a], [conditions])
-    rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
-    rhs.array[fixed[fixed < rhs.getLocalSize()]] = 0.0
-    return matrix, rhs
