@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def add_slab(tessellation: Tessellation, depths_um: tuple[float, ...], *, upper:
     """
     height, sign = (float(tessellation.size_um[-1]), 1.0) if upper else (0.0, -1.0)
     planes = [height, *(height + sign * depth for depth in depths_um)]
-    for inner, outer in zip(planes, planes[1:], strict=False):
+    for inner, outer in pairwise(planes):
         tessellation = _add_layer(tessellation, inner, outer, upper=upper)
     return tessellation
 
