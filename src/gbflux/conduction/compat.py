@@ -146,6 +146,13 @@ def vertex_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
     return cell_dofs(space)[:, columns]
 
 
+def node_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+    """Return (n_nodes,) dof at each local geometry node of a space with dofs at vertices."""
+    found = np.empty(len(input_points(space.mesh)), dtype=np.int32)
+    found[cell_nodes(space.mesh)] = vertex_dofs(space)
+    return found
+
+
 def facet_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
     """Return (m_local, dimension + 1) dofs at the facets of each local cell, facet i opposite vertex i."""
     layout = space.dofmap.dof_layout

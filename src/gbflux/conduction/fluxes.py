@@ -27,6 +27,7 @@ class NodalCurrents:
         self.phi = phi
         self._sigma = compat.fem.Function(cells)
         self._hats = hats
+        self._node_dofs = compat.node_dofs(hats)
         self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(self._hats)))
 
     def at_nodes(self, sigma: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -40,7 +41,7 @@ class NodalCurrents:
         vector = self._assembled(sigma)
         vector.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
         with vector.localForm() as local:
-            values = node_values(self._hats, local.array_r)
+            values = local.array_r[self._node_dofs]
         vector.destroy()
         return values
 
@@ -70,14 +71,6 @@ def set_cell_values(function: compat.fem.Function, values: NDArray[np.float64]) 
 def cell_values(function: compat.fem.Function) -> NDArray[np.float64]:
     """Return (m_local,) values of a function that is constant in each cell."""
     return function.x.array[compat.cell_dofs(function.function_space)[:, 0]]
-
-
-def node_values(space: compat.fem.FunctionSpace, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (n_nodes,) values at the local geometry nodes, given those at all local dofs."""
-    nodes = compat.cell_nodes(space.mesh)
-    result = np.empty(len(compat.input_points(space.mesh)))
-    result[nodes] = values[compat.vertex_dofs(space)]
-    return result
 
 
 class CellCurrents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,17 +17,23 @@ from petsc4py import PETSc
 from gbflux.conduction import compat
 from gbflux.conduction.bracket import conductance_bracket
 from gbflux.conduction.distribute import DistributedMesh, distribute
-from gbflux.conduction.fluxes import CellCurrents, NodalCurrents, cell_values, node_values, set_cell_values
+from gbflux.conduction.fluxes import CellCurrents, NodalCurrents, cell_values, set_cell_values
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
 from gbflux.conduction.scaling import Scaling, scaling_of
-from gbflux.conduction.solver import conjugate_gradients, solve_system
+from gbflux.conduction.solver import best_guess, conjugate_gradients, restricted, solve_system
 from gbflux.conduction.system import Assembler, LinearSystem, ScaledElectrode
 from gbflux.conduction.validate import check_cut, check_input, check_mesh
+from gbflux.errors import SolverError
 from gbflux.mesh.cut import Cut
 from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
 
 log = logging.getLogger(__name__)
+
+#: Potentials kept for the first guess of the next solve.
+PAST = 4
+#: A preconditioner is made anew after so many times the iterations it took when it was new.
+STRAINED = 1.7
 
 _LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
 
@@ -101,6 +108,8 @@ class Conductor:
         The ranks that share the work.
     mesh : LayeredMesh or None
         The mesh; looked at on rank 0 only.
+    many : bool
+        Keep what solves can share, at the price of memory.
 
     Raises
     ------
@@ -108,12 +117,14 @@ class Conductor:
         On all ranks, if the mesh cannot be solved on or has fewer cells than ranks.
     """
 
-    def __init__(self, comm: MPI.Intracomm, mesh: LayeredMesh | None):
+    def __init__(self, comm: MPI.Intracomm, mesh: LayeredMesh | None, many: bool = False):
+        self._many = many
         self._watch = _Stopwatch()
         with errors_of_root(comm) as is_root:
             if is_root:
                 check_mesh(mesh)
-        self._mesh = mesh
+        self._comm, self._mesh = comm, mesh
+        self._sigma: NDArray[np.float64] | None = None
         with self._watch("distribute"):
             self._dealt = distribute(comm, mesh)
             self._z_electrodes = comm.bcast(mesh.z_electrodes if comm.rank == 0 else None)
@@ -129,7 +140,7 @@ class Conductor:
     def close(self) -> None:
         """Free what PETSc holds."""
         for elements in self._elements.values():
-            elements.assembler.destroy()
+            elements.destroy()
         self._elements.clear()
 
     def solve(
@@ -166,7 +177,7 @@ class Conductor:
         SolverError
             On all ranks, if the true residual does not reach `settings.rtol`.
         """
-        comm, dealt = self._dealt.comm, self._dealt
+        comm, dealt = self._comm, self._dealt
         watch, self._watch = self._watch, _Stopwatch()
         with errors_of_root(comm) as is_root:
             if is_root:
@@ -184,7 +195,7 @@ class Conductor:
         )
         with watch("assemble"), compat.quiet_compiler():
             if settings.order not in self._elements:
-                self._elements[settings.order] = _Elements(dealt.domain, settings.order)
+                self._elements[settings.order] = _Elements(dealt.domain, settings.order, self._many)
             elements = self._elements[settings.order]
             set_cell_values(elements.sigma, sigma_hat)
             system = elements.assembler.system(electrodes)
@@ -201,18 +212,22 @@ class Conductor:
         return Solution(fields, dofs, iterations, relative_residual, watch.seconds, bracket)
 
     def _whole(self, sigma: NDArray[np.float64] | None, cut: Cut | None) -> NDArray[np.float64] | None:
-        """Return on rank 0 the conductivity of all cells (S/m), zero in those cut off."""
-        if cut is None:
+        """Return on rank 0 the conductivity of all cells (S/m).
+
+        What is cut off keeps its conductivity: no current flows in it, and the matrix can stay as it is.
+        """
+        if self._comm.rank != 0 or cut is None:
             return sigma
-        whole = np.zeros(len(self._mesh.cells))
-        whole[cut.cells] = sigma
-        return whole
+        if self._sigma is None:
+            self._sigma = np.full(len(self._mesh.cells), np.min(sigma))
+        self._sigma[cut.cells] = sigma
+        return self._sigma
 
     def _covered(self, cut: Cut | None) -> list[NDArray[np.bool_] | None]:
         """Return for each electrode the local nodes it covers where something was cut off, else None."""
-        on_root = self._dealt.comm.rank == 0
+        on_root = self._comm.rank == 0
         covered = (None, None) if cut is None else cut.covered
-        wanted = self._dealt.comm.bcast([nodes is not None for nodes in covered] if on_root else None)
+        wanted = self._comm.bcast([nodes is not None for nodes in covered] if on_root else None)
         return [
             self._dealt.deal_points(nodes) if is_cut else None
             for nodes, is_cut in zip(covered, wanted, strict=True)
@@ -231,15 +246,24 @@ class Conductor:
         bracket = ksp = None
         try:
             with watch("solve"):
-                ksp = conjugate_gradients(system.matrix, settings)
-                iterations, relative_residual = _potential(system, ksp, elements, sigma_hat, settings)
+                ksp = elements.preconditioned(system, settings)
+                try:
+                    iterations, relative_residual = _potential(system, ksp, elements, sigma_hat, settings)
+                except SolverError:
+                    if ksp is elements.ksp:
+                        raise
+                    ksp.destroy()
+                    elements.forget()  # what served the last system did not serve this one
+                    ksp = elements.preconditioned(system, settings)
+                    iterations, relative_residual = _potential(system, ksp, elements, sigma_hat, settings)
+                elements.took(iterations)
             if settings.bracket:
                 with watch("bracket"), compat.quiet_compiler():
                     phi, thin = elements.currents.phi, np.isin(self._kind, _LAYERS)
                     bracket = conductance_bracket(phi, elements.sigma, thin, electrodes, settings, ksp)
         finally:
             system.rhs.destroy()
-            if ksp is not None:
+            if ksp is not None and ksp is not elements.ksp:
                 ksp.destroy()
         return iterations, relative_residual, bracket
 
@@ -247,14 +271,49 @@ class Conductor:
 class _Elements:
     """What all solves with elements of one order share: spaces, potential, forms and matrix."""
 
-    def __init__(self, domain: compat.mesh.Mesh, order: int):
+    def __init__(self, domain: compat.mesh.Mesh, order: int, many: bool):
         self.space = compat.scalar_space(domain, "Lagrange", order)
         self.sigma = compat.fem.Function(compat.scalar_space(domain, "DG", 0))
         hats = self.space if order == 1 else compat.scalar_space(domain, "Lagrange", 1)
         phi = compat.fem.Function(self.space)
-        self.assembler = Assembler(self.space, self.sigma)
+        self.assembler = Assembler(self.space, self.sigma, many=many)
         self.currents = NodalCurrents(phi, self.sigma.function_space, hats)
         self.cell_currents = CellCurrents(self.sigma, phi)
+        self.node_dofs = compat.node_dofs(self.space)
+        self.past: deque[NDArray[np.float64]] = deque(maxlen=PAST if many else 0)
+        self.ksp: PETSc.KSP | None = None
+        self._fixed = np.zeros(len(phi.x.array), dtype=bool)
+        self._made_with = ""
+        self._iterations_at_first = self.iterations = 0
+
+    def preconditioned(self, system: LinearSystem, settings: SolverSettings) -> PETSc.KSP:
+        """Return CG for a system, with the preconditioner of the last where that will do; *collective*."""
+        fixed = np.zeros_like(self._fixed)
+        fixed[system.fixed] = True
+        fits = system.same and self._made_with == settings.preconditioner != "lu" and fixed[self._fixed].all()
+        fits = fits and self.iterations <= STRAINED * self._iterations_at_first
+        if self.space.mesh.comm.allreduce(bool(fits), MPI.LAND):
+            return restricted(self.ksp, system.matrix, system.fixed)
+        self.forget()
+        self.ksp = conjugate_gradients(system.matrix, settings)
+        self._fixed, self._made_with = fixed, settings.preconditioner
+        return self.ksp
+
+    def took(self, iterations: int) -> None:
+        """Note how many iterations the last system took."""
+        self.iterations = iterations
+        self._iterations_at_first = self._iterations_at_first or iterations
+
+    def forget(self) -> None:
+        """Free the preconditioner; *collective*."""
+        if self.ksp is not None:
+            self.ksp.destroy()
+        self.ksp, self._made_with, self._iterations_at_first = None, "", 0
+
+    def destroy(self) -> None:
+        """Free what PETSc holds; *collective*."""
+        self.forget()
+        self.assembler.destroy()
 
 
 def _scaled(
@@ -293,19 +352,16 @@ def _potential(
         update(solution)
         return currents.through(sigma_hat)
 
-    guess = system.rhs.duplicate()
-    phi.x.array[system.fixed] = 0.0
-    guess.array[:] = phi.x.array[: guess.getLocalSize()]
-    warm = guess.norm() > 0.0
+    guess = best_guess(system, elements.past)
     try:
-        solution, iterations, relative = solve_system(system, ksp, settings, current, guess if warm else None)
-    except BaseException:
-        phi.x.array[:] = 0.0  # nothing to start the next solve from
-        raise
+        solution, iterations, relative = solve_system(system, ksp, settings, current, guess)
     finally:
-        guess.destroy()
+        if guess is not None:
+            guess.destroy()
     update(solution)
     solution.destroy()
+    if elements.past.maxlen:
+        elements.past.append(phi.x.array.copy())
     return iterations, relative
 
 
@@ -316,15 +372,15 @@ def _local_fields(
 
     The residual of the electrolyte is left out where it equals that of all cells.
     """
-    space, currents = elements.space, elements.currents
+    currents = elements.currents
     sigma_hat = cell_values(elements.sigma)
     fields = {
-        "phi": scaling.offset + scaling.potential * node_values(space, currents.phi.x.array),
+        "phi": scaling.offset + scaling.potential * currents.phi.x.array[elements.node_dofs],
         "j": scaling.current_density * elements.cell_currents(),
         "residual": scaling.current * currents.at_nodes(sigma_hat),
     }
     electrolyte = np.where(in_electrolyte, sigma_hat, 0.0)
-    if not space.mesh.comm.allreduce(bool((electrolyte == sigma_hat).all()), MPI.LAND):
+    if not elements.space.mesh.comm.allreduce(bool((electrolyte == sigma_hat).all()), MPI.LAND):
         fields["residual_electrolyte"] = scaling.current * currents.at_nodes(electrolyte)
     return fields
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import ufl
+from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
@@ -68,6 +69,8 @@ class LinearSystem:
         g; its space is that of the potential.
     fixed : int32 array
         Local dofs, ghosts among them, on ideal electrodes.
+    same : bool
+        Whether the matrix before elimination is that of the last system.
     """
 
     matrix: PETSc.Mat
@@ -75,6 +78,7 @@ class LinearSystem:
     reference: float
     lift: compat.fem.Function
     fixed: NDArray[np.int32]
+    same: bool = False
 
     def destroy(self) -> None:
         """Free the matrix and the right-hand side; *collective*."""
@@ -112,7 +116,8 @@ def assemble(
 class Assembler:
     """Forms and matrix of one space, kept for further systems on it; arguments are those of `assemble`.
 
-    Systems share one matrix: a new one overwrites that of the last.
+    Systems share one matrix: a new one overwrites that of the last. With `many` the matrix before elimination
+    is kept too; as long as conductivities and resistive electrodes stay as they are it serves again.
     """
 
     def __init__(
@@ -120,53 +125,74 @@ class Assembler:
         space: compat.fem.FunctionSpace,
         sigma: compat.fem.Function,
         electrode_degree: int | None = None,
+        many: bool = False,
     ):
-        self._space, self._sigma, self._degree = space, sigma, electrode_degree
+        self._space, self._sigma, self._degree, self._many = space, sigma, electrode_degree, many
         self._forms: dict[tuple[int, ...], _Forms] = {}
         self._matrix: PETSc.Mat | None = None
+        self._whole: PETSc.Mat | None = None
+        self._content: tuple | None = None
 
     def system(self, electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> LinearSystem:
         """Return the system with the conductivities as they are and these electrodes; *collective*."""
-        space, petsc = self._space, compat.fem.petsc
+        space = self._space
         resistive = _resistive(electrodes)
-        forms_ = self._prepared(resistive)
         ideal = [e for e in electrodes if e.kappa is None]
-        fixed = [e.dofs(space) for e in ideal]
-        conditions = [
-            compat.fem.dirichletbc(PETSc.ScalarType(e.potential), dofs, space)
-            for e, dofs in zip(ideal, fixed, strict=True)
-        ]
-        matrix, rhs = self._matrix, petsc.assemble_vector(forms_.rhs)
-        matrix.zeroEntries()
-        petsc.assemble_matrix(matrix, forms_.matrix, bcs=conditions)
-        matrix.assemble()
-        petsc.apply_lifting(rhs, [forms_.matrix], [conditions])
+        start = _electrode_potentials(space, resistive.values())[0] if resistive else None
+        lift, fixed = _electrode_potentials(space, ideal)
+        forms_ = self._prepared(resistive)
+        same = self._assembled(forms_, resistive)
+        rhs = compat.fem.petsc.create_vector(forms_.rhs)
+        if resistive:
+            compat.fem.petsc.assemble_vector(rhs, forms_.rhs)
         rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
-        eliminated = np.concatenate([np.zeros(0, np.int32), *fixed])
-        rhs.array[eliminated[eliminated < rhs.getLocalSize()]] = 0.0
-        start = _electrode_potentials(space, resistive.values()) if resistive else None
-        return LinearSystem(
-            matrix, rhs, _reference(matrix, rhs, start), _electrode_potentials(space, ideal), eliminated
-        )
+        _subtract_product(self._whole, lift, rhs)
+        owned = fixed[fixed < rhs.getLocalSize()]
+        rhs.array[owned] = 0.0
+        if self._matrix is None:
+            self._matrix = self._whole.duplicate() if self._many else self._whole
+        matrix = self._matrix
+        if self._many:
+            self._whole.copy(matrix, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+        first = matrix.getOwnershipRange()[0]
+        matrix.zeroRowsColumns((owned + first).astype(PETSc.IntType))
+        return LinearSystem(matrix, rhs, _reference(matrix, rhs, start), lift, fixed, same)
 
     def destroy(self) -> None:
-        """Free the matrix; *collective*."""
-        if self._matrix is not None:
-            self._matrix.destroy()
-            self._matrix = None
+        """Free the matrices; *collective*."""
+        for matrix in (self._matrix, self._whole):
+            if matrix is not None:
+                matrix.destroy()
+        self._matrix = self._whole = self._content = None
 
     def _prepared(self, resistive: dict[int, ScaledElectrode]) -> _Forms:
-        """Return the forms for these resistive electrodes, their numbers put in, and see to the matrix."""
+        """Return the forms for these resistive electrodes, their numbers put in, and see to the matrices."""
         key = tuple(resistive)
         if key not in self._forms:
             self._forms[key] = _forms(self._space, self._sigma, resistive, self._degree)
         forms_ = self._forms[key]
         for tag, electrode in resistive.items():
             forms_.kappa[tag].value, forms_.potential[tag].value = electrode.kappa, electrode.potential
-        if self._matrix is None:
-            self._matrix = compat.fem.petsc.create_matrix(forms_.matrix)
-            self._matrix.setOption(PETSc.Mat.Option.SPD, True)
+        if self._whole is None:
+            self._whole = compat.fem.petsc.create_matrix(forms_.matrix)
+            self._whole.setOption(PETSc.Mat.Option.SPD, True)
+            self._whole.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
         return forms_
+
+    def _assembled(self, forms_: _Forms, resistive: dict[int, ScaledElectrode]) -> bool:
+        """See to it that the matrix before elimination is up to date; return whether it was; *collective*."""
+        kappas = {tag: electrode.kappa for tag, electrode in resistive.items()}
+        values = self._sigma.x.array
+        same = self._content is not None and (
+            self._content[0] == kappas and np.array_equal(self._content[1], values)
+        )
+        if self._space.mesh.comm.allreduce(same, MPI.LAND):
+            return True
+        self._whole.zeroEntries()
+        compat.fem.petsc.assemble_matrix(self._whole, forms_.matrix)
+        self._whole.assemble()
+        self._content = (kappas, values.copy()) if self._many else None
+        return False
 
 
 @dataclass(frozen=True)
@@ -245,23 +271,32 @@ def _resistive_measure(
 
 def _electrode_potentials(
     space: compat.fem.FunctionSpace, electrodes: Iterable[ScaledElectrode]
-) -> compat.fem.Function:
-    """Return a function that is zero but for the metals' potentials on the electrodes; *collective*."""
+) -> tuple[compat.fem.Function, NDArray[np.int32]]:
+    """Return a function that is zero but for the metals' potentials on the electrodes, and the dofs there."""
     function = compat.fem.Function(space)
+    covered = [np.zeros(0, dtype=np.int32)]
     for electrode in electrodes:
-        function.x.array[electrode.dofs(space)] = electrode.potential
-    return function
+        covered.append(electrode.dofs(space))
+        function.x.array[covered[-1]] = electrode.potential
+    return function, np.unique(np.concatenate(covered))
+
+
+def _subtract_product(matrix: PETSc.Mat, function: compat.fem.Function, vector: PETSc.Vec) -> None:
+    """Subtract the product of a matrix and a function's values from a vector; *collective*."""
+    values, product = vector.duplicate(), vector.duplicate()
+    values.array[:] = function.x.array[: values.getLocalSize()]
+    matrix.mult(values, product)
+    vector.axpy(-1.0, product)
+    values.destroy()
+    product.destroy()
 
 
 def _reference(matrix: PETSc.Mat, rhs: PETSc.Vec, start: compat.fem.Function | None) -> float:
     """Return ‖b − A u₀‖; *collective*."""
     if start is None:
         return rhs.norm()
-    u, residual = rhs.duplicate(), rhs.duplicate()
-    u.array[:] = start.x.array[: u.getLocalSize()]
-    matrix.mult(u, residual)
-    residual.aypx(-1.0, rhs)
+    residual = rhs.copy()
+    _subtract_product(matrix, start, residual)
     norm = residual.norm()
-    u.destroy()
     residual.destroy()
     return norm

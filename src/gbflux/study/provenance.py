@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import platform
 import resource
@@ -40,6 +41,7 @@ def gmsh_version() -> str:
     return found()
 
 
+@functools.cache
 def version(distribution: str) -> str | None:
     """Installed version of a library; None where neither its distribution nor the loaded module tells."""
     try:

@@ -97,7 +97,7 @@ class SharedMesh:
                     conductor.close()
                 on_root = self.comm.rank == 0
                 mesh = (self._cut.mesh if alone else self._built.mesh) if on_root else None
-                conductor = Conductor(self.comm, mesh)
+                conductor = Conductor(self.comm, mesh, many=self._left > 1)
                 self._conductors[alone] = place, conductor
             solution = conductor.solve(sigma, bottom, top, settings, None if alone else self._cut)
         except Exception:
