@@ -38,7 +38,6 @@ from gbflux.conduction import compat
 from gbflux.conduction.clusters import cluster_inverse
 from gbflux.conduction.gap import gap_by_cell
 from gbflux.conduction.minimum import Minimum, minimise
-from gbflux.conduction.planes import plane_dofs
 from gbflux.conduction.records import Bracket, SolverSettings
 from gbflux.conduction.solver import conjugate_gradients
 from gbflux.conduction.system import LinearSystem, ScaledElectrode, assemble, power
@@ -89,8 +88,7 @@ def conductance_bracket(
     system = assemble(space, sigma, electrodes, _MIDPOINT)
     coarse_space, coarse_ksp, coarse_system = _coarse(phi, sigma, electrodes, settings, ksp)
     inverse = cluster_inverse(system.matrix, _touched(system.rhs, space, thin))
-    ideal = [electrode.z for electrode in electrodes if electrode.kappa is None]
-    fixed = [_fixed(s, ideal) for s in (space, coarse_space)]
+    fixed = [system.fixed, _fixed(coarse_space, electrodes)]
     down = prolongation(space, coarse_space, *fixed)
     levels = TwoLevel(
         system.matrix, inverse, down, coarse_ksp.getPC(), phi.function_space.mesh.topology.dim + 1
@@ -144,9 +142,12 @@ def _touched(
     return touched
 
 
-def _fixed(space: compat.fem.FunctionSpace, planes: list[float]) -> NDArray[np.int32]:
-    """Return the local dofs on the ideal electrodes; *collective*."""
-    return np.concatenate([np.zeros(0, dtype=np.int32), *(plane_dofs(space, z) for z in planes)])
+def _fixed(
+    space: compat.fem.FunctionSpace, electrodes: tuple[ScaledElectrode, ScaledElectrode]
+) -> NDArray[np.int32]:
+    """Return the local dofs on the ideal electrodes."""
+    ideal = [electrode.dofs(space) for electrode in electrodes if electrode.kappa is None]
+    return np.concatenate([np.zeros(0, dtype=np.int32), *ideal])
 
 
 def _lowest(

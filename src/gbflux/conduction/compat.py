@@ -146,6 +146,13 @@ def vertex_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
     return cell_dofs(space)[:, columns]
 
 
+def node_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+    """Return (n_nodes,) dof at each local geometry node of a space with dofs at vertices."""
+    found = np.empty(len(input_points(space.mesh)), dtype=np.int32)
+    found[cell_nodes(space.mesh)] = vertex_dofs(space)
+    return found
+
+
 def facet_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
     """Return (m_local, dimension + 1) dofs at the facets of each local cell, facet i opposite vertex i."""
     layout = space.dofmap.dof_layout
@@ -154,9 +161,18 @@ def facet_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
     return cell_dofs(space)[:, columns]
 
 
-def has_vertex_dofs(space: fem.FunctionSpace) -> bool:
-    """Return whether dofs lie at vertices, as those of Lagrange elements do."""
-    return len(space.dofmap.dof_layout.entity_dofs(0, 0)) > 0
+def dof_vertices(space: fem.FunctionSpace) -> dict[int, tuple[int, ...]]:
+    """Return the vertices of the vertex, edge or facet that each dof on a cell's boundary belongs to."""
+    layout, dimension = space.dofmap.dof_layout, space.mesh.topology.dim
+    cell = getattr(mesh.CellType, _CELLS[dimension])
+    return {
+        dof: tuple(vertices)
+        for dim in range(dimension)
+        for number, vertices in enumerate(
+            _as_table(cpp.mesh.get_entity_vertices(cell, dim), dim + 1).tolist()
+        )
+        for dof in layout.entity_dofs(dim, number)
+    }
 
 
 def global_dofs(space: fem.FunctionSpace) -> NDArray[np.int64]:
@@ -179,12 +195,18 @@ def cell_vector_space(domain: mesh.Mesh) -> fem.FunctionSpace:
     return fem.VectorFunctionSpace(domain, ("DG", 0))
 
 
-def interpolated(expression: ufl.core.expr.Expr, space: fem.FunctionSpace) -> fem.Function:
-    """Return the interpolant of an expression; *collective*."""
-    points = space.element.interpolation_points
-    function = fem.Function(space)
-    function.interpolate(fem.Expression(expression, points() if callable(points) else points))
-    return function
+class Interpolant:
+    """The interpolant of an expression whose functions may change between calls."""
+
+    def __init__(self, expression: ufl.core.expr.Expr, space: fem.FunctionSpace):
+        points = space.element.interpolation_points
+        self._expression = fem.Expression(expression, points() if callable(points) else points)
+        self._function = fem.Function(space)
+
+    def __call__(self) -> fem.Function:
+        """Return it, always in the same function; *collective*."""
+        self._function.interpolate(self._expression)
+        return self._function
 
 
 def constant(domain: mesh.Mesh, value: float) -> fem.Constant:

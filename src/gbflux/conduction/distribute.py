@@ -58,6 +58,16 @@ class DistributedMesh:
         dealt = transfer.scatter(self.comm, lambda rank: values[self.parts[rank]])
         return dealt[self.handed_in]
 
+    def deal_points(self, values: NDArray | None) -> NDArray:
+        """Return the values at the local geometry nodes; *collective*.
+
+        Parameters
+        ----------
+        values : (n,) array or None
+            On rank 0, a value for each mesh point.
+        """
+        return transfer.scatter(self.comm, lambda rank: values[self.nodes[rank]])
+
     def collect_cells(self, rows: NDArray) -> NDArray | None:
         """Return on rank 0 the rows of all cells, given those of the local cells; *collective*."""
         in_dealt_order = np.empty_like(rows)

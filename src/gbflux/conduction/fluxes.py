@@ -28,6 +28,7 @@ class NodalCurrents:
         self.phi = phi
         self._sigma = compat.fem.Function(cells)
         self._hats = hats
+        self._node_dofs = compat.node_dofs(hats)
         self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(self._hats)))
 
     def at_nodes(self, sigma: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -41,7 +42,7 @@ class NodalCurrents:
         vector = self._assembled(sigma)
         vector.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
         with vector.localForm() as local:
-            values = node_values(self._hats, local.array_r)
+            values = local.array_r[self._node_dofs]
         vector.destroy()
         return values
 
@@ -82,21 +83,25 @@ def cell_values(function: compat.fem.Function) -> NDArray[np.float64]:
     return function.x.array[compat.cell_dofs(function.function_space)[:, 0]]
 
 
-def node_values(space: compat.fem.FunctionSpace, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (n_nodes,) values at the local geometry nodes, given those at all local dofs."""
-    nodes = compat.cell_nodes(space.mesh)
-    result = np.empty(len(compat.input_points(space.mesh)))
-    result[nodes] = values[compat.vertex_dofs(space)]
-    return result
+class CellCurrents:
+    """Cell means of −σ∇φ; the values of both functions may change between calls.
 
-
-def cell_currents(sigma: compat.fem.Function, phi: compat.fem.Function) -> NDArray[np.float64]:
-    """Return (m_local, dimension) cell means of −σ∇φ; *collective*.
-
-    The gradient is linear at most (order 2), so its value at the midpoint is its mean.
+    Parameters
+    ----------
+    sigma, phi : dolfinx.fem.Function
+        Scaled conductivity, constant in each cell, and potential.
     """
-    domain = phi.function_space.mesh
-    space = compat.cell_vector_space(domain)
-    j = compat.interpolated(forms.current_density(sigma, phi), space)
-    dimension = domain.geometry.dim
-    return j.x.array.reshape(-1, dimension)[compat.cell_dofs(space)[:, 0]]
+
+    def __init__(self, sigma: compat.fem.Function, phi: compat.fem.Function):
+        self._mean = compat.Interpolant(
+            forms.current_density(sigma, phi), compat.cell_vector_space(phi.function_space.mesh)
+        )
+
+    def __call__(self) -> NDArray[np.float64]:
+        """Return (m_local, dimension) currents; *collective*.
+
+        The gradient is linear at most (order 2), so its value at the midpoint is its mean.
+        """
+        j = self._mean()
+        space = j.function_space
+        return j.x.array.reshape(-1, space.mesh.geometry.dim)[compat.cell_dofs(space)[:, 0]]

@@ -210,7 +210,7 @@ class Equations:
 
     def _solved(self, ksp: PETSc.KSP, rhs: PETSc.Vec, rtol: float) -> tuple[Array, int]:
         """Solve with the present matrix; destroys the right-hand side."""
-        system = LinearSystem(self.matrix, rhs, rhs.norm(), self._system.lift)
+        system = LinearSystem(self.matrix, rhs, rhs.norm(), self._system.lift, self._system.fixed)
         solution, residual = rhs.duplicate(), rhs.duplicate()
         solution.set(0.0)
         try:

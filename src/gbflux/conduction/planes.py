@@ -35,11 +35,25 @@ def facet_measure(
     return ufl.Measure("ds", domain=domain, subdomain_data=tags, metadata=metadata)
 
 
-def plane_dofs(space: compat.fem.FunctionSpace, z: float) -> NDArray[np.int32]:
-    """Return the dofs, ghosts included, in the plane at exactly `z` (µm); *collective*."""
-    domain = space.mesh
-    if space.dofmap.dof_layout.num_dofs > domain.topology.dim + 1 or not compat.has_vertex_dofs(space):
-        facets = plane_facets(domain, z)
-        return np.sort(compat.fem.locate_dofs_topological(space, domain.topology.dim - 1, facets))
-    on_plane = domain.geometry.x[:, domain.topology.dim - 1][compat.cell_nodes(domain)] == z
-    return np.unique(compat.cell_dofs(space)[on_plane]).astype(np.int32)
+def plane_nodes(domain: compat.mesh.Mesh, z: float) -> NDArray[np.bool_]:
+    """Return (n_nodes,) which local geometry nodes have exactly the last coordinate `z` (µm)."""
+    return domain.geometry.x[:, domain.topology.dim - 1] == z
+
+
+def node_dofs(space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return the dofs, ghosts included, of the vertices, edges and facets that have all their nodes chosen.
+
+    Parameters
+    ----------
+    space : dolfinx.fem.FunctionSpace
+        A scalar space with at most one dof on each vertex, edge and facet.
+    nodes : (n_nodes,) bool array
+        The chosen ones of the local geometry nodes, the same on all ranks that share them.
+    """
+    chosen = nodes[compat.cell_nodes(space.mesh)]
+    dofs = compat.cell_dofs(space)
+    found = [
+        dofs[chosen[:, list(vertices)].all(axis=1), column]
+        for column, vertices in compat.dof_vertices(space).items()
+    ]
+    return np.unique(np.concatenate(found)).astype(np.int32)

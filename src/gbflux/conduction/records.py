@@ -55,6 +55,11 @@ class Electrode:
     kinetics: ButlerVolmer | None = None
     current_density: float | None = None
 
+    @property
+    def ideal(self) -> bool:
+        """Return whether the cell beside it has the potential of the metal."""
+        return self.asr == 0.0 and self.kinetics is None
+
 
 @dataclass(frozen=True)
 class SolverSettings:

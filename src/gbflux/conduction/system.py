@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import ufl
+from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat, forms
-from gbflux.conduction.planes import facet_measure, plane_dofs, plane_facets
+from gbflux.conduction.planes import facet_measure, node_dofs, plane_facets, plane_nodes
 
 _BOTTOM, _TOP = 1, 2
 
@@ -38,6 +39,8 @@ class ScaledElectrode:
         Scaled potential of the metal (1).
     kappa : float or None
         Scaled exchange coefficient (1/µm); None for an ideal contact, and for a nonlinear one.
+    inside : (n_nodes,) bool array or None
+        Local geometry nodes that an ideal contact covers where it reaches into the mesh; None: those at `z`.
     nonlinear : bool
         Whether its current is left to `newton`: to this system it is a wall.
     """
@@ -45,7 +48,12 @@ class ScaledElectrode:
     z: float
     potential: float
     kappa: float | None
+    inside: NDArray[np.bool_] | None = None
     nonlinear: bool = False
+
+    def dofs(self, space: compat.fem.FunctionSpace) -> NDArray[np.int32]:
+        """Return the dofs it covers, ghosts included."""
+        return node_dofs(space, plane_nodes(space.mesh, self.z) if self.inside is None else self.inside)
 
 
 @dataclass(frozen=True)
@@ -62,12 +70,18 @@ class LinearSystem:
         ‖b − A u₀‖, by which residuals are divided.
     lift : dolfinx.fem.Function
         g; its space is that of the potential.
+    fixed : int32 array
+        Local dofs, ghosts among them, on ideal electrodes.
+    same : bool
+        Whether the matrix before elimination is that of the last system.
     """
 
     matrix: PETSc.Mat
     rhs: PETSc.Vec
     reference: float
     lift: compat.fem.Function
+    fixed: NDArray[np.int32]
+    same: bool = False
 
     def destroy(self) -> None:
         """Free the matrix and the right-hand side; *collective*."""
@@ -99,31 +113,118 @@ def assemble(
     LinearSystem
         The eliminated system.
     """
-    u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
-    matrix_form = forms.conduction(sigma, u, v)
-    zero = compat.constant(space.mesh, 0.0)
-    rhs_form = zero * v * ufl.dx
-    resistive = _resistive(electrodes)
-    if resistive:
-        ds = _resistive_measure(space.mesh, resistive, electrode_degree)
-        for tag, electrode in resistive.items():
-            kappa, potential = (
-                compat.constant(space.mesh, x) for x in (electrode.kappa, electrode.potential)
-            )
-            matrix_form += forms.exchange(kappa, u, v, ds(tag))
-            rhs_form += forms.drive(kappa, potential, v, ds(tag))
+    return Assembler(space, sigma, electrode_degree).system(electrodes)
 
-    ideal = [e for e in electrodes if e.kappa is None and not e.nonlinear]
-    lift = _electrode_potentials(space, ideal)
-    fixed = [plane_dofs(space, e.z) for e in ideal]
-    conditions = [
-        compat.fem.dirichletbc(PETSc.ScalarType(e.potential), dofs, space)
-        for e, dofs in zip(ideal, fixed, strict=True)
-    ]
-    eliminated = np.concatenate([np.zeros(0, np.int32), *fixed])
-    matrix, rhs = _eliminated(matrix_form, rhs_form, conditions, eliminated)
-    start = _electrode_potentials(space, resistive.values()) if resistive else None
-    return LinearSystem(matrix, rhs, _reference(matrix, rhs, start), lift)
+
+class Assembler:
+    """Forms and matrix of one space, kept for further systems on it; arguments are those of `assemble`.
+
+    Systems share one matrix: a new one overwrites that of the last. With `many` the matrix before elimination
+    is kept too; as long as conductivities and resistive electrodes stay as they are it serves again.
+    """
+
+    def __init__(
+        self,
+        space: compat.fem.FunctionSpace,
+        sigma: compat.fem.Function,
+        electrode_degree: int | None = None,
+        many: bool = False,
+    ):
+        self._space, self._sigma, self._degree, self._many = space, sigma, electrode_degree, many
+        self._forms: dict[tuple[int, ...], _Forms] = {}
+        self._matrix: PETSc.Mat | None = None
+        self._whole: PETSc.Mat | None = None
+        self._content: tuple | None = None
+
+    def system(self, electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> LinearSystem:
+        """Return the system with the conductivities as they are and these electrodes; *collective*."""
+        space = self._space
+        resistive = _resistive(electrodes)
+        ideal = [e for e in electrodes if e.kappa is None and not e.nonlinear]
+        start = _electrode_potentials(space, resistive.values())[0] if resistive else None
+        lift, fixed = _electrode_potentials(space, ideal)
+        forms_ = self._prepared(resistive)
+        same = self._assembled(forms_, resistive)
+        rhs = compat.fem.petsc.create_vector(forms_.rhs)
+        if resistive:
+            compat.fem.petsc.assemble_vector(rhs, forms_.rhs)
+        rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+        _subtract_product(self._whole, lift, rhs)
+        owned = fixed[fixed < rhs.getLocalSize()]
+        rhs.array[owned] = 0.0
+        if self._matrix is None:
+            self._matrix = self._whole.duplicate() if self._many else self._whole
+        matrix = self._matrix
+        if self._many:
+            self._whole.copy(matrix, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+        first = matrix.getOwnershipRange()[0]
+        matrix.zeroRowsColumns((owned + first).astype(PETSc.IntType))
+        return LinearSystem(matrix, rhs, _reference(matrix, rhs, start), lift, fixed, same)
+
+    def destroy(self) -> None:
+        """Free the matrices; *collective*."""
+        for matrix in (self._matrix, self._whole):
+            if matrix is not None:
+                matrix.destroy()
+        self._matrix = self._whole = self._content = None
+
+    def _prepared(self, resistive: dict[int, ScaledElectrode]) -> _Forms:
+        """Return the forms for these resistive electrodes, their numbers put in, and see to the matrices."""
+        key = tuple(resistive)
+        if key not in self._forms:
+            self._forms[key] = _forms(self._space, self._sigma, resistive, self._degree)
+        forms_ = self._forms[key]
+        for tag, electrode in resistive.items():
+            forms_.kappa[tag].value, forms_.potential[tag].value = electrode.kappa, electrode.potential
+        if self._whole is None:
+            self._whole = compat.fem.petsc.create_matrix(forms_.matrix)
+            self._whole.setOption(PETSc.Mat.Option.SPD, True)
+            self._whole.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
+        return forms_
+
+    def _assembled(self, forms_: _Forms, resistive: dict[int, ScaledElectrode]) -> bool:
+        """See to it that the matrix before elimination is up to date; return whether it was; *collective*."""
+        kappas = {tag: electrode.kappa for tag, electrode in resistive.items()}
+        values = self._sigma.x.array
+        same = self._content is not None and (
+            self._content[0] == kappas and np.array_equal(self._content[1], values)
+        )
+        if self._space.mesh.comm.allreduce(same, MPI.LAND):
+            return True
+        self._whole.zeroEntries()
+        compat.fem.petsc.assemble_matrix(self._whole, forms_.matrix)
+        self._whole.assemble()
+        self._content = (kappas, values.copy()) if self._many else None
+        return False
+
+
+@dataclass(frozen=True)
+class _Forms:
+    """Compiled forms, and the constants of the resistive electrodes in them, by tag."""
+
+    matrix: object
+    rhs: object
+    kappa: dict[int, compat.fem.Constant]
+    potential: dict[int, compat.fem.Constant]
+
+
+def _forms(
+    space: compat.fem.FunctionSpace,
+    sigma: compat.fem.Function,
+    resistive: dict[int, ScaledElectrode],
+    degree: int | None,
+) -> _Forms:
+    """Compile the forms of matrix and right-hand side; *collective*."""
+    u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
+    matrix = forms.conduction(sigma, u, v)
+    rhs = compat.constant(space.mesh, 0.0) * v * ufl.dx
+    kappa, potential = ({tag: compat.constant(space.mesh, 0.0) for tag in resistive} for _ in range(2))
+    if resistive:
+        ds = _resistive_measure(space.mesh, resistive, degree)
+        for tag in resistive:
+            matrix += forms.exchange(kappa[tag], u, v, ds(tag))
+            rhs += forms.drive(kappa[tag], potential[tag], v, ds(tag))
+    return _Forms(compat.fem.form(matrix), compat.fem.form(rhs), kappa, potential)
 
 
 def power(
@@ -173,39 +274,32 @@ def _resistive_measure(
 
 def _electrode_potentials(
     space: compat.fem.FunctionSpace, electrodes: Iterable[ScaledElectrode]
-) -> compat.fem.Function:
-    """Return a function that is zero but for the metals' potentials on the electrodes; *collective*."""
+) -> tuple[compat.fem.Function, NDArray[np.int32]]:
+    """Return a function that is zero but for the metals' potentials on the electrodes, and the dofs there."""
     function = compat.fem.Function(space)
+    covered = [np.zeros(0, dtype=np.int32)]
     for electrode in electrodes:
-        function.x.array[plane_dofs(space, electrode.z)] = electrode.potential
-    return function
+        covered.append(electrode.dofs(space))
+        function.x.array[covered[-1]] = electrode.potential
+    return function, np.unique(np.concatenate(covered))
+
+
+def _subtract_product(matrix: PETSc.Mat, function: compat.fem.Function, vector: PETSc.Vec) -> None:
+    """Subtract the product of a matrix and a function's values from a vector; *collective*."""
+    values, product = vector.duplicate(), vector.duplicate()
+    values.array[:] = function.x.array[: values.getLocalSize()]
+    matrix.mult(values, product)
+    vector.axpy(-1.0, product)
+    values.destroy()
+    product.destroy()
 
 
 def _reference(matrix: PETSc.Mat, rhs: PETSc.Vec, start: compat.fem.Function | None) -> float:
     """Return ‖b − A u₀‖; *collective*."""
     if start is None:
         return rhs.norm()
-    u, residual = rhs.duplicate(), rhs.duplicate()
-    u.array[:] = start.x.array[: u.getLocalSize()]
-    matrix.mult(u, residual)
-    residual.aypx(-1.0, rhs)
+    residual = rhs.copy()
+    _subtract_product(matrix, start, residual)
     norm = residual.norm()
-    u.destroy()
     residual.destroy()
     return norm
-
-
-def _eliminated(
-    matrix_form: ufl.Form, rhs_form: ufl.Form, conditions: list, fixed: NDArray[np.int32]
-) -> tuple[PETSc.Mat, PETSc.Vec]:
-    """Assemble A with identity rows and columns at the fixed dofs, and b with zeros there."""
-    petsc = compat.fem.petsc
-    a, rhs_compiled = compat.fem.form(matrix_form), compat.fem.form(rhs_form)
-    matrix = petsc.assemble_matrix(a, bcs=conditions)
-    matrix.assemble()
-    matrix.setOption(PETSc.Mat.Option.SPD, True)
-    rhs = petsc.assemble_vector(rhs_compiled)
-    petsc.apply_lifting(rhs, [a], [conditions])
-    rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
-    rhs.array[fixed[fixed < rhs.getLocalSize()]] = 0.0
-    return matrix, rhs

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import ButlerVolmer, Electrode, SolverSettings
 from gbflux.errors import InputError
+from gbflux.mesh.cut import Cut
 from gbflux.mesh.records import LayeredMesh
 
 PRECONDITIONERS = ("hypre", "gamg", "lu")
@@ -43,7 +44,29 @@ def check_input(
         _electrode_faults(bottom, top),
         _setting_faults(settings),
     )
-    faults = [fault for check in checks for fault in check]
+    _raise([fault for check in checks for fault in check])
+
+
+def check_mesh(mesh: LayeredMesh) -> None:
+    """Raise an `InputError` if no solve could be done on a mesh."""
+    _raise(list(_mesh_faults(mesh)))
+
+
+def check_cut(cut: Cut | None, bottom: Electrode, top: Electrode) -> None:
+    """Raise an `InputError` if something is cut off at an electrode that cannot cover it."""
+    covered = (None, None) if cut is None else cut.covered
+    _raise(
+        [
+            f"conduction: a slab may be cut off at an ideal {name} electrode only; got one with a "
+            "resistance. Distribute the cut mesh by itself."
+            for name, electrode, nodes in zip(("bottom", "top"), (bottom, top), covered, strict=True)
+            if nodes is not None and not electrode.ideal
+        ]
+    )
+
+
+def _raise(faults: list[str]) -> None:
+    """Raise all faults as one error, if there are any."""
     if faults:
         raise InputError("\n".join(faults))
 

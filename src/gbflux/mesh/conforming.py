@@ -89,6 +89,32 @@ def mesh_conforming(
         gmsh.finalize()
 
 
+def merged(mesh: ConformingMesh, n_grains: int, layers: tuple[int, ...]) -> ConformingMesh:
+    """The mesh with the layers of each slab made one region, the faces between them dropped.
+
+    Parameters
+    ----------
+    mesh : ConformingMesh
+        Regions `n_grains` and up are layers, those of a slab one after the other.
+    n_grains : int
+        Number of grains.
+    layers : tuple of int
+        Layers of each slab.
+    """
+    slab = np.repeat(n_grains + np.arange(len(layers)), layers)
+    region = np.concatenate([np.arange(n_grains), slab])
+    sides = region[mesh.facet_regions]
+    between = sides[:, 0] != sides[:, 1]
+    return ConformingMesh(
+        mesh.points,
+        mesh.cells,
+        region[mesh.region],
+        mesh.facets[between],
+        sides[between],
+        mesh.facet_normal[between],
+    )
+
+
 def _inner_faces(t: Tessellation) -> NDArray[np.int64]:
     """Faces between two cells."""
     return np.flatnonzero(np.all(t.face_cells >= 0, axis=1))

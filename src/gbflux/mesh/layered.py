@@ -22,9 +22,8 @@ def insert_layers(
     mesh: ConformingMesh,
     *,
     n_grains: int,
-    slabs: tuple[str, ...],
+    slabs: dict[str, tuple[float, ...]],
     size_um: NDArray,
-    slab_um: dict[str, float],
     delta_um: float,
 ) -> LayeredMesh:
     """Open every boundary of a conforming mesh and fill it with a layer of thickness δ.
@@ -38,12 +37,11 @@ def insert_layers(
         Grains and slabs; regions ``n_grains`` and up are slabs.
     n_grains : int
         Number of grains.
-    slabs : tuple of str
-        ``"bottom"``, ``"top"`` or both, in the order of their regions.
+    slabs : dict
+        For ``"bottom"``, ``"top"`` or both, in the order of their regions, the distances from the electrolyte
+        of the mesh planes in the slab, the last its thickness (µm).
     size_um : (d,) float array
         The electrolyte (µm).
-    slab_um : dict
-        Thickness of each slab (µm).
     delta_um : float
         Thickness of the layers (µm).
 
@@ -53,9 +51,11 @@ def insert_layers(
         If the mesh does not pass; the message says which figure failed.
     """
     height = float(size_um[-1])
-    electrodes = (-slab_um.get("bottom", 0.0), height + slab_um.get("top", 0.0))
+    below = [-depth for depth in slabs.get("bottom", ())]
+    above = [height + depth for depth in slabs.get("top", ())]
+    electrodes = (min(below, default=0.0), max(above, default=height))
     box = _box_planes(size_um, electrodes)
-    mesh = _snapped(mesh, [*box, (len(size_um) - 1, 0.0), (len(size_um) - 1, height)])
+    mesh = _snapped(mesh, [*box, *((len(size_um) - 1, z) for z in (*below, 0.0, height, *above))])
     boundaries = _Boundaries(mesh, n_grains)
     opened = _open(mesh, _depths(mesh, n_grains, delta_um), box)
     kind, region, boundary = _labels(mesh, opened.layers, boundaries, n_grains)
@@ -83,7 +83,7 @@ def insert_layers(
         region=region,
         boundary=boundary,
         n_grains=n_grains,
-        slabs=slabs,
+        slabs=tuple(slabs),
         boundaries=boundaries.pairs.astype(np.int32),
         boundary_area=boundaries.area,
         boundary_normal=boundaries.normal,

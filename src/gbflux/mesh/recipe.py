@@ -27,20 +27,21 @@ class Recipe:
     ----------
     arrangement : Arrangement
         The grains.
-    slabs_um : tuple of float
-        Thickness of the bottom and the top homogenizing layer (µm), 0 for none.
+    hl_planes_um : pair of tuples of float
+        Distances from the electrolyte of the mesh planes in the bottom and the top homogenizing layer, the
+        last its thickness (µm), ascending; empty for none.
     size : MeshSize
         Edge lengths of the cells.
     """
 
     arrangement: Arrangement
-    slabs_um: tuple[float, float]
+    hl_planes_um: tuple[tuple[float, ...], tuple[float, ...]]
     size: MeshSize
 
     @property
-    def slabs(self) -> dict[str, float]:
-        """Thickness of the slabs there are (µm), bottom first."""
-        return {side: um for side, um in zip(("bottom", "top"), self.slabs_um, strict=True) if um > 0}
+    def slabs(self) -> dict[str, tuple[float, ...]]:
+        """Planes of the slabs there are (µm), bottom first."""
+        return {side: um for side, um in zip(("bottom", "top"), self.hl_planes_um, strict=True) if um}
 
     def to_json(self) -> str:
         """Canonical text, the same for the same recipe; of a size field only the hash."""
@@ -57,8 +58,9 @@ class Recipe:
         grains = data["arrangement"]
         grains["size_um"] = tuple(grains["size_um"])
         grains["points"] = None if grains["points"] is None else np.array(grains["points"])
+        planes = tuple(tuple(side) for side in data["hl_planes_um"])
         size = MeshSize(**{**data["size"], "field": field})
-        return cls(Arrangement(**grains), tuple(data["slabs_um"]), size)
+        return cls(Arrangement(**grains), planes, size)
 
     def key(self) -> str:
         """SHA-256 (hex) of the recipe, of gmsh's version and of the mesher's own."""
@@ -66,8 +68,21 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def recipe(case: Case, field: SizeField | None = None) -> Recipe:
-    """The recipe of a case's mesh; with a size field, in place of the sizes of the case."""
+def recipe(
+    case: Case,
+    field: SizeField | None = None,
+    hl_planes_um: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+) -> Recipe:
+    """The recipe of a case's mesh.
+
+    Parameters
+    ----------
+    case : Case
+    field : SizeField, optional
+        In place of the sizes of the case.
+    hl_planes_um : pair of tuples of float, optional
+        Mesh planes of the homogenizing layers, as in `Recipe`; by default their thickness alone.
+    """
     grains = case.grains
     arrangement = Arrangement(
         size_um=tuple(case.size_um),
@@ -80,4 +95,7 @@ def recipe(case: Case, field: SizeField | None = None) -> Recipe:
         points=None if grains.seeds_file is None else np.array(grains.seeds_file.points),
     )
     size = MeshSize(case.mesh.size_um, case.mesh.electrode_size_um, case.mesh.reproducible, field)
-    return Recipe(arrangement, tuple(case.hl_um), size)
+    if hl_planes_um is None:
+        bottom, top = ((um,) if um > 0 else () for um in case.hl_um)
+        hl_planes_um = bottom, top
+    return Recipe(arrangement, hl_planes_um, size)

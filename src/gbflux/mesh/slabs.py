@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,21 +11,29 @@ from numpy.typing import NDArray
 from gbflux.grains.tessellation import Tessellation, outer_side, pack_loops
 
 
-def add_slab(tessellation: Tessellation, thickness_um: float, *, upper: bool) -> Tessellation:
-    """Stack a slab on one side: a new last cell whose inner face is made of the grains' own end faces.
+def add_slab(tessellation: Tessellation, depths_um: tuple[float, ...], *, upper: bool) -> Tessellation:
+    """Stack a slab on one side, in as many new last cells as it has planes, the innermost first.
 
     Parameters
     ----------
     tessellation : Tessellation
         Grains in the box from the origin.
-    thickness_um : float
-        Thickness of the slab (µm).
+    depths_um : tuple of float
+        Distances from the box of the planes that the slab has, the last its end (µm), ascending.
     upper : bool
         Above the box instead of below.
     """
+    height, sign = (float(tessellation.size_um[-1]), 1.0) if upper else (0.0, -1.0)
+    planes = [height, *(height + sign * depth for depth in depths_um)]
+    for inner, outer in pairwise(planes):
+        tessellation = _add_layer(tessellation, inner, outer, upper=upper)
+    return tessellation
+
+
+def _add_layer(tessellation: Tessellation, height: float, electrode: float, *, upper: bool) -> Tessellation:
+    """Stack one cell from z = `height` to z = `electrode`; its inner face is made of the faces there."""
     t, d = tessellation, tessellation.dimension
-    slab, height = t.n_cells, float(t.size_um[-1]) if upper else 0.0
-    electrode = height + thickness_um if upper else -thickness_um
+    slab = t.n_cells
     inner = t.face_cells == outer_side(d - 1, upper)
     shared = np.where(inner, slab, t.face_cells)
     corners = (

@@ -17,7 +17,7 @@ import numpy as np
 from gbflux.errors import GbfluxError, MeshError
 from gbflux.grains import tessellate
 from gbflux.mesh.bisect import resolve_junctions
-from gbflux.mesh.conforming import mesh_conforming
+from gbflux.mesh.conforming import merged, mesh_conforming
 from gbflux.mesh.drawing import MeshSize
 from gbflux.mesh.layered import insert_layers
 from gbflux.mesh.recipe import Recipe
@@ -47,22 +47,22 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     began = time.perf_counter()
     grains = tessellate(recipe.arrangement)
     n_grains, size_um = grains.n_cells, grains.size_um
-    for side, thickness in recipe.slabs.items():
-        grains = add_slab(grains, thickness, upper=side == "top")
+    for side, depths in recipe.slabs.items():
+        grains = add_slab(grains, depths, upper=side == "top")
+    layers = tuple(len(depths) for depths in recipe.slabs.values())
     timings = {"grains": time.perf_counter() - began, "mesh": 0.0, "layers": 0.0}
     failure = None
     for size in _attempts(recipe.size):
         try:
             began = time.perf_counter()
-            mesh = mesh_conforming(grains, size, (0.0, float(size_um[-1])))
+            mesh = merged(mesh_conforming(grains, size, (0.0, float(size_um[-1]))), n_grains, layers)
             timings["mesh"] += time.perf_counter() - began
             began = time.perf_counter()
             layered = insert_layers(
                 mesh,
                 n_grains=n_grains,
-                slabs=tuple(recipe.slabs),
+                slabs=recipe.slabs,
                 size_um=size_um,
-                slab_um=recipe.slabs,
                 delta_um=recipe.arrangement.delta_um,
             )
             if size.field is not None and size.field.junctions_resolved:

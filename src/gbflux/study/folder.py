@@ -70,8 +70,15 @@ class RunFolder:
         """Folder of the pictures."""
         return self.path / "figures"
 
-    def finished(self, case: Case) -> Result | None:
+    def finished(self, case: Case, key: str | None = None) -> Result | None:
         """The result of this very case, if the folder holds it.
+
+        Parameters
+        ----------
+        case : Case
+        key : str, optional
+            What `case_hash` must be where the case is solved on a mesh that it shares, see
+            `gbflux.study.shared_mesh.case_key`; by default the case's `physics_hash`.
 
         Raises
         ------
@@ -93,7 +100,7 @@ class RunFolder:
             result = read_result(self.result_file)
         except InputError:
             return None
-        return result if result.case_hash == case.physics_hash else None
+        return result if result.case_hash == (key or case.physics_hash) else None
 
     def _held_hash(self) -> str | None:
         """Hash of the case whose files are here; None if there are none."""

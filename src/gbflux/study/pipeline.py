@@ -16,7 +16,7 @@ from gbflux.case.estimate import certifies
 from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
 from gbflux.errors import MissingLibrary
 from gbflux.flux import as_result, measure
-from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
+from gbflux.mesh import BuiltMesh, SizeField
 from gbflux.study.certificate import bracket_facts, bracket_reason
 from gbflux.study.estimated_errors import hot_spot_errors
 from gbflux.study.files import write_files
@@ -25,6 +25,7 @@ from gbflux.study.progress import Progress, logged_to
 from gbflux.study.provenance import peak_MiB, provenance
 from gbflux.study.refinement import History, Solved, missed, refined
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
+from gbflux.study.shared_mesh import SharedMesh, case_key
 from gbflux.study.snapshot import Snapshot
 from gbflux.units import kelvin
 
@@ -74,6 +75,7 @@ def run_case(
     force: bool = False,
     pictures: Pictures | None = None,
     progress: Progress | None = None,
+    shared: SharedMesh | None = None,
 ) -> Outcome:
     """Run a case; *collective*.
 
@@ -91,6 +93,8 @@ def run_case(
         Makes the pictures, if the case asks for them.
     progress : Progress, optional
         Keeps the time and reports stages; looked at on rank 0.
+    shared : SharedMesh, optional
+        The mesh, on `comm`, where other cases have it too; by default one of the case's own.
 
     Returns
     -------
@@ -102,36 +106,42 @@ def run_case(
     InputError, MeshError, SolverError, MissingLibrary
         On all ranks together.
     """
-    _, _, errors_of_root, *_ = _conduction()
+    _, errors_of_root, *_ = _conduction()
     if comm is None:
         from mpi4py import MPI
 
         comm = MPI.COMM_WORLD
     progress = progress or Progress()
+    shared = shared or SharedMesh(comm)
     folder = None if directory is None else RunFolder(Path(directory))
     done = None
     with errors_of_root(comm) as is_root:
         if is_root and folder is not None:
-            done = _claimed(folder, case, force)
+            done = _claimed(folder, case, case_key(case, shared.hl_planes_um), force)
     done = comm.bcast(done)
     if done is not None:
         return Outcome(done, None)
     with logged_to(folder.log_file if folder is not None and comm.rank == 0 else None):
-        return _run_all(case, folder, comm, pictures, progress)
+        return _run_all(case, folder, comm, pictures, progress, shared)
 
 
 def _run_all(
-    case: Case, folder: RunFolder | None, comm: Any, pictures: Pictures | None, progress: Progress
+    case: Case,
+    folder: RunFolder | None,
+    comm: Any,
+    pictures: Pictures | None,
+    progress: Progress,
+    shared: SharedMesh,
 ) -> Outcome:
     """All stages of a case that is not finished; *collective*."""
-    _, _, errors_of_root, *_ = _conduction()
+    _, errors_of_root, *_ = _conduction()
     prepare = pictures.prepare if pictures is not None and folder is not None else lambda: None
     result = history = None
     if case.accuracy is None:
-        solved = _solved(case, None, comm, prepare, progress)
+        solved = _solved(case, None, shared, prepare, progress)
     else:
         solved, history = refined(
-            case, comm, lambda field: _solved(case, field, comm, prepare, progress), progress
+            case, comm, lambda field: _solved(case, field, SharedMesh(comm), prepare, progress), progress
         )
     built, solution, snapshot = solved.built, solved.solution, solved.snapshot
     if folder is not None:
@@ -140,28 +150,30 @@ def _run_all(
     peaks = comm.gather(peak_MiB())
     with errors_of_root(comm) as is_root:
         if is_root:
-            result = _result(snapshot, solution, history, progress, _peak(built, peaks))
+            result = _result(snapshot, solution, history, progress, _peak(built, peaks), shared)
             if folder is not None:
-                folder.write_json("provenance.json", provenance(case, built, comm.size, _mpi_library()))
+                facts = provenance(result.case_hash, built, comm.size, _mpi_library())
+                folder.write_json("provenance.json", facts)
                 folder.write_json("result.json", result.as_dict())
                 result = replace(result, directory=folder.path)
     return Outcome(comm.bcast(result), snapshot)
 
 
 def _solved(
-    case: Case, field: SizeField | None, comm: Any, prepare: Callable[[], Any], progress: Progress
+    case: Case, field: SizeField | None, shared: SharedMesh, prepare: Callable[[], Any], progress: Progress
 ) -> Solved:
     """Mesh, solve and measure once; *collective*. The last rank prepares while rank 0 meshes."""
-    solve, conductivities, errors_of_root, *_ = _conduction()
+    conductivities, errors_of_root, *_ = _conduction()
+    comm = shared.comm
     built = sigma = snapshot = None
     with errors_of_root(comm) as is_root:
         if is_root:
-            built = _meshed(case, field, progress)
+            built = _meshed(case, field, progress, shared)
             sigma = conductivities(built.mesh, case)
             progress.begin("solve")
         elif comm.rank == comm.size - 1:
             prepare()
-    solution = solve(comm, built and built.mesh, sigma, *_electrodes(case), _settings(case))
+    solution = shared.solve(sigma, *_electrodes(case), _settings(case))
     del sigma
     with errors_of_root(comm) as is_root:
         if is_root:
@@ -174,33 +186,30 @@ def _conduction():
     try:
         from gbflux.conduction.materials import conductivities
         from gbflux.conduction.parallel import errors_of_root, raise_together, wait_asleep
-        from gbflux.conduction.solve import solve
     except ImportError as error:
         raise MissingLibrary(
             f"solver: DOLFINx, petsc4py and mpi4py must be importable; got {error}. "
             "Run `make setup`, or load your cluster's module; `gbflux doctor` tells more."
         ) from error
-    return solve, conductivities, errors_of_root, raise_together, wait_asleep
+    return conductivities, errors_of_root, raise_together, wait_asleep
 
 
-def _claimed(folder: RunFolder, case: Case, force: bool) -> Result | None:
+def _claimed(folder: RunFolder, case: Case, key: str, force: bool) -> Result | None:
     """The stored result if there is one; else the folder made ready."""
     if not force:
-        done = folder.finished(case)
+        done = folder.finished(case, key)
         if done is not None:
             return done
     folder.begin(case)
     return None
 
 
-def _meshed(case: Case, field: SizeField | None, progress: Progress) -> BuiltMesh:
+def _meshed(case: Case, field: SizeField | None, progress: Progress, shared: SharedMesh) -> BuiltMesh:
     """The case's mesh, or one of other sizes, with a line on it."""
-    progress.begin("mesh")
-    built = build_mesh(recipe(case, field))
-    progress.add(built.timings)
+    built = shared.meshed(case, progress, field)
     mesh, quality = built.mesh, built.mesh.quality
     origin = (
-        "from the cache"
+        "made before"
         if built.from_cache
         else f"gmsh {built.timings['mesh']:.1f} s, layers {built.timings['layers']:.1f} s"
     )
@@ -271,7 +280,7 @@ def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progre
 
 def _kept(folder: RunFolder, snapshot: Snapshot | None, pictures: Pictures | None, comm: Any) -> None:
     """Leave the files of a run, but for its result; *collective*. The last rank draws while rank 0 writes."""
-    _, _, _, raise_together, wait_asleep = _conduction()
+    _, _, raise_together, wait_asleep = _conduction()
     artist = comm.size - 1
     views = None
     error = None
@@ -325,7 +334,12 @@ def _errors(snapshot: Snapshot, history: History) -> dict[str, Any]:
 
 
 def _result(
-    snapshot: Snapshot, solution: Solution, history: History | None, progress: Progress, peak: float
+    snapshot: Snapshot,
+    solution: Solution,
+    history: History | None,
+    progress: Progress,
+    peak: float,
+    shared: SharedMesh,
 ) -> Result:
     """The result record of a solved case."""
     mesh, case = snapshot.mesh, snapshot.case
@@ -340,6 +354,7 @@ def _result(
         gb_area_limited_fraction=quality.gb_area_limited_fraction,
         layer_volume_error=quality.layer_volume_error,
         volume_error=quality.volume_error,
+        hl_planes_um=shared.hl_planes_um,
         **area,
     )
     bracket = None if solution.bracket is None else bracket_facts(solution.bracket, mesh, case)
@@ -354,7 +369,7 @@ def _result(
     errors = None if history is None else _errors(snapshot, history)
     return Result(
         name=case.name,
-        case_hash=case.physics_hash,
+        case_hash=case_key(case, shared.hl_planes_um),
         dimension=mesh.dimension,
         mesh=facts,
         solver=solver,

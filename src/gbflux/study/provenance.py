@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import platform
 import resource
@@ -9,19 +10,18 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from gbflux.case import Case
 from gbflux.mesh import BuiltMesh
 
 _LIBRARIES = ("numpy", "scipy", "mpi4py", "petsc4py", "fenics-dolfinx", "h5py", "matplotlib", "pydantic")
 
 
-def provenance(case: Case, built: BuiltMesh, ranks: int, mpi_library: str) -> dict[str, Any]:
+def provenance(case_hash: str, built: BuiltMesh, ranks: int, mpi_library: str) -> dict[str, Any]:
     """What else one must know to do a run again."""
     import gbflux
 
     return {
         "gbflux": gbflux.__version__,
-        "case_hash": case.physics_hash,
+        "case_hash": case_hash,
         "mesh_hash": built.mesh.hash,
         "mesh_from_cache": built.from_cache,
         "gmsh": gmsh_version(),
@@ -41,6 +41,7 @@ def gmsh_version() -> str:
     return found()
 
 
+@functools.cache
 def version(distribution: str) -> str | None:
     """Installed version of a library; None where neither its distribution nor the loaded module tells."""
     try:

@@ -16,7 +16,11 @@ from gbflux.study.refinement import Round
 
 @dataclass(frozen=True)
 class MeshFacts:
-    """The mesh in numbers; see `gbflux.mesh.MeshQuality`. Length in 2D, area in 3D."""
+    """The mesh in numbers; see `gbflux.mesh.MeshQuality`. Length in 2D, area in 3D.
+
+    `hl_planes_um` are the mesh planes in the bottom and the top homogenizing layer of a mesh that was made
+    for several thicknesses and cut to that of the case; None for a mesh of the case's own.
+    """
 
     hash: str
     cells: int
@@ -27,6 +31,25 @@ class MeshFacts:
     volume_error: float
     gb_area_um2: float | None = None
     gb_length_um: float | None = None
+    hl_planes_um: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+
+    @property
+    def method(self) -> str:
+        """``"own"`` or ``"shared-planes"``: made for the case's thickness, or for several and cut."""
+        return "own" if self.hl_planes_um is None else "shared-planes"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The tree of ``result.json``; what does not apply is left out."""
+        tree = {key: value for key, value in asdict(self).items() if value is not None}
+        return {**tree, "method": self.method}
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> MeshFacts:
+        """The record that `as_dict` described."""
+        values = {key: value for key, value in tree.items() if key != "method"}
+        if "hl_planes_um" in values:
+            values["hl_planes_um"] = tuple(tuple(side) for side in values["hl_planes_um"])
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -75,7 +98,8 @@ class Result:
     name : str
         Name of the case.
     case_hash : str
-        SHA-256 of the case's physics; equal cases have equal hashes.
+        SHA-256 of the case's physics, equal for equal cases; of its way of solving too where that is not on a
+        mesh of its own.
     dimension : int
         2 or 3.
     mesh : MeshFacts
@@ -124,13 +148,10 @@ class Result:
         if self.transport.bracket is not None:
             tree["transport"]["bracket"] = self.transport.bracket.as_dict(self.dimension)
         tree["refinement"] = [one.as_dict(self.dimension) for one in self.refinement]
-        for part, keys in (
-            ("mesh", ("gb_area_um2", "gb_length_um")),
-            ("transport", ("current_A", "current_A_per_m")),
-        ):
-            for key in keys:
-                if tree[part][key] is None:
-                    del tree[part][key]
+        tree["mesh"] = self.mesh.as_dict()
+        for key in ("current_A", "current_A_per_m"):
+            if tree["transport"][key] is None:
+                del tree["transport"][key]
         return json.loads(json.dumps(tree, allow_nan=False))
 
     @classmethod
@@ -150,7 +171,7 @@ class Result:
             name=tree["name"],
             case_hash=tree["case_hash"],
             dimension=tree["dimension"],
-            mesh=MeshFacts(**tree["mesh"]),
+            mesh=MeshFacts.from_dict(tree["mesh"]),
             solver=SolverFacts(**tree["solver"]),
             transport=TransportFacts(
                 **transport, bracket=None if bounds is None else BracketFacts.from_dict(bounds)

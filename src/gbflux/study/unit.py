@@ -1,7 +1,12 @@
-"""Units of work: cases that share one mesh, solved one after the other by one MPI job."""
+"""Units of work: cases that share one mesh, solved one after the other by one MPI job.
+
+Cases share a mesh that differ in nothing the mesh depends on. Cases that differ in the thickness of their
+homogenizing layers share one too: it has the largest thickness and a plane at each of the others.
+"""
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +16,13 @@ from gbflux.case.hashing import digest
 from gbflux.study.pipeline import Pictures, run_case
 from gbflux.study.progress import Progress
 from gbflux.study.result import Result
+from gbflux.study.shared_mesh import Planes, SharedMesh, case_key
 
 if TYPE_CHECKING:
     from gbflux.case import Case
+
+#: Planes of one mesh are this share of `mesh.electrode_size_um` apart, and so many grain boundaries thick.
+CLOSEST, CLOSEST_LAYERS = 0.1, 4.0
 
 
 @dataclass(frozen=True)
@@ -29,21 +38,76 @@ class Unit:
     cases: tuple[Case, ...]
 
     @property
+    def hl_planes_um(self) -> Planes | None:
+        """Mesh planes in the bottom and the top homogenizing layer, by distance from the electrolyte (µm).
+
+        None if all cases have the same layers: then their mesh is that of each by itself.
+        """
+        if len({case.hl_um for case in self.cases}) == 1:
+            return None
+        bottom, top = (
+            tuple(sorted({um for um in side if um > 0}))
+            for side in zip(*(case.hl_um for case in self.cases), strict=True)
+        )
+        return bottom, top
+
+    @property
     def key(self) -> str:
         """sha256 (hex) of what the shared mesh is made of."""
-        return digest(self.cases[0].mesh_key())
+        planes = self.hl_planes_um
+        if planes is None:
+            return digest(self.cases[0].mesh_key())
+        return digest({**_apart_from_layers(self.cases[0]), "hl_planes_um": planes})
 
     def case_key(self, case: Case) -> str:
         """sha256 (hex) of a case as this unit solves it: what names its folder in a study."""
-        return case.physics_hash
+        return case_key(case, self.hl_planes_um)
 
 
 def units(cases: Sequence[Case]) -> list[Unit]:
-    """All cases of a study, sorted into units; equal cases count once."""
-    found: dict[str, dict[str, Case]] = {}
+    """All cases of a study, sorted into units; equal cases count once.
+
+    Thicknesses too close for one mesh go to different units (see `CLOSEST`). The units, and with them the
+    keys of their cases, do not depend on the order of the cases.
+    """
+    groups: dict[str, dict[str, Case]] = {}
     for case in cases:
-        found.setdefault(digest(case.mesh_key()), {}).setdefault(case.physics_hash, case)
-    return [Unit(tuple(members.values())) for members in found.values()]
+        groups.setdefault(digest(_apart_from_layers(case)), {}).setdefault(case.physics_hash, case)
+    found = []
+    for members in groups.values():
+        found += _by_distance(list(members.values()))
+    return found
+
+
+def _apart_from_layers(case: Case) -> dict[str, Any]:
+    """What the mesh depends on, but for the homogenizing layers."""
+    return {name: part for name, part in case.mesh_key().items() if name != "homogenizing_layer"}
+
+
+def _by_distance(cases: list[Case]) -> list[Unit]:
+    """Units of cases that differ in their layers alone, each pair of layers in the first unit it fits."""
+    least = max(CLOSEST * cases[0].mesh.electrode_size_um, CLOSEST_LAYERS * cases[0].delta_um)
+    planes: list[tuple[list[float], list[float]]] = []
+    unit_of: dict[tuple[float, float], int] = {}
+    for layers in sorted({case.hl_um for case in cases}, reverse=True):
+        number = next((n for n, held in enumerate(planes) if _fits(layers, held, least)), len(planes))
+        if number == len(planes):
+            planes.append(([], []))
+        for um, held in zip(layers, planes[number], strict=True):
+            if um > 0 and um not in held:
+                insort(held, um)
+        unit_of[layers] = number
+    ordered = sorted(cases, key=lambda case: case.hl_um, reverse=True)  # equal ones stay in order
+    members = [[case for case in ordered if unit_of[case.hl_um] == number] for number in range(len(planes))]
+    return [Unit(tuple(cases)) for cases in members]
+
+
+def _fits(layers: tuple[float, float], planes: tuple[list[float], list[float]], least: float) -> bool:
+    """Whether planes at these thicknesses keep their distance from the others and from the electrolyte."""
+    return all(
+        um == 0.0 or um in held or all(abs(um - other) >= least for other in (0.0, *held))
+        for um, held in zip(layers, planes, strict=True)
+    )
 
 
 def run_unit(
@@ -78,14 +142,24 @@ def run_unit(
     list of Result or None
         One for each wanted case, the same on all ranks; None for a failed one.
     """
+    if comm is None:
+        from mpi4py import MPI
+
+        comm = MPI.COMM_WORLD
+    shared = SharedMesh(comm, unit.hl_planes_um, solves=len(wanted))
     results: list[Result | None] = []
-    for case, folder in wanted:
-        try:
-            outcome = run_case(case, folder, comm=comm, pictures=pictures, progress=progress(case))
-            results.append(outcome.result)
-        except Exception as error:
-            if failed is None:
-                raise
-            failed(case, folder, error)
-            results.append(None)
+    try:
+        for case, folder in wanted:
+            try:
+                outcome = run_case(
+                    case, folder, comm=comm, pictures=pictures, progress=progress(case), shared=shared
+                )
+                results.append(outcome.result)
+            except Exception as error:
+                if failed is None:
+                    raise
+                failed(case, folder, error)
+                results.append(None)
+    finally:
+        shared.close()
     return results

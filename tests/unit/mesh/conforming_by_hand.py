@@ -91,8 +91,7 @@ def bricks(
     return insert_layers(
         grid(planes, region_of),
         n_grains=n_grains,
-        slabs=tuple(slabs),
+        slabs={side: (um,) for side, um in slabs.items()},
         size_um=np.array([2.0 * n for n in counts]),
-        slab_um=slabs,
         delta_um=delta_um,
     )

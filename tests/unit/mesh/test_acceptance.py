@@ -135,7 +135,7 @@ def test_copies_that_would_crush_a_cell_are_held_back() -> None:
     planes = [[0.0, 1.96, 2.0, 4.0], [0.0, 1.0, 2.0]]
     mesh = grid(planes, lambda x: (x[:, 0] > 2).astype(int))
     size = np.array([4.0, 2.0])
-    arguments = {"n_grains": 2, "slabs": (), "size_um": size, "slab_um": {}}
+    arguments = {"n_grains": 2, "slabs": {}, "size_um": size}
     with pytest.raises(MeshError, match=r"layers must have their volume|may be limited"):
         insert_layers(mesh, **arguments, delta_um=0.1)
     thin = insert_layers(mesh, **arguments, delta_um=0.05)  # 0.025 of 0.04 gone: kept 0.375 > 0.3

@@ -26,8 +26,8 @@ ARRANGEMENTS = {
 
 @pytest.fixture(scope="module", params=ARRANGEMENTS)
 def pair(request: pytest.FixtureRequest):
-    """A tessellation with a slab of 3 µm on top, and its mesh."""
-    grains = add_slab(tessellate(ARRANGEMENTS[request.param]), 3.0, upper=True)
+    """A tessellation with a slab of 3 µm on top, in two layers, and its mesh."""
+    grains = add_slab(tessellate(ARRANGEMENTS[request.param]), (1.0, 3.0), upper=True)
     height = float(grains.size_um[-1])
     return grains, mesh_conforming(grains, MeshSize(2.0, 1.0), (0.0, height))
 

@@ -62,7 +62,7 @@ def t_junction() -> LayeredMesh:
     planes = [np.arange(5.0), np.arange(5.0)]
     mesh = grid(planes, lambda x: np.where(x[:, 1] < 2, 0, np.where(x[:, 0] < 2, 1, 2)))
     size = np.array([4.0, 4.0])
-    return insert_layers(mesh, n_grains=3, slabs=(), size_um=size, slab_um={}, delta_um=DELTA)
+    return insert_layers(mesh, n_grains=3, slabs={}, size_um=size, delta_um=DELTA)
 
 
 @pytest.mark.parametrize("dimension", [2, 3])

@@ -36,7 +36,10 @@ def random_recipe(number: int) -> Recipe:
         relaxation_steps=int(rng.integers(0, 4)),
         delta_um=math.exp(rng.uniform(math.log(1e-3), math.log(5e-2))),
     )
-    return Recipe(arrangement, tuple(slabs.tolist()), MeshSize(h, h * float(rng.choice([1.0, 0.6]))))
+    # every other slab has planes inside, the closest at a tenth of a cell
+    inside = ((), (0.1 * h, 0.5)) if number % 4 < 2 else ((0.3, 0.7), ())
+    planes = tuple((*p, um) if um > 0 else () for um, p in zip(slabs.tolist(), inside, strict=True))
+    return Recipe(arrangement, planes, MeshSize(h, h * float(rng.choice([1.0, 0.6]))))
 
 
 def grain_count(number: int) -> float:
@@ -54,7 +57,7 @@ def assert_valid(number: int) -> None:
     mesh = build_mesh(chosen).mesh
     volume = volumes_um(mesh)
     assert (volume > 0).all()
-    bottom, top = chosen.slabs_um
+    bottom, top = (max(planes, default=0.0) for planes in chosen.hl_planes_um)
     size = chosen.arrangement.size_um
     box = math.prod(size[:-1]) * (size[-1] + bottom + top)
     assert volume.sum() == pytest.approx(box, rel=1e-10)

@@ -46,6 +46,7 @@ TREE = {
         "gb_area_limited_fraction": None,
         "layer_volume_error": None,
         "volume_error": None,
+        "method": None,
     },
     "solver": {
         "dofs": None,

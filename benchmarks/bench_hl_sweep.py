@@ -1,0 +1,110 @@
+"""Twenty thicknesses of the homogenizing layer on one mesh against one run: 64 grains, meshed at 1 µm.
+
+``python benchmarks/bench_hl_sweep.py [--grains 64] [--size 1.0] [--ranks 1] [--asr 0] [--repeat 1]`` prints a
+JSON line: seconds of the study's unit, and of runs of the thickest, the middle and the thinnest layer by
+itself, in turn and each from start of the process to the last file, with an empty cache, without fields and
+figures; the ratios to these runs; and the times of the unit's stages, summed over its cases. Ratios, not
+seconds, are what compares between machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CASE = """\
+name: bench-{um}
+geometry: {{size_um: [{edge}, {edge}, {edge}]}}
+grains: {{count: {grains}, seed: 1, boundary: mirror, conductivity_S_per_cm: 5.0e-4}}
+grain_boundary: {{thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}}
+homogenizing_layer: {{thickness_um: {um}, conductivity_S_per_cm: 1.0e-4}}
+electrodes: {{asr_ohm_cm2: {asr}}}
+mesh: {{size_um: {size}, electrode_size_um: {size}}}
+output: {{fields: false, figures: false}}
+"""
+COUNT, LARGEST_UM = 20, 10.0
+
+
+def case_text(options: argparse.Namespace, um: float) -> str:
+    """The case of one thickness."""
+    edge = round(10 * options.grains ** (1 / 3), 6)
+    return CASE.format(um=um, edge=edge, grains=options.grains, size=options.size, asr=options.asr)
+
+
+def unit(options: argparse.Namespace, thicknesses: list[float], folder: Path) -> None:
+    """Run all thicknesses as one unit, on each rank of an MPI job."""
+    from gbflux.case import parse_case
+    from gbflux.study.unit import run_unit, units
+
+    (one,) = units([parse_case(case_text(options, um)) for um in thicknesses])
+    run_unit(one, [(case, folder / case.name) for case in one.cases])
+
+
+def timed(options: argparse.Namespace, thicknesses: list[float]) -> tuple[float, list[dict]]:
+    """Wall time of a process that runs all thicknesses (s), and their results."""
+    from gbflux.study.launch import mpi_environment, mpirun_command
+
+    with tempfile.TemporaryDirectory() as folder:
+        words = [f"--{name}={getattr(options, name)}" for name in ("grains", "size", "asr")]
+        words += ["--folder", folder, "--thicknesses", *map(str, thicknesses)]
+        command = [sys.executable, __file__, *words]
+        if options.ranks > 1:
+            command = mpirun_command(options.ranks, command)
+        environment = {**mpi_environment(os.environ), "GBFLUX_CACHE": f"{folder}/cache"}
+        began = time.perf_counter()
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        seconds = time.perf_counter() - began
+        return seconds, [json.loads(path.read_text()) for path in Path(folder).glob("bench-*/result.json")]
+
+
+def main() -> None:
+    """Print one line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--grains", type=int, default=64)
+    parser.add_argument("--size", type=float, default=1.0, help="mesh size (µm)")
+    parser.add_argument("--asr", type=float, default=0.0, help="resistance of the electrodes (Ω cm²)")
+    parser.add_argument("--ranks", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=1, help="the fastest of so many counts, on both sides")
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--thicknesses", type=float, nargs="+", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.folder is not None:
+        unit(options, options.thicknesses, options.folder)
+        return
+    all_um = [LARGEST_UM * (k + 1) / COUNT for k in range(COUNT)]
+    alone = {"thickest": all_um[-1:], "middle": all_um[COUNT // 2 - 1 : COUNT // 2], "thinnest": all_um[:1]}
+    best: dict[str, float] = {}
+    for _ in range(options.repeat):
+        for name, chosen in {"unit": all_um, **alone}.items():
+            seconds, results = timed(options, chosen)
+            if seconds < best.get(name, float("inf")):
+                best[name] = seconds
+                if name == "unit":
+                    cases = results
+    stages = collections.Counter()
+    for result in cases:
+        stages.update(result["timings_s"])
+    line = {
+        "grains": cases[0]["mesh"]["grains"],
+        "cells": max(result["mesh"]["cells"] for result in cases),
+        "ranks": options.ranks,
+        "asr_ohm_cm2": options.asr,
+        "thicknesses": len(cases),
+        "unit_s": round(best["unit"], 2),
+        "one_run_s": {name: round(best[name], 2) for name in alone},
+        "ratio": {name: round(best["unit"] / best[name], 2) for name in alone},
+        "iterations": sum(result["solver"]["iterations"] for result in cases),
+        "timings_s": {name: round(value, 2) for name, value in stages.items()},
+    }
+    print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""The mesh of one case or of many, and what all solves on it share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from gbflux.case import Case
+from gbflux.case.hashing import digest
+from gbflux.conduction.records import Electrode, Solution, SolverSettings
+from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
+from gbflux.mesh.cut import Cut, cut_slabs
+from gbflux.study.progress import Progress
+
+#: Distances from the electrolyte of mesh planes in the bottom and the top homogenizing layer (µm).
+Planes = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def case_key(case: Case, hl_planes_um: Planes | None) -> str:
+    """sha256 (hex) of a case and of the way it is solved.
+
+    Parameters
+    ----------
+    case : Case
+    hl_planes_um : pair of tuples of float or None
+        The planes of a mesh shared by several thicknesses; None for a mesh of the case's own, where the key
+        is the case's `physics_hash`.
+    """
+    if hl_planes_um is None:
+        return case.physics_hash
+    return digest({"physics": case.physics_hash, "method": "shared-planes", "hl_planes_um": hl_planes_um})
+
+
+class SharedMesh:
+    """A mesh that is made when the first case needs it, and solved on by one case after the other.
+
+    With an ideal electrode all thicknesses of a homogenizing layer are solved on the whole mesh, what lies
+    beyond the electrode being clamped to its potential. A resistive one needs facets at the end of the mesh:
+    the cut mesh is distributed by itself, and kept as long as the electrode stays where it is.
+
+    Parameters
+    ----------
+    comm : MPI.Intracomm
+        The ranks that share the work.
+    hl_planes_um : pair of tuples of float, optional
+        Mesh planes for cases that differ in the thickness of homogenizing layers; without them all cases have
+        the same mesh.
+    solves : int
+        After so many solves nothing is kept for the next.
+    """
+
+    def __init__(self, comm: Any, hl_planes_um: Planes | None = None, solves: int = 1):
+        self.comm = comm
+        self.hl_planes_um = hl_planes_um
+        self._left = solves
+        self._built: BuiltMesh | None = None
+        self._failure: Exception | None = None
+        self._cut: Cut | None = None
+        self._conductors: dict[bool, tuple[Any, Any]] = {}  # by whether it is of a cut mesh
+
+    def meshed(self, case: Case, progress: Progress, field: SizeField | None = None) -> BuiltMesh:
+        """The mesh of a case, on rank 0, with a size field that of the first; times are those of this call.
+
+        Raises
+        ------
+        MeshError
+            If it cannot be made, once more where that is known.
+        """
+        progress.begin("mesh")
+        if self._failure is not None:
+            raise self._failure
+        if self._built is None:
+            try:
+                self._built = build_mesh(recipe(case, field, self.hl_planes_um))
+            except Exception as error:
+                self._failure = error
+                raise
+            built = self._built
+        else:
+            built = replace(self._built, timings={}, from_cache=True, worker_peak_MiB=0.0)
+        progress.add(built.timings)
+        self._cut = None if self.hl_planes_um is None else cut_slabs(built.mesh, case.hl_um)
+        return built if self._cut is None else replace(built, mesh=self._cut.mesh)
+
+    def solve(self, sigma: Any, bottom: Electrode, top: Electrode, settings: SolverSettings) -> Solution:
+        """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.solve.Conductor`.
+
+        After an error the next solve begins afresh.
+        """
+        from gbflux.conduction.solve import Conductor
+
+        alone, place = self.comm.bcast(self._place(bottom, top) if self.comm.rank == 0 else None)
+        try:
+            kept, conductor = self._conductors.get(alone, (None, None))
+            if conductor is None or kept != place:
+                if conductor is not None:
+                    conductor.close()
+                on_root = self.comm.rank == 0
+                mesh = (self._cut.mesh if alone else self._built.mesh) if on_root else None
+                conductor = Conductor(self.comm, mesh, many=self._left > 1)
+                self._conductors[alone] = place, conductor
+            solution = conductor.solve(sigma, bottom, top, settings, None if alone else self._cut)
+        except Exception:
+            self.close()
+            raise
+        self._left -= 1
+        if self._left == 0:
+            self.close()
+        return solution
+
+    def close(self) -> None:
+        """Free what solves share; *collective*."""
+        for _, conductor in self._conductors.values():
+            conductor.close()
+        self._conductors.clear()
+
+    def _place(self, bottom: Electrode, top: Electrode) -> tuple[bool, tuple[float, float] | None]:
+        """Whether the cut mesh has to be distributed by itself, and then where its electrodes are."""
+        if self._cut is None:
+            return False, None
+        sides = zip((bottom, top), self._cut.covered, strict=True)
+        if all(electrode.ideal or covered is None for electrode, covered in sides):
+            return False, None
+        return True, self._cut.mesh.z_electrodes
