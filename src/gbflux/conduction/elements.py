@@ -16,7 +16,7 @@ from gbflux.conduction.kinetics import Converged, guessed_potentials, rescaled, 
 from gbflux.conduction.records import Electrode, SolverSettings
 from gbflux.conduction.scaling import Scaling
 from gbflux.conduction.solver import best_guess, conjugate_gradients, restricted, solve_system
-from gbflux.conduction.system import Assembler, LinearSystem
+from gbflux.conduction.system import Assembler, LinearSystem, ScaledElectrode
 from gbflux.errors import SolverError
 
 #: Potentials kept for the first guess of the next solve.
@@ -81,8 +81,8 @@ class Problem:
     ----------
     sides : (Electrode, Electrode)
         Bottom and top.
-    planes : (float, float)
-        Where they are (µm).
+    electrodes : (ScaledElectrode, ScaledElectrode)
+        The same, scaled.
     section : float
         Area of an electrode (µm²; in 2D its length, µm).
     scaling : Scaling
@@ -92,7 +92,7 @@ class Problem:
     """
 
     sides: tuple[Electrode, Electrode]
-    planes: tuple[float, float]
+    electrodes: tuple[ScaledElectrode, ScaledElectrode]
     section: float
     scaling: Scaling
     sigma: NDArray[np.float64]
@@ -100,7 +100,8 @@ class Problem:
 
     def nonlinear(self, system: LinearSystem, phi: compat.fem.Function) -> Converged:
         """Solve with kinetics, the potential being given to `phi`; *collective*."""
-        return solve_kinetics(system, phi, self.planes, self.sides, self.scaling, self.section, self.settings)
+        planes = tuple(electrode.z for electrode in self.electrodes)
+        return solve_kinetics(system, phi, planes, self.sides, self.scaling, self.section, self.settings)
 
     def linear(self, system: LinearSystem, elements: Elements) -> tuple[PETSc.KSP, Converged]:
         """Solve without kinetics; return CG too, which is the caller's unless it is that of `elements`."""
@@ -115,7 +116,8 @@ class Problem:
             ksp = elements.preconditioned(system, self.settings)
             iterations, relative = _potential(system, ksp, elements, self.sigma, self.settings)
         elements.took(iterations)
-        scaling = rescaled(self.sides, self.scaling, elements.currents, self.sigma, self.planes, self.section)
+        dofs = [electrode.dofs(elements.currents.hats) for electrode in self.electrodes]
+        scaling = rescaled(self.sides, self.scaling, elements.currents, self.sigma, dofs, self.section)
         potentials = guessed_potentials(self.sides, scaling)
         return ksp, Converged(iterations, relative, 0, scaling, potentials)
 

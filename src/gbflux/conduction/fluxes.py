@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import ufl
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat, forms
-from gbflux.conduction.planes import plane_dofs
 
 
 class NodalCurrents:
@@ -27,9 +28,9 @@ class NodalCurrents:
     ):
         self.phi = phi
         self._sigma = compat.fem.Function(cells)
-        self._hats = hats
+        self.hats = hats
         self._node_dofs = compat.node_dofs(hats)
-        self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(self._hats)))
+        self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(self.hats)))
 
     def at_nodes(self, sigma: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (n_nodes,) currents at the local geometry nodes, summed over all ranks; *collective*.
@@ -56,12 +57,11 @@ class NodalCurrents:
         vector.destroy()
         return 0.5 * total
 
-    def entering(self, sigma: NDArray[np.float64], planes: tuple[float, ...]) -> tuple[float, ...]:
-        """Return the currents that enter through planes at exactly these z (µm); *collective*."""
+    def entering(self, sigma: NDArray[np.float64], dofs: Sequence[NDArray[np.int32]]) -> tuple[float, ...]:
+        """Return the currents that enter through sets of dofs of `hats`, ghosts among them; *collective*."""
         vector = self._assembled(sigma)
-        owned, comm = vector.array, self._hats.mesh.comm
-        on_plane = [plane_dofs(self._hats, z) for z in planes]
-        sums = tuple(float(comm.allreduce(float(owned[dofs[dofs < len(owned)]].sum()))) for dofs in on_plane)
+        owned, comm = vector.array, self.hats.mesh.comm
+        sums = tuple(float(comm.allreduce(float(owned[own[own < len(owned)]].sum()))) for own in dofs)
         vector.destroy()
         return sums
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -106,7 +107,7 @@ def rescaled(
     scaling: Scaling,
     currents: NodalCurrents,
     sigma: NDArray[np.float64],
-    z_electrodes: tuple[float, float],
+    dofs: Sequence[NDArray[np.int32]],
     section: float,
 ) -> Scaling:
     """Return the scaling under which a linear solution has the applied current, if one is; *collective*.
@@ -121,14 +122,14 @@ def rescaled(
         Of the solution.
     sigma : (m_local,) float64 array
         Scaled conductivity of the local cells.
-    z_electrodes : (float, float)
-        Planes of the electrodes (µm).
+    dofs : pair of int32 arrays
+        Of the hats of `currents`, those on the bottom and the top electrode, ghosts among them.
     section : float
         Area of an electrode (µm²; in 2D its length, µm).
     """
     if sides[1].current_density is None:
         return scaling
-    entering = currents.entering(sigma, z_electrodes)
+    entering = currents.entering(sigma, dofs)
     current = 0.5 * (abs(entering[0]) + abs(entering[1]))
     wanted = abs(sides[1].current_density) * section / (scaling.sigma / MICROMETRE)
     factor = wanted / (current * abs(scaling.voltage))

@@ -57,3 +57,8 @@ def node_dofs(space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_]) -> NDAr
         for column, vertices in compat.dof_vertices(space).items()
     ]
     return np.unique(np.concatenate(found)).astype(np.int32)
+
+
+def plane_dofs(space: compat.fem.FunctionSpace, z: float) -> NDArray[np.int32]:
+    """Return the dofs, ghosts included, at exactly the last coordinate `z` (µm); see `node_dofs`."""
+    return node_dofs(space, plane_nodes(space.mesh, z))

@@ -194,8 +194,8 @@ class Conductor:
             elements = self._elements[settings.order]
             set_cell_values(elements.sigma, sigma_hat)
             system = elements.assembler.system(electrodes)
-        problem = Problem((bottom, top), planes, self._section, scaling, sigma_hat, settings)
-        converged, bracket = self._solved(elements, system, electrodes, problem, watch)
+        problem = Problem((bottom, top), electrodes, self._section, scaling, sigma_hat, settings)
+        converged, bracket = self._solved(elements, system, problem, watch)
         with watch("assemble"), compat.quiet_compiler():
             local = local_fields(elements, np.isin(self._kind, ELECTROLYTE), converged.scaling)
         with watch("distribute"):
@@ -239,7 +239,6 @@ class Conductor:
         self,
         elements: Elements,
         system: LinearSystem,
-        electrodes: tuple[ScaledElectrode, ScaledElectrode],
         problem: Problem,
         watch: _Stopwatch,
     ) -> tuple[Converged, Bracket | None]:
@@ -254,7 +253,9 @@ class Conductor:
             if settings.bracket:
                 with watch("bracket"), compat.quiet_compiler():
                     phi, thin = elements.currents.phi, np.isin(self._kind, _LAYERS)
-                    bracket = conductance_bracket(phi, elements.sigma, thin, electrodes, settings, ksp)
+                    bracket = conductance_bracket(
+                        phi, elements.sigma, thin, problem.electrodes, settings, ksp
+                    )
         finally:
             system.rhs.destroy()
             if ksp is not None and ksp is not elements.ksp:
