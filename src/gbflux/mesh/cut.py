@@ -122,6 +122,7 @@ def _left(
         kind=mesh.kind[kept],
         region=region,
         boundary=mesh.boundary[kept],
+        node=None if mesh.node is None else mesh.node[used],
         slabs=slabs,
         z_electrodes=electrodes,
         hash=hashlib.sha256(f"{mesh.hash} {electrodes}".encode()).hexdigest(),
