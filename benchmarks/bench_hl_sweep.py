@@ -71,7 +71,7 @@ def timed(options: argparse.Namespace, thicknesses: list[float]) -> tuple[float,
 
 
 def processor_s() -> float:
-    """Processor time of all ended child processes (s): less touched than wall time by what else is running."""
+    """Processor time of all ended child processes (s), less touched than wall time by what else runs."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 
