@@ -48,7 +48,7 @@ def test_an_exception_on_one_rank_ends_all(
     rank: int, mpirun: Callable, case_file: Path, tmp_path: Path
 ) -> None:
     """The other rank waits for it in a collective call."""
-    code = failing_in("gbflux.conduction.solve.assemble", "ZeroDivisionError('oops')", rank)
+    code = failing_in("gbflux.conduction.solve.set_cell_values", "ZeroDivisionError('oops')", rank)
     words = ["-c", code, case_file, "-o", tmp_path / "out"]
     done = mpirun(2, *words, check=False, plain=True, timeout=SOON_S)
     assert done.returncode != 0
@@ -60,9 +60,9 @@ def test_an_exception_on_one_rank_ends_all(
 @pytest.mark.parametrize(
     ("where", "error", "code"),
     [
-        ("gbflux.study.pipeline.build_mesh", "__import__('gbflux').MeshError('mesh: no')", 2),
+        ("gbflux.study.shared_mesh.build_mesh", "__import__('gbflux').MeshError('mesh: no')", 2),
         ("gbflux.study.pipeline.measure", "__import__('gbflux').InputError('flux: no')", 2),
-        ("gbflux.study.pipeline.build_mesh", "MemoryError('no')", 1),
+        ("gbflux.study.shared_mesh.build_mesh", "MemoryError('no')", 1),
     ],
 )
 def test_an_error_of_rank_0_alone_is_told_once(
