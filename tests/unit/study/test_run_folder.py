@@ -197,7 +197,7 @@ import gbflux.conduction.solve as room
 def sleeping(*arguments):
     Path(sys.argv[1]).touch()
     time.sleep(60)
-room.solve = sleeping
+room.Conductor.solve = sleeping
 from gbflux.cli.main import main
 main(["run", *sys.argv[2:]])
 """
