@@ -2,8 +2,8 @@
 
 A layer is one cell thick, which serves but at its ends: there the field changes over δ. Longest-edge
 bisection (M.-C. Rivara, Int. J. Numer. Meth. Eng. 20 (1984) 745, doi:10.1002/nme.1620200412) brings triangles
-down to a share of δ around each junction, growing away from it. The geometry stays exactly as it is: new points are
-midpoints of edges. Layer cells should be no more than a few δ long before, or there will be many slivers.
+down to a share of δ around each junction, growing away from it. The geometry stays exactly as it is: new
+points are midpoints of edges. Layer cells should be no more than a few δ long before, or many slivers follow.
 """
 
 from __future__ import annotations
