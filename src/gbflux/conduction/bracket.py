@@ -19,7 +19,7 @@ The flux σ∇v of the minimiser is an equilibrated Raviart–Thomas field: L. D
 (1985) 493, doi:10.1137/0722029.
 
 Where the gap is. With φ_h the potential of the upper bound and v the minimiser of the lower, the gap is
-∫ σ|∇(φ_h − v)|² + Σ_e Σ_F ∫_F κ_e (φ_h − v(centre of F))², for the facet means of φ_h are an admissible v, and
+∫ σ|∇(φ_h − v)|² + Σ_e Σ_F ∫_F κ_e (φ_h − v(centre of F))², for facet means of φ_h are an admissible v, and
 the minimiser is orthogonal to its distance from them. The terms, one a cell, say where to refine.
 
 A potential that is not quite the minimiser has too much power; `minimum` says how much at most, and that is

@@ -1,10 +1,9 @@
 """Junctions of layers in 2D, resolved: triangles around them are bisected until they are smaller than δ.
 
-A layer is one cell thick, which serves but at its ends: there the field changes over a distance of δ. Longest-
-edge bisection (M.-C. Rivara, Int. J. Numer. Meth. Eng. 20 (1984) 745, doi:10.1002/nme.1620200412) brings
-triangles down to a share of δ around each junction, growing away from it. The geometry stays exactly as it
-is: new points are midpoints of edges. Layer cells should be no more than a few δ long to begin with, or there
-will be many slivers.
+A layer is one cell thick, which serves but at its ends: there the field changes over δ. Longest-edge
+bisection (M.-C. Rivara, Int. J. Numer. Meth. Eng. 20 (1984) 745, doi:10.1002/nme.1620200412) brings triangles
+down to a share of δ around each junction, growing away from it. The geometry stays exactly as it is: new
+points are midpoints of edges. Layer cells should be no more than a few δ long before, or many slivers follow.
 """
 
 from __future__ import annotations
