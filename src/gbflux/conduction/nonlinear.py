@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,7 +137,7 @@ class Equations:
         self._system.matrix.mult(rest, product)
         product.aypx(-1.0, self._system.rhs)
         product.axpy(1.0, currents)
-        flow = self._total(currents, at.j)
+        flow = self._total(at.j)
         size = currents.norm() or 1.0
         conservation, law = product.norm() / size, wrong.norm() / size
         excess = max(abs(product.sum()), 0.1 * product.norm(PETSc.NormType.NORM_1)) + wrong.sum()
@@ -230,14 +230,14 @@ class Equations:
             total -= e.facets.integral(dj * drop)
         return float(self._comm.allreduce(total))
 
-    def _total(self, currents: PETSc.Vec, j: tuple[Array, ...]) -> float:
+    def _total(self, j: tuple[Array, ...]) -> float:
         """Return the current through the cell."""
         through = [
             abs(self._comm.allreduce(e.facets.integral(d))) for e, d in zip(self._electrodes, j, strict=True)
         ]
         return max(through)
 
-    def _load(self, densities) -> PETSc.Vec:
+    def _load(self, densities: Iterable[Array]) -> PETSc.Vec:
         """Return the nodal currents of current densities on the electrodes."""
         pairs = zip(self._electrodes, densities, strict=True)
         return self._vector(sum(e.facets.load(density) for e, density in pairs), add=True)
