@@ -43,6 +43,16 @@ class Device:
     limits: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class CycleTruth:
+    """Truth of one cycle: biases (V) and resistances (Ω), the reset's being what it would take."""
+
+    set_bias: float
+    reset_bias: float
+    hrs: float
+    lrs: float
+
+
 DEVICES = {
     "tip": Device(1.16e7, 116.0, 0.25, 12.0, 0.6, True, 0.0, 3e-5, 200, (0.6, 1.0)),
     "probe": Device(2e5, 116.0, 0.25, 6.0, 0.7, True, -0.01, 30.0, 60, (0.6, 1.0)),
@@ -55,8 +65,8 @@ NOISE = 1e-11
 
 def device_cycles(
     device: Device, rng: np.random.Generator, points: int = 60
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple[float, float]]]:
-    """Cycle number, bias (V), current (A), and true (set, reset) bias of each cycle."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[CycleTruth]]:
+    """Cycle number, bias (V), current (A), and the truth of each cycle."""
     low, high = device.limits
     down, up = np.linspace(0, -low, points), np.linspace(0, high, points)
     bias_of_cycle = np.concatenate([down, down[-2::-1], up[1:], up[-2::-1]])
@@ -79,7 +89,7 @@ def device_cycles(
         numbers.append(np.full(len(current), number))
         biases.append(bias_of_cycle)
         currents.append(np.round(current / 1e-12) * 1e-12)
-        truth.append((set_at, reset_at))
+        truth.append(CycleTruth(set_at, reset_at, hrs, lrs))
     return np.concatenate(numbers), np.concatenate(biases), np.concatenate(currents), truth
 
 
