@@ -75,7 +75,7 @@ def eis(
     if case_block is not None and case_block.exists():
         raise InputError(f"{case_block}: must not exist yet; it does. Choose another name, or remove it.")
     result = analyse_spectrum(
-        read_spectrum(file, sweep),
+        read_spectrum(file, sweep, None if cell is None else cell.area),
         circuit,
         weighting,
         cell,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gbflux import units
 from gbflux.cli.analysis import FolderOption, JsonOption
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def iv(
     sigma: Annotated[
         float, typer.Option("--conductivity-S-per-cm", help="Of the filament; lithium by default.")
     ] = 1.1e5,
+    area: Annotated[
+        float | None, typer.Option("--area-cm2", help="Of the electrode, for files with current densities.")
+    ] = None,
     positions: Annotated[
         Path | None,
         typer.Option("--positions", help="CSV with file and distance_nm or electrode_um, for statistics."),
@@ -65,6 +69,7 @@ def iv(
                     compliance=None if compliance is None else compliance * MILLI,
                     thickness=None if thickness is None else thickness * MICRO,
                     sigma=sigma * S_PER_CM,
+                    area=None if area is None else area * units.CM2_TO_M2,
                     seed=seed,
                 )
             )
@@ -80,7 +85,7 @@ def iv(
         typer.echo(_report(results, many))
     if results and output is not None:
         options = {"polarity": polarity, "compliance_mA": compliance, "thickness_um": thickness}
-        options |= {"conductivity_S_per_cm": sigma, "positions": positions, "seed": seed}
+        options |= {"area_cm2": area, "conductivity_S_per_cm": sigma, "positions": positions, "seed": seed}
         _write(output, results, many, options)
     if faults:
         raise InputError("\n".join([f"{len(faults)} of {len(files)} files left out:", *faults]))

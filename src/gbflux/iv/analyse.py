@@ -106,6 +106,7 @@ def analyse_iv(
     compliance: float | None = None,
     thickness: float | None = None,
     sigma: float = SIGMA,
+    area: float | None = None,
     seed: int = 0,
 ) -> IVResult:
     """Triggering bias, compliance, back-scan resistance and filament diameter of every curve of a file.
@@ -122,6 +123,8 @@ def analyse_iv(
         Length of the filament: thickness of the electrolyte (m). Without it no diameter.
     sigma : float, optional
         Conductivity of the filament (S/m).
+    area : float, optional
+        Of the electrode (m²); needed where the file has current densities.
     seed : int, optional
         Of the bootstrap.
 
@@ -137,6 +140,7 @@ def analyse_iv(
     for name, value in (("compliance", compliance), ("thickness", thickness), ("sigma", sigma)):
         if value is not None and not value > 0:
             raise InputError(f"iv: {name} must be > 0; got {value:g}.")
+    table = table if area is None else table.of_area(area)
     curves, notes = curves_of(table, polarity)
     rng = np.random.default_rng(seed)
     results = tuple(_analyse_curve(curve, compliance, thickness, sigma, rng) for curve in curves)

@@ -66,7 +66,7 @@ class Spectrum:
             raise InputError(f"{self.source}: impedances must be numbers other than zero (Ω).")
 
 
-def read_spectrum(path: str | Path, sweep: int = 1) -> Spectrum:
+def read_spectrum(path: str | Path, sweep: int = 1, area: float | None = None) -> Spectrum:
     """Read a spectrum from a text file.
 
     Parameters
@@ -76,6 +76,8 @@ def read_spectrum(path: str | Path, sweep: int = 1) -> Spectrum:
         are frequency, Z' and Z''.
     sweep : int, optional
         Which, where the file holds several, from 1.
+    area : float, optional
+        Of the electrode (m²); needed where the file has area-specific impedances (Ω cm²).
 
     Returns
     -------
@@ -88,6 +90,7 @@ def read_spectrum(path: str | Path, sweep: int = 1) -> Spectrum:
         If the file holds no spectrum.
     """
     table = read_table(path)
+    table = table if area is None else table.of_area(area)
     notes = list(table.notes)
     frequency, impedance = _columns(table, notes)
     chosen = _one_sweep(table, frequency, sweep, notes)
@@ -114,6 +117,12 @@ def _columns(table: Table, notes: list[str]) -> tuple[NDArray[np.float64], NDArr
         notes.append("columns 1, 2, 3 taken as frequency in Hz, Z' and Z'' in Ω")
         return first, real + 1j * _capacitive(imaginary, "column 3", notes)
     frequency = table.first("frequency").values
+    for column in table.columns:
+        if column.unit == "Ω m²":
+            raise InputError(
+                f"{table.source}: '{column.as_written}' is area-specific; the area of the electrode must be "
+                "given with it (--area-cm2)."
+            )
     real, imaginary = table.all("z_real"), table.all("z_imag")
     if real and imaginary:
         column = imaginary[0]

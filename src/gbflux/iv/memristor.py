@@ -134,7 +134,8 @@ def analyse_memristor(
     set_polarity : int, optional
         −1 or 1: the sign of the bias that sets.
     area : float, optional
-        Of the electrode (m²); as a comment of the file says (``area: 30 um2``) if left out.
+        Of the electrode (m²), for current densities too; as a comment of the file says (``area: 30 um2``) if
+        left out.
 
     Returns
     -------
@@ -147,9 +148,8 @@ def analyse_memristor(
     """
     if set_polarity not in (-1, 1):
         raise InputError(f"set polarity: must be -1 or 1; got {set_polarity}.")
-    if area is not None and not (area > 0 and math.isfinite(area)):
-        raise InputError(f"area: must be > 0; got {area:g} m².")
     area = area_in(table) if area is None else area
+    table = table if area is None else table.of_area(area)
     curves, notes = curves_of(table)
     pairs, dropped = _pairs(curves, set_polarity)
     if not pairs:

@@ -117,6 +117,11 @@ def iv_pairs(table: Table, notes: list[str]) -> list[tuple[Column, Column]]:
         )
         notes.append(f"voltage from '{measured[0].as_written}', of {len(voltages)} columns of voltage")
         return [(measured[0], currents[0])]
+    if voltages and table.all("current_density"):
+        raise InputError(
+            f"{table.source}: '{table.first('current_density').as_written}' is a current density; "
+            "the area of the electrode must be given with it (--area-cm2 or --area-um2)."
+        )
     if not any(column.as_written for column in table.columns) and len(table.columns) in (2, 3):
         first, second = table.columns[:2]
         notes.append("no header: column 1 taken as voltage in V, column 2 as current in A")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from gbflux.iv.text import COMMENT, LONGEST_LINE, MISSING, Layout, find_layout, 
 
 Array = NDArray[np.float64]
 _CHUNK = 1 << 20
+_OF_AREA = {"A/m²": ("A", 1), "Ω m²": ("Ω", -1)}  # unit of the whole electrode, and the power of its area
 _OVERFLOW = 9e37  # instruments write 9.9e37 or 9.91e37 for "no number"
 
 
@@ -73,6 +74,34 @@ class Table:
     source: str
     notes: tuple[str, ...]
     breaks: tuple[int, ...] = ()
+
+    def of_area(self, area: float) -> Table:
+        """The table with currents for current densities and resistances for area-specific ones.
+
+        Parameters
+        ----------
+        area : float
+            Of the electrode (m²).
+
+        Raises
+        ------
+        InputError
+            If it is not positive.
+        """
+        if not (area > 0 and np.isfinite(area)):
+            raise InputError(f"area: must be > 0; got {area:g} m². Give a positive number.")
+        columns, notes = [], list(self.notes)
+        for column in self.columns:
+            unit, power = _OF_AREA.get(column.unit, ("", 0))
+            if unit == "A" and self.all("current"):  # the file has both
+                unit = ""
+            if unit:
+                values = column.values * area**power
+                quantity = "current" if unit == "A" else column.quantity
+                notes.append(f"'{column.as_written}': taken as {unit} with an area of {area:g} m²")
+                column = replace(column, unit=unit, values=values, quantity=quantity)
+            columns.append(column)
+        return replace(self, columns=tuple(columns), notes=tuple(notes))
 
     @property
     def n_rows(self) -> int:
