@@ -27,11 +27,21 @@ def iv(
         float | None, typer.Option("--compliance-mA", help="Current limit; else from the plateau.")
     ] = None,
     thickness: Annotated[
-        float | None, typer.Option("--thickness-um", help="Length of the filament, for its diameter.")
+        str | None,
+        typer.Option(
+            "--thickness-um",
+            metavar="NUMBER",
+            help="Length of the filament, for its diameter; 300±5 too.",
+        ),
     ] = None,
     sigma: Annotated[
-        float, typer.Option("--conductivity-S-per-cm", help="Of the filament; lithium by default.")
-    ] = 1.1e5,
+        str,
+        typer.Option(
+            "--conductivity-S-per-cm",
+            metavar="NUMBER",
+            help="Of the filament; lithium by default; 1.1e5±5% too.",
+        ),
+    ] = "1.1e5",
     area: Annotated[
         float | None, typer.Option("--area-cm2", help="Of the electrode, for files with current densities.")
     ] = None,
@@ -51,6 +61,7 @@ def iv(
         If a file holds no curve; files that do are shown first.
     """
     from gbflux.cli.analysis import json_text
+    from gbflux.contact.propagation import parse_measured
     from gbflux.errors import InputError
     from gbflux.iv.analyse import analyse_iv
     from gbflux.iv.positions import read_positions, together
@@ -58,6 +69,7 @@ def iv(
 
     if polarity not in POLARITIES:
         raise InputError(f"iv: --polarity must be negative, positive or both; got '{polarity}'.")
+    length = None if thickness is None else parse_measured(thickness, "iv: --thickness-um") * MICRO
     places = None if positions is None else read_positions(positions)
     results, faults = [], []
     for path in files:
@@ -67,8 +79,8 @@ def iv(
                     read_table(path),
                     polarity=POLARITIES[polarity],
                     compliance=None if compliance is None else compliance * MILLI,
-                    thickness=None if thickness is None else thickness * MICRO,
-                    sigma=sigma * S_PER_CM,
+                    thickness=length,
+                    sigma=parse_measured(sigma, "iv: --conductivity-S-per-cm") * S_PER_CM,
                     area=None if area is None else area * units.CM2_TO_M2,
                     seed=seed,
                 )
