@@ -76,7 +76,17 @@ def write_profile(folder: Path, rng: np.random.Generator) -> dict[str, Any]:
     path = folder / "profile_map.spm"
     path.write_bytes(spm_bytes(gb_map("modulus", rng), "DMTModulus", "GPa", LENGTH_NM))
     written[path.name] = _known("modulus", None)
+    path = folder / "profile_map.txt"
+    path.write_text(matrix_text(gb_map("potential", rng), "Potential", "mV", LENGTH_NM), encoding="utf-8")
+    written[path.name] = _known("potential", None)
     return written
+
+
+def matrix_text(values: np.ndarray, name: str, unit: str, size_nm: float) -> str:
+    """A square map as Gwyddion exports it as text: what it is in comments, then a line of numbers a row."""
+    size = f"{size_nm / 1e3:.4f} µm"
+    said = [f"# Channel: {name}", f"# Width: {size}", f"# Height: {size}", f"# Value units: {unit}"]
+    return "\n".join([*said, *("\t".join(f"{value:.6g}" for value in row) for row in values)]) + "\n"
 
 
 def _known(kind: str, depth: float | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
+from gbflux.iv.noise import median
 from gbflux.iv.tables import Column, Table
 
 Array = NDArray[np.float64]
@@ -54,7 +55,7 @@ class Curve:
     def step(self) -> float:
         """Median step (V), positive; 0 for a single voltage."""
         steps = np.abs(np.diff(self.voltage))
-        return float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+        return median(steps[steps > 0]) if (steps > 0).any() else 0.0
 
 
 def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
@@ -208,7 +209,7 @@ def turning_points(v: Array) -> list[int]:
     moving = np.flatnonzero(steps)
     if len(moving) < 2:
         return []
-    least = max(_REVERSAL_SHARE * float(np.ptp(v)), 1.5 * float(np.median(np.abs(steps[moving]))))
+    least = max(_REVERSAL_SHARE * float(np.ptp(v)), 1.5 * median(np.abs(steps[moving])))
     least = min(least, 0.5 * float(np.ptp(v)))
     signs = np.sign(steps[moving])
     bends = [0, *moving[1:][np.diff(signs) != 0].tolist(), len(v) - 1]
