@@ -34,7 +34,7 @@ def eis(
     sweep: Annotated[int, typer.Option("--sweep", min=1, help="Which, where the file holds several.")] = 1,
     kk_limit: Annotated[
         float, typer.Option("--kk-limit-percent", help="Kramers-Kronig residuals that still pass.")
-    ] = 1.0,
+    ] = 0.5,
     area: Annotated[float | None, typer.Option("--area-cm2", help="Area of an electrode.")] = None,
     thickness: Annotated[
         float | None, typer.Option("--thickness-um", help="Thickness of the electrolyte.")

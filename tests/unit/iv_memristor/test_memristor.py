@@ -13,7 +13,8 @@ from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.iv import filament_model, memristor, memristor_statistics
 from gbflux.iv.demo_memristor import DEVICES, device_cycles, write_memristor
-from gbflux.iv.filament_model import fit_cycle, model_of_electrode, simulate, start_from_cycle, triangle
+from gbflux.iv.filament_fit import fit_cycle, start_from_cycle
+from gbflux.iv.filament_model import model_of_electrode, simulate, triangle
 from gbflux.iv.memristor import analyse_memristor
 from gbflux.iv.memristor_statistics import area_trend, endurance, weibull
 from gbflux.iv.tables import Column, Table
