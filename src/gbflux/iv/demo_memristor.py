@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
+
+from gbflux.iv.demo_file import DemoFile, table_file
 
 
 @dataclass(frozen=True)
@@ -93,28 +94,19 @@ def device_cycles(
     return np.concatenate(numbers), np.concatenate(biases), np.concatenate(currents), truth
 
 
-def write_memristor(folder: Path, rng: np.random.Generator) -> dict[str, Any]:
-    """Write one file for each device, its area in a comment.
+def memristor_files(rng: np.random.Generator) -> Iterator[DemoFile]:
+    """One file for each device, its area in a comment.
 
     Parameters
     ----------
-    folder : Path
-        Exists.
     rng : numpy.random.Generator
 
-    Returns
-    -------
-    dict
-        Truth, by file name.
+    Yields
+    ------
+    DemoFile
     """
-    written: dict[str, Any] = {}
     for name, device in DEVICES.items():
         numbers, bias, current, _ = device_cycles(device, rng)
-        kept = rng.random(len(bias)) > 5e-4
+        rows = np.column_stack([numbers, bias, current])[rng.random(len(bias)) > 5e-4]
         head = f"# area: {device.area_um2:g} um2\ncycle,V (V),I (A)"
-        path = folder / f"memristor_{name}.csv"
-        rows = np.column_stack([numbers, bias, current])[kept]
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
-            np.savetxt(stream, rows, fmt=("%d", "%.5f", "%.6e"), delimiter=",", header=head, comments="")
-        written[path.name] = asdict(device)
-    return written
+        yield table_file(f"memristor_{name}.csv", head, rows, ("%d", "%.5f", "%.6e"), asdict(device))

@@ -10,7 +10,8 @@ import pytest
 from gbflux.case import load_case
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.iv.demo_eis import CellTruth, noisy, write_eis
+from gbflux.iv.demo_data import write_demo_data
+from gbflux.iv.demo_eis import CellTruth, noisy
 from gbflux.iv.eis_data import read_spectrum
 
 FREQUENCY, Z = noisy(CellTruth().values(), np.random.default_rng(0))
@@ -102,7 +103,8 @@ def test_odd_spectra_give_a_result_or_a_clear_error(tmp_path, capsys, name):
 
 def test_command_writes_a_case_from_a_spectrum(tmp_path, capsys):
     pytest.importorskip("lmfit")
-    truth = write_eis(tmp_path, np.random.default_rng(2))
+    write_demo_data(tmp_path, kinds=["eis"])
+    truth = json.loads((tmp_path / "truth.json").read_text())["eis"]
     case, out = tmp_path / "measured.yaml", tmp_path / "out"
     words = ["eis", str(tmp_path / "eis_hl_cycled.csv"), "--area-cm2", "1.12", "--thickness-um", "300"]
     words += ["--grain-um", "10", "--case-block", str(case), "--json", "-o", str(out)]
@@ -123,7 +125,7 @@ def test_command_writes_a_case_from_a_spectrum(tmp_path, capsys):
 def test_missing_lmfit_is_said(tmp_path, capsys, monkeypatch):
     import sys
 
-    write_eis(tmp_path, np.random.default_rng(2))
+    write_demo_data(tmp_path, kinds=["eis"])
     monkeypatch.setitem(sys.modules, "lmfit", None)
     assert exit_code(["eis", str(tmp_path / "eis_bare.csv")]) == 4
     assert "gbflux[eis]" in capsys.readouterr().err

@@ -12,7 +12,8 @@ import pytest
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.iv import filament_model, memristor, memristor_statistics
-from gbflux.iv.demo_memristor import DEVICES, device_cycles, write_memristor
+from gbflux.iv.demo_data import write_demo_data
+from gbflux.iv.demo_memristor import DEVICES, device_cycles
 from gbflux.iv.filament_fit import fit_cycle, start_from_cycle
 from gbflux.iv.filament_model import model_of_electrode, simulate, triangle
 from gbflux.iv.memristor import analyse_memristor
@@ -247,7 +248,7 @@ def test_impossible_models_are_refused(call, word):
 
 
 def test_command(tmp_path, capsys):
-    write_memristor(tmp_path, np.random.default_rng(1))
+    write_demo_data(tmp_path, kinds=["memristor"])
     files, out = sorted(str(path) for path in tmp_path.glob("*.csv")), tmp_path / "out"
     assert exit_code(["memristor", *files, "--json", "-o", str(out)]) == 0
     found = json.loads(capsys.readouterr().out)

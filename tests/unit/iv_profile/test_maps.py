@@ -10,7 +10,8 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.iv.demo_profile import matrix_text, spm_bytes, write_profile
+from gbflux.iv.demo_data import write_demo_data
+from gbflux.iv.demo_profile import matrix_text, spm_bytes
 from gbflux.iv.gwy import read_gwy
 from gbflux.iv.map_files import is_map, read_map
 from gbflux.iv.profile_data import read_lines
@@ -189,7 +190,7 @@ def test_what_is_no_matrix_is_refused(tmp_path, text, word):
 
 
 def test_the_command_reads_text_maps(tmp_path, capsys):
-    write_profile(tmp_path, np.random.default_rng(1))
+    write_demo_data(tmp_path, kinds=["profile"])
     path = str(tmp_path / "profile_map.txt")
     assert exit_code(["profile", path, "--json", "--line-um", "0.1,0.75,1.4,0.75"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -9,7 +9,8 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.iv.demo_profile import FWHM_NM, KINDS, gb_lines, write_profile
+from gbflux.iv.demo_data import write_demo_data
+from gbflux.iv.demo_profile import FWHM_NM, KINDS, gb_lines
 from gbflux.iv.profile import analyse_profile
 from gbflux.iv.profile_data import LineScans, join_lines, read_lines
 
@@ -143,7 +144,7 @@ def test_text_files_with_gaps_spikes_and_disorder(tmp_path):
 
 
 def test_command(tmp_path, capsys):
-    write_profile(tmp_path, np.random.default_rng(1))
+    write_demo_data(tmp_path, kinds=["profile"])
     out = tmp_path / "out"
     assert exit_code(["profile", str(tmp_path / "profile_potential.csv"), "--json", "-o", str(out)]) == 0
     found = json.loads(capsys.readouterr().out)
