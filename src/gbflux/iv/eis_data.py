@@ -16,6 +16,7 @@ from gbflux.errors import InputError
 from gbflux.iv.tables import Column, Table, read_table
 
 FEWEST_POINTS = 5
+MOST_POINTS = 1000
 _DEGREES_FROM = 1.9  # a phase beyond this is not in radians
 
 
@@ -102,7 +103,26 @@ def read_spectrum(path: str | Path, sweep: int = 1, area: float | None = None) -
         notes.append(
             f"{np.count_nonzero(~good)} rows without a positive frequency and an impedance; left out"
         )
-    return Spectrum(frequency[good], impedance[good], str(path), tuple(notes))
+    frequency, impedance = _thinned(frequency[good], impedance[good], notes)
+    return Spectrum(frequency, impedance, str(path), tuple(notes))
+
+
+def _thinned(
+    frequency: NDArray[np.float64], impedance: NDArray[np.complex128], notes: list[str]
+) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Means over equal steps of log f where there are more frequencies than arcs need."""
+    if len(frequency) <= MOST_POINTS:
+        return frequency, impedance
+    place = np.log(frequency)
+    edges = np.linspace(place.min(), place.max(), MOST_POINTS + 1)
+    group = np.clip(np.searchsorted(edges, place, side="right") - 1, 0, MOST_POINTS - 1)
+    there, inverse, counts = np.unique(group, return_inverse=True, return_counts=True)
+    notes.append(f"{len(frequency)} frequencies: means over {len(there)} steps of log f are used")
+
+    def means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(inverse, weights=values) / counts
+
+    return np.exp(means(place)), means(impedance.real) + 1j * means(impedance.imag)
 
 
 def _columns(table: Table, notes: list[str]) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:

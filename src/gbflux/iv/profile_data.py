@@ -12,6 +12,7 @@ from gbflux.errors import InputError
 from gbflux.iv.tables import read_table
 
 FEWEST_POINTS = 16
+MOST_POINTS = 4096
 _SPIKE = 9.0
 
 Array = NDArray[np.float64]
@@ -101,6 +102,7 @@ def read_lines(path: str | Path, quantity: str = "") -> LineScans:
         )
     even, lines = _on_even_positions(str(path), position.values, [column.values for column in columns])
     values = np.vstack([without_spikes(line, notes) for line in lines])
+    even, values = _thinned(even, values, notes)
     return LineScans(
         even, values, columns[0].quantity or columns[0].name, columns[0].unit, str(path), tuple(notes)
     )
@@ -154,6 +156,18 @@ def _on_even_positions(source: str, position: Array, lines: list[Array]) -> tupl
             raise InputError(f"{source}: a line must have at least {FEWEST_POINTS} values; it has fewer.")
         result.append(np.interp(even, places[there], sums[there] / counts[there]))
     return even, result
+
+
+def _thinned(position: Array, values: Array, notes: list[str]) -> tuple[Array, Array]:
+    """Means of neighbours where a line has more points than a boundary's shape needs."""
+    width = -(-len(position) // MOST_POINTS)
+    if width == 1:
+        return position, values
+    kept = len(position) // width * width
+    notes.append(f"{len(position)} points a line: means of {width} neighbours are used")
+    return position[:kept].reshape(-1, width).mean(axis=1), values[:, :kept].reshape(
+        len(values), -1, width
+    ).mean(axis=2)
 
 
 def without_spikes(line: Array, notes: list[str]) -> Array:
