@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 _REVERSAL_SHARE = 0.02  # of the range: smaller reversals are noise of a measured voltage
 _UNSORTED_SHARE = 0.3  # turning points per row, above which voltages are in no order
 _MEASURED = ("meas", "smu", "read", "sense", "ewe")
+_STRONG, _FEWEST_STRONG, _MOSTLY = 0.2, 8, 0.95
 FEWEST_POINTS = 5
 
 
@@ -81,6 +82,11 @@ def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, .
     notes: list[str] = []
     for voltage, current in iv_pairs(table, notes):
         v, i, pieces = _pieces(table, voltage.values, current.values, notes)
+        if _runs_against(v, i):
+            i = -i
+            notes.append(
+                f"'{current.as_written or current.name}' runs against the voltage: its sign is reversed"
+            )
         for first, last in pieces:
             for out, turn, back, sign in _polarities(v[first:last], table.source):
                 part = slice(first + out, first + back)
@@ -149,6 +155,17 @@ def _pieces(table: Table, v: Array, i: Array, notes: list[str]) -> tuple[Array, 
             notes.append("rows were not in the order of time: sorted")
             kept = kept[np.argsort(t, kind="stable")]
     return v[kept], i[kept], list(pairwise(edges))
+
+
+def _runs_against(v: Array, i: Array) -> bool:
+    """Whether the amplifier inverts: currents well above those near 0 V oppose the voltage."""
+    size = np.abs(i)
+    strong = (size > _STRONG * size.max(initial=0.0)) & (v != 0)
+    if np.count_nonzero(strong) < _FEWEST_STRONG:
+        return False
+    near_zero = np.argsort(np.abs(v), kind="stable")[:_FEWEST_STRONG]
+    offset = float(np.median(size[near_zero])) > 0.5 * float(np.median(size[strong]))
+    return not offset and float(np.mean(i[strong] * v[strong] < 0)) > _MOSTLY
 
 
 def _polarities(v: Array, source: str) -> list[tuple[int, int, int, int]]:

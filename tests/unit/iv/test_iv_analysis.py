@@ -41,6 +41,17 @@ def test_diameter_carries_the_errors_of_length_and_conductivity():
         analysed(demo_curves.GRAIN_BOUNDARY, thickness=-1.0)
 
 
+def test_an_inverting_amplifier_is_noticed():
+    v, i = simulate(demo_curves.GRAIN_BOUNDARY, np.random.default_rng(1))
+    plain, inverted = analyse_iv(table(v, i)), analyse_iv(table(v, -i))
+    assert inverted.curves[0].as_dict() == plain.curves[0].as_dict()
+    assert any("sign is reversed" in note for note in inverted.notes)
+    for truth in (demo_curves.PURE_NOISE, demo_curves.NOT_TRIGGERED):
+        for seed in range(5):
+            v, i = simulate(replace(truth, offset=5e-11), np.random.default_rng(seed))
+            assert not any("reversed" in note for note in analyse_iv(table(v, i)).notes)
+
+
 def test_the_papers_grain_boundary():
     found = analysed(demo_curves.GRAIN_BOUNDARY, thickness=300e-6)
     assert found.trigger.bias == pytest.approx(-0.12, abs=0.002)
