@@ -22,7 +22,9 @@ class FilamentFit:
     ----------
     model : FilamentModel
     relative_errors : dict
-        Standard error of ln(parameter), by name; infinite where the cycle does not determine it.
+        Standard error of ln(parameter) from the curvature where the fit stopped, by name; infinite where the
+        cycle does not determine it. No interval: the misfit jumps where the model sets or resets one sample
+        earlier, the fit may stop beside the minimum, and the truth then lies many of these errors away.
     trace : FilamentTrace
     rms_decades : float
         Root mean square of log10(measured/model) where the current stands out of the noise.
