@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gbflux import units
 from gbflux.cli.analysis import FolderOption, JsonOption
 
 if TYPE_CHECKING:
@@ -26,11 +27,24 @@ def iv(
         float | None, typer.Option("--compliance-mA", help="Current limit; else from the plateau.")
     ] = None,
     thickness: Annotated[
-        float | None, typer.Option("--thickness-um", help="Length of the filament, for its diameter.")
+        str | None,
+        typer.Option(
+            "--thickness-um",
+            metavar="NUMBER",
+            help="Length of the filament, for its diameter; 300±5 too.",
+        ),
     ] = None,
     sigma: Annotated[
-        float, typer.Option("--conductivity-S-per-cm", help="Of the filament; lithium by default.")
-    ] = 1.1e5,
+        str,
+        typer.Option(
+            "--conductivity-S-per-cm",
+            metavar="NUMBER",
+            help="Of the filament; lithium by default; 1.1e5±5% too.",
+        ),
+    ] = "1.1e5",
+    area: Annotated[
+        float | None, typer.Option("--area-cm2", help="Of the electrode, for files with current densities.")
+    ] = None,
     positions: Annotated[
         Path | None,
         typer.Option("--positions", help="CSV with file and distance_nm or electrode_um, for statistics."),
@@ -47,6 +61,7 @@ def iv(
         If a file holds no curve; files that do are shown first.
     """
     from gbflux.cli.analysis import json_text
+    from gbflux.contact.propagation import parse_measured
     from gbflux.errors import InputError
     from gbflux.iv.analyse import analyse_iv
     from gbflux.iv.positions import read_positions, together
@@ -54,6 +69,7 @@ def iv(
 
     if polarity not in POLARITIES:
         raise InputError(f"iv: --polarity must be negative, positive or both; got '{polarity}'.")
+    length = None if thickness is None else parse_measured(thickness, "iv: --thickness-um") * MICRO
     places = None if positions is None else read_positions(positions)
     results, faults = [], []
     for path in files:
@@ -63,8 +79,9 @@ def iv(
                     read_table(path),
                     polarity=POLARITIES[polarity],
                     compliance=None if compliance is None else compliance * MILLI,
-                    thickness=None if thickness is None else thickness * MICRO,
-                    sigma=sigma * S_PER_CM,
+                    thickness=length,
+                    sigma=parse_measured(sigma, "iv: --conductivity-S-per-cm") * S_PER_CM,
+                    area=None if area is None else area * units.CM2_TO_M2,
                     seed=seed,
                 )
             )
@@ -80,7 +97,7 @@ def iv(
         typer.echo(_report(results, many))
     if results and output is not None:
         options = {"polarity": polarity, "compliance_mA": compliance, "thickness_um": thickness}
-        options |= {"conductivity_S_per_cm": sigma, "positions": positions, "seed": seed}
+        options |= {"area_cm2": area, "conductivity_S_per_cm": sigma, "positions": positions, "seed": seed}
         _write(output, results, many, options)
     if faults:
         raise InputError("\n".join([f"{len(faults)} of {len(files)} files left out:", *faults]))

@@ -238,7 +238,11 @@ def _write(
             plain_cycle = asdict(cycle)
             for name in ("hrs", "lrs", "hrs_after"):
                 one = plain_cycle.pop(name) or {}
-                plain_cycle |= {f"{name}_ohm": one.get("value"), f"{name}_is_bound": one.get("bound")}
+                plain_cycle |= {
+                    f"{name}_ohm": one.get("value"),
+                    f"{name}_error_ohm": one.get("error"),
+                    f"{name}_is_bound": one.get("bound"),
+                }
             rows.append({"device": result.source, **plain_cycle})
     write_csv(folder / "cycles.csv", rows)
     names: dict[str, int] = {}

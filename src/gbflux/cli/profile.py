@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -22,7 +22,7 @@ M_TO_NM = 1e9
 
 def profile(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILES...", help="Line scans (text) or maps (.gwy, .spm).")
+        list[Path], typer.Argument(metavar="FILES...", help="Line scans (text) or maps (.gwy, .spm, text).")
     ],
     quantity: Annotated[
         str, typer.Option("--quantity", help="modulus or voltage, where a file holds both.")
@@ -32,6 +32,13 @@ def profile(
         str | None,
         typer.Option("--line-um", metavar="X0,Y0,X1,Y1", help="Through a map, from its upper left corner."),
     ] = None,
+    width: Annotated[
+        float | None, typer.Option("--width-um", help="Of a map that is a matrix of numbers in a text file.")
+    ] = None,
+    height: Annotated[
+        float | None, typer.Option("--height-um", help="Likewise; square pixels if left out.")
+    ] = None,
+    unit: Annotated[str, typer.Option("--unit", help="Likewise: GPa, mV, …")] = "",
     count: Annotated[int, typer.Option("--lines", min=1, help="Parallel lines through a map.")] = 5,
     no_align: Annotated[bool, typer.Option("--no-align", help="Do not shift lines onto each other.")] = False,
     level: Annotated[bool, typer.Option("--level", help="Take a straight slope from each line.")] = False,
@@ -56,7 +63,9 @@ def profile(
     from gbflux.iv.profile_data import join_lines
 
     ends = None if line is None else _ends(line)
-    lines = join_lines([_lines_of(path, quantity, channel, ends, count) for path in files])
+    sides = tuple(None if side is None else side * units.UM_TO_M for side in (width, height))
+    matrix = Matrix(sides, unit)
+    lines = join_lines([_lines_of(path, quantity, channel, matrix, ends, count) for path in files])
     result = analyse_profile(lines, not no_align, level, None if shift is None else shift / M_TO_NM, seed)
     typer.echo(json_text(record(result)) if as_json else report(result))
     if output is not None:
@@ -67,17 +76,33 @@ def profile(
             "lines": count,
             "align": not no_align,
         }
+        options |= {"width_um": width, "height_um": height, "unit": unit}
         options |= {"level": level, "largest_shift_nm": shift, "seed": seed}
         _write(output, result, files, {"command": "profile", **options})
 
 
-def _lines_of(path: Path, quantity: str, channel: str, ends, count: int) -> LineScans:
-    """Lines of one file, text or map."""
-    from gbflux.iv.profile_data import is_map, lines_across, middle_lines, read_lines, read_map
+class Matrix(NamedTuple):
+    """What a matrix of numbers does not tell: width and height (m), unit."""
 
-    if not is_map(path):
+    size: tuple[float | None, float | None]
+    unit: str
+
+
+def _lines_of(path: Path, quantity: str, channel: str, matrix: Matrix, ends, count: int) -> LineScans:
+    """Lines of one file, text or map."""
+    from gbflux.errors import InputError
+    from gbflux.iv.map_files import is_map, read_map
+    from gbflux.iv.profile_data import read_lines
+    from gbflux.iv.scan_map import lines_across, middle_lines
+
+    if matrix.size[0] is None and not is_map(path):
+        if ends is not None:
+            raise InputError(
+                f"--line-um: needs a map; {path} holds line scans, or numbers whose width must be given "
+                "(--width-um)."
+            )
         return read_lines(path, quantity)
-    scan = read_map(path, channel)
+    scan = read_map(path, channel, *matrix)
     return middle_lines(scan, count) if ends is None else lines_across(scan, *ends, count)
 
 

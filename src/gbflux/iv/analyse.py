@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.contact import filament
+from gbflux.contact.propagation import Measured
 from gbflux.errors import InputError
 from gbflux.iv.compliance import Compliance, find_compliance
 from gbflux.iv.noise import quantisation
@@ -36,7 +38,7 @@ class CurveResult:
     ohmic : OhmicFit or None
         Of the branch that comes back; None without one that conducts.
     diameter, diameter_error : float or None
-        Of the filament, from resistance, length and conductivity (m).
+        Of the filament, from resistance, length and conductivity, and the errors of all three (m).
     flags : tuple of str
         What a reader must know before using the numbers.
     """
@@ -104,8 +106,9 @@ def analyse_iv(
     *,
     polarity: int | None = None,
     compliance: float | None = None,
-    thickness: float | None = None,
-    sigma: float = SIGMA,
+    thickness: float | Measured | None = None,
+    sigma: float | Measured = SIGMA,
+    area: float | None = None,
     seed: int = 0,
 ) -> IVResult:
     """Triggering bias, compliance, back-scan resistance and filament diameter of every curve of a file.
@@ -118,10 +121,12 @@ def analyse_iv(
         −1 or 1 for the curves of that sign alone.
     compliance : float, optional
         Current limit of the instrument (A); found from the plateau if left out.
-    thickness : float, optional
+    thickness : float or Measured, optional
         Length of the filament: thickness of the electrolyte (m). Without it no diameter.
-    sigma : float, optional
+    sigma : float or Measured, optional
         Conductivity of the filament (S/m).
+    area : float, optional
+        Of the electrode (m²); needed where the file has current densities.
     seed : int, optional
         Of the bootstrap.
 
@@ -134,17 +139,24 @@ def analyse_iv(
     InputError
         If the file holds no curve of that polarity, or a number is not positive.
     """
-    for name, value in (("compliance", compliance), ("thickness", thickness), ("sigma", sigma)):
-        if value is not None and not value > 0:
-            raise InputError(f"iv: {name} must be > 0; got {value:g}.")
+    length = Measured(thickness) if isinstance(thickness, int | float) else thickness
+    sigma = sigma if isinstance(sigma, Measured) else Measured(sigma)
+    for name, value in (
+        ("compliance", compliance),
+        ("thickness", length and length.value),
+        ("sigma", sigma.value),
+    ):
+        if value is not None and not (value > 0 and np.isfinite(value)):
+            raise InputError(f"iv: {name} must be > 0; got {value:g}. Give a positive number.")
+    table = table if area is None else table.of_area(area)
     curves, notes = curves_of(table, polarity)
     rng = np.random.default_rng(seed)
-    results = tuple(_analyse_curve(curve, compliance, thickness, sigma, rng) for curve in curves)
+    results = tuple(_analyse_curve(curve, compliance, length, sigma, rng) for curve in curves)
     return IVResult(table.source, (*table.notes, *notes), results)
 
 
 def _analyse_curve(
-    curve: Curve, limit: float | None, thickness: float | None, sigma: float, rng: np.random.Generator
+    curve: Curve, limit: float | None, length: Measured | None, sigma: Measured, rng: np.random.Generator
 ) -> CurveResult:
     """Numbers of one curve."""
     trigger = find_trigger(curve, rng)
@@ -154,9 +166,11 @@ def _analyse_curve(
         compliance, at_limit = None, np.zeros(len(at_limit), dtype=bool)
     fit = _back_fit(curve, trigger, at_limit) if conducts else None
     diameter = error = None
-    if fit is not None and thickness is not None:
-        diameter = filament.diameter(fit.resistance, thickness, sigma)
-        error = diameter * fit.resistance_error / (2 * fit.resistance)
+    if fit is not None and length is not None:
+        diameter = filament.diameter(fit.resistance, length.value, sigma.value)
+        relative = [fit.resistance_error / fit.resistance]
+        relative += [part.error / part.value for part in (length, sigma)]
+        error = diameter / 2 * math.hypot(*relative)  # d ~ √(L/(σR))
     flags = _flags(curve, trigger, compliance, at_limit, fit)
     return CurveResult(curve, trigger, compliance, fit, diameter, error, flags)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gbflux.iv.noise import median
+
 Array = NDArray[np.float64]
 _BAND = 0.01
 _GIVEN_BAND = 0.02
@@ -62,7 +64,7 @@ def find_compliance(
     if len(size) <= FEWEST_POINTS:
         return None, none
     top = float(np.partition(size, -FEWEST_POINTS)[-FEWEST_POINTS])  # spikes come in fewer points
-    level = float(np.median(size[size >= (1 - _BAND) * top]))
+    level = median(size[size >= (1 - _BAND) * top])
     at_limit = np.abs(size - level) <= _BAND * level
     reached = np.abs(voltage[at_limit])
     if level <= 0 or at_limit.sum() < FEWEST_POINTS or np.ptp(reached) <= _LEAST_SPAN * reached.max():

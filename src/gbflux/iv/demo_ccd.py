@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
+
+from gbflux.iv.demo_file import DemoFile, table_file
 
 CASES = {  # name: resistance (Ω cm²), current of the short (mA/cm²) or None, step (mA/cm²), kind of short
     "bare": (1000.0, 0.1, 0.05, "hard"),
@@ -56,33 +57,25 @@ def current_test(
     return time, current, np.round(voltage, 6)
 
 
-def write_ccd(folder: Path, rng: np.random.Generator) -> dict[str, Any]:
-    """Write one file for each case.
+def ccd_files(rng: np.random.Generator) -> Iterator[DemoFile]:
+    """One file for each case.
 
     Parameters
     ----------
-    folder : Path
-        Exists.
     rng : numpy.random.Generator
 
-    Returns
-    -------
-    dict
-        Truth, by file name.
+    Yields
+    ------
+    DemoFile
     """
-    written: dict[str, Any] = {}
     for name, (asr, short, step, kind) in CASES.items():
         time, current, voltage = current_test(asr, short, step, kind, rng)
-        kept = rng.random(len(time)) > 1e-3
-        path = folder / f"ccd_{name}.csv"
-        head = "time/s,j (mA/cm2),Ewe/V"
-        rows = np.column_stack([time, current, voltage])[kept]
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
-            np.savetxt(stream, rows, fmt=("%.1f", "%.4f", "%.6f"), delimiter=",", header=head, comments="")
-        written[path.name] = {
+        rows = np.column_stack([time, current, voltage])[rng.random(len(time)) > 1e-3]
+        truth = {
             "asr_ohm_cm2": asr,
             "ccd_mA_per_cm2": short,
             "step_mA_per_cm2": step,
             "short": kind,
         }
-    return written
+        head = "time/s,j (mA/cm2),Ewe/V"
+        yield table_file(f"ccd_{name}.csv", head, rows, ("%.1f", "%.4f", "%.6f"), truth)

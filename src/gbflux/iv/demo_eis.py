@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.iv.circuit import parse_circuit
+from gbflux.iv.demo_file import DemoFile, table_file
 
 CIRCUIT = "R0-p(R1,CPE1)-p(R2,CPE2)"
 AREA_CM2 = 1.12
@@ -63,30 +64,24 @@ def noisy(
     return frequency, z + noise * np.abs(z) * scatter
 
 
-def write_eis(folder: Path, rng: np.random.Generator) -> dict[str, Any]:
-    """Write the spectra of the paper's three cells, and one that drifted while it was measured.
+def eis_files(rng: np.random.Generator) -> Iterator[DemoFile]:
+    """The spectra of the paper's three cells, and one that drifted while it was measured.
 
     Parameters
     ----------
-    folder : Path
-        Exists.
     rng : numpy.random.Generator
 
-    Returns
-    -------
-    dict
-        Truth, by file name.
+    Yields
+    ------
+    DemoFile
     """
-    truth: dict[str, Any] = {}
     for name, interface in CELLS.items():
         cell = CellTruth(interface=interface)
-        _write(folder / f"eis_{name}.csv", *noisy(cell.values(), rng))
-        truth[f"eis_{name}.csv"] = _known(cell)
+        yield _file(f"eis_{name}.csv", *noisy(cell.values(), rng), _known(cell))
     frequency, z = noisy(CellTruth().values(), rng)
     drift = 1 + 0.15 * np.linspace(0, 1, len(z)) ** 3
-    _write(folder / "eis_drifting.csv", frequency, z * drift)
-    truth["eis_drifting.csv"] = _known(CellTruth()) | {"drift": "15 % by the lowest frequency"}
-    return truth
+    truth = _known(CellTruth()) | {"drift": "15 % by the lowest frequency"}
+    yield _file("eis_drifting.csv", frequency, z * drift, truth)
 
 
 def _known(cell: CellTruth) -> dict[str, Any]:
@@ -102,8 +97,8 @@ def _known(cell: CellTruth) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, frequency: NDArray[np.float64], z: NDArray[np.complex128]) -> None:
+def _file(
+    name: str, frequency: NDArray[np.float64], z: NDArray[np.complex128], truth: dict[str, Any]
+) -> DemoFile:
     rows = np.column_stack([frequency, z.real, -z.imag])
-    head = "freq/Hz,Re(Z)/Ohm,-Im(Z)/Ohm"
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
-        np.savetxt(stream, rows, fmt="%.8e", delimiter=",", header=head, comments="")
+    return table_file(name, "freq/Hz,Re(Z)/Ohm,-Im(Z)/Ohm", rows, "%.8e", truth)

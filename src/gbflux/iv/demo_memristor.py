@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
+
+from gbflux.iv.demo_file import DemoFile, table_file
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,16 @@ class Device:
     limits: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class CycleTruth:
+    """Truth of one cycle: biases (V) and resistances (Ω), the reset's being what it would take."""
+
+    set_bias: float
+    reset_bias: float
+    hrs: float
+    lrs: float
+
+
 DEVICES = {
     "tip": Device(1.16e7, 116.0, 0.25, 12.0, 0.6, True, 0.0, 3e-5, 200, (0.6, 1.0)),
     "probe": Device(2e5, 116.0, 0.25, 6.0, 0.7, True, -0.01, 30.0, 60, (0.6, 1.0)),
@@ -55,8 +66,8 @@ NOISE = 1e-11
 
 def device_cycles(
     device: Device, rng: np.random.Generator, points: int = 60
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple[float, float]]]:
-    """Cycle number, bias (V), current (A), and true (set, reset) bias of each cycle."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[CycleTruth]]:
+    """Cycle number, bias (V), current (A), and the truth of each cycle."""
     low, high = device.limits
     down, up = np.linspace(0, -low, points), np.linspace(0, high, points)
     bias_of_cycle = np.concatenate([down, down[-2::-1], up[1:], up[-2::-1]])
@@ -79,32 +90,23 @@ def device_cycles(
         numbers.append(np.full(len(current), number))
         biases.append(bias_of_cycle)
         currents.append(np.round(current / 1e-12) * 1e-12)
-        truth.append((set_at, reset_at))
+        truth.append(CycleTruth(set_at, reset_at, hrs, lrs))
     return np.concatenate(numbers), np.concatenate(biases), np.concatenate(currents), truth
 
 
-def write_memristor(folder: Path, rng: np.random.Generator) -> dict[str, Any]:
-    """Write one file for each device, its area in a comment.
+def memristor_files(rng: np.random.Generator) -> Iterator[DemoFile]:
+    """One file for each device, its area in a comment.
 
     Parameters
     ----------
-    folder : Path
-        Exists.
     rng : numpy.random.Generator
 
-    Returns
-    -------
-    dict
-        Truth, by file name.
+    Yields
+    ------
+    DemoFile
     """
-    written: dict[str, Any] = {}
     for name, device in DEVICES.items():
         numbers, bias, current, _ = device_cycles(device, rng)
-        kept = rng.random(len(bias)) > 5e-4
+        rows = np.column_stack([numbers, bias, current])[rng.random(len(bias)) > 5e-4]
         head = f"# area: {device.area_um2:g} um2\ncycle,V (V),I (A)"
-        path = folder / f"memristor_{name}.csv"
-        rows = np.column_stack([numbers, bias, current])[kept]
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
-            np.savetxt(stream, rows, fmt=("%d", "%.5f", "%.6e"), delimiter=",", header=head, comments="")
-        written[path.name] = asdict(device)
-    return written
+        yield table_file(f"memristor_{name}.csv", head, rows, ("%d", "%.5f", "%.6e"), asdict(device))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
+
+from gbflux.iv.demo_file import DemoFile, table_file
 
 KINDS = {  # name: value in the grain, depth, noise, unit
     "modulus": (145.0, -25.0, 5.0, "GPa"),
@@ -47,36 +49,35 @@ def gb_map(kind: str, rng: np.random.Generator, pixels: int = 128) -> np.ndarray
     return np.array(rows) + rng.normal(0, noise, size=(pixels, pixels))
 
 
-def write_profile(folder: Path, rng: np.random.Generator) -> dict[str, Any]:
-    """Write line scans of modulus and potential, lines without a boundary, and a map as a NanoScope file.
+def profile_files(rng: np.random.Generator) -> Iterator[DemoFile]:
+    """Line scans of modulus and potential, lines without a boundary, and maps: NanoScope's and text.
 
     Parameters
     ----------
-    folder : Path
-        Exists.
     rng : numpy.random.Generator
 
-    Returns
-    -------
-    dict
-        Truth, by file name.
+    Yields
+    ------
+    DemoFile
     """
-    written: dict[str, Any] = {}
     cases = [("modulus", "modulus", None), ("potential", "potential", None), ("no_boundary", "modulus", 0.0)]
     for name, kind, depth in cases:
         x, rows = gb_lines(kind, rng, depth=depth)
         unit = KINDS[kind][3]
-        header = "x (nm)," + ",".join(f"{kind} {k + 1} ({unit})" for k in range(len(rows)))
-        path = folder / f"profile_{name}.csv"
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
-            np.savetxt(
-                stream, np.column_stack([x, rows.T]), fmt="%.3f", delimiter=",", header=header, comments=""
-            )
-        written[path.name] = _known(kind, depth)
-    path = folder / "profile_map.spm"
-    path.write_bytes(spm_bytes(gb_map("modulus", rng), "DMTModulus", "GPa", LENGTH_NM))
-    written[path.name] = _known("modulus", None)
-    return written
+        head = "x (nm)," + ",".join(f"{kind} {k + 1} ({unit})" for k in range(len(rows)))
+        table = np.column_stack([x, rows.T])
+        yield table_file(f"profile_{name}.csv", head, table, "%.3f", _known(kind, depth))
+    scan = spm_bytes(gb_map("modulus", rng), "DMTModulus", "GPa", LENGTH_NM)
+    yield DemoFile("profile_map.spm", scan, _known("modulus", None))
+    text = matrix_text(gb_map("potential", rng), "Potential", "mV", LENGTH_NM)
+    yield DemoFile("profile_map.txt", text.encode("utf-8"), _known("potential", None))
+
+
+def matrix_text(values: np.ndarray, name: str, unit: str, size_nm: float) -> str:
+    """A square map as Gwyddion exports it as text: what it is in comments, then a line of numbers a row."""
+    size = f"{size_nm / 1e3:.4f} µm"
+    said = [f"# Channel: {name}", f"# Width: {size}", f"# Height: {size}", f"# Value units: {unit}"]
+    return "\n".join([*said, *("\t".join(f"{value:.6g}" for value in row) for row in values)]) + "\n"
 
 
 def _known(kind: str, depth: float | None) -> dict[str, Any]:

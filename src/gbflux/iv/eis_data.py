@@ -16,6 +16,7 @@ from gbflux.errors import InputError
 from gbflux.iv.tables import Column, Table, read_table
 
 FEWEST_POINTS = 5
+MOST_POINTS = 1000
 _DEGREES_FROM = 1.9  # a phase beyond this is not in radians
 
 
@@ -66,7 +67,7 @@ class Spectrum:
             raise InputError(f"{self.source}: impedances must be numbers other than zero (Ω).")
 
 
-def read_spectrum(path: str | Path, sweep: int = 1) -> Spectrum:
+def read_spectrum(path: str | Path, sweep: int = 1, area: float | None = None) -> Spectrum:
     """Read a spectrum from a text file.
 
     Parameters
@@ -76,6 +77,8 @@ def read_spectrum(path: str | Path, sweep: int = 1) -> Spectrum:
         are frequency, Z' and Z''.
     sweep : int, optional
         Which, where the file holds several, from 1.
+    area : float, optional
+        Of the electrode (m²); needed where the file has area-specific impedances (Ω cm²).
 
     Returns
     -------
@@ -88,6 +91,7 @@ def read_spectrum(path: str | Path, sweep: int = 1) -> Spectrum:
         If the file holds no spectrum.
     """
     table = read_table(path)
+    table = table if area is None else table.of_area(area)
     notes = list(table.notes)
     frequency, impedance = _columns(table, notes)
     chosen = _one_sweep(table, frequency, sweep, notes)
@@ -99,7 +103,26 @@ def read_spectrum(path: str | Path, sweep: int = 1) -> Spectrum:
         notes.append(
             f"{np.count_nonzero(~good)} rows without a positive frequency and an impedance; left out"
         )
-    return Spectrum(frequency[good], impedance[good], str(path), tuple(notes))
+    frequency, impedance = _thinned(frequency[good], impedance[good], notes)
+    return Spectrum(frequency, impedance, str(path), tuple(notes))
+
+
+def _thinned(
+    frequency: NDArray[np.float64], impedance: NDArray[np.complex128], notes: list[str]
+) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Means over equal steps of log f where there are more frequencies than arcs need."""
+    if len(frequency) <= MOST_POINTS:
+        return frequency, impedance
+    place = np.log(frequency)
+    edges = np.linspace(place.min(), place.max(), MOST_POINTS + 1)
+    group = np.clip(np.searchsorted(edges, place, side="right") - 1, 0, MOST_POINTS - 1)
+    there, inverse, counts = np.unique(group, return_inverse=True, return_counts=True)
+    notes.append(f"{len(frequency)} frequencies: means over {len(there)} steps of log f are used")
+
+    def means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(inverse, weights=values) / counts
+
+    return np.exp(means(place)), means(impedance.real) + 1j * means(impedance.imag)
 
 
 def _columns(table: Table, notes: list[str]) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
@@ -114,6 +137,12 @@ def _columns(table: Table, notes: list[str]) -> tuple[NDArray[np.float64], NDArr
         notes.append("columns 1, 2, 3 taken as frequency in Hz, Z' and Z'' in Ω")
         return first, real + 1j * _capacitive(imaginary, "column 3", notes)
     frequency = table.first("frequency").values
+    for column in table.columns:
+        if column.unit == "Ω m²":
+            raise InputError(
+                f"{table.source}: '{column.as_written}' is area-specific; the area of the electrode must be "
+                "given with it (--area-cm2)."
+            )
     real, imaginary = table.all("z_real"), table.all("z_imag")
     if real and imaginary:
         column = imaginary[0]

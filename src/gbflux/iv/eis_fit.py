@@ -12,26 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.errors import InputError, MissingLibrary, SolverError
-from gbflux.iv.circuit import Circuit, Element, Parallel, parse_circuit
+from gbflux.errors import InputError, SolverError
+from gbflux.iv.circuit import Circuit, Parallel, parse_circuit
+from gbflux.iv.circuit_arcs import in_order
 from gbflux.iv.eis_data import Spectrum
-from gbflux.iv.eis_guess import first_guesses
-from gbflux.iv.kramers_kronig import runs_probability
+from gbflux.iv.eis_minimise import WEIGHTINGS, Found, best_fit, minimise, weights
+from gbflux.iv.kramers_kronig import LEAST_LIKELY, pattern_probability
 
-WEIGHTINGS = ("modulus", "proportional", "unit")
-LEAST_EXPONENT = 0.3
 #: A relative standard error above which the data do not determine a parameter.
 UNDETERMINED = 0.5
 CONFIDENCE = 0.95
 #: Chance below which a block of the circuit is taken to be there; small, for its frequency was searched for.
 BLOCK_PRESENT = 1e-4
 _AT_LIMIT = 0.9995
-_FLOOR = 0.01
-_SAME = 1e-6
-_FAR = 9.0  # of a logarithm from its start: a factor of 8000
-_FLAT = 1e-5
-_NO_BETTER = (6, 7, 8)  # MINPACK: the sum of squares cannot fall any further in this arithmetic
-_LARGEST_LOGARITHM = 200.0  # of a parameter that noise drives away
 
 
 @dataclass(frozen=True)
@@ -145,26 +138,15 @@ def fit_circuit(
     fixed, start = dict(fixed or {}), dict(start or {})
     _check(circuit, spectrum, weighting, fixed, start)
     weight = weights(spectrum, weighting)
-    best = _best_fit(circuit, spectrum, weight, fixed, start)
+    best = best_fit(circuit, spectrum, weight, fixed, start)
     at_limit = [name for name in best.free if name.endswith("_n") and best.values[name] > _AT_LIMIT]
     if at_limit:
         kept = fixed | dict.fromkeys(at_limit, 1.0)
-        best = _minimise(circuit, spectrum, weight, kept, best.values | kept)
-    values, renamed = _in_order(circuit, best.values, fixed)
+        best = minimise(circuit, spectrum, weight, kept, best.values | kept)
+    values, renamed = in_order(circuit, best.values, fixed)
     free = tuple(renamed.get(name, name) for name in best.free)
-    best = _Found(values, best.rss, free, best.covariance)
+    best = Found(values, best.rss, free, best.covariance)
     return _result(circuit, spectrum, weighting, best, {renamed.get(name, name) for name in at_limit})
-
-
-def weights(spectrum: Spectrum, weighting: str) -> NDArray[np.complex128]:
-    """Factors of the residuals (1/Ω): real part for the real part, imaginary part for the imaginary one."""
-    z = spectrum.impedance
-    if weighting == "modulus":
-        return (1 + 1j) / np.abs(z)
-    if weighting == "proportional":
-        floor = _FLOOR * np.abs(z)
-        return 1 / np.maximum(np.abs(z.real), floor) + 1j / np.maximum(np.abs(z.imag), floor)
-    return np.full(z.shape, (1 + 1j) / float(np.median(np.abs(z))))
 
 
 def block_probabilities(fit: EisFit) -> dict[int, float]:
@@ -195,23 +177,13 @@ def block_probabilities(fit: EisFit) -> dict[int, float]:
         smaller = Circuit(f"{fit.circuit.text} without block {k + 1}", rest)
         fixed = {name: fit.values[name] for name in smaller.parameters if name in fixed_names}
         try:
-            without = _best_fit(smaller, fit.spectrum, weight, fixed, {}).rss
+            without = best_fit(smaller, fit.spectrum, weight, fixed, {}).rss
         except SolverError:
             found[k] = 0.0
             continue
         ratio = (without - fit.rss) / extra / max(fit.rss / fit.degrees_of_freedom, 1e-300)
         found[k] = float(f_distribution.sf(max(ratio, 0.0), extra, fit.degrees_of_freedom))
     return found
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Where a minimisation ended."""
-
-    values: dict[str, float]
-    rss: float
-    free: tuple[str, ...]
-    covariance: NDArray[np.float64]
 
 
 def _check(circuit: Circuit, spectrum: Spectrum, weighting: str, fixed: dict, start: dict) -> None:
@@ -238,145 +210,7 @@ def _check(circuit: Circuit, spectrum: Spectrum, weighting: str, fixed: dict, st
         )
 
 
-def _best_fit(circuit: Circuit, spectrum: Spectrum, weight: NDArray, fixed: dict, start: dict) -> _Found:
-    """The lowest of the minima reached from several starts; stops when two agree."""
-    guesses = first_guesses(circuit, spectrum, weight)
-    if start:
-        guesses = [guesses[0] | start, *guesses]
-    found: list[_Found] = []
-    for guess in guesses:
-        try:
-            found.append(_minimise(circuit, spectrum, weight, fixed, guess | fixed))
-        except SolverError:
-            continue
-        sums = sorted(one.rss for one in found)
-        if len(sums) > 1 and sums[1] - sums[0] <= _SAME * sums[0]:
-            break
-    if not found:
-        raise SolverError(
-            f"circuit {circuit.text}: the fit did not converge from {len(guesses)} starts. "
-            "Give starting values, fix a parameter, or use a smaller circuit."
-        )
-    return min(found, key=lambda one: one.rss)
-
-
-def _minimise(circuit: Circuit, spectrum: Spectrum, weight: NDArray, fixed: dict, guess: dict) -> _Found:
-    """One run of Levenberg-Marquardt."""
-    lmfit = _lmfit()
-    parameters = lmfit.Parameters()
-    for name in circuit.parameters:
-        vary = name not in fixed
-        if name.endswith("_n"):
-            value = guess[name] if not vary else min(max(guess[name], LEAST_EXPONENT + 0.01), 0.995)
-            parameters.add(
-                name,
-                value=value,
-                min=LEAST_EXPONENT if vary else -np.inf,
-                max=1.0 if vary else np.inf,
-                vary=vary,
-            )
-        else:
-            parameters.add(name, value=np.log(guess[name]), vary=vary)
-    free = tuple(name for name in circuit.parameters if name not in fixed)
-    frequency, measured = spectrum.frequency, spectrum.impedance
-
-    def residual(trial) -> NDArray[np.float64]:
-        difference = circuit.impedance(frequency, _plain(trial.valuesdict())) - measured
-        parts = np.concatenate([difference.real * weight.real, difference.imag * weight.imag])
-        return np.nan_to_num(parts, nan=1e30, posinf=1e30, neginf=-1e30)
-
-    if not free:
-        return _Found(dict(fixed), float(np.sum(residual(parameters) ** 2)), (), np.zeros((0, 0)))
-    with np.errstate(all="ignore"):
-        outcome = lmfit.minimize(residual, parameters, method="leastsq", max_nfev=60 * (len(free) + 1))
-        if not outcome.success and outcome.ier not in _NO_BETTER:
-            # A parameter that the data leave open wanders for ever: keep it within bounds, and stop where the
-            # sum of squares falls by less than 1e-5 of itself, far below its scatter.
-            for name in free:
-                if not name.endswith("_n"):
-                    start = parameters[name].value
-                    parameters[name].set(min=start - _FAR, max=start + _FAR)
-            outcome = lmfit.minimize(
-                residual,
-                parameters,
-                method="least_squares",
-                max_nfev=300 * (len(free) + 1),
-                ftol=_FLAT,
-                xtol=_FLAT,
-            )
-    converged = outcome.success or getattr(outcome, "ier", 0) in _NO_BETTER
-    if not converged or not np.isfinite(outcome.chisqr):
-        raise SolverError(f"circuit {circuit.text}: {outcome.message}", iterations=outcome.nfev)
-    covariance = getattr(outcome, "covar", None)
-    if covariance is None or not np.all(np.isfinite(covariance)):
-        covariance = np.full((len(free), len(free)), np.nan)
-    values = _plain(outcome.params.valuesdict())
-    return _Found(values, float(outcome.chisqr), free, np.asarray(covariance))
-
-
-def _plain(logarithms: Mapping[str, float]) -> dict[str, float]:
-    """Parameters from what is fitted: exponents as they are, the others from their logarithms."""
-    return {
-        name: float(
-            value if name.endswith("_n") else np.exp(np.clip(value, -_LARGEST_LOGARITHM, _LARGEST_LOGARITHM))
-        )
-        for name, value in logarithms.items()
-    }
-
-
-def _lmfit():
-    """The library that fits."""
-    try:
-        import lmfit
-    except ImportError as error:
-        raise MissingLibrary(
-            f"fitting a circuit needs lmfit ({error}). Install it: pip install 'gbflux[eis]'."
-        ) from error
-    return lmfit
-
-
-def _in_order(
-    circuit: Circuit, values: dict[str, float], fixed: dict
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Values with alike arcs from the highest frequency down, and which name became which."""
-    groups: dict[tuple[str, ...], list[Parallel]] = {}
-    for block in circuit.blocks:
-        pair = arc_elements(block)
-        if pair is not None and not any(name in fixed for element in pair for name in element.parameters):
-            groups.setdefault(tuple(element.kind for element in block.branches), []).append(block)
-    ordered, renamed = dict(values), {}
-    for blocks in groups.values():
-        by_time = sorted(blocks, key=lambda block: arc_time(block, values))
-        for target, origin in zip(blocks, by_time, strict=True):
-            for new, old in zip(target.branches, origin.branches, strict=True):
-                for name, former in zip(new.parameters, old.parameters, strict=True):
-                    ordered[name] = values[former]
-                    renamed[former] = name
-    return ordered, renamed
-
-
-def arc_elements(block) -> tuple[Element, Element] | None:
-    """Resistor and capacitor (or CPE) of a block that makes an arc; None if it is no such block."""
-    if not isinstance(block, Parallel) or len(block.branches) != 2:
-        return None
-    if not all(isinstance(branch, Element) for branch in block.branches):
-        return None
-    by_kind = {branch.kind: branch for branch in block.branches}
-    other = by_kind.get("C") or by_kind.get("CPE")
-    return (by_kind["R"], other) if "R" in by_kind and other is not None else None
-
-
-def arc_time(block: Parallel, values: Mapping[str, float]) -> float:
-    """Time constant of an arc (s): RC, or (RQ)^(1/n)."""
-    resistor, other = arc_elements(block)
-    r = values[resistor.name]
-    if other.kind == "C":
-        return r * values[other.name]
-    logarithm = (np.log(r) + np.log(values[f"{other.name}_Q"])) / values[f"{other.name}_n"]
-    return float(np.exp(np.clip(logarithm, -3 * _LARGEST_LOGARITHM, 3 * _LARGEST_LOGARITHM)))
-
-
-def _result(circuit: Circuit, spectrum: Spectrum, weighting: str, best: _Found, at_limit: set[str]) -> EisFit:
+def _result(circuit: Circuit, spectrum: Spectrum, weighting: str, best: Found, at_limit: set[str]) -> EisFit:
     """Values, intervals and residuals."""
     from scipy.stats import t as t_distribution
 
@@ -393,7 +227,7 @@ def _result(circuit: Circuit, spectrum: Spectrum, weighting: str, best: _Found, 
     fitted = circuit.impedance(spectrum.frequency, best.values)
     residual = (spectrum.impedance - fitted) / np.abs(spectrum.impedance)
     order = np.argsort(spectrum.frequency, kind="stable")
-    systematic = any(runs_probability(part[order]) < 5e-4 for part in (residual.real, residual.imag))
+    systematic = pattern_probability(residual.real[order], residual.imag[order]) < LEAST_LIKELY
     rms = float(np.sqrt(np.mean(np.concatenate([residual.real, residual.imag]) ** 2)))
     return EisFit(
         circuit,

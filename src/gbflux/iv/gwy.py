@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gbflux.errors import InputError, MissingLibrary
-from gbflux.iv.profile_data import ScanMap
+from gbflux.iv.scan_map import ScanMap
 
 LARGEST_BYTES = 1_000_000_000
 _MAGIC = b"GWYP"

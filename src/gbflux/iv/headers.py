@@ -68,6 +68,7 @@ _WHOLE = {  # units that take no prefix
     "%": ("1", 0.01),
     "1": ("1", 1.0),
 }
+_AREA_SPECIFIC = ("z_real", "z_imag", "z_modulus", "resistance")  # these may be in Ω m²
 #: SI unit that a quantity has where its header names none.
 SI_UNIT = {
     "voltage": "V",
@@ -114,8 +115,12 @@ _NAMES = [  # quantity, pattern of the whole name in lower case without blanks, 
     ("modulus", r".*modulus.*"),
     ("position", r"x|y|d|distance|position|lateral.*"),
 ]
+_PLAIN = str.maketrans({"μ": "u", "µ": "u", "\u2126": "Ω", "²": "2", "⁻": "-", "−": "-", "⋅": "·"})
 _BRACKETS = re.compile(r"^(?P<name>.*?)\s*[(\[{]\s*(?P<unit>[^()\[\]{}]*?)\s*[)\]}]$")
 _LAST_WORD = re.compile(r"^(?P<name>.+?)(?P<mark>\s*/\s*|_|\s+|,\s*)(?P<unit>[^\s/_,]+)$")
+_SEPARATOR = re.compile(r"\s*/\s*|_|\s+|,\s*")
+_AGAINST = re.compile(r"(?<=[\w)\]])\s+(vs|against)\.?\s[^()\[\]]*", re.IGNORECASE)  # E/V vs. Li
+_PER_AREA = "m²"
 
 
 @dataclass(frozen=True)
@@ -151,14 +156,16 @@ def si_unit(written: str) -> tuple[str, float] | None:
 
     >>> si_unit("mV"), si_unit("MOhm"), si_unit("mA/cm²"), si_unit("Ohm*cm2"), si_unit("furlong")
     (('V', 0.001), ('Ω', 1000000.0), ('A/m²', 10.0), ('Ω m²', 0.0001), None)
+    >>> si_unit("mA cm^-2"), si_unit("µA per cm2"), si_unit("mA_cm2")
+    (('A/m²', 10.0), ('A/m²', 0.01), ('A/m²', 10.0))
     """
-    text = written.strip().replace("μ", "u").replace("µ", "u").replace("\u2126", "Ω").replace("²", "2")
-    compact = re.sub(r"[\s*·.^]", "", text)
-    if area := re.fullmatch(r"(.+?)(?:/(cm|m|um)2|(cm|m|um)-2)", compact):
+    text = written.strip().translate(_PLAIN)
+    compact = re.sub(r"[\s*·.^]", "", re.sub(r"[\s_]per[\s_]", "/", text))
+    if area := re.fullmatch(r"(.+?)(?:/(cm|mm|m|um)2|(cm|mm|m|um)-2|(?<=A)_?(cm|mm|m|um)2)", compact):
         plain = _simple(area[1])
-        side = _simple(area[2] or area[3])
-        return (f"{plain[0]}/m²", plain[1] / side[1] ** 2) if plain else None
-    if area := re.fullmatch(r"(.*?[mΩ]?(?:Ω|[Oo]hms?))(cm|m|um)2", compact):
+        side = _simple(area[2] or area[3] or area[4])
+        return (f"{plain[0]}/m²", _round(plain[1] / side[1] ** 2)) if plain else None
+    if area := re.fullmatch(r"(.*?[mΩ]?(?:Ω|[Oo]hms?))(cm|mm|m|um)2", compact):
         plain = _simple(area[1])
         return (f"{plain[0]} m²", _round(plain[1] * _simple(area[2])[1] ** 2)) if plain else None
     return _simple(compact)
@@ -203,7 +210,8 @@ def parse_header(written: str) -> Header:
     ('voltage', True)
     """
     text = written.strip().strip('"').strip()
-    name, unit, unknown = _split(text)
+    name, unit, unknown = _split(_AGAINST.sub("", text))
+    name = name.rstrip(" /")
     sign = -1.0 if name.startswith(("-", "−")) else 1.0
     name = name.lstrip("-− ") or text
     quantity = quantity_of(name)
@@ -213,6 +221,8 @@ def parse_header(written: str) -> Header:
         default = SI_UNIT.get(quantity, "") if not unknown else ""
         return Header(name, quantity, default, sign, unknown, bool(default) and default != "1")
     expected = SI_UNIT.get(quantity, unit[0])
+    if quantity in _AREA_SPECIFIC and unit[0] == "Ω m²":
+        expected = unit[0]
     if expected != unit[0]:  # a name against its unit: the unit wins ("T (V)", "E (GPa)")
         quantity = ""
     quantity = quantity or _BY_UNIT.get(unit[0], "")
@@ -230,6 +240,10 @@ def _split(text: str) -> tuple[str, tuple[str, float] | None, str]:
             return found["name"], None, inside
         if inside.isdigit():  # a sweep number, as in AnodeV(2)
             return found["name"], None, ""
+    for mark in _SEPARATOR.finditer(text):  # a unit of several words: mA cm^-2, A/m^2
+        unit = si_unit(text[mark.end() :])
+        if mark.start() and unit and _PER_AREA in unit[0]:
+            return text[: mark.start()], unit, ""
     if found := _LAST_WORD.match(text):
         unit = si_unit(found["unit"])
         if unit and not (found["mark"].isspace() and found["unit"].isdigit()):

@@ -26,6 +26,7 @@ _WINDOW = (0.4, 1.3)  # of the read bias
 _FALSE_CURRENT = 1e-5  # chance of taking noise for a current
 _FEWEST_NEAR = 3  # points near the read bias
 _ENOUGH_FOR_MEDIAN = 12
+_MAD_EFFICIENCY = 0.37  # of the median absolute deviation against the standard deviation
 _LASTING = 3  # points
 
 _AREA = re.compile(
@@ -45,7 +46,8 @@ class Resistance:
     value : float
         Ω; the lower bound where `bound`.
     error : float
-        Standard error (Ω); 0 for a bound.
+        Standard error (Ω), widened where few points say how large the noise is: 1.96 errors are the 95 % of
+        Student's t. 0 for a bound.
     bound : bool
         The current does not stand out of the noise: the resistance is at least `value` (95 %).
     """
@@ -132,7 +134,8 @@ def analyse_memristor(
     set_polarity : int, optional
         −1 or 1: the sign of the bias that sets.
     area : float, optional
-        Of the electrode (m²); as a comment of the file says (``area: 30 um2``) if left out.
+        Of the electrode (m²), for current densities too; as a comment of the file says (``area: 30 um2``) if
+        left out.
 
     Returns
     -------
@@ -145,9 +148,8 @@ def analyse_memristor(
     """
     if set_polarity not in (-1, 1):
         raise InputError(f"set polarity: must be -1 or 1; got {set_polarity}.")
-    if area is not None and not (area > 0 and math.isfinite(area)):
-        raise InputError(f"area: must be > 0; got {area:g} m².")
     area = area_in(table) if area is None else area
+    table = table if area is None else table.of_area(area)
     curves, notes = curves_of(table)
     pairs, dropped = _pairs(curves, set_polarity)
     if not pairs:
@@ -215,7 +217,8 @@ def _rough_set(curve: Curve) -> float:
 
 def _cycle(number: int, first: Curve, second: Curve | None, read: float) -> Cycle:
     """Measure one cycle."""
-    before = read_resistance(first.voltage[: first.turn], first.current[: first.turn], read)
+    quiet = _before_jump(first.voltage[: first.turn], first.current[: first.turn], read)
+    before = read_resistance(first.voltage[:quiet], first.current[:quiet], read)
     after = read_resistance(first.voltage[first.turn :], first.current[first.turn :], read)
     if after is None and second is not None:  # a set curve without a way back
         after = read_resistance(second.voltage[: second.turn], second.current[: second.turn], read)
@@ -230,6 +233,17 @@ def _cycle(number: int, first: Curve, second: Curve | None, read: float) -> Cycl
     return Cycle(
         number, set_bias, first.limit, reset_bias, limit, first.step, before, after, ratio, hrs_after, failed
     )
+
+
+def _before_jump(voltage: Array, current: Array, read: float) -> int:
+    """Points of an outgoing branch up to a set near the read bias; all of them without one."""
+    size = np.abs(voltage)
+    near = np.flatnonzero((size >= _WINDOW[0] * read) & (size <= _WINDOW[1] * read))
+    conductance = current[near] / voltage[near]
+    for k in range(_FEWEST_NEAR, len(near)):
+        if conductance[k:].min() > SWITCHED * np.abs(conductance[:k]).max():
+            return int(near[k])
+    return len(voltage)
 
 
 def _reset(
@@ -279,9 +293,9 @@ def read_resistance(voltage: Array, current: Array, read: float) -> Resistance |
     v, i = voltage[near], current[near]
     conductance = float(np.median(i / v))
     rest = i - conductance * v
-    scatter = float(np.sqrt(rest @ rest / (count - 1)))
+    scatter, freedom = float(np.sqrt(rest @ rest / (count - 1))), count - 1.0
     if count >= _ENOUGH_FOR_MEDIAN:  # then spikes need not count
-        scatter = 1.4826 * float(np.median(np.abs(rest)))
+        scatter, freedom = 1.4826 * float(np.median(np.abs(rest))), _MAD_EFFICIENCY * count
     if len(np.unique(i)) < 0.7 * count:  # rounding shows
         scatter = max(scatter, quantisation(i) / 12**0.5)
     scatter = max(scatter, 1e-9 * float(np.abs(i).max()))
@@ -289,7 +303,8 @@ def read_resistance(voltage: Array, current: Array, read: float) -> Resistance |
     if conductance <= error * float(t_distribution.isf(_FALSE_CURRENT, count - 1)):
         most = max(conductance, 0.0) + error * float(t_distribution.isf(0.05, count - 1))
         return Resistance(1 / most if most > 0 else math.inf, 0.0, True)
-    return Resistance(1 / conductance, error / conductance**2, False)
+    widened = error * float(t_distribution.isf(0.025, freedom)) / 1.96
+    return Resistance(1 / conductance, widened / conductance**2, False)
 
 
 def _crossing(curve: Curve, high: Resistance, low: Resistance, rising: bool) -> float | None:

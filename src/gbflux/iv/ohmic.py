@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.special import fdtrc
 
+from gbflux.iv.noise import median
+
 Array = NDArray[np.float64]
 FEWEST_POINTS = 6
 _SIGNIFICANT = 5.0
@@ -86,7 +88,7 @@ def fit_ohmic(voltage: Array, current: Array, floor: float) -> OhmicFit | None:
     for _ in range(_PASSES):
         slope, intercept, *_ = _line(v, i, weights)
         rest = weights * (i - intercept - slope * v)
-        scale = 1.4826 * np.median(np.abs(rest))
+        scale = 1.4826 * median(np.abs(rest))
         inside = np.abs(rest) <= max(_CUT * scale, 1e-12 * np.abs(weights * i).max())
         if inside.all():
             break
@@ -104,14 +106,14 @@ def _weights(v: Array, i: Array, floor: float) -> Array:
     smallest currents: the range for large currents has a larger one, and a single point at 0 V must not fix
     the intercept.
     """
-    conductance = float(np.median(i[v != 0] / v[v != 0]))
+    conductance = median(i[v != 0] / v[v != 0])
     size = np.abs(conductance * v)
     span = v[2:] - v[:-2]
     part = np.where(span != 0, (v[1:-1] - v[:-2]) / np.where(span != 0, span, 1.0), 0.5)
     apart = np.abs(i[1:-1] - (1 - part) * i[:-2] - part * i[2:]) / np.sqrt(1 + part**2 + (1 - part) ** 2)
     order = np.argsort(size[1:-1], kind="stable")
     groups = order[: len(order) // _GROUPS * _GROUPS].reshape(_GROUPS, -1)
-    scatter, middle = 1.4826 * np.median(apart[groups], axis=1), np.median(size[1:-1][groups], axis=1)
+    scatter, middle = 1.4826 * median(apart[groups]), median(size[1:-1][groups])
     smallest = apart[order[:_SMALLEST]]
     least = max(floor, float(np.sqrt(np.mean(smallest**2))), 1e-12 * size.max())
     scale = 1 / np.maximum(scatter, least) ** 2
@@ -128,7 +130,7 @@ def _conducting(v: Array, i: Array, floor: float) -> NDArray[np.bool_]:
     if len(v) < FEWEST_POINTS or not len(usable):
         return kept
     head = usable[: max(3, len(usable) // 2)]
-    conductance = float(np.median(i[head] / v[head]))
+    conductance = median(i[head] / v[head])
     expected = conductance * v
     if conductance <= 0 or np.abs(expected[head]).max() < 2 * _SIGNIFICANT * floor:
         return kept
@@ -206,9 +208,11 @@ def _curvature(v: Array, i: Array, rest: Array, weights: Array) -> float:
     """p of the F test for a quadratic term."""
     n = len(v)
     scaled = v / np.abs(v).max()
-    better = weights * (i - np.polyval(np.polyfit(scaled, i, 2, w=weights), scaled))
+    basis, _ = np.linalg.qr(weights[:, None] * scaled[:, None] ** np.arange(3))
+    target = weights * i
+    better = target - basis @ (basis.T @ target)
     left, right = float(np.sum((weights * rest) ** 2)), float(np.sum(better**2))
-    size = float(np.sum((weights * i) ** 2))
+    size = float(target @ target)
     if right <= 1e-28 * size:  # exact to rounding
         return 1.0 if left <= 1e-24 * size else 0.0
     return float(fdtrc(1, n - 3, max(0.0, left - right) / (right / (n - 3))))

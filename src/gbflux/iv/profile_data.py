@@ -1,7 +1,4 @@
-"""Line scans and maps: the records, and line scans from text files or along a line in a map.
-
-Lengths in m. The first row of a map is its upper edge; positions in a map count from the upper left corner.
-"""
+"""Line scans across a grain boundary: the record, and line scans from text files. Lengths in m."""
 
 from __future__ import annotations
 
@@ -11,38 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux import units
 from gbflux.errors import InputError
 from gbflux.iv.tables import read_table
 
 FEWEST_POINTS = 16
-_MAPS = (".gwy", ".spm")
+MOST_POINTS = 4096
 _SPIKE = 9.0
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ScanMap:
-    """One channel of a scan.
-
-    Parameters
-    ----------
-    values : (ny, nx) array
-        In `unit`.
-    size : (float, float)
-        Width and height (m).
-    name, unit : str
-        Of the channel.
-    source : str
-        The file.
-    """
-
-    values: Array
-    size: tuple[float, float]
-    name: str
-    unit: str
-    source: str = "map"
 
 
 @dataclass(frozen=True)
@@ -111,6 +84,11 @@ def read_lines(path: str | Path, quantity: str = "") -> LineScans:
     """
     table = read_table(path)
     notes = list(table.notes)
+    if len(table.columns) >= FEWEST_POINTS and not any(column.as_written for column in table.columns):
+        raise InputError(
+            f"{path}: must have a header that names positions; got {len(table.columns)} columns without one. "
+            "If it is a map, give its width (--width-um)."
+        )
     position = table.first("position")
     others = [column for column in table.columns if column is not position and column.quantity != "index"]
     known = [column.quantity for column in others if column.quantity in ("modulus", "voltage")]
@@ -124,113 +102,10 @@ def read_lines(path: str | Path, quantity: str = "") -> LineScans:
         )
     even, lines = _on_even_positions(str(path), position.values, [column.values for column in columns])
     values = np.vstack([without_spikes(line, notes) for line in lines])
+    even, values = _thinned(even, values, notes)
     return LineScans(
         even, values, columns[0].quantity or columns[0].name, columns[0].unit, str(path), tuple(notes)
     )
-
-
-def read_map(path: str | Path, channel: str = "") -> ScanMap:
-    """Read one channel of a ``.gwy`` or Bruker ``.spm`` file.
-
-    Parameters
-    ----------
-    path : path
-    channel : str, optional
-        Part of its name, in any case; else the first of modulus, potential, and whatever comes first.
-
-    Returns
-    -------
-    ScanMap
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or has no such channel.
-    MissingLibrary
-        If the library for .gwy is not installed.
-    """
-    from gbflux.iv.gwy import read_gwy
-    from gbflux.iv.spm import read_spm
-
-    path = Path(path)
-    maps = read_gwy(path) if path.suffix.lower() == ".gwy" else read_spm(path)
-    names = [found.name for found in maps]
-    for word in [channel] if channel else ["modulus", "potential", ""]:
-        for found in maps:
-            if word.lower() in found.name.lower():
-                return found
-    raise InputError(
-        f"{path}: must have a channel '{channel}'; it has {', '.join(names)}. Name one of these."
-    )
-
-
-def is_map(path: str | Path) -> bool:
-    """Whether a file holds a map, by its name."""
-    return Path(path).suffix.lower() in _MAPS
-
-
-def lines_across(
-    scan: ScanMap,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    count: int = 5,
-    spacing: float | None = None,
-) -> LineScans:
-    """Parallel lines through a map.
-
-    Parameters
-    ----------
-    scan : ScanMap
-    start, end : (float, float)
-        Ends of the middle line: x to the right, y down, from the upper left corner (m).
-    count : int, optional
-        Number of lines.
-    spacing : float, optional
-        Between lines (m); two pixels if left out.
-
-    Returns
-    -------
-    LineScans
-        Linear between pixels.
-
-    Raises
-    ------
-    InputError
-        If a line leaves the map, or is too short.
-    """
-    from scipy.ndimage import map_coordinates
-
-    ny, nx = scan.values.shape
-    pixel = np.array([scan.size[0] / nx, scan.size[1] / ny])
-    first, last = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
-    length = float(np.linalg.norm(last - first))
-    if not length > 0 or count < 1:
-        raise InputError(f"{scan.source}: a line must have two ends, and there must be one at least.")
-    along = (last - first) / length
-    side = np.array([-along[1], along[0]]) * (2 * float(pixel.min()) if spacing is None else spacing)
-    offsets = np.arange(count) - (count - 1) / 2
-    points = max(2, round(length / float(pixel.min())) + 1)
-    way = np.linspace(0, length, points)
-    places = first + way[None, :, None] * along + offsets[:, None, None] * side
-    pixels = places / pixel - 0.5
-    limits = np.array([nx, ny]) - 1
-    if np.any(pixels < -0.5 - 1e-9) or np.any(pixels > limits + 0.5 + 1e-9):
-        raise InputError(
-            f"{scan.source}: all {count} lines must lie within the map of {scan.size[0] * units.M_TO_UM:g} x "
-            f"{scan.size[1] * units.M_TO_UM:g} µm. Move the ends, or use fewer lines."
-        )
-    coordinates = [pixels[..., 1], pixels[..., 0]]
-    values = map_coordinates(scan.values, coordinates, order=1, mode="nearest")
-    notes: list[str] = []
-    values = np.vstack([without_spikes(line, notes) for line in values])
-    return LineScans(way, values, scan.name, scan.unit, scan.source, tuple(notes))
-
-
-def middle_lines(scan: ScanMap, count: int = 5) -> LineScans:
-    """Horizontal lines through the middle of a map, over its full width."""
-    half, width = scan.size[1] / 2, scan.size[0]
-    inset = width / scan.values.shape[1] / 2
-    return lines_across(scan, (inset, half), (width - inset, half), count)
 
 
 def join_lines(parts: list[LineScans]) -> LineScans:
@@ -281,6 +156,18 @@ def _on_even_positions(source: str, position: Array, lines: list[Array]) -> tupl
             raise InputError(f"{source}: a line must have at least {FEWEST_POINTS} values; it has fewer.")
         result.append(np.interp(even, places[there], sums[there] / counts[there]))
     return even, result
+
+
+def _thinned(position: Array, values: Array, notes: list[str]) -> tuple[Array, Array]:
+    """Means of neighbours where a line has more points than a boundary's shape needs."""
+    width = -(-len(position) // MOST_POINTS)
+    if width == 1:
+        return position, values
+    kept = len(position) // width * width
+    notes.append(f"{len(position)} points a line: means of {width} neighbours are used")
+    return position[:kept].reshape(-1, width).mean(axis=1), values[:, :kept].reshape(
+        len(values), -1, width
+    ).mean(axis=2)
 
 
 def without_spikes(line: Array, notes: list[str]) -> Array:

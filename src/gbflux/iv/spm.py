@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.iv.headers import si_unit
-from gbflux.iv.profile_data import ScanMap
+from gbflux.iv.scan_map import ScanMap
 
 LARGEST_BYTES = 1_000_000_000
 _END = rb"\*File list end"

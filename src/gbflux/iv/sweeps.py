@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
+from gbflux.iv.noise import median
 from gbflux.iv.tables import Column, Table
 
 Array = NDArray[np.float64]
 _REVERSAL_SHARE = 0.02  # of the range: smaller reversals are noise of a measured voltage
 _UNSORTED_SHARE = 0.3  # turning points per row, above which voltages are in no order
 _MEASURED = ("meas", "smu", "read", "sense", "ewe")
+_STRONG, _FEWEST_STRONG, _MOSTLY = 0.2, 8, 0.95
 FEWEST_POINTS = 5
 
 
@@ -54,7 +56,7 @@ class Curve:
     def step(self) -> float:
         """Median step (V), positive; 0 for a single voltage."""
         steps = np.abs(np.diff(self.voltage))
-        return float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+        return median(steps[steps > 0]) if (steps > 0).any() else 0.0
 
 
 def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
@@ -80,6 +82,11 @@ def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, .
     notes: list[str] = []
     for voltage, current in iv_pairs(table, notes):
         v, i, pieces = _pieces(table, voltage.values, current.values, notes)
+        if _runs_against(v, i):
+            i = -i
+            notes.append(
+                f"'{current.as_written or current.name}' runs against the voltage: its sign is reversed"
+            )
         for first, last in pieces:
             for out, turn, back, sign in _polarities(v[first:last], table.source):
                 part = slice(first + out, first + back)
@@ -117,6 +124,11 @@ def iv_pairs(table: Table, notes: list[str]) -> list[tuple[Column, Column]]:
         )
         notes.append(f"voltage from '{measured[0].as_written}', of {len(voltages)} columns of voltage")
         return [(measured[0], currents[0])]
+    if voltages and table.all("current_density"):
+        raise InputError(
+            f"{table.source}: '{table.first('current_density').as_written}' is a current density; "
+            "the area of the electrode must be given with it (--area-cm2 or --area-um2)."
+        )
     if not any(column.as_written for column in table.columns) and len(table.columns) in (2, 3):
         first, second = table.columns[:2]
         notes.append("no header: column 1 taken as voltage in V, column 2 as current in A")
@@ -143,6 +155,17 @@ def _pieces(table: Table, v: Array, i: Array, notes: list[str]) -> tuple[Array, 
             notes.append("rows were not in the order of time: sorted")
             kept = kept[np.argsort(t, kind="stable")]
     return v[kept], i[kept], list(pairwise(edges))
+
+
+def _runs_against(v: Array, i: Array) -> bool:
+    """Whether the amplifier inverts: currents well above those near 0 V oppose the voltage."""
+    size = np.abs(i)
+    strong = (size > _STRONG * size.max(initial=0.0)) & (v != 0)
+    if np.count_nonzero(strong) < _FEWEST_STRONG:
+        return False
+    near_zero = np.argsort(np.abs(v), kind="stable")[:_FEWEST_STRONG]
+    offset = float(np.median(size[near_zero])) > 0.5 * float(np.median(size[strong]))
+    return not offset and float(np.mean(i[strong] * v[strong] < 0)) > _MOSTLY
 
 
 def _polarities(v: Array, source: str) -> list[tuple[int, int, int, int]]:
@@ -203,7 +226,7 @@ def turning_points(v: Array) -> list[int]:
     moving = np.flatnonzero(steps)
     if len(moving) < 2:
         return []
-    least = max(_REVERSAL_SHARE * float(np.ptp(v)), 1.5 * float(np.median(np.abs(steps[moving]))))
+    least = max(_REVERSAL_SHARE * float(np.ptp(v)), 1.5 * median(np.abs(steps[moving])))
     least = min(least, 0.5 * float(np.ptp(v)))
     signs = np.sign(steps[moving])
     bends = [0, *moving[1:][np.diff(signs) != 0].tolist(), len(v) - 1]

@@ -6,9 +6,7 @@ column what it was taken for and of everything left out that it was.
 
 from __future__ import annotations
 
-import re
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +14,11 @@ from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.iv.headers import Header, parse_header
-from gbflux.iv.text import COMMENT, LONGEST_LINE, MISSING, Layout, find_layout, is_number, read_text, split
+from gbflux.iv.table_body import Body
+from gbflux.iv.text import Layout, find_layout, read_text
 
 Array = NDArray[np.float64]
-_CHUNK = 1 << 20
-_OVERFLOW = 9e37  # instruments write 9.9e37 or 9.91e37 for "no number"
+_OF_AREA = {"A/m²": ("A", 1), "Ω m²": ("Ω", -1)}  # unit of the whole electrode, and the power of its area
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,34 @@ class Table:
     source: str
     notes: tuple[str, ...]
     breaks: tuple[int, ...] = ()
+
+    def of_area(self, area: float) -> Table:
+        """The table with currents for current densities and resistances for area-specific ones.
+
+        Parameters
+        ----------
+        area : float
+            Of the electrode (m²).
+
+        Raises
+        ------
+        InputError
+            If it is not positive.
+        """
+        if not (area > 0 and np.isfinite(area)):
+            raise InputError(f"area: must be > 0; got {area:g} m². Give a positive number.")
+        columns, notes = [], list(self.notes)
+        for column in self.columns:
+            unit, power = _OF_AREA.get(column.unit, ("", 0))
+            if unit == "A" and self.all("current"):  # the file has both
+                unit = ""
+            if unit:
+                values = column.values * area**power
+                quantity = "current" if unit == "A" else column.quantity
+                notes.append(f"'{column.as_written}': taken as {unit} with an area of {area:g} m²")
+                column = replace(column, unit=unit, values=values, quantity=quantity)
+            columns.append(column)
+        return replace(self, columns=tuple(columns), notes=tuple(notes))
 
     @property
     def n_rows(self) -> int:
@@ -129,7 +155,7 @@ def read_table(path: str | Path) -> Table:
     path = Path(path)
     text = read_text(path)
     layout = find_layout(path, text)
-    rows, breaks, comments, notes = _Body(path, text, layout).read()
+    rows, breaks, comments, notes = Body(path, text, layout).read()
     headers = [parse_header(written) for written in layout.header]
     columns, said = _columns(layout, headers, rows)
     if not columns or not any(np.isfinite(column.values).any() for column in columns):
@@ -168,201 +194,3 @@ def _note(number: int, written: str, header: Header) -> str:
         return f"{words}; the header has no unit, numbers are left as written"
     factor = "" if header.factor == 1 else f", times {header.factor:g}"
     return f"{words} in {header.unit}{factor}" if header.unit != "1" else words
-
-
-class _Body:
-    """The rows of numbers below the header, chunk by chunk: as one array where that can be, else by line."""
-
-    def __init__(self, path: Path, text: str, layout: Layout):
-        self._path, self._text, self._layout = path, text, layout
-        self._width = len(layout.header)
-        self._comments: list[str] = []
-        self._breaks: list[int] = []
-        self._gaps = self._short = 0
-        self._words: dict[int, tuple[int, str]] = {}  # column -> line and word seen first
-        self._numbers_in = np.zeros(self._width, dtype=bool)
-        self._word_columns = self._columns_of_words()
-
-    def read(self) -> tuple[Array, tuple[int, ...], list[str], list[str]]:
-        """Rows (n, width), breaks, comments, notes."""
-        position, line = self._start(), self._layout.first
-        parts: list[Array] = []
-        rows = 0
-        while position < len(self._text):
-            end = self._text.find("\n", min(position + _CHUNK, len(self._text)))
-            end = len(self._text) if end < 0 else end + 1
-            chunk = self._text[position:end]
-            block = self._fast(chunk)
-            if block is None:
-                block = self._slow(chunk, line, rows)
-            parts.append(block)
-            rows += len(block)
-            line += chunk.count("\n")
-            position = end
-        values = np.concatenate(parts)
-        values[np.abs(values) > _OVERFLOW] = np.nan
-        breaks = tuple(sorted({k for k in self._breaks if 0 < k < rows}))
-        return values, breaks, self._comments, self._notes()
-
-    def _start(self) -> int:
-        """Where the first row of numbers begins."""
-        position = 0
-        for _ in range(self._layout.first):
-            position = self._text.index("\n", position) + 1
-        return position
-
-    def _columns_of_words(self) -> frozenset[int]:
-        """Columns that hold a word in the first row: dates, status, names."""
-        start = self._start()
-        end = self._text.find("\n", start)
-        fields = split(self._text[start : end if end > 0 else None], self._layout.separator)
-        comma = self._layout.decimal_comma
-        return frozenset(
-            k
-            for k, field in enumerate(fields)
-            if field.lower() not in MISSING and not is_number(field, comma)
-        )
-
-    def _fast(self, chunk: str) -> Array | None:
-        """Rows of a chunk in which every line is complete; None where that is not so."""
-        separator = self._layout.separator
-        if self._word_columns or '"' in chunk or "−" in chunk:
-            return None
-        chunk = chunk.strip("\n") + "\n"
-        if separator not in " \t" and (" " in chunk or "\t" in chunk):
-            chunk = (
-                re.sub(rf"[ \t]*{separator}[ \t]*", separator, chunk)
-                .replace(" \n", "\n")
-                .replace("\n ", "\n")
-            )
-            if " " in chunk or "\t" in chunk:
-                return None
-        if self._layout.decimal_comma:
-            if "." in chunk:
-                return None
-            chunk = chunk.replace(",", ".")
-        if separator != " ":
-            if separator * 2 in chunk or separator + "\n" in chunk or "\n" + separator in chunk:
-                chunk = chunk.replace(separator * 2, f"{separator}nan{separator}")
-                chunk = chunk.replace(separator * 2, f"{separator}nan{separator}")
-                chunk = chunk.replace(separator + "\n", separator + "nan\n")
-                chunk = chunk.replace("\n" + separator, "\nnan" + separator)
-                chunk = "nan" + chunk if chunk.startswith(separator) else chunk
-            if not _even(chunk, separator, self._width):
-                return None
-            chunk = chunk.replace(separator, " ")
-        elif not _even(chunk, " ", self._width):
-            return None
-        block = _numbers(chunk, self._width)
-        if block is not None:
-            self._gaps += int(np.isnan(block).sum())
-            self._numbers_in |= np.isfinite(block).any(axis=0)
-        return block
-
-    def _slow(self, chunk: str, line: int, rows: int) -> Array:
-        """Rows of a chunk, line by line; `line` and `rows` are those before it."""
-        block: list[list[float]] = []
-        for number, text in enumerate(chunk.rstrip("\n").split("\n"), line + 1):
-            if not text.strip() or text.lstrip().startswith(COMMENT):
-                self._breaks.append(rows + len(block))
-                self._comments += [text.strip()] if text.strip() else []
-                continue
-            if len(text) > LONGEST_LINE:
-                raise InputError(
-                    f"{self._path}:{number}: a line must have at most {LONGEST_LINE:,} characters; "
-                    f"got {len(text):,}. "
-                    "Write one row of the table per line."
-                )
-            row = self._row(text, number, rows + len(block))
-            if row is not None:
-                block.append(row)
-        return np.array(block, dtype=float).reshape(-1, self._width)
-
-    def _row(self, text: str, number: int, row: int) -> list[float] | None:
-        """One line as numbers; None if it is text between the numbers."""
-        fields = split(text, self._layout.separator)
-        while len(fields) > self._width and not fields[-1]:
-            fields.pop()
-        numeric = [is_number(field, self._layout.decimal_comma) for field in fields]
-        words = any(re.search(r"[^\W\d_]", field) and field.lower() not in MISSING for field in fields)
-        expected = len(fields) >= self._width and self._expected_words(fields)
-        if words and not any(numeric) and not expected:
-            self._breaks.append(row)
-            self._comments.append(text.strip())
-            return None
-        if len(fields) > self._width:
-            raise InputError(
-                f"{self._path}:{number}: must have {self._width} fields as those above; got {len(fields)}. "
-                "Mend the line; with decimal commas, separate by semicolons or tabs."
-            )
-        self._short += len(fields) < self._width
-        values = [self._value(field, number, column) for column, field in enumerate(fields)]
-        return values + [np.nan] * (self._width - len(fields))
-
-    def _expected_words(self, fields: list[str]) -> bool:
-        """Whether all words stand in columns of words."""
-        return all(
-            column in self._word_columns
-            for column, field in enumerate(fields)
-            if field.lower() not in MISSING
-        )
-
-    def _value(self, field: str, line: int, column: int) -> float:
-        """A number; NaN for a gap, and in a column of words."""
-        comma = self._layout.decimal_comma
-        if column in self._word_columns:
-            self._words.setdefault(column, (line, field))
-            return np.nan
-        if field.lower() in MISSING:
-            self._gaps += 1
-            return np.nan
-        if not is_number(field, comma) or (comma and "." in field):
-            mixed = re.fullmatch(r"[+\-−\d.,eE]+", field) and "," in field + ("," if comma else "")
-            advice = (
-                "Use decimal points or decimal commas throughout."
-                if mixed
-                else "Leave missing numbers empty."
-            )
-            raise InputError(
-                f"{self._path}:{line}: column {column + 1} must be a number; got '{field[:40]}'. {advice}"
-            )
-        self._numbers_in[column] = True
-        return float(field.replace(",", ".").replace("−", "-").replace("D", "e").replace("d", "e"))
-
-    def _notes(self) -> list[str]:
-        """What was skipped."""
-        notes = [
-            f"column {column + 1}: words ('{word[:20]}' in line {line}); skipped"
-            for column, (line, word) in sorted(self._words.items())
-        ]
-        notes += [f"{self._gaps} missing numbers"] if self._gaps else []
-        notes += [f"{self._short} lines with fewer than {self._width} fields"] if self._short else []
-        notes += ["decimal commas"] if self._layout.decimal_comma else []
-        return notes
-
-
-def _even(chunk: str, separator: str, width: int) -> bool:
-    """Whether every line of a chunk has the same number of fields."""
-    try:
-        raw = np.frombuffer(chunk.encode("ascii"), dtype=np.uint8)
-    except UnicodeEncodeError:
-        return False
-    ends = np.flatnonzero(raw == 10)
-    if separator == " ":
-        blank = raw <= 32
-        marks = np.flatnonzero(~blank & np.concatenate([[True], blank[:-1]]))
-    else:
-        marks = np.flatnonzero(raw == ord(separator))
-    counts = np.diff(np.searchsorted(marks, ends), prepend=0)
-    return bool((counts == width - (separator != " ")).all())
-
-
-def _numbers(chunk: str, width: int) -> Array | None:
-    """Numbers of a text that holds nothing but numbers; None where it holds more."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            values = np.fromstring(chunk, dtype=float, sep=" ")
-        except (DeprecationWarning, ValueError):
-            return None
-    return values.reshape(-1, width) if values.size % width == 0 and values.size else None

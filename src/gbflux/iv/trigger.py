@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from gbflux.iv.noise import NoiseFloor, noise_floor
+from gbflux.iv.noise import NoiseFloor, median, noise_floor
 from gbflux.iv.sweeps import Curve
 
 Array = NDArray[np.float64]
@@ -155,8 +155,8 @@ def _starts_conducting(v: Array, i: Array) -> bool:
 
 def _over_scatter(i: Array) -> float:
     """How much larger a current is than its scatter from point to point."""
-    scatter = 1.4826 * float(np.median(np.abs(np.diff(i)))) / 2**0.5
-    size = float(np.median(np.abs(i)))
+    scatter = 1.4826 * median(np.abs(i[1:] - i[:-1])) / 2**0.5
+    size = median(np.abs(i))
     return size / scatter if scatter > 0 else np.inf if size > 0 else 0.0
 
 
@@ -174,7 +174,7 @@ def _first_split(i: Array) -> int:
     between = n * (len(x) - n) * (after - before) ** 2
     between[after < before] = 0.0
     k = int(np.argmax(between)) + 1
-    apart = np.median(x[k:]) - np.median(x[:k])
+    apart = median(x[k:]) - median(x[:k])
     return k if apart > _DECADE and len(x) - k >= _LASTING else len(i)
 
 
@@ -183,10 +183,12 @@ def _votes(v: Array, i: Array, noise: NoiseFloor) -> Array:
     scatter = noise.scatter(v)
     z = np.abs(i - noise.line(v)) / scatter
     decades = max(float(np.log(np.max(np.abs(i)) / noise.sigma + 1)), _FEWEST_DECADES * np.log(10))
-    with np.errstate(divide="ignore"):
-        surged = -np.log(np.maximum(z, 1e-3)) - np.log(decades)
+    votes = np.full(z.shape, _LOWEST_VOTE)
+    out = z >= 2
+    z = z[out]
     quiet = _T_NORM - (_FREEDOM + 1) / 2 * np.log1p(z**2 / _FREEDOM)
-    return np.where(z < 2, _LOWEST_VOTE, np.maximum(surged - quiet, _LOWEST_VOTE))
+    votes[out] = np.maximum(-np.log(z) - np.log(decades) - quiet, _LOWEST_VOTE)
+    return votes
 
 
 def _strongest(votes: Array) -> int | None:
@@ -202,8 +204,8 @@ def _jumps(v: Array, i: Array, k: int, noise: NoiseFloor) -> bool:
     soon = slice(k, k + 5)
     excess = np.abs(i[soon] - noise.line(v[soon]))
     floor = np.abs(noise.line(v[soon]) - noise.offset) + 5 * noise.scatter(v[soon])
-    high = np.median(excess[-_LASTING:]) > _JUMP * np.median(floor)
-    return bool(high and np.median(excess[-_LASTING:]) > _OUT_OF_NOISE * noise.sigma)
+    high = median(excess[-_LASTING:])
+    return bool(high > _JUMP * median(floor) and high > _OUT_OF_NOISE * noise.sigma)
 
 
 def _late_jump(i: Array, begin: int) -> int | None:
@@ -211,7 +213,7 @@ def _late_jump(i: Array, begin: int) -> int | None:
     x = np.log10(np.maximum(np.abs(i), 1e-300))
     if len(x) - begin < 2 * _LASTING:
         return None
-    triples = np.median(np.lib.stride_tricks.sliding_window_view(x[begin:], _LASTING), axis=1)
+    triples = median(np.lib.stride_tricks.sliding_window_view(x[begin:], _LASTING))
     rise = triples[_LASTING:] - triples[:-_LASTING]
     if not len(rise) or rise.max() < _DECADE:
         return None
@@ -236,5 +238,6 @@ def _interval(
     found = np.maximum(found, 1)
     share = rng.permutation((np.arange(_REPLICATES) + 0.5) / _REPLICATES)
     onset = v[found] - share * (v[found] - v[found - 1])
-    low, high = np.quantile(onset, [(1 - level) / 2, (1 + level) / 2])
+    ends = np.array([(1 - level) / 2, (1 + level) / 2]) * (_REPLICATES - 1)
+    low, high = np.interp(ends, np.arange(_REPLICATES), np.sort(onset))
     return (float(low), float(high)) if abs(low) <= abs(high) else (float(high), float(low))

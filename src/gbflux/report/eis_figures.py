@@ -51,9 +51,10 @@ def _nyquist(axes, result: EisResult) -> None:
         top = result.fit.circuit.impedance(np.array([arc.frequency]), result.fit.values)[0]
         axes.plot(top.real, -top.imag, "s", ms=5, color=style.INK)
         text = f"{arc.name}, {_hertz(arc.frequency)}" + (f", {arc.origin}?" if arc.origin else "")
-        axes.annotate(
-            text, (top.real, -top.imag), (0, -12), textcoords="offset points", va="top", ha="left", fontsize=8
-        )
+        place = {"xytext": (0, -12), "va": "top"}
+        if -top.imag < 0.15 * float(np.max(-z.imag)):  # no room below
+            place = {"xytext": (45, 4), "va": "bottom", "arrowprops": {"arrowstyle": "-", "lw": 0.6}}
+        axes.annotate(text, (top.real, -top.imag), textcoords="offset points", ha="left", fontsize=8, **place)
     axes.margins(0.08)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_xlabel("Z' (Ω)")

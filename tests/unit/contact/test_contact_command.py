@@ -38,6 +38,7 @@ def test_table_json_and_files_agree(command, capsys, tmp_path):
     for row in rows[1:]:
         key, value, *_ = row.split(",")
         assert float(value) == record[key]
+    assert (tmp_path / f"contact_{command}.png").read_bytes().startswith(b"\x89PNG")
     assert (
         json.loads((tmp_path / "provenance.json").read_text())["options"]["command"] == f"contact {command}"
     )
@@ -53,6 +54,24 @@ def test_uncertainty_and_warning(capsys):
     assert "0.4 × hardness" in shown.err
 
 
+def test_figure_follows_the_law(monkeypatch, tmp_path):
+    from gbflux.report import contact_figures
+
+    drawn = []
+    monkeypatch.setattr(contact_figures, "draw_laws", lambda *given: drawn.append(given))
+    assert exit_code(words("spreading", "-o", str(tmp_path))) == 0
+    _, (label, x), place, results, courses = drawn[0]
+    assert label == "radius (nm)"
+    assert place == (pytest.approx(3), 0)
+    keys = [result[0].split(",")[0] for result in results]
+    assert courses[keys.index("disc")] == pytest.approx(1 / (4 * 0.05 * x * 1e-9))  # σ = 0.05 S/m
+
+
+def test_layer_leaves_the_rest_to_the_interfaces(capsys):
+    assert exit_code(words("asr", "--json")) == 0  # 12.5 Ω × 1.12 cm² = 14 Ω cm², 10 of them the layer's
+    assert json.loads(capsys.readouterr().out)["interfaces_asr_ohm_cm2"] == pytest.approx(4)
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
@@ -65,6 +84,9 @@ def test_uncertainty_and_warning(capsys):
         ("asr --area-cm2 1", "two of"),
         ("asr --layer-um 1", "together"),
         ("sharvin", "one of --area-nm2 and --radius-nm"),
+        ("sharvin --radius-nm -3", "must be > 0"),
+        ("ionic --conductivity-S-per-cm 1 --thickness-um 1 --voltage-V 1 --radius-nm -3", "must be > 0"),
+        ("filament --length-um 1 --resistance-ohm 1 --current-A 0", "must be > 0"),
         ("covering --size-um 10 --grain-um 0", "must be > 0"),
         ("covering --size-um 10 --grain-um 1 --shape star", "disc or square"),
     ],

@@ -7,7 +7,7 @@ import importlib
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -26,6 +26,7 @@ def test_numbers_in_docstrings(name):
     assert doctest.testmod(importlib.import_module(f"gbflux.contact.{name}")).failed == 0
 
 
+@settings(deadline=None)
 @given(decades, decades, decades)
 def test_hertz_scales(force, radius, modulus):
     """a³ is proportional to P, r and 1/E*; P = 4 E* a³ / (3 r)."""

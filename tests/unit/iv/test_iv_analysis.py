@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gbflux.contact.filament import diameter
+from gbflux.contact.propagation import Measured, propagate
 from gbflux.errors import InputError
 from gbflux.iv import demo_curves, trigger
 from gbflux.iv.analyse import analyse_iv
@@ -25,6 +27,29 @@ def table(v, i, *more: Column, breaks=()) -> Table:
 
 def analysed(truth: SweepTruth, seed: int = 1, **options):
     return analyse_iv(table(*simulate(truth, np.random.default_rng(seed))), **options).curves[0]
+
+
+def test_diameter_carries_the_errors_of_length_and_conductivity():
+    pytest.importorskip("uncertainties")
+    length, sigma = Measured(300e-6, 15e-6), Measured(1.1e7, 0.06e7)
+    found = analysed(demo_curves.GRAIN_BOUNDARY, thickness=length, sigma=sigma)
+    resistance = Measured(found.ohmic.resistance, found.ohmic.resistance_error)
+    expected = propagate(diameter, resistance=resistance, length=length, sigma=sigma)
+    assert found.diameter_error == pytest.approx(expected.error, rel=1e-3)
+    assert found.diameter_error > 0.03 * found.diameter  # √(5² + 5.5²)/2 %
+    with pytest.raises(InputError, match="thickness must be > 0"):
+        analysed(demo_curves.GRAIN_BOUNDARY, thickness=-1.0)
+
+
+def test_an_inverting_amplifier_is_noticed():
+    v, i = simulate(demo_curves.GRAIN_BOUNDARY, np.random.default_rng(1))
+    plain, inverted = analyse_iv(table(v, i)), analyse_iv(table(v, -i))
+    assert inverted.curves[0].as_dict() == plain.curves[0].as_dict()
+    assert any("sign is reversed" in note for note in inverted.notes)
+    for truth in (demo_curves.PURE_NOISE, demo_curves.NOT_TRIGGERED):
+        for seed in range(5):
+            v, i = simulate(replace(truth, offset=5e-11), np.random.default_rng(seed))
+            assert not any("reversed" in note for note in analyse_iv(table(v, i)).notes)
 
 
 def test_the_papers_grain_boundary():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import doctest
 import gzip
 import importlib
-import time
 
 import numpy as np
 import pytest
 
 from gbflux.errors import InputError
+from gbflux.iv.table_body import Body
 from gbflux.iv.tables import read_table
 
 
@@ -155,14 +155,13 @@ def test_missing_files_and_folders(tmp_path):
             read_table(path)
 
 
-def test_a_large_file_is_fast(tmp_path):
-    """200,000 rows in well under the second that a million may take."""
+def test_a_large_file_is_read_in_few_passes(tmp_path, monkeypatch):
+    """200,000 complete rows, none of them line by line (benchmarks/bench_iv.py has the seconds)."""
     path = tmp_path / "large.csv"
     values = np.random.default_rng(1).normal(size=(200_000, 3))
     path.write_text("V,I,t\n" + "".join(f"{a:.6e},{b:.6e},{c:.6e}\n" for a, b, c in values))
-    began = time.perf_counter()
+    monkeypatch.setattr(Body, "_slow", None)  # calling it would raise
     found = read_table(path)
-    assert time.perf_counter() - began < 1.5
     np.testing.assert_allclose(found.columns[1].values, values[:, 1], rtol=1e-6)
 
 

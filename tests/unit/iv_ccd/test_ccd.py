@@ -13,7 +13,8 @@ from gbflux.errors import InputError
 from gbflux.iv import ccd as ccd_module
 from gbflux.iv.ccd import critical_current
 from gbflux.iv.ccd_data import CurrentTest, find_steps, read_current_test
-from gbflux.iv.demo_ccd import CASES, current_test, write_ccd
+from gbflux.iv.demo_ccd import CASES, current_test
+from gbflux.iv.demo_data import write_demo_data
 
 
 def made(name: str, seed: int, noise: float = 2e-4) -> CurrentTest:
@@ -127,7 +128,7 @@ def test_impossible_tests_are_refused(change, word):
 
 
 def test_command_and_files(tmp_path, capsys):
-    write_ccd(tmp_path, np.random.default_rng(1))
+    write_demo_data(tmp_path, kinds=["ccd"])
     out = tmp_path / "out"
     assert exit_code(["ccd", str(tmp_path / "ccd_gold.csv"), "--json", "-o", str(out)]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -14,7 +14,8 @@ from gbflux.iv import brick_layer as brick_module
 from gbflux.iv import eis as eis_module
 from gbflux.iv.brick_layer import Interval, block_text, brick_layer, case_text
 from gbflux.iv.demo_eis import AREA_CM2, CellTruth, noisy
-from gbflux.iv.eis import Bricks, Cell, analyse_spectrum
+from gbflux.iv.eis import Bricks, analyse_spectrum
+from gbflux.iv.eis_arcs import Cell
 from gbflux.iv.eis_data import Spectrum
 
 SAMPLE = {"area": 1e-4, "thickness": 3e-4, "delta": 5e-9, "grain_size": 1e-5}

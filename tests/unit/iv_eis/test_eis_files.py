@@ -10,7 +10,9 @@ import pytest
 from gbflux.case import load_case
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.iv.demo_eis import CellTruth, noisy, write_eis
+from gbflux.iv.circuit import parse_circuit
+from gbflux.iv.demo_data import write_demo_data
+from gbflux.iv.demo_eis import CIRCUIT, CellTruth, noisy
 from gbflux.iv.eis_data import read_spectrum
 
 FREQUENCY, Z = noisy(CellTruth().values(), np.random.default_rng(0))
@@ -100,9 +102,22 @@ def test_odd_spectra_give_a_result_or_a_clear_error(tmp_path, capsys, name):
         assert "warning" in capsys.readouterr().out
 
 
+def test_very_many_frequencies_are_thinned(tmp_path):
+    frequency = np.geomspace(7e6, 0.5, 30_000)
+    z = parse_circuit(CIRCUIT).impedance(frequency, CellTruth().values())
+    path = tmp_path / "long.csv"
+    rows = np.column_stack([frequency, z.real, -z.imag])
+    np.savetxt(path, rows, fmt="%.8e", delimiter=",", header="f/Hz,Z'/Ohm,-Z''/Ohm", comments="")
+    found = read_spectrum(path)
+    assert len(found.frequency) == 1000
+    expected = parse_circuit(CIRCUIT).impedance(found.frequency, CellTruth().values())
+    assert np.abs(found.impedance / expected - 1).max() < 1e-4
+
+
 def test_command_writes_a_case_from_a_spectrum(tmp_path, capsys):
     pytest.importorskip("lmfit")
-    truth = write_eis(tmp_path, np.random.default_rng(2))
+    write_demo_data(tmp_path, kinds=["eis"])
+    truth = json.loads((tmp_path / "truth.json").read_text())["eis"]
     case, out = tmp_path / "measured.yaml", tmp_path / "out"
     words = ["eis", str(tmp_path / "eis_hl_cycled.csv"), "--area-cm2", "1.12", "--thickness-um", "300"]
     words += ["--grain-um", "10", "--case-block", str(case), "--json", "-o", str(out)]
@@ -111,6 +126,8 @@ def test_command_writes_a_case_from_a_spectrum(tmp_path, capsys):
     expected = truth["eis_hl_cycled.csv"]["sigma_gb_S_per_cm"]
     assert found["brick_layer"]["sigma_gb_S_per_cm"]["value"] == pytest.approx(expected, rel=0.1)
     assert load_case(case).sigma_gb == pytest.approx(expected * 100, rel=0.1)
+    assert exit_code(["check", str(case)]) == 0
+    assert "Bi = (δ/d) σ_g/σ_gb" in capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == {
         *("spectrum.csv", "spectrum.png", "result.json", "provenance.json"),
     }
@@ -123,7 +140,7 @@ def test_command_writes_a_case_from_a_spectrum(tmp_path, capsys):
 def test_missing_lmfit_is_said(tmp_path, capsys, monkeypatch):
     import sys
 
-    write_eis(tmp_path, np.random.default_rng(2))
+    write_demo_data(tmp_path, kinds=["eis"])
     monkeypatch.setitem(sys.modules, "lmfit", None)
     assert exit_code(["eis", str(tmp_path / "eis_bare.csv")]) == 4
     assert "gbflux[eis]" in capsys.readouterr().err

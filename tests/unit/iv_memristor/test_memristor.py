@@ -12,8 +12,10 @@ import pytest
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.iv import filament_model, memristor, memristor_statistics
-from gbflux.iv.demo_memristor import DEVICES, device_cycles, write_memristor
-from gbflux.iv.filament_model import fit_cycle, model_of_electrode, simulate, start_from_cycle, triangle
+from gbflux.iv.demo_data import write_demo_data
+from gbflux.iv.demo_memristor import DEVICES, device_cycles
+from gbflux.iv.filament_fit import fit_cycle, start_from_cycle
+from gbflux.iv.filament_model import model_of_electrode, simulate, triangle
 from gbflux.iv.memristor import analyse_memristor
 from gbflux.iv.memristor_statistics import area_trend, endurance, weibull
 from gbflux.iv.tables import Column, Table
@@ -33,25 +35,59 @@ def made(name: str, seed: int, cycles: int = 20):
     return device, analyse_memristor(table_of(bias, current, numbers), area=device.area_um2 * 1e-12), truth
 
 
-@pytest.mark.parametrize("name", ["tip", "probe", "pad_200um"])
-def test_states_and_biases_are_recovered(name):
-    right, total = 0, 0
-    for seed in range(4):
+SWITCHING = ["tip", "probe", "pad_200um"]
+
+
+def recovery(seeds: range, name: str) -> dict[str, float]:
+    """Shares of cycles with the true biases, and of resistances within 3 errors and within 95 %."""
+    biases, deviations = [], []
+    for seed in seeds:
         device, result, truth = made(name, seed)
         assert len(result.cycles) == 20
-        for cycle, (set_at, reset_at) in zip(result.cycles, truth, strict=True):
-            total += 1
-            right += (
-                cycle.set_bias is not None
-                and abs(cycle.set_bias - set_at) <= 2 * cycle.step
-                and cycle.reset_bias is not None
-                and abs(cycle.reset_bias - reset_at) <= 2 * 0.017
-                and cycle.reset_failed is False
-                and cycle.lrs.value == pytest.approx(device.lrs, rel=0.1)
-                and cycle.hrs.value
-                == pytest.approx(device.hrs * 10 ** (device.drift * (cycle.number - 1)), rel=0.3)
+        for cycle, true in zip(result.cycles, truth, strict=True):
+            set_near = cycle.set_bias is not None and abs(cycle.set_bias - true.set_bias) <= 2 * cycle.step
+            # 59 steps of the reset branch
+            reset_step = device.limits[1] / 59
+            reset_near = (
+                cycle.reset_bias is not None and abs(cycle.reset_bias - true.reset_bias) <= 2 * reset_step
             )
-    assert right / total >= 0.98
+            biases.append((set_near, reset_near and cycle.reset_failed is False))
+            for found, value in ((cycle.hrs, true.hrs), (cycle.lrs, true.lrs)):
+                deviations.append(np.inf if found.bound else abs(found.value - value) / found.error)
+    sets, resets = np.mean(biases, axis=0)
+    deviations = np.array(deviations)
+    return {
+        "set": sets,
+        "reset": resets,
+        "within 3 errors": np.mean(deviations <= 3),
+        "covered": np.mean(deviations <= 1.96),
+    }
+
+
+@pytest.mark.parametrize("name", SWITCHING)
+def test_states_and_biases_are_recovered(name):
+    shares = recovery(range(4), name)
+    assert min(shares["set"], shares["reset"], shares["within 3 errors"]) >= 0.98
+    assert shares["covered"] >= 0.88  # 4 standard deviations of 160 draws below 95 %
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SWITCHING)
+def test_states_and_biases_are_recovered_over_200_seeds(name):
+    shares = recovery(range(200), name)
+    assert min(shares["set"], shares["reset"]) >= 0.98
+    assert shares["within 3 errors"] >= 0.99
+    assert 0.90 <= shares["covered"] <= 0.99
+
+
+def test_a_set_within_the_read_window_is_seen():
+    """0.4 to 1.3 times the read bias are read; a set in there must not spoil the high resistance."""
+    bias = np.r_[np.linspace(0, -0.6, 61), np.linspace(-0.59, 0, 60)]
+    current = np.where(np.arange(121) < 9, bias / 3000, bias / 110)
+    cycle = analyse_memristor(table_of(bias, current), read_bias=0.1).cycles[0]
+    assert cycle.set_bias == pytest.approx(-0.09)
+    assert cycle.hrs.value == pytest.approx(3000)
+    assert cycle.on_off == pytest.approx(3000 / 110)
 
 
 def test_a_pad_that_does_not_reset_is_seen():
@@ -212,7 +248,7 @@ def test_impossible_models_are_refused(call, word):
 
 
 def test_command(tmp_path, capsys):
-    write_memristor(tmp_path, np.random.default_rng(1))
+    write_demo_data(tmp_path, kinds=["memristor"])
     files, out = sorted(str(path) for path in tmp_path.glob("*.csv")), tmp_path / "out"
     assert exit_code(["memristor", *files, "--json", "-o", str(out)]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 
 import numpy as np
 import pytest
 
+from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.iv.demo_profile import spm_bytes
+from gbflux.iv.demo_data import write_demo_data
+from gbflux.iv.demo_profile import matrix_text, spm_bytes
 from gbflux.iv.gwy import read_gwy
-from gbflux.iv.profile_data import ScanMap, lines_across, middle_lines, read_map
+from gbflux.iv.map_files import is_map, read_map
+from gbflux.iv.profile_data import read_lines
+from gbflux.iv.scan_map import ScanMap, lines_across, middle_lines
 from gbflux.iv.spm import read_spm
 
 VALUES = np.add.outer(np.arange(12.0), 0.1 * np.arange(20.0))  # rises downwards and to the right
@@ -135,3 +140,63 @@ def test_line_values_are_those_of_the_map():
         lines_across(scan, (0, 0), (40e-6, 24e-6), count=5)
     with pytest.raises(InputError, match="two ends"):
         lines_across(scan, (0, 0), (0, 0))
+
+
+# Matrices of numbers
+
+MATRIX = np.add.outer(np.arange(20.0), 0.1 * np.arange(24.0))
+
+
+def test_a_text_map_that_says_what_it_is(tmp_path):
+    path = tmp_path / "map.txt"
+    path.write_text(matrix_text(MATRIX, "Modulus", "GPa", 1500.0), encoding="utf-8")
+    assert is_map(path)
+    found = read_map(path)
+    assert np.allclose(found.values, MATRIX * 1e9)
+    assert (found.name, found.unit) == ("Modulus", "Pa")
+    assert found.size == pytest.approx((1.5e-6, 1.5e-6))
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", " "])
+def test_a_bare_matrix_needs_its_width(tmp_path, separator):
+    path = tmp_path / "map.csv"
+    path.write_text("\n".join(separator.join(f"{x:.3f}" for x in row) for row in MATRIX) + "\n")
+    assert not is_map(path)
+    found = read_map(path, size=(2.4e-6, None), unit="mV")
+    assert np.allclose(found.values, MATRIX * 1e-3)
+    assert found.size == pytest.approx((2.4e-6, 2.0e-6))  # square pixels
+    assert read_map(path, size=(1e-6, 3e-6)).size == (1e-6, 3e-6)
+    with pytest.raises(InputError, match="width of the map must be given"):
+        read_map(path)
+    with pytest.raises(InputError, match="If it is a map, give its width"):
+        read_lines(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("1,2,3\n" * 40, "at least 16 x 16"),
+        ((",".join(["1"] * 20) + "\n") * 19 + "1,," + ",".join(["1"] * 18) + "\n", "no gaps"),
+        (",".join(f"c{k}" for k in range(20)) + "\n" + (",".join(["1"] * 20) + "\n") * 20, "no header"),
+        ("# Width: wide µm\n" + (",".join(["1"] * 20) + "\n") * 20, "width of the map must be a length"),
+        ("# Width: -1 µm\n" + (",".join(["1"] * 20) + "\n") * 20, "width of the map must be > 0"),
+    ],
+)
+def test_what_is_no_matrix_is_refused(tmp_path, text, word):
+    path = tmp_path / "map.txt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=word):
+        read_map(path, size=(None if "Width" in text else 1e-6, None))
+
+
+def test_the_command_reads_text_maps(tmp_path, capsys):
+    write_demo_data(tmp_path, kinds=["profile"])
+    path = str(tmp_path / "profile_map.txt")
+    assert exit_code(["profile", path, "--json", "--line-um", "0.1,0.75,1.4,0.75"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["unit"] == "mV"
+    assert found["depth"]["value"] == pytest.approx(-10, abs=2)
+    lines = str(tmp_path / "profile_modulus.csv")
+    assert exit_code(["profile", lines, "--line-um", "0.1,0.75,1.4,0.75"]) == 2
+    assert "--width-um" in capsys.readouterr().err
+    assert exit_code(["profile", path, "--unit", "furlong"]) == 2

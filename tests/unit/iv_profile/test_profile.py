@@ -9,7 +9,8 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.iv.demo_profile import FWHM_NM, KINDS, gb_lines, write_profile
+from gbflux.iv.demo_data import write_demo_data
+from gbflux.iv.demo_profile import FWHM_NM, KINDS, gb_lines
 from gbflux.iv.profile import analyse_profile
 from gbflux.iv.profile_data import LineScans, join_lines, read_lines
 
@@ -142,8 +143,20 @@ def test_text_files_with_gaps_spikes_and_disorder(tmp_path):
     assert found.depth.value == pytest.approx(-25e9, rel=0.25)
 
 
+def test_a_line_of_very_many_points_is_thinned(tmp_path):
+    x = np.linspace(0, 1500, 20_000)
+    noise = np.random.default_rng(0).normal(0, 5, len(x))
+    path = tmp_path / "long.csv"
+    rows = np.column_stack([x, 145 - 25 * np.exp(-0.5 * ((x - 750) / 43) ** 2) + noise])
+    np.savetxt(path, rows, fmt="%.6g", delimiter=",", header="x (nm),modulus (GPa)", comments="")
+    lines = read_lines(path)
+    assert 3000 < len(lines.position) <= 4096
+    assert any("means of 5 neighbours" in note for note in lines.notes)
+    assert float(lines.values.min()) == pytest.approx(120e9, rel=0.08)
+
+
 def test_command(tmp_path, capsys):
-    write_profile(tmp_path, np.random.default_rng(1))
+    write_demo_data(tmp_path, kinds=["profile"])
     out = tmp_path / "out"
     assert exit_code(["profile", str(tmp_path / "profile_potential.csv"), "--json", "-o", str(out)]) == 0
     found = json.loads(capsys.readouterr().out)
