@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from conduction_cases import solved
+from conduction_cases import currents_into, solved
 from numpy.typing import NDArray
 
 from gbflux.conduction import Solution
@@ -35,13 +35,24 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Driven:
-    """A driven stack: mesh, solution, mean current density (A/m²), mode at the mesh points, k (1/µm)."""
+    """A driven stack: mesh, solution, mean J_z (A/m²), the mode at the mesh points, k (1/µm)."""
 
     mesh: LayeredMesh
     solution: Solution
     mean: float
     mode: NDArray[np.float64]
     k: float
+    half_waves: tuple[int, ...]
+
+    def amplitude(self, z: float) -> float:
+        """Return the mode's share of J_z in the plane at `z` (µm), from what enters the cells below it."""
+        points, cells = self.mesh.points, self.mesh.cells
+        on = np.flatnonzero(np.abs(points[:, -1] - z) < 1.0e-6)
+        below = points[cells].mean(axis=1)[:, -1] < z
+        entering = currents_into(self.mesh, self.solution, below)[on]
+        area = np.prod(np.ptp(points[:, :-1], axis=0) * 1.0e-6)
+        squared = 0.5 ** np.count_nonzero(self.half_waves)
+        return float(-entering @ self.mode[on] / area / squared)
 
 
 def driven(
@@ -63,8 +74,8 @@ def driven(
     sigma = np.where(of_cell < 0, drive * (1 + SWING * lateral), np.array([s.sigma for s in sheets])[of_cell])
     solution = solved(mesh, sigma, rtol=1.0e-12, preconditioner="lu")
     mode = np.prod(np.cos(wave * mesh.points[:, :-1]), axis=1)
-    # current flows down, from the top electrode at VOLT
-    return Driven(mesh, solution, -drive * VOLT / (GB_UM * 1.0e-6), mode, float(np.linalg.norm(wave)))
+    mean = -drive * VOLT / (GB_UM * 1.0e-6)  # current flows down, from the top electrode at VOLT
+    return Driven(mesh, solution, mean, mode, float(np.linalg.norm(wave)), tuple(half_waves))
 
 
 def exact_mode(
