@@ -28,9 +28,7 @@ class Rings:
     middle: int
 
 
-def rings(
-    angle: NDArray[np.float64], radius: NDArray[np.float64], box_um: float, outside: int = 8
-) -> Rings:
+def rings(angle: NDArray[np.float64], radius: NDArray[np.float64], box_um: float, outside: int = 8) -> Rings:
     """Mesh a sector of a box of half-width `box_um`; rays at its corners (45°, ...) keep them sharp."""
     turn = np.radians(angle)
     ray = np.stack([np.cos(turn), np.sin(turn)], axis=1)

@@ -82,8 +82,8 @@ def test_boundary_on_a_homogenizing_layer(ratio: float, thickness_um: float) -> 
     points[left & (points[:, 1] == mesh.z_electrodes[1]), 1] -= 1.0e-9  # off the electrode
     mesh = replace(mesh, points=points)
     below = points[mesh.cells].mean(axis=1)[:, 1] < 0.0
-    sigma = np.where(below, ratio, np.where(mesh.kind == CellKind.GB, 1.0e-9 * thickness_um, 1.0))
-    phi = solved(mesh, sigma, rtol=1.0e-9, preconditioner="lu").fields.phi
+    sigma = np.where(below, ratio, np.where(mesh.kind == CellKind.GB, 1.0e-6 * thickness_um, 1.0))
+    phi = solved(mesh, sigma, rtol=1.0e-8, preconditioner="lu").fields.phi
     radius, count = half.radius, len(half.points)
     odd = phi[:count] - phi[count:]
     middle = np.sqrt(radius[1:] * radius[:-1])

@@ -20,7 +20,16 @@ from meshes_confocal import confocal, shells_between
 CONTRAST = 1.0e6
 GRADING = 2.0  # of points towards the apex
 #: Height over radius: γ in 3D.
-TABLE = {0.25: 1.4212, 0.5: 1.8968, 1.0: 3.0, 1.5: 4.2922, 2.0: 5.7616, 3.0: 9.1988, 5.0: 17.914, 10.0: 49.295}
+TABLE = {
+    0.25: 1.4212,
+    0.5: 1.8968,
+    1.0: 3.0,
+    1.5: 4.2922,
+    2.0: 5.7616,
+    3.0: 9.1988,
+    5.0: 17.914,
+    10.0: 49.295,
+}
 
 
 def enhancement(dimension: int, height: float, intervals: int) -> tuple[float, float]:
