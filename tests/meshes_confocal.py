@@ -1,4 +1,4 @@
-"""Meshes of half an ellipse, or half a spheroid, in a box, made by hand: core, confocal shells, what is outside.
+"""Meshes of half an ellipse or spheroid in a box, made by hand: core, confocal shells, what is outside.
 
 The body sits in a corner of the box, its middle at the origin: a quarter in 2D, an octant in 3D, the rest by
 symmetry. Its axes are those of the box; z is the direction of the field. The core is a warped cube; all

@@ -16,8 +16,8 @@ from meshes_by_hand import oriented, plain_mesh
 class Rings:
     """Points on rays from the origin: `number[k, i]` is that of ring k on ray i; `middle` the origin's.
 
-    `points` are (n, 2) (µm), `cells` (m, 3), the radius (µm) is that of the round rings, and the angle of each
-    ray is in degrees. The last ring is the box.
+    `points` are (n, 2) (µm), `cells` (m, 3), `radius` (µm) is that of the round rings, `angle` of each ray in
+    degrees. The last ring is the box.
     """
 
     points: NDArray[np.float64]
@@ -66,7 +66,7 @@ def with_slit(half: Rings, width_um: float) -> tuple[LayeredMesh, NDArray[np.boo
         Of the right half's points, as in `Rings`.
     """
     n = len(half.points)
-    right = half.points + [width_um / 2, 0.0]
+    right = half.points + np.array([width_um / 2, 0.0])
     points = np.concatenate([right, right * [-1.0, 1.0]])
     column = np.concatenate([half.number[::-1, 0], [half.middle], half.number[:, -1]])
     quads = np.stack([column[:-1] + n, column[:-1], column[1:], column[1:] + n], axis=1)

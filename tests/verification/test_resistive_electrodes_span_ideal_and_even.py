@@ -1,7 +1,7 @@
 """Electrodes with a charge-transfer resistance b: b → 0 is the ideal contact, b → ∞ an even current.
 
-With b on both sides R(b) ≥ R(0) + 2b/A, for the ideal cell's potential, scaled, is admissible; and R(b) − 2b/A,
-what the cell itself resists, rises with b towards the value for an even current.
+With b on both sides R(b) ≥ R(0) + 2b/A, for the ideal cell's potential, scaled, is admissible; and R(b) −
+2b/A, what the cell itself resists, rises with b towards the value for an even current.
 """
 
 from __future__ import annotations
