@@ -1,7 +1,7 @@
 """Mutants: faults put into a copy of the sources, each of which a named test has to catch.
 
-``python tests/mutants.py`` prints a table; exit code 0 if all were caught. A test that no fault can fail shows
-nothing; this shows that the tests named here do. Texts are replaced exactly once, or it is an error.
+``python tests/mutants.py`` prints a table; exit code 0 if all were caught. A test that no fault can fail
+shows nothing; this shows that the tests named here do. Texts are replaced exactly once, or it is an error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FOREIGN = ("PYTEST_", "GBFLUX_", "OMPI_", "PMIX_", "PRTE_", "PMI_")
 
 @dataclass(frozen=True)
 class Mutant:
-    """A fault: what it is, where, the text that is there, what takes its place, and the test that must fail."""
+    """A fault: what it is, where, the text there, what takes its place, and the test that must fail."""
 
     name: str
     file: str
@@ -60,8 +60,8 @@ MUTANTS = (
         "one grain boundary lost",
         f"{CONDUCTION}/materials.py",
         "sigma[in_boundary] = boundary_conductivities(case, mesh.boundaries)[mesh.boundary[in_boundary]]",
-        "sigma[in_boundary] = np.append(boundary_conductivities(case, mesh.boundaries)[:-1], case.sigma_grain)"
-        "[mesh.boundary[in_boundary]]",
+        "lost = np.append(boundary_conductivities(case, mesh.boundaries)[:-1], case.sigma_grain)\n"
+        "    sigma[in_boundary] = lost[mesh.boundary[in_boundary]]",
         SERIES,
     ),
     Mutant(
@@ -82,7 +82,8 @@ MUTANTS = (
         "tangential conduction in layers lost",
         f"{CONDUCTION}/solve.py",
         "set_cell_values(cell_sigma, sigma_hat)",
-        "set_cell_values(cell_sigma, np.where(np.isin(kind, _LAYERS), np.minimum(sigma_hat, 1e-9), sigma_hat))",
+        "set_cell_values(cell_sigma, np.where(np.isin(kind, _LAYERS), np.minimum(sigma_hat, 1e-9), "
+        "sigma_hat))",
         f"{WALL}/test_a_polycrystal_and_its_dual_conduct_inversely.py::test_product_is_one",
     ),
     Mutant(
@@ -128,7 +129,7 @@ MUTANTS = (
         SERIES,
     ),
     Mutant(
-        "harmonic mean without its volumes",
+        "Wiener's harmonic mean replaced by the arithmetic one",
         "src/gbflux/flux/transport.py",
         "return float(total / np.sum(v / fields.sigma)), float",
         "return float(np.dot(v, fields.sigma) / total), float",
@@ -186,8 +187,8 @@ MUTANTS = (
     Mutant(
         "Crouzeix–Raviart replaced by linear elements",
         f"{CONDUCTION}/bracket.py",
-        'lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)',
-        'lower = upper * (1.0 - ROUND_OFF)',
+        "lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)",
+        "lower = upper * (1.0 - ROUND_OFF)",
         f"{WALL}/test_bracket_contains_the_exact_conductance.py::test_checkerboard[4-0.1]",
     ),
     Mutant(
@@ -227,8 +228,8 @@ def mutate(folder: Path, mutant: Mutant) -> None:
     path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
 
 
-def passes(folder: Path, *tests: str) -> bool:
-    """Run tests of a copy; whether they pass.
+def first_failure(folder: Path, *tests: str) -> str | None:
+    """Run tests of a copy; the first line that says what failed, None if all pass.
 
     Raises
     ------
@@ -236,7 +237,7 @@ def passes(folder: Path, *tests: str) -> bool:
         If they could not be run at all, as with a fault that is no valid Python.
     """
     path = f"{folder / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
         cwd=folder,
@@ -247,35 +248,41 @@ def passes(folder: Path, *tests: str) -> bool:
     )
     if run.returncode not in (0, 1):
         raise RuntimeError(f"mutants: the tests must run; got {run.returncode}.\n{run.stdout}\n{run.stderr}")
-    return run.returncode == 0
+    if run.returncode == 0:
+        return None
+    said = [line[1:].strip() for line in run.stdout.splitlines() if line.startswith("E  ")]
+    return said[0] if said else "no reason given"
 
 
-def caught(mutant: Mutant) -> bool:
-    """Whether the mutant's test fails on a mutated copy."""
+def failure(mutant: Mutant) -> str | None:
+    """What the mutant's test says on a mutated copy, None if it passes."""
     with tempfile.TemporaryDirectory(prefix="gbflux-mutant-") as name:
         folder = copied(Path(name))
         mutate(folder, mutant)
-        return not passes(folder, mutant.test)
+        return first_failure(folder, mutant.test)
 
 
-def sound() -> bool:
-    """Whether all the tests named here pass on a copy without a fault."""
+def failure_without_a_fault() -> str | None:
+    """What the tests named here say on a copy without any fault: nothing, if they are sound."""
     with tempfile.TemporaryDirectory(prefix="gbflux-mutant-") as name:
-        return passes(copied(Path(name)), *dict.fromkeys(mutant.test for mutant in MUTANTS))
+        return first_failure(copied(Path(name)), *dict.fromkeys(mutant.test for mutant in MUTANTS))
 
 
 def main() -> int:
     """Print the table."""
-    if not sound():
-        print("mutants: the tests do not pass without any fault")
+    began = time.perf_counter()
+    unsound = failure_without_a_fault()
+    if unsound is not None:
+        print(f"mutants: the tests must pass without a fault; got {unsound}")
         return 1
     missed = 0
+    print(f"{'':8} {'fault':72} {'test':60} what it says")
     with ThreadPoolExecutor(JOBS) as pool:
-        began = time.perf_counter()
-        for mutant, found in zip(MUTANTS, pool.map(caught, MUTANTS), strict=True):
-            missed += not found
-            test = mutant.test.removeprefix("tests/").removeprefix("verification/")
-            print(f"{'caught' if found else 'MISSED':8} {mutant.name:70} {test}", flush=True)
+        for mutant, said in zip(MUTANTS, pool.map(failure, MUTANTS), strict=True):
+            missed += said is None
+            test = mutant.test.removeprefix("tests/verification/").removeprefix("tests/")
+            row = f"{mutant.name:72} {test.replace('.py', ''):60} {(said or '')[:60]}"
+            print(f"{'MISSED' if said is None else 'caught':8} {row}", flush=True)
     print(f"{len(MUTANTS) - missed} of {len(MUTANTS)} caught in {time.perf_counter() - began:.0f} s")
     return int(missed > 0)
 

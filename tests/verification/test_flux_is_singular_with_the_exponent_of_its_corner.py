@@ -60,6 +60,7 @@ def test_boundary_on_an_electrode(alpha: int, ratio: float) -> None:
     near = np.flatnonzero((sector.radius > 5.0e-6) & (sector.radius < 5.0e-2))
     on_middle = phi[sector.number[near, np.flatnonzero(angle == alpha / 2)[0]]]
     slope = np.polyfit(np.log(sector.radius[near]), np.log(on_middle), 1)[0]
+    print(f"measured: λ {slope:.4f}, exact {exponent}")
     assert slope == pytest.approx(exponent, abs=0.01)
 
 
@@ -91,6 +92,7 @@ def test_boundary_on_a_homogenizing_layer(ratio: float, thickness_um: float) -> 
     in_grain = np.log(np.diff(odd[number[: len(radius), -1]]) / np.diff(radius))
     near = (middle > 0.005) & (middle < 0.05) if thickness_um == 1.0e-8 else (middle > 0.05) & (middle < 0.5)
     slopes = [1.0 + np.polyfit(np.log(middle[near]), j[near], 1)[0] for j in (in_layer, in_grain)]
+    print(f"measured: λ from layer and grain {np.round(slopes, 4).tolist()}, exact {exponent:.4f}")
     assert np.mean(slopes) == pytest.approx(exponent, abs=0.01)
     if thickness_um == 1.0e-8:
         assert slopes == pytest.approx([exponent] * 2, abs=0.01)

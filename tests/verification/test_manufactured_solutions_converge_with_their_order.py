@@ -27,7 +27,7 @@ from gbflux.mesh.records import CellKind, LayeredMesh
 from meshes_by_hand import Layer, plain_mesh, stack, volumes
 
 KAPPA = 2.0
-INTERVALS = {(2, 1): (8, 16, 32), (2, 2): (4, 8, 16), (3, 1): (4, 8, 16), (3, 2): (4, 6, 9)}
+INTERVALS = {(2, 1): (8, 16, 32), (2, 2): (4, 8, 16), (3, 1): (4, 8, 16), (3, 2): (4, 6, 8)}
 
 
 def box(dimension: int, intervals: int) -> LayeredMesh:
@@ -45,13 +45,16 @@ def test_smooth_source(dimension: int, order: int) -> None:
     errors = [source_errors(dimension, order, n) for n in INTERVALS[dimension, order]]
     sizes = [1.0 / n for n in INTERVALS[dimension, order]]
     in_l2, in_energy = np.transpose(errors)
-    assert fitted_order(sizes, in_l2) == pytest.approx(order + 1, abs=0.25)
-    assert fitted_order(sizes, in_energy) == pytest.approx(order, abs=0.2)
+    orders = fitted_order(sizes, in_l2), fitted_order(sizes, in_energy)
+    print(f"measured: orders {orders[0]:.2f} in L2, {orders[1]:.2f} in energy")
+    assert orders[0] == pytest.approx(order + 1, abs=0.25)
+    assert orders[1] == pytest.approx(order, abs=0.2)
 
 
 def source_errors(dimension: int, order: int, intervals: int) -> tuple[float, float]:
     """Errors of φ in L2 and of ∇φ."""
-    domain = distribute(MPI.COMM_SELF, box(dimension, intervals)).domain
+    mesh = box(dimension, intervals)
+    domain = distribute(MPI.COMM_SELF, mesh).domain
     space = compat.scalar_space(domain, "Lagrange", order)
     x = ufl.SpatialCoordinate(domain)
     z = x[dimension - 1]
@@ -60,11 +63,12 @@ def source_errors(dimension: int, order: int, intervals: int) -> tuple[float, fl
         lateral *= ufl.cos(np.pi * x[1])
     exact = z + lateral * (1.25 - z) * z**2
     sigma = 1.0 + (1.0 - z) * (x[0] / 2 + ufl.sin(3 * z) / 4)
-    electrodes = (ScaledElectrode(0.0, 0.0, None), ScaledElectrode(1.0, 1.5, KAPPA))
+    bottom, top = mesh.z_electrodes
+    electrodes = (ScaledElectrode(bottom, 0.0, None), ScaledElectrode(top, 1.5, KAPPA))
     system = assemble(space, sigma, electrodes)
     form = -ufl.div(sigma * ufl.grad(exact)) * ufl.TestFunction(space) * ufl.dx(degree=8)
     source = compat.fem.petsc.assemble_vector(compat.fem.form(form))
-    source.array[plane_dofs(space, 0.0)] = 0.0
+    source.array[plane_dofs(space, bottom)] = 0.0
     ksp = PETSc.KSP().create(MPI.COMM_SELF)
     ksp.setType("preonly")
     ksp.getPC().setType("lu")
@@ -132,8 +136,10 @@ def test_conductivity_graded_along_and_across(dimension: int, order: int) -> Non
             errors_of(mesh, sigma, lambda x: (x[:, -1] + x[:, -1] ** 2 / 2) / 1.5, exact_j, current, order)
         )
     sizes = [1.0 / n for n in intervals]
-    assert fitted_order(sizes, [e.phi for e in found]) == pytest.approx(2.0, abs=0.25)
-    assert 0.85 < fitted_order(sizes, [e.j for e in found]) < 2.2
+    orders = [fitted_order(sizes, [getattr(e, name) for e in found]) for name in ("phi", "j", "current")]
+    print(f"measured: orders of φ, J, I {np.round(orders, 2).tolist()}")
+    assert orders[0] == pytest.approx(2.0, abs=0.25)
+    assert 0.85 < orders[1] < 2.2
     # errors of both signs in it may cancel: no order
     assert found[-1].current < 0.3 * found[0].current < 3.0e-4
 
@@ -165,9 +171,11 @@ def test_sides_along_curved_lines_of_flow() -> None:
         straight = box(2, n)
         points = straight.points.copy()
         points[:, 0] = side(width * points[:, 0], points[:, 1])
-        mesh = plain_mesh(points, straight.cells, straight.kind, (0.0, 1.0))
+        mesh = plain_mesh(points, straight.cells, straight.kind, straight.z_electrodes)
         found.append(errors_of(mesh, np.ones(len(mesh.cells)), phi, j, width))
     sizes = [1.0 / 8, 1.0 / 16, 1.0 / 32]
-    assert fitted_order(sizes, [e.phi for e in found]) == pytest.approx(2.0, abs=0.2)
-    assert fitted_order(sizes, [e.j for e in found]) > 0.9
-    assert fitted_order(sizes, [e.current for e in found]) == pytest.approx(2.0, abs=0.2)
+    orders = [fitted_order(sizes, [getattr(e, name) for e in found]) for name in ("phi", "j", "current")]
+    print(f"measured: orders of φ, J, I {np.round(orders, 2).tolist()}")
+    assert orders[0] == pytest.approx(2.0, abs=0.2)
+    assert orders[1] > 0.9
+    assert orders[2] == pytest.approx(2.0, abs=0.2)

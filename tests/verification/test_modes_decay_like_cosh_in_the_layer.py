@@ -57,6 +57,7 @@ def test_decay(wavelength: float) -> None:
     """
     k = 2 * np.pi / wavelength
     at_3, at_electrode, entering = left(wavelength, 100)
+    print(f"measured: at 3 µm {at_3:.4f}, at the electrode {at_electrode:.2e}; law {TABLE[wavelength]}")
     assert at_3 == pytest.approx(np.cosh(7.0 * k) / np.cosh(10.0 * k), rel=0.01)
     assert at_electrode == pytest.approx(1.0 / np.cosh(10.0 * k), rel=0.02, abs=5.0e-7)
     assert entering == pytest.approx(1.0, rel=0.01)
