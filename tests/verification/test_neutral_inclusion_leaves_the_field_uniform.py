@@ -6,7 +6,8 @@ A core σ_i of radius R in a shell σ_s up to R + δ is neutral in the matrix of
     σ_m = σ_s + f σ_s d (σ_i − σ_s)/(d σ_s + (1 − f)(σ_i − σ_s))
 
 For a thin shell with ρ = δ/σ_s that is σ_i/(1 + σ_i ρ/R) (Torquato & Rintoul, Phys. Rev. Lett. 75 (1995)
-4067, doi:10.1103/PhysRevLett.75.4067) in 2D and in 3D. The shell is 5 nm thin, one cell across.
+4067, doi:10.1103/PhysRevLett.75.4067) in 2D and in 3D; a thin conducting shell, C = δσ_s, is neutral in
+σ_i + (d − 1) C/R. The shell is 5 nm thin, one cell across.
 """
 
 from __future__ import annotations
@@ -56,6 +57,19 @@ def test_deviation_falls_with_the_square_of_the_mesh_size(dimension: int, ratio:
     assert 1.85 < order < 2.15
     assert largest[-1] < 3.0e-4
     assert (largest[1:] < (0.3 if dimension == 2 else 0.6) * largest[:-1]).all()
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_conducting_shell(dimension: int) -> None:
+    """C = σ_i R: the current along the shell counts as much as that through the core."""
+    shell = SIGMA_CORE * RADIUS_UM / SHELL_UM
+    sigma = np.array([SIGMA_CORE, shell, neutral_matrix(dimension, SIGMA_CORE, shell)])
+    assert sigma[2] == pytest.approx(dimension * SIGMA_CORE, rel=3.0 * SHELL_UM / RADIUS_UM)
+    largest, rms = np.transpose([deviations(meshed(dimension, n), sigma) for n in INTERVALS[dimension]])
+    order = fitted_order([1.0, 0.5, 0.25], rms)
+    print(f"measured: order {order:.2f}, max|φ − φ_lin|/ΔV {largest[-1]:.1e}")
+    assert 1.85 < order < 2.15
+    assert largest[-1] < 1.0e-3
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
