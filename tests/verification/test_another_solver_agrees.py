@@ -152,6 +152,25 @@ def numbers_of(exported: Exported, volts: tuple, asr: tuple) -> tuple[float, np.
     return current**2 * height / (area * power) / 100.0, grains
 
 
+def assert_as_the_case_says(exported: Exported, changes: dict) -> None:
+    """Assert the table's conductivities by hand, but for what scatters (S/cm; thickness in cm)."""
+    layer, thickness = 1.0e-4, 5.0e-7
+    contact = thickness / (changes.get("homogenizing_layer.contact_asr_ohm_cm2", 0.0) + thickness / layer)
+    boundary = changes.get("grain_boundary.conductivity_S_per_cm", 2.5e-7)
+    values = {"grains": 5.0e-4, "gb": boundary, "hl": layer, "contact": contact}
+    scattered = {"grains": "grains.variation", "gb": "grain_boundary.variation"}
+    for group in set(exported.group.tolist()):
+        tags = set(exported.tag[exported.group == group].tolist())
+        found = np.array([exported.sigma[tag] for tag in tags]) / 100.0
+        if scattered.get(group) in changes:
+            assert len(set(found)) == len(tags)
+            assert np.log(found / values[group]).std() == pytest.approx(
+                changes[scattered[group]]["sigma"], rel=0.5
+            )
+        else:
+            assert found == pytest.approx(values[group], rel=1.0e-12)
+
+
 def column(path: Path, name: str) -> np.ndarray:
     """A column of a CSV table."""
     with path.open(newline="") as stream:
@@ -166,7 +185,9 @@ def test_on_the_exported_mesh(name: str, tmp_path: Path) -> None:
     assert exit_code(["run", str(case), "-o", str(folder)]) == 0
     asr = CASES[name].get("electrodes.asr_ohm_cm2", {})
     resistances = tuple(asr.get(side, 0.0) * 1.0e-4 for side in ("bottom", "top"))
-    sigma_eff, grains = numbers_of(read(tmp_path / "mesh.msh"), (0.0, 0.1), resistances)
+    exported = read(tmp_path / "mesh.msh")
+    assert_as_the_case_says(exported, CASES[name])
+    sigma_eff, grains = numbers_of(exported, (0.0, 0.1), resistances)
     found = json.loads((folder / "result.json").read_text())["transport"]["sigma_eff_S_per_cm"]
     print(f"measured: σ_eff off by {abs(found / sigma_eff - 1.0):.1e}")
     assert found == pytest.approx(sigma_eff, rel=1.0e-8)
