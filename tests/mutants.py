@@ -78,7 +78,7 @@ MUTANTS = (
         SERIES,
     ),
     Mutant(
-        "tangential conduction in layers lost",
+        "layers insulate",
         f"{CONDUCTION}/solve.py",
         "set_cell_values(cell_sigma, sigma_hat)",
         "set_cell_values(cell_sigma, np.where(np.isin(kind, _LAYERS), np.minimum(sigma_hat, 1e-9), "
