@@ -2,6 +2,7 @@
 #   make run            the main job: one polycrystal, bare and with homogenizing layers, one figure, one table
 #   make test           tests that take seconds each (under 12 minutes on 2 cores)
 #   make test-all       every test, the slow ones too
+#   make mutants        faults put into a copy of the sources, and the tests that catch them (part of test-all)
 #   make test-debian13  `make test` in a Debian 13 root (needs root or password-free sudo); test-sid likewise
 #   make setup          the environment alone (.venv)
 #   make clean          remove .venv and caches; results stay
@@ -16,7 +17,7 @@ export OMPI_ALLOW_RUN_AS_ROOT := 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup run test test-slow test-all test-debian13 test-sid lint clean
+.PHONY: help setup run test test-slow test-all mutants test-debian13 test-sid lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -36,6 +37,9 @@ test-slow: setup
 
 test-all: setup
 	$(PYTEST)
+
+mutants: setup
+	$(PYTHON_VENV) tests/mutants.py
 
 test-debian13:
 	scripts/in-root trixie make test JOBS=$(JOBS)

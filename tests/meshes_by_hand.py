@@ -43,9 +43,17 @@ BARE_STACK = FULL_STACK[2:-2]
 
 
 def stack(
-    layers: Sequence[Layer], dimension: int = 3, across: int = 3, width_um: float = 6.0, seed: int = 0
+    layers: Sequence[Layer],
+    dimension: int = 3,
+    across: int = 3,
+    width_um: float = 6.0,
+    seed: int = 0,
+    shift: float = 0.15,
 ) -> LayeredMesh:
-    """Stack `layers` from the bottom up on a box `width_um` wide with `across` intervals a side."""
+    """Stack `layers` from the bottom up on a box `width_um` wide with `across` intervals a side.
+
+    Points move sideways by up to `shift` intervals.
+    """
     heights = np.concatenate(
         [np.full(layer.intervals, layer.thickness_um / layer.intervals) for layer in layers]
     )
@@ -59,8 +67,8 @@ def stack(
     )
     axes = [np.linspace(0.0, width_um, across + 1)] * (dimension - 1) + [z]
     points = np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=1)
-    cells, boxes = _kuhn_cells([len(a) - 1 for a in axes])
-    _shift_sideways(points, width_um, 0.15 * width_um / across, np.random.default_rng(seed))
+    cells, boxes = kuhn_cells([len(a) - 1 for a in axes])
+    _shift_sideways(points, width_um, shift * width_um / across, np.random.default_rng(seed))
     labels = _labels(layers)
     of_cell = np.repeat(np.arange(len(layers)), [layer.intervals for layer in layers])[boxes]
     kind, region, boundary = (column[of_cell] for column in labels)
@@ -72,7 +80,7 @@ def stack(
     return LayeredMesh(
         dimension=dimension,
         points=points,
-        cells=_oriented(points, cells).astype(np.int32),
+        cells=oriented(points, cells).astype(np.int32),
         kind=kind.astype(np.uint8),
         region=region.astype(np.int32),
         boundary=boundary.astype(np.int32),
@@ -89,6 +97,39 @@ def stack(
         layer_thickness_um=GB_UM,
         hash="by hand",
         quality=MeshQuality(gb_area, 0.0, 0.0, 0.0, 0.0, 0.0),
+    )
+
+
+def plain_mesh(
+    points: NDArray[np.float64],
+    cells: NDArray[np.int64],
+    kind: NDArray[np.integer],
+    z_electrodes: tuple[float, float],
+) -> LayeredMesh:
+    """Wrap positively oriented simplices of any domain (µm) as one grain, whatever else its cells are called.
+
+    Facets in the planes `z_electrodes` touch an electrode; all other sides insulate.
+    """
+    dimension = points.shape[1]
+    layers = np.isin(kind, (CellKind.GB, CellKind.GB_JUNCTION))
+    return LayeredMesh(
+        dimension=dimension,
+        points=points,
+        cells=cells.astype(np.int32),
+        kind=kind.astype(np.uint8),
+        region=np.where(layers, -1, 0).astype(np.int32),
+        boundary=np.where(layers, 0, -1).astype(np.int32),
+        n_grains=1,
+        slabs=(),
+        boundaries=np.zeros((1, 2), np.int32),
+        boundary_area=np.ones(1),
+        boundary_normal=np.eye(dimension)[-1:],
+        size_um=np.ptp(points, axis=0),
+        z_electrolyte=z_electrodes,
+        z_electrodes=z_electrodes,
+        layer_thickness_um=GB_UM,
+        hash="by hand",
+        quality=MeshQuality(0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
     )
 
 
@@ -126,7 +167,7 @@ def _labels(layers: Sequence[Layer]) -> tuple[NDArray[np.int64], NDArray[np.int6
     return kinds, region, np.where(in_boundary, grain, -1)
 
 
-def _kuhn_cells(intervals: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def kuhn_cells(intervals: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Simplices of a box grid, and the interval along the last axis that each lies in."""
     dimension = len(intervals)
     number = np.arange(np.prod([n + 1 for n in intervals])).reshape([n + 1 for n in intervals])
@@ -151,7 +192,7 @@ def _shift_sideways(
     points[:, :-1] += shift[line.ravel()]
 
 
-def _oriented(points: NDArray[np.float64], cells: NDArray[np.int64]) -> NDArray[np.int64]:
+def oriented(points: NDArray[np.float64], cells: NDArray[np.int64]) -> NDArray[np.int64]:
     """Cells with positive volumes."""
     corners = points[cells]
     negative = np.linalg.det(corners[:, 1:] - corners[:, :1]) < 0

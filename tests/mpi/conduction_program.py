@@ -17,7 +17,7 @@ from gbflux.conduction.solve import solve
 from gbflux.errors import GbfluxError
 from gbflux.mesh import build_mesh, recipe
 from gbflux.mesh.records import CellKind, LayeredMesh
-from meshes_by_hand import FULL_STACK, Layer, stack
+from meshes_by_hand import FULL_STACK, Layer, area_m2, resistance, stack
 from small_cases import FLAT, LAYERS, case
 
 COMM = MPI.COMM_WORLD
@@ -115,6 +115,20 @@ def bad_input() -> None:
     if COMM.rank == 0:
         sigma[3] = np.nan
     expect("InputError 2 None", mesh, sigma)
+
+
+def exact_bracket() -> None:
+    """Flat layers in series: the bracket closes around the exact conductance, on every rank."""
+    mesh, sigma, exact = None, None, 0.0
+    if COMM.rank == 0:
+        mesh = stack(FULL_STACK, 2)
+        sigma = np.array([0.05, 0.01, 2.5e-5, 2.5e-5, 3.0e-6])[mesh.kind]
+        exact = area_m2(mesh) / resistance(mesh, sigma)
+    exact = COMM.bcast(exact)
+    bracket = solve(COMM, mesh, sigma, ZERO, TOP, SolverSettings(bracket=True)).bracket
+    everywhere = COMM.gather(bracket.lower <= exact <= bracket.upper and bracket.relative_width < 1e-9)
+    if COMM.rank == 0:
+        print("agreed:", set(everywhere))
 
 
 def root_fails() -> None:

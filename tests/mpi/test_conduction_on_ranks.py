@@ -68,6 +68,7 @@ def test_brackets_do_not_depend_on_the_number_of_ranks(brackets: Callable, ranks
         ("few_cells", 3, "agreed: InputError 2"),
         ("bad_input", 2, "agreed: InputError 2"),
         ("as_many_cells_as_ranks", 6, ""),
+        ("exact_bracket", 2, "agreed: {True}"),
         ("root_fails", 2, "agreed: {'no mesh'}"),
     ],
 )

@@ -164,6 +164,12 @@ def test_keys_of_the_result_exist(name):
             assert key in known, f"{name}: {code}"
 
 
+def test_the_list_of_what_is_verified_is_complete():
+    linked = {Path(target).name for target in LINK.findall(text_of(ROOT / "docs" / "verification.md"))}
+    tests = {path.name for path in (ROOT / "tests" / "verification").glob("test_*.py")}
+    assert tests <= linked
+
+
 def test_reference_of_keys_is_fresh():
     maker = module(ROOT / "docs" / "make_cases.py")
     page = text_of(maker.PAGE)

@@ -24,6 +24,8 @@ def mesh(
 ) -> None:
     """Mesh a case and write it: coordinates in µm, physical groups, a tag for each grain and boundary.
 
+    Beside it go tables of the boundaries and of the conductivity behind each tag.
+
     Raises
     ------
     MeshError
@@ -32,8 +34,9 @@ def mesh(
         If the format is unknown or the file cannot be written.
     """
     from gbflux.case import estimate, load_case, machine_memory, require_memory
+    from gbflux.conduction.materials import conductivities
     from gbflux.mesh import build_mesh, recipe
-    from gbflux.mesh.export import check_format, export_mesh, quality_rows, suffix
+    from gbflux.mesh.export import check_format, export_conductivities, export_mesh, quality_rows, suffix
 
     case = load_case(case_file)
     check_format(file_format)
@@ -41,6 +44,7 @@ def mesh(
     built = build_mesh(recipe(case))
     path = output or Path(f"{case.name}{suffix(file_format)}")
     paths = export_mesh(built.mesh, path, file_format)
+    paths.append(export_conductivities(built.mesh, conductivities(built.mesh, case), path))
     unit = "µm³" if case.dimension == 3 else "µm²"
     typer.echo(f"{'cells':12} {'count':>12} {'volume ' + unit:>14} {'edge µm':>9} {'smallest ' + unit:>14}")
     for name, count, volume, edge, smallest in quality_rows(built.mesh):

@@ -2,7 +2,8 @@
 
 Coordinates are in micrometres, in 2D with y = z. Every cell carries a physical tag (``PHYSICAL``: what it is)
 and an elementary tag (which one it is): grain g is ``g + 1``, slab k follows the grains, boundary b follows
-the slabs, the contact of slab k follows the boundaries; `boundary_rows` lists the boundaries' tags.
+the slabs, the contact of slab k follows the boundaries; `boundary_rows` lists the boundaries' tags,
+`conductivity_rows` all.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from gbflux.errors import InputError, MissingLibrary
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.simplices import longest_edges, signed_volumes
+from gbflux.units import S_PER_M_TO_S_PER_CM
 
 #: Physical groups: name to (tag, codimension).
 PHYSICAL = {
@@ -115,6 +117,39 @@ def export_mesh(mesh: LayeredMesh, path: Path, file_format: str = "msh") -> list
     return [path, table]
 
 
+def export_conductivities(mesh: LayeredMesh, sigma: NDArray[np.float64], path: Path) -> Path:
+    """Write the table ``<stem>_conductivities.csv`` beside an exported mesh: a row for each elementary tag.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+        The mesh.
+    sigma : (m,) float64 array
+        Conductivity of each cell, one value a tag (S/m).
+    path : Path
+        The mesh file.
+
+    Returns
+    -------
+    Path
+        The table.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    table = path.with_name(f"{path.stem}_conductivities.csv")
+    try:
+        with table.open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows(conductivity_rows(mesh, sigma))
+    except OSError as error:
+        raise InputError(
+            f"mesh: {table} must be writable; got {error.strerror or error}. Choose another place."
+        ) from error
+    return table
+
+
 def suffix(file_format: str) -> str:
     """File ending for a format, ``".msh"`` for ``"msh"``."""
     return _FORMATS.get(file_format, (file_format, f".{file_format}"))[1]
@@ -174,6 +209,15 @@ def boundary_rows(mesh: LayeredMesh) -> list[list[Any]]:
         ["tag", "grain_a", "grain_b", unit],
         *[[first + k, a + 1, b + 1, area] for k, ((a, b), area) in enumerate(rows)],
     ]
+
+
+def conductivity_rows(mesh: LayeredMesh, sigma: NDArray[np.float64]) -> list[list[Any]]:
+    """Header and one row per elementary tag of cells: the tag, its physical group, its conductivity."""
+    tags, first = np.unique(elementary_tags(mesh), return_index=True)
+    names = [_GROUP[CellKind(kind)] for kind in mesh.kind[first].tolist()]
+    values = (sigma[first] * S_PER_M_TO_S_PER_CM).tolist()
+    rows = zip(tags.tolist(), names, values, strict=True)
+    return [["tag", "group", "conductivity_S_per_cm"], *map(list, rows)]
 
 
 def quality_rows(mesh: LayeredMesh) -> list[tuple[str, int, float, float, float]]:

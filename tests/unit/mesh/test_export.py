@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gbflux.mesh import CellKind, LayeredMesh, build_mesh, recipe
-from gbflux.mesh.export import export_mesh, quality_rows
+from gbflux.mesh.export import conductivity_rows, elementary_tags, export_mesh, quality_rows
 from small_cases import LAYERS, TINY, case, volumes_um
 
 meshio = pytest.importorskip("meshio")
@@ -124,3 +124,13 @@ def test_quality_table(mesh: LayeredMesh) -> None:
     assert min(row[4] for row in rows.values()) == pytest.approx(volume.min(), rel=1e-6)
     assert volume.min() > 0
     assert 1.0 < rows["grain"][3] < 4.0  # cells of 2 µm
+
+
+def test_every_tag_has_its_conductivity(mesh: LayeredMesh) -> None:
+    sigma = 0.01 * elementary_tags(mesh)
+    head, *rows = conductivity_rows(mesh, sigma)
+    assert head == ["tag", "group", "conductivity_S_per_cm"]
+    slabs = len(mesh.slabs)
+    groups = ["grains"] * mesh.n_grains + ["hl"] * slabs + ["gb"] * len(mesh.boundaries) + ["contact"] * slabs
+    assert [row[:2] for row in rows] == [[k + 1, group] for k, group in enumerate(groups)]
+    assert [row[2] for row in rows] == pytest.approx([1.0e-4 * row[0] for row in rows])

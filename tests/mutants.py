@@ -1,0 +1,288 @@
+"""Mutants: faults put into a copy of the sources, each of which a named test has to catch.
+
+``python tests/mutants.py`` prints a table; exit code 0 if all were caught. A test that no fault can fail
+shows nothing; this shows that the tests named here do. Texts are replaced exactly once, or it is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+JOBS = 2
+#: Variables of a running pytest or MPI program, which the copies must not see.
+_FOREIGN = ("PYTEST_", "GBFLUX_", "OMPI_", "PMIX_", "PRTE_", "PMI_")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault: what it is, where, the text there, what takes its place, and the test that must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+CONDUCTION = "src/gbflux/conduction"
+WALL = "tests/verification"
+SERIES = f"{WALL}/test_meshed_layers_in_series_are_exact.py::test_flat_resistive_boundaries[2D-both]"
+STACK = f"{WALL}/test_layers_in_series_are_exact.py"
+RANKS = "tests/mpi/test_conduction_on_ranks.py"
+SOLVER = f"{WALL}/test_another_solver_agrees.py::test_on_the_exported_mesh[2D layers, scatter]"
+
+MUTANTS = (
+    Mutant(
+        "sign of the current density",
+        f"{CONDUCTION}/forms.py",
+        "return -sigma * ufl.grad(phi)",
+        "return sigma * ufl.grad(phi)",
+        f"{WALL}/test_columns_in_parallel_are_exact.py",
+    ),
+    Mutant(
+        "σ_gb twice as large",
+        f"{CONDUCTION}/materials.py",
+        "return np.full(len(boundaries), case.sigma_gb)",
+        "return np.full(len(boundaries), 2.0 * case.sigma_gb)",
+        SERIES,
+    ),
+    Mutant(
+        "one grain boundary lost",
+        f"{CONDUCTION}/materials.py",
+        "sigma[in_boundary] = boundary_conductivities(case, mesh.boundaries)[mesh.boundary[in_boundary]]",
+        "lost = np.append(boundary_conductivities(case, mesh.boundaries)[:-1], case.sigma_grain)\n"
+        "    sigma[in_boundary] = lost[mesh.boundary[in_boundary]]",
+        SERIES,
+    ),
+    Mutant(
+        "contact resistance lost",
+        f"{CONDUCTION}/materials.py",
+        "return thickness / (contact_asr + thickness / sigma_hl)",
+        "return sigma_hl",
+        SERIES,
+    ),
+    Mutant(
+        "contact layer half as thick",
+        "src/gbflux/mesh/layered.py",
+        "np.where(is_slab, delta_um, 0.0)",
+        "np.where(is_slab, 0.5 * delta_um, 0.0)",
+        SERIES,
+    ),
+    Mutant(
+        "layers insulate",
+        f"{CONDUCTION}/solve.py",
+        "set_cell_values(cell_sigma, sigma_hat)",
+        "set_cell_values(cell_sigma, np.where(np.isin(kind, _LAYERS), np.minimum(sigma_hat, 1e-9), "
+        "sigma_hat))",
+        f"{WALL}/test_a_polycrystal_and_its_dual_conduct_inversely.py::test_product_is_one",
+    ),
+    Mutant(
+        "factor 2 in the electrodes' exchange",
+        f"{CONDUCTION}/scaling.py",
+        "return MICROMETRE / (self.sigma * asr)",
+        "return 2.0 * MICROMETRE / (self.sigma * asr)",
+        STACK,
+    ),
+    Mutant(
+        "metal's potential counted by half at a resistive electrode",
+        f"{CONDUCTION}/forms.py",
+        "return kappa * ufl.inner(potential, v) * ds",
+        "return 0.5 * kappa * ufl.inner(potential, v) * ds",
+        f"{WALL}/test_manufactured_solutions_converge_with_their_order.py::test_smooth_source[2-1]",
+    ),
+    Mutant(
+        "electrodes exchanged",
+        f"{CONDUCTION}/solve.py",
+        "for e, z in zip((bottom, top), z_electrodes, strict=True)",
+        "for e, z in zip((top, bottom), z_electrodes, strict=True)",
+        f"{WALL}/test_homogeneous_slab_is_linear.py",
+    ),
+    Mutant(
+        "wrong power of the unit of length in currents",
+        f"{CONDUCTION}/scaling.py",
+        "return self.sigma * self.voltage * MICROMETRE ** (self.dimension - 2)",
+        "return self.sigma * self.voltage * MICROMETRE ** (self.dimension - 3)",
+        STACK,
+    ),
+    Mutant(
+        "Ω cm² taken for 1e-2 Ω m²",
+        "src/gbflux/units.py",
+        "OHM_CM2_TO_OHM_M2 = 1e-4",
+        "OHM_CM2_TO_OHM_M2 = 1e-2",
+        SERIES,
+    ),
+    Mutant(
+        "σ_eff from the power of layers too",
+        "src/gbflux/flux/transport.py",
+        "power = float(np.dot(fields.phi, fields.residual_electrolyte))",
+        "power = float(np.dot(fields.phi, fields.residual))",
+        SERIES,
+    ),
+    Mutant(
+        "Wiener's harmonic mean replaced by the arithmetic one",
+        "src/gbflux/flux/transport.py",
+        "return float(total / np.sum(v / fields.sigma)), float",
+        "return float(np.dot(v, fields.sigma) / total), float",
+        f"{WALL}/test_bounds_of_a_polycrystal_hold.py::test_wiener[2D cut-1.0]",
+    ),
+    Mutant(
+        "values of cells in the wrong order",
+        f"{CONDUCTION}/distribute.py",
+        "in_dealt_order[self.handed_in] = rows",
+        "in_dealt_order[:] = rows",
+        f"{WALL}/test_columns_in_parallel_are_exact.py",
+    ),
+    Mutant(
+        "grains' currents from reactions of all cells",
+        "src/gbflux/flux/measure.py",
+        "return facets, plane_nodes(mesh, facets, fields.residual_electrolyte, among)",
+        "return facets, plane_nodes(mesh, facets, fields.residual, among)",
+        SOLVER,
+    ),
+    Mutant(
+        "tags of boundaries off by one",
+        "src/gbflux/mesh/export.py",
+        "rows = zip(tags.tolist(), names, values, strict=True)",
+        "rows = zip(np.roll(tags, 1).tolist(), names, values, strict=True)",
+        SOLVER,
+    ),
+    Mutant(
+        "power summed on one rank alone",
+        f"{CONDUCTION}/system.py",
+        "return float(domain.comm.allreduce(compat.fem.assemble_scalar(compat.fem.form(form))))",
+        "return float(compat.fem.assemble_scalar(compat.fem.form(form)))",
+        f"{RANKS}::test_ranks_agree[exact_bracket-2-agreed: {{True}}]",
+    ),
+    Mutant(
+        "reactions summed on one rank alone",
+        f"{CONDUCTION}/fluxes.py",
+        "        vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)\n",
+        "",
+        f"{RANKS}::test_fields_do_not_depend_on_the_number_of_ranks[2-1e-10-1e-08]",
+    ),
+    Mutant(
+        "algebraic error added instead of subtracted",
+        f"{CONDUCTION}/bracket.py",
+        "lower = max(0.0, lowest - found.excess)",
+        "lower = max(0.0, lowest + found.excess)",
+        f"{WALL}/test_algebraic_error_of_the_bracket_is_honest.py::test_against_a_direct_solve[2D-0.01]",
+    ),
+    Mutant(
+        "exact integration instead of midpoints at Crouzeix–Raviart electrodes",
+        f"{CONDUCTION}/bracket.py",
+        "_MIDPOINT = 1",
+        "_MIDPOINT = 2",
+        f"{WALL}/test_algebraic_error_of_the_bracket_is_honest.py::test_against_a_direct_solve[2D-0.01]",
+    ),
+    Mutant(
+        "Crouzeix–Raviart replaced by linear elements",
+        f"{CONDUCTION}/bracket.py",
+        "lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)",
+        "lower = upper * (1.0 - ROUND_OFF)",
+        f"{WALL}/test_bracket_contains_the_exact_conductance.py::test_checkerboard[4-0.1]",
+    ),
+    Mutant(
+        "an order of convergence divided by 40 (the tests' own tool)",
+        "tests/verification/orders.py",
+        "np.polyfit(np.log(sizes), np.log(errors), 1)[0]",
+        "np.polyfit(np.log(sizes), np.log(errors), 1)[0] / 40.0",
+        f"{WALL}/test_lateral_modes_cross_true_layers.py",
+    ),
+)
+
+
+def copied(folder: Path) -> Path:
+    """Copy what the tests need into `folder`."""
+    for name in ("src", "tests", "configs", "meshes", "schema"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def mutate(folder: Path, mutant: Mutant) -> None:
+    """Put one fault into a copy.
+
+    Raises
+    ------
+    ValueError
+        If the text to replace does not occur exactly once.
+    """
+    path = folder / mutant.file
+    text = path.read_text(encoding="utf-8")
+    count = text.count(mutant.old)
+    if count != 1:
+        raise ValueError(
+            f"mutants: '{mutant.old}' must occur once in {mutant.file}; got {count} times. "
+            f"Bring the mutant '{mutant.name}' up to date."
+        )
+    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+
+
+def first_failure(folder: Path, *tests: str) -> str | None:
+    """Run tests of a copy; the first line that says what failed, None if all pass.
+
+    Raises
+    ------
+    RuntimeError
+        If they could not be run at all, as with a fault that is no valid Python.
+    """
+    path = f"{folder / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    if run.returncode not in (0, 1):
+        raise RuntimeError(f"mutants: the tests must run; got {run.returncode}.\n{run.stdout}\n{run.stderr}")
+    if run.returncode == 0:
+        return None
+    said = [line[1:].strip() for line in run.stdout.splitlines() if line.startswith("E  ")]
+    return said[0] if said else "no reason given"
+
+
+def failure(mutant: Mutant) -> str | None:
+    """What the mutant's test says on a mutated copy, None if it passes."""
+    with tempfile.TemporaryDirectory(prefix="gbflux-mutant-") as name:
+        folder = copied(Path(name))
+        mutate(folder, mutant)
+        return first_failure(folder, mutant.test)
+
+
+def failure_without_a_fault() -> str | None:
+    """What the tests named here say on a copy without any fault: nothing, if they are sound."""
+    with tempfile.TemporaryDirectory(prefix="gbflux-mutant-") as name:
+        return first_failure(copied(Path(name)), *dict.fromkeys(mutant.test for mutant in MUTANTS))
+
+
+def main() -> int:
+    """Print the table."""
+    began, missed = time.perf_counter(), 0
+    print(f"{'':8} {'fault':72} {'test':60} what it says")
+    with ThreadPoolExecutor(JOBS) as pool:
+        without = pool.submit(failure_without_a_fault)
+        for mutant, said in zip(MUTANTS, pool.map(failure, MUTANTS), strict=True):
+            missed += said is None
+            test = mutant.test.removeprefix("tests/verification/").removeprefix("tests/")
+            row = f"{mutant.name:72} {test.replace('.py', ''):60} {(said or '')[:60]}"
+            print(f"{'MISSED' if said is None else 'caught':8} {row}", flush=True)
+    if without.result() is not None:
+        print(f"mutants: the tests must pass without a fault; got {without.result()}")
+        return 1
+    print(f"{len(MUTANTS) - missed} of {len(MUTANTS)} caught in {time.perf_counter() - began:.0f} s")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
