@@ -1,0 +1,46 @@
+"""The page, from its template ``page.md``: what stands in double braces is worked out from the table.
+
+``{{median GROUP COLUMN}}``, ``{{range GROUP COLUMN}}`` (smallest–largest), ``{{from SYSTEM COLUMN LEVEL}}`` and
+``{{upto SYSTEM LAYER COLUMN LEVEL}}`` (median Bi at which a number crosses a level), ``{{table NAME ...}}``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from statistics import median
+
+from lu2021_study.statistics import Rows, crossings, number, spread
+from lu2021_study.tables import TABLES
+
+TEMPLATE = Path(__file__).resolve().with_name("page.md")
+
+
+def written_page(rows: Rows, template: str | None = None) -> str:
+    """The page for a table of runs."""
+    text = TEMPLATE.read_text(encoding="utf-8") if template is None else template
+    return re.sub(r"\{\{(.+?)\}\}", lambda match: _value(rows, match[1].split()), text)
+
+
+def _value(rows: Rows, words: list[str]) -> str:
+    """What one pair of braces stands for."""
+    kind, *rest = words
+    if kind == "table":
+        return TABLES[rest[0]](rows, *rest[1:])
+    if kind == "median":
+        return number(spread(rows, *rest)[0])
+    if kind == "range":
+        return "–".join(map(number, spread(rows, *rest)[1:]))
+    if kind == "from":
+        system, column, level = rest
+        return _bi(crossings(rows, f"{system}-bare-bi*", column, float(level)))
+    if kind == "upto":
+        system, layer, column, level = rest
+        return _bi(crossings(rows, f"{system}-{layer}-bi*", column, float(level)))
+    raise ValueError(f"page.md: braces must start with table, median, range, from or upto; got {kind!r}.")
+
+
+def _bi(found: dict[tuple[int, str], float]) -> str:
+    """Median Bi to two digits."""
+    value = median(found.values())
+    return "∞" if value == float("inf") else f"{value:.2g}"
