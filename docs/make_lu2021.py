@@ -18,10 +18,9 @@ from statistics import median
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from gbflux.errors import GbfluxError  # noqa: E402
 from lu2021_study.page import written_page  # noqa: E402
 from lu2021_study.runs import COLUMNS, everything, read_table, rows_of, solved, write_table  # noqa: E402
-
-from gbflux.errors import GbfluxError  # noqa: E402
 
 PAGE = HERE / "lu2021.md"
 TABLE = HERE / "lu2021.csv"

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from lu2021_study.cases import Run
-from lu2021_study.pictures import small_png
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
@@ -22,6 +20,8 @@ from gbflux.report.panels import draw_section
 from gbflux.report.views import section_view
 from gbflux.study.pipeline import run_case
 from gbflux.study.snapshot import Snapshot
+from lu2021_study.cases import Run
+from lu2021_study.pictures import small_png
 
 #: Cell size where grains end, for the zoom and for the finer profile (µm).
 FINE_UM = 0.01
@@ -47,15 +47,15 @@ def maps(path: Path, bare: Snapshot, layered: Snapshot) -> None:
     """Fig. 4a and 4b in 2D: |J| over its mean, one colour scale."""
     views = [_over_mean(snapshot) for snapshot in (bare, layered)]
     limits = style.Normalize(0.0, 3.0)
-    heights = [view.extent[3] - view.extent[2] + 8 for view in views]
-    figure = style.new_figure(8.6, 6.6)
+    heights = [view.extent[3] - view.extent[2] + 14 for view in views]
+    figure = style.new_figure(7.4, 7.8)
     panels = figure.subplots(2, 1, height_ratios=heights)
     for axes, view, title in zip(panels, views, ("bare (4a)", "with layers of 10 µm (4b)"), strict=True):
         image = draw_section(axes, view, limits)
         axes.set_title(title, fontsize=10, color=style.INK)
-    bar = figure.colorbar(image, ax=list(panels), extend="max", shrink=0.6, aspect=30, pad=0.012)
+    bar = figure.colorbar(image, ax=list(panels), extend="max", shrink=0.6, aspect=30, pad=0.02)
     bar.set_label("|J| over its mean", fontsize=8)
-    small_png(figure, path)
+    small_png(figure, path, 256)
 
 
 def _over_mean(snapshot: Snapshot):
@@ -70,11 +70,16 @@ def profile(path: Path, bare: Snapshot, layered: Snapshot, fine: Snapshot) -> No
     figure = style.new_figure(8.6, 5.4)
     upper, lower = figure.subplots(2, 1)
     x, ratio, ends = _course(fine)
-    upper.stairs(ratio, x, baseline=None, color="#cc79a7", linewidth=0.9, label=f"bare, cells of {FINE_UM:g} µm")
+    upper.stairs(
+        ratio, x, baseline=None, color="#cc79a7", linewidth=0.9, label=f"bare, cells of {FINE_UM:g} µm"
+    )
     peak = float((x[np.argmax(ratio)] + x[np.argmax(ratio) + 1]) / 2)
     largest = ratio.max()
     for axes in (upper, lower):
-        for snapshot, colour, label in ((bare, style.TOP, "bare, cells of 0.1 µm"), (layered, style.BOTTOM, "behind a layer of 10 µm")):
+        for snapshot, colour, label in (
+            (bare, style.TOP, "bare, cells of 0.1 µm"),
+            (layered, style.BOTTOM, "behind a layer of 10 µm"),
+        ):
             edges, values, _ = _course(snapshot)
             axes.stairs(values, edges, baseline=None, color=colour, linewidth=1.3, label=label)
         for end in ends:
@@ -84,9 +89,14 @@ def profile(path: Path, bare: Snapshot, layered: Snapshot, fine: Snapshot) -> No
     edges, values, _ = _course(fine)
     lower.stairs(values, edges, baseline=None, color="#cc79a7", linewidth=0.9)
     upper.set(xlim=(0, x[-1]), ylim=(0, 8.5), xlabel="x (µm)")
-    lower.set(xlim=(peak - 1, peak + 1), yscale="log", ylim=(0.2, 1.3 * largest), xlabel="x (µm), about the largest value")
+    lower.set(
+        xlim=(peak - 1, peak + 1),
+        yscale="log",
+        ylim=(0.2, 1.3 * largest),
+        xlabel="x (µm), about the largest value",
+    )
     upper.legend(frameon=False, fontsize=8, ncols=3, loc="upper right")
-    small_png(figure, path)
+    small_png(figure, path, 256)
 
 
 def _course(snapshot: Snapshot) -> tuple[NDArray, NDArray, NDArray]:
@@ -115,7 +125,7 @@ def zoom(path: Path, fine: Snapshot) -> None:
         axes.set_title(f"{width:g} µm wide", fontsize=10, color=style.INK)
     bar = figure.colorbar(image, ax=figure.axes, extend="both", shrink=0.85, pad=0.012)
     bar.set_label("|J| over its mean", fontsize=8)
-    small_png(figure, path)
+    small_png(figure, path, 256)
 
 
 def _near(axes: Axes, snapshot: Snapshot, extent: tuple[float, float, float, float]):

@@ -1,7 +1,8 @@
 """The page, from its template ``page.md``: what stands in double braces is worked out from the table.
 
-``{{median GROUP COLUMN}}``, ``{{range GROUP COLUMN}}`` (smallest–largest), ``{{from SYSTEM COLUMN LEVEL}}`` and
-``{{upto SYSTEM LAYER COLUMN LEVEL}}`` (median Bi at which a number crosses a level), ``{{table NAME ...}}``.
+``{{median GROUP COLUMN}}``, ``{{range GROUP COLUMN}}`` (smallest–largest), ``{{count GROUP}}`` electrodes,
+``{{seeds GROUP}}`` sets of grains, ``{{from SYSTEM COLUMN LEVEL}}``, ``{{upto SYSTEM LAYER COLUMN LEVEL}}``
+(median Bi at which a number crosses a level), ``{{table NAME ...}}``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from pathlib import Path
 from statistics import median
 
-from lu2021_study.statistics import Rows, crossings, number, spread
+from lu2021_study.spreads import Rows, crossings, faces, number, spread
 from lu2021_study.tables import TABLES
 
 TEMPLATE = Path(__file__).resolve().with_name("page.md")
@@ -31,13 +32,18 @@ def _value(rows: Rows, words: list[str]) -> str:
         return number(spread(rows, *rest)[0])
     if kind == "range":
         return "–".join(map(number, spread(rows, *rest)[1:]))
+    if kind in ("count", "seeds"):
+        found = faces(rows, rest[0], "sigma_eff")
+        return str(len(found) if kind == "count" else len({seed for seed, _ in found}))
     if kind == "from":
         system, column, level = rest
         return _bi(crossings(rows, f"{system}-bare-bi*", column, float(level)))
     if kind == "upto":
         system, layer, column, level = rest
         return _bi(crossings(rows, f"{system}-{layer}-bi*", column, float(level)))
-    raise ValueError(f"page.md: braces must start with table, median, range, from or upto; got {kind!r}.")
+    raise ValueError(
+        f"page.md: braces start with table, median, range, count, seeds, from or upto; got {kind!r}."
+    )
 
 
 def _bi(found: dict[tuple[int, str], float]) -> str:

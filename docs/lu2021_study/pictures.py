@@ -1,4 +1,4 @@
-"""The pictures of the page that show numbers of many runs: Fig. 4g, both statements over Bi, meshes, resistances."""
+"""The pictures of the page that show numbers of many runs: Fig. 4g, statements, meshes, resistances."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from lu2021_study.cases import ASR, BI, SEEDS, Run
-from lu2021_study.runs import SIDES, solved
-from lu2021_study.statistics import Rows, crossings, faces
-from lu2021_study.tables import SYSTEMS
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
 
 from gbflux.report import style
+from lu2021_study.cases import ASR, BI, SEEDS, Run
+from lu2021_study.runs import SIDES, solved
+from lu2021_study.spreads import Rows, crossings, faces
+from lu2021_study.tables import SYSTEMS
 
 #: One colour for each Bi of Fig. 4g.
 SHOWN_BI = {0.3: "#0072b2", 1: "#009e73", 3: "#e69f00", 10: "#d55e00"}
@@ -35,9 +36,17 @@ def distance(path: Path, results: Path) -> None:
             runs = [Run(dimension, "cut", 10, bi, seed) for seed in SEEDS[dimension]]
             depth, values = _profiles([solved(run, results) for run in runs])
             axes.plot(depth, np.median(values, axis=0), color=colour, linewidth=1.6, label=f"Bi = {bi:g}")
-            axes.fill_between(depth, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+            axes.fill_between(
+                depth, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, linewidth=0
+            )
             if dimension == 2 or bi in (1, 10):
-                axes.plot(*_behind(dimension, bi, results), "o", color=colour, markersize=4.5, markeredgecolor="white")
+                axes.plot(
+                    *_behind(dimension, bi, results),
+                    "o",
+                    color=colour,
+                    markersize=4.5,
+                    markeredgecolor="white",
+                )
         axes.axvline(3, color=style.INK, linewidth=0.8, linestyle=":")
         axes.axhline(1.1, color=style.INK, linewidth=0.8, linestyle=":")
         axes.set(xlim=(0, 10), ylim=(0.97, 4), yscale="log", xlabel="distance from electrolyte | layer (µm)")
@@ -59,7 +68,11 @@ def _profiles(trees: list[dict]) -> tuple[np.ndarray, np.ndarray]:
     """Maximum over the mean on common distances, a row for each electrode."""
     depth = np.linspace(0.1, 10, 100)
     rows = [
-        np.interp(depth, tree["homogenizing_layer"][side]["distance_um"], tree["homogenizing_layer"][side]["max_over_mean"])
+        np.interp(
+            depth,
+            tree["homogenizing_layer"][side]["distance_um"],
+            tree["homogenizing_layer"][side]["max_over_mean"],
+        )
         for tree in trees
         for side in SIDES
     ]
@@ -112,10 +125,15 @@ def meshes(path: Path, rows: Rows) -> None:
     """The pointwise maximum and steadier numbers over the mesh size, with and without charge transfer."""
     figure = style.new_figure(8.6, 3.9)
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, asr, title in zip(panels, ("", "-asr2"), ("ideal electrode", "2 Ω cm² of charge transfer"), strict=True):
+    for axes, asr, title in zip(
+        panels, ("", "-asr2"), ("ideal electrode", "2 Ω cm² of charge transfer"), strict=True
+    ):
         for column in ("max", "p99", "window_1", "grain_cut"):
             label, colour, dash = LINES[column]
-            points = [(h, _top(rows, f"2d-cut-bare-bi1{asr}", h, column)) for h in (1, 0.5, 0.25, 0.1, 0.05, 0.025, 0.01)]
+            points = [
+                (h, _top(rows, f"2d-cut-bare-bi1{asr}", h, column))
+                for h in (1, 0.5, 0.25, 0.1, 0.05, 0.025, 0.01)
+            ]
             points = [point for point in points if point[1] is not None]
             axes.plot(*zip(*points, strict=True), dash, color=colour, marker="o", markersize=3.5, label=label)
         axes.set(xscale="log", yscale="log", xlabel="cell size where grains end (µm)")
@@ -140,36 +158,42 @@ def charge_transfer(path: Path, rows: Rows) -> None:
             for column in ("max", "p99", "grain_cut"):
                 label, colour, _ = LINES[column]
                 found = [
-                    median(faces(rows, f"{dimension}d-cut-bare-bi{bi}-asr{asr:g}", column).values()) for asr in ASR[dimension]
+                    median(faces(rows, f"{dimension}d-cut-bare-bi{bi}-asr{asr:g}", column).values())
+                    for asr in ASR[dimension]
                 ]
-                axes.plot(ASR[dimension], found, dash, color=colour, marker="o", markersize=3.5, label=f"Bi {bi}, {label}".replace(" (set by the mesh)", ""))
+                axes.plot(
+                    ASR[dimension],
+                    found,
+                    dash,
+                    color=colour,
+                    marker="o",
+                    markersize=3.5,
+                    label=f"Bi {bi}, {label}".replace(" (set by the mesh)", ""),
+                )
         axes.axhline(10, color=style.INK, linewidth=0.8)
         axes.set(xscale="log", yscale="log", xlabel="charge transfer (Ω cm²)")
         axes.set_title(f"{dimension}D, cut, bare", fontsize=10, color=style.INK)
         style.plot_frame(axes)
     panels[0].set_ylabel("over the mean, at Li")
     panels[1].legend(frameon=False, fontsize=7.5)
-    _save(figure, path, "Medians over electrodes. One grain has 2 Ω cm²; bare LLZO was measured with about 1000.")
+    _save(
+        figure,
+        path,
+        "Medians over electrodes. One grain has 2 Ω cm²; bare LLZO was measured with about 1000.",
+    )
 
 
-def _save(figure, path: Path, caption: str) -> None:
+def _save(figure: Figure, path: Path, caption: str) -> None:
     """Write a figure, small."""
     figure.get_layout_engine().set(rect=(0.01, 0.0, 0.98, 0.985))
     figure.supxlabel(caption, fontsize=7.5, color="#55565c", wrap=True)
     small_png(figure, path)
 
 
-def small_png(figure, path: Path, colours: int = 128) -> None:
-    """A figure as PNG of few colours."""
-    from PIL import Image
-
-    figure.canvas.draw() if figure.dpi == _DPI else figure.set_dpi(_DPI)
+def small_png(figure: Figure, path: Path, colours: int = 64) -> None:
+    """Write a figure as PNG of so many colours."""
+    figure.set_dpi(_DPI)
     figure.canvas.draw()
     picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
     few = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
-
-
-def labelled(axes: Axes, text: str) -> None:
-    """A letter or a word in the corner of a panel."""
-    axes.text(0.01, 0.97, text, transform=axes.transAxes, va="top", fontsize=9, color=style.INK)

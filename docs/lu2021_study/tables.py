@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from lu2021_study.cases import ASR, BI
-from lu2021_study.statistics import (
+from lu2021_study.spreads import (
     Rows,
     both_hold,
     crossings,

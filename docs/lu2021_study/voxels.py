@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from lu2021_study.cases import UNRELAXED_BI, Run
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from gbflux.case import Case
 from gbflux.grains import tessellate
 from gbflux.mesh import recipe
+from lu2021_study.cases import UNRELAXED_BI, Run
 
 #: Voxels along a mean grain size.
 PER_GRAIN = 16
@@ -41,15 +41,16 @@ class VoxelRun:
         """The case."""
         return self.run.case()
 
+
 def voxel_runs() -> list[VoxelRun]:
     """The Poisson–Voronoi runs once more."""
     return [VoxelRun(Run(3, "cut", 0, bi, 1, relaxation_steps=0)) for bi in UNRELAXED_BI]
 
 
-def solve_voxels(run: Run) -> dict[str, dict[str, float]]:
+def solve_voxels(run: Run, per_grain: int = PER_GRAIN) -> dict[str, dict[str, float]]:
     """Solve a bare 3D run on voxels; for each side what `runs.row` gives."""
     case = run.case()
-    h = case.mean_grain_size_um / PER_GRAIN
+    h = case.mean_grain_size_um / per_grain
     grain, seeds = voxels(case, h)
     phi = potential(grain, seeds, h, case)
     sigma, step = case.grains.conductivity_S_per_cm * 1e2, h * 1e-6

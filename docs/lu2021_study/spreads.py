@@ -1,4 +1,4 @@
-"""What the rows of ``docs/lu2021.csv`` say: spreads over realisations, and the Bi at which a number crosses a level.
+"""What ``docs/lu2021.csv`` says: spreads over realisations, and the Bi at which a number crosses a level.
 
 One electrode of one set of grains is one face. A distance that is not reached within the layer counts as
 infinite.
@@ -100,13 +100,15 @@ def groups(rows: Rows, pattern: str) -> list[str]:
 
 
 def number(value: float) -> str:
-    """Three digits without an exponent; two from 100 on.
+    """Three digits, from 100 on two; an exponent for the very large and the very small.
 
-    >>> number(1.0449), number(12.34), number(1234.0)
-    ('1.04', '12.3', '1200')
+    >>> number(1.0449), number(12.34), number(1234.0), number(1.5e6), number(2.7e-4)
+    ('1.04', '12.3', '1200', '1.5e6', '2.70e-4')
     """
     if math.isinf(value):
         return "∞"
+    if abs(value) >= 99500:
+        return f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
     if abs(value) >= 99.95:
         return f"{float(f'{value:.2g}'):.0f}"
     if 0 < abs(value) < 0.01:
