@@ -144,10 +144,9 @@ def _meshes() -> list[Run]:
     """Finer and finer where grains end, on the same grains."""
     sizes = {2: (1, 0.5, 0.25, 0.1, 0.05, 0.025, 0.01), 3: (1, 0.5, 0.25)}
     return [
-        Run(dimension, "cut", hl_um, bi, 1, asr=asr, electrode_size_um=h)
-        for dimension in (2, 3)
+        Run(dimension, "cut", hl_um, bi, 1, asr=asr, electrode_size_um=h if h != own else None)
+        for dimension, own in ELECTRODE_SIZE_UM.items()
         for h in sizes[dimension]
-        if h != ELECTRODE_SIZE_UM[dimension]
         for bi in ((0.3, 1, 10) if dimension == 2 else (1, 10))
         for hl_um, asr in ((0, 0), (10, 0), (0, 2))
     ]

@@ -1,8 +1,9 @@
 """The page, from its template ``page.md``: what stands in double braces is worked out from the table.
 
-``{{median GROUP COLUMN}}``, ``{{range GROUP COLUMN}}`` (smallest–largest), ``{{count GROUP}}`` electrodes,
+``{{median GROUP COLUMN}}``, ``{{first GROUP COLUMN}}`` (median of the seeds
+that were run with charge transfer), ``{{range GROUP COLUMN}}`` (smallest–largest), ``{{count GROUP}}`` electrodes,
 ``{{seeds GROUP}}`` sets of grains, ``{{from SYSTEM COLUMN LEVEL}}``, ``{{upto SYSTEM LAYER COLUMN LEVEL}}``
-(median Bi at which a number crosses a level), ``{{table NAME ...}}``.
+(median Bi at which a number crosses a level), ``{{sigma ...}}`` (σ_gb there), ``{{table NAME ...}}``.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import re
 from pathlib import Path
 from statistics import median
 
-from lu2021_study.spreads import Rows, crossings, faces, number, spread
-from lu2021_study.tables import TABLES
+from lu2021_study.spreads import Rows, bi_text, crossings, faces, number, spread
+from lu2021_study.tables import TABLES, first_seeds
 
 TEMPLATE = Path(__file__).resolve().with_name("page.md")
 
@@ -30,6 +31,8 @@ def _value(rows: Rows, words: list[str]) -> str:
         return TABLES[rest[0]](rows, *rest[1:])
     if kind == "median":
         return number(spread(rows, *rest)[0])
+    if kind == "first":
+        return number(first_seeds(rows, *rest))
     if kind == "range":
         return "–".join(map(number, spread(rows, *rest)[1:]))
     if kind in ("count", "seeds"):
@@ -41,12 +44,15 @@ def _value(rows: Rows, words: list[str]) -> str:
     if kind == "upto":
         system, layer, column, level = rest
         return _bi(crossings(rows, f"{system}-{layer}-bi*", column, float(level)))
+    if kind == "sigma":
+        system, layer, column, level = rest
+        bi = median(crossings(rows, f"{system}-{layer}-bi*", column, float(level)).values())
+        return number(float(f"{2.5e-7 / bi:.1e}"))
     raise ValueError(
-        f"page.md: braces start with table, median, range, count, seeds, from or upto; got {kind!r}."
+        f"page.md: braces start with table, median, first, range, count, seeds, from, upto or sigma; got {kind!r}."
     )
 
 
 def _bi(found: dict[tuple[int, str], float]) -> str:
-    """Median Bi to two digits."""
-    value = median(found.values())
-    return "∞" if value == float("inf") else f"{value:.2g}"
+    """Median Bi."""
+    return bi_text(median(found.values()))

@@ -111,9 +111,20 @@ def number(value: float) -> str:
         return f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
     if abs(value) >= 99.95:
         return f"{float(f'{value:.2g}'):.0f}"
-    if 0 < abs(value) < 0.01:
+    if 0 < abs(value) < 0.001:
         return f"{value:.2e}".replace("e-0", "e-")
     return f"{value:.3g}"
+
+
+def bi_text(value: float) -> str:
+    """A Bi from `crossings`, to two digits; where it lies if outside the scan.
+
+    >>> bi_text(0.0), bi_text(0.852), bi_text(math.inf)
+    ('<0.1', '0.85', '>100')
+    """
+    if value <= BI[0]:
+        return f"<{BI[0]:g}"
+    return f">{BI[-1]:g}" if value > BI[-1] else f"{value:.2g}"
 
 
 def with_range(values: tuple[float, float, float]) -> str:

@@ -8,6 +8,7 @@ from statistics import median
 from lu2021_study.cases import ASR, BI
 from lu2021_study.spreads import (
     Rows,
+    bi_text,
     both_hold,
     crossings,
     faces,
@@ -100,8 +101,10 @@ def thresholds(rows: Rows) -> str:
 
 
 def _threshold(rows: Rows, template: str, column: str, level: float) -> str:
+    """Median Bi, and the range over faces."""
     values = list(crossings(rows, template, column, level).values())
-    return with_range((median(values), min(values), max(values))).replace("∞", ">100")
+    middle, low, high = map(bi_text, (median(values), min(values), max(values)))
+    return middle if low == high else f"{middle} ({low}–{high})"
 
 
 def together(rows: Rows, system: str) -> str:
@@ -120,7 +123,7 @@ def together(rows: Rows, system: str) -> str:
 
 def _both(low, high) -> str:
     start, end, share = both_hold(low, high)
-    bounds = f"{number(start)}–{number(end)}" if start < end else "–"
+    bounds = f"{bi_text(start)}–{bi_text(end)}" if start < end else "–"
     return f"{bounds} ({100 * share:.0f} %)"
 
 
@@ -136,18 +139,15 @@ def meshes(rows: Rows, dimension: int) -> str:
         "1 µm window": ("bare", "", "window_1"),
         "grain max, slivers left out": ("bare", "", "grain_cut"),
         "pointwise max, 2 Ω cm²": ("bare", "-asr2", "max"),
+        "1 µm window, 2 Ω cm²": ("bare", "-asr2", "window_1"),
         "pointwise max on electrolyte\\|layer": ("hl10", "", "at_hl_max"),
         "max 3 µm into the layer": ("hl10", "", "max_at_3"),
     }
 
     def value(layer: str, bi: str, asr: str, h: float, column: str) -> str:
         size = "" if h == own else f"-h{h:g}"
-        found = [
-            faces(rows, name, column).get((1, "top"))
-            for name in (f"{dimension}d-cut-{layer}-bi{bi}{asr}{size}",)
-            if groups(rows, name)
-        ]
-        return number(found[0]) if found and found[0] is not None else "–"
+        values = rows.get((f"{dimension}d-cut-{layer}-bi{bi}{asr}{size}-s1", "top"))
+        return "–" if values is None or values[column] is None else number(values[column])
 
     lines = [
         [f"Bi {bi}: {label}", *(value(layer, bi, asr, h, column) for h in sizes)]
@@ -175,13 +175,13 @@ def charge_transfer(rows: Rows, dimension: int) -> str:
     for bi in ("1", "3", "10") if dimension == 2 else ("1", "10"):
         for label, (layer, column) in asked.items():
             names = [f"{dimension}d-cut-{layer}-bi{bi}" + (f"-asr{asr:g}" if asr else "") for asr in columns]
-            lines.append([f"Bi {bi}: {label}", *(number(_first_seeds(rows, name, column)) for name in names)])
+            lines.append([f"Bi {bi}: {label}", *(number(first_seeds(rows, name, column)) for name in names)])
     text = grid(["charge transfer (Ω cm²)", *(f"{asr:g}" for asr in columns)], lines)
     seeds = "[123]" if dimension == 2 else "1"
     return f"{text}\n\n{command(f'{dimension}d-cut-(bare|hl10)-bi(1|3|10)(-asr[0-9.]+)?-s{seeds}')}"
 
 
-def _first_seeds(rows: Rows, group: str, column: str) -> float:
+def first_seeds(rows: Rows, group: str, column: str) -> float:
     """Median over the faces of the seeds that were run with charge transfer."""
     last = 3 if group.startswith("2d") else 1
     return median(value for (seed, _), value in faces(rows, group, column).items() if seed <= last)

@@ -7,6 +7,7 @@ coarsening does to each number (docs/lu2021.md, "The mesh"), and in 3D that gmsh
 
 from __future__ import annotations
 
+import doctest
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mpi4py import MPI
 
 from gbflux.case import load_case
 from gbflux.study.pipeline import run_case
+from lu2021_study import spreads
 from lu2021_study.cases import BASES, ELECTRODE_SIZE_UM, Run
 from lu2021_study.page import TEMPLATE, written_page
 from lu2021_study.runs import everything, read_table, row
@@ -23,7 +25,7 @@ from lu2021_study.voxels import solve_voxels
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "lu2021"
 COARSE = {
-    2: {"mesh.size_um": 1.0, "mesh.electrode_size_um": 0.5},
+    2: {"mesh.size_um": 1.0, "mesh.electrode_size_um": 0.25},
     3: {"mesh.size_um": 2.0, "mesh.electrode_size_um": 1.0},
 }
 #: What each case that ships stands for in the table.
@@ -79,31 +81,32 @@ def test_every_config_is_a_run_of_the_table():
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name.startswith("2d")])
 def test_2d_cases_give_the_table_on_a_coarse_mesh(name):
-    """h = 0.5 instead of 0.1 µm: 1 % for the conductivity, 5 % for what converges."""
+    """h = 0.25 instead of 0.1 µm: see the tolerances; worst for grains under a layer, and for P99."""
     run = SHIPPED[name]
     for side, values in coarse(run).items():
         expected = TABLE[run.name, side]
         assert values["sigma_eff"] == pytest.approx(expected["sigma_eff"], rel=0.01)
-        assert values["grain_cut"] == pytest.approx(expected["grain_cut"], rel=0.05)
-        assert values["p99"] == pytest.approx(expected["p99"], rel=0.05)
-        if run.hl_um == 10:
-            assert values["max_at_3"] == pytest.approx(expected["max_at_3"], rel=0.05)
+        assert values["grain_cut"] == pytest.approx(expected["grain_cut"], rel=0.08 if run.hl_um else 0.02)
+        assert values["p99"] == pytest.approx(expected["p99"], rel=0.1)
+        if run.hl_um:
+            assert values["max_at_3"] == pytest.approx(expected["max_at_3"], rel=0.03)
 
 
 def test_pointwise_maximum_is_the_mesh():
-    """Bare, ideal electrodes: five times coarser, the maximum falls and the current of grains does not."""
+    """Bare, ideal electrodes: the finer, the larger, while the current of a grain stays."""
     run = Run(2, "cut", 0, 1, 1)
     for side, values in coarse(run).items():
-        fine = TABLE[run.name, side]
-        finest = TABLE[f"{run.group}-h0.01-s1", side]
-        assert values["max"] < 0.8 * fine["max"] < 0.8 * 0.8 * finest["max"]
-        assert values["grain_cut"] == pytest.approx(finest["grain_cut"], rel=0.05)
+        fine, finest = TABLE[run.name, side], TABLE[f"{run.group}-h0.01-s1", side]
+        assert 1.25 * values["max"] < fine["max"] < finest["max"] / 1.5
+        assert values["grain_cut"] == pytest.approx(finest["grain_cut"], rel=0.02)
 
 
 def test_charge_transfer_makes_the_maximum_converge():
+    """With 2 Ω cm² the same refinement moves it by less than a tenth."""
     run = Run(2, "cut", 0, 1, 1, asr=2)
     for side, values in coarse(run).items():
-        assert values["max"] == pytest.approx(TABLE[f"{run.group}-h0.01-s1", side]["max"], rel=0.1)
+        assert values["max"] == pytest.approx(TABLE[run.name, side]["max"], rel=0.1)
+        assert values["max"] < 0.4 * TABLE["2d-cut-bare-bi1-s1", side]["max"]
 
 
 def test_thin_layer_is_worse_than_the_same_depth_of_a_thick_one():
@@ -127,6 +130,10 @@ def test_voxels_without_resistance_are_uniform():
     for values in solve_voxels(Run(3, "cut", 0, 1e-9, 1), per_grain=3).values():
         assert values["max"] == pytest.approx(1.0, abs=1e-6)
         assert values["sigma_eff"] == pytest.approx(5e-4, rel=1e-6)
+
+
+def test_examples_of_the_docstrings():
+    assert doctest.testmod(spreads).failed == 0
 
 
 def test_crossing_is_interpolated_in_logarithms():
