@@ -148,7 +148,7 @@ def _meshes() -> list[Run]:
         for dimension, own in ELECTRODE_SIZE_UM.items()
         for h in sizes[dimension]
         for bi in ((0.3, 1, 10) if dimension == 2 else (1, 10))
-        for hl_um, asr in ((0, 0), (10, 0), (0, 2))
+        for hl_um, asr in ((0, 0), (3, 0), (10, 0), (0, 2))
     ]
 
 

@@ -1,14 +1,13 @@
 """The page, from its template ``page.md``: what stands in double braces is worked out from the table.
 
-``{{median GROUP COLUMN}}``, ``{{first GROUP COLUMN}}`` (median of the seeds
-that were run with charge transfer), ``{{range GROUP COLUMN}}`` (smallest–largest), ``{{count GROUP}}`` electrodes,
-``{{seeds GROUP}}`` sets of grains, ``{{from SYSTEM COLUMN LEVEL}}``, ``{{upto SYSTEM LAYER COLUMN LEVEL}}``
-(median Bi at which a number crosses a level), ``{{sigma ...}}`` (σ_gb there), ``{{table NAME ...}}``.
+The first word in braces names an entry of `KINDS`, the others are its arguments. A group is a run's name
+without its seed, a system ``2d-cut`` and the like, a layer ``hl10`` or ``hl3``.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -18,41 +17,49 @@ from lu2021_study.tables import TABLES, first_seeds
 TEMPLATE = Path(__file__).resolve().with_name("page.md")
 
 
-def written_page(rows: Rows, template: str | None = None) -> str:
-    """The page for a table of runs."""
-    text = TEMPLATE.read_text(encoding="utf-8") if template is None else template
-    return re.sub(r"\{\{(.+?)\}\}", lambda match: _value(rows, match[1].split()), text)
+def written_page(rows: Rows) -> str:
+    """The page for a table of runs.
 
-
-def _value(rows: Rows, words: list[str]) -> str:
-    """What one pair of braces stands for."""
-    kind, *rest = words
-    if kind == "table":
-        return TABLES[rest[0]](rows, *rest[1:])
-    if kind == "median":
-        return number(spread(rows, *rest)[0])
-    if kind == "first":
-        return number(first_seeds(rows, *rest))
-    if kind == "range":
-        return "–".join(map(number, spread(rows, *rest)[1:]))
-    if kind in ("count", "seeds"):
-        found = faces(rows, rest[0], "sigma_eff")
-        return str(len(found) if kind == "count" else len({seed for seed, _ in found}))
-    if kind == "from":
-        system, column, level = rest
-        return _bi(crossings(rows, f"{system}-bare-bi*", column, float(level)))
-    if kind == "upto":
-        system, layer, column, level = rest
-        return _bi(crossings(rows, f"{system}-{layer}-bi*", column, float(level)))
-    if kind == "sigma":
-        system, layer, column, level = rest
-        bi = median(crossings(rows, f"{system}-{layer}-bi*", column, float(level)).values())
-        return number(float(f"{2.5e-7 / bi:.1e}"))
-    raise ValueError(
-        f"page.md: braces start with table, median, first, range, count, seeds, from, upto or sigma; got {kind!r}."
+    Raises
+    ------
+    KeyError
+        If the table lacks a run that the page speaks of, or a brace starts with a word that is not known.
+    """
+    return re.sub(
+        r"\{\{(\w+) (.+?)\}\}",
+        lambda match: KINDS[match[1]](rows, *match[2].split()),
+        TEMPLATE.read_text(encoding="utf-8"),
     )
 
 
-def _bi(found: dict[tuple[int, str], float]) -> str:
-    """Median Bi."""
-    return bi_text(median(found.values()))
+def _from(rows: Rows, system: str, column: str, level: str) -> str:
+    """Bi from which on a bare median electrode is above a level."""
+    return bi_text(_median_bi(rows, system, "bare", column, level))
+
+
+def _upto(rows: Rows, system: str, layer: str, column: str, level: str) -> str:
+    """Bi up to which the median electrode with a layer is below a level."""
+    return bi_text(_median_bi(rows, system, layer, column, level))
+
+
+def _sigma(rows: Rows, system: str, layer: str, column: str, level: str) -> str:
+    """σ_gb (S/cm) of that Bi, for 5 nm, 10 µm and 5e-4 S/cm."""
+    return f"{2.5e-7 / _median_bi(rows, system, layer, column, level):.0e}".replace("e-0", "e-")
+
+
+def _median_bi(rows: Rows, system: str, layer: str, column: str, level: str) -> float:
+    return median(crossings(rows, f"{system}-{layer}-bi*", column, float(level)).values())
+
+
+KINDS: dict[str, Callable[..., str]] = {
+    "table": lambda rows, name, *more: TABLES[name](rows, *more),
+    "median": lambda rows, group, column: number(spread(rows, group, column)[0]),
+    # of the seeds that were run with charge transfer too
+    "first": lambda rows, group, column: number(first_seeds(rows, group, column)),
+    "range": lambda rows, group, column: "–".join(map(number, spread(rows, group, column)[1:])),
+    "count": lambda rows, group: str(len(faces(rows, group, "sigma_eff"))),
+    "seeds": lambda rows, group: str(len({seed for seed, _ in faces(rows, group, "sigma_eff")})),
+    "from": _from,
+    "upto": _upto,
+    "sigma": _sigma,
+}

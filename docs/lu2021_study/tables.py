@@ -142,6 +142,7 @@ def meshes(rows: Rows, dimension: int) -> str:
         "1 µm window, 2 Ω cm²": ("bare", "-asr2", "window_1"),
         "pointwise max on electrolyte\\|layer": ("hl10", "", "at_hl_max"),
         "max 3 µm into the layer": ("hl10", "", "max_at_3"),
+        "max at Li behind 3 µm": ("hl3", "", "max"),
     }
 
     def value(layer: str, bi: str, asr: str, h: float, column: str) -> str:
@@ -155,7 +156,7 @@ def meshes(rows: Rows, dimension: int) -> str:
         for label, (layer, asr, column) in asked.items()
     ]
     text = grid(["h where grains end (µm)", *(f"{h:g}" for h in sizes)], lines)
-    return f"{text}\n\n{command(f'{dimension}d-cut-(bare|hl10)-bi(0.3|1|10)(-asr2)?(-h[0-9.]+)?-s1')}"
+    return f"{text}\n\n{command(f'{dimension}d-cut-(bare|hl3|hl10)-bi(0.3|1|10)(-asr2)?(-h[0-9.]+)?-s1')}"
 
 
 def charge_transfer(rows: Rows, dimension: int) -> str:
