@@ -138,6 +138,8 @@ def meshes(rows: Rows, dimension: int) -> str:
         "99 % of the area": ("bare", "", "p99"),
         "1 µm window": ("bare", "", "window_1"),
         "grain max, slivers left out": ("bare", "", "grain_cut"),
+        "grain max": ("bare", "", "grain"),
+        "grain max / weakest grain": ("bare", "", "grain_min"),
         "pointwise max, 2 Ω cm²": ("bare", "-asr2", "max"),
         "1 µm window, 2 Ω cm²": ("bare", "-asr2", "window_1"),
         "pointwise max on electrolyte\\|layer": ("hl10", "", "at_hl_max"),
