@@ -66,7 +66,7 @@ def test_relative_links_and_pictures_exist(page):
 
 
 def test_pictures_are_small():
-    for picture in (ROOT / "docs" / "pictures").glob("*.png"):
+    for picture in (ROOT / "docs" / "pictures").rglob("*.png"):
         assert picture.stat().st_size <= PICTURE_BYTES, picture.name
 
 
