@@ -72,9 +72,7 @@ def run(
     worked_out, folder = _opened(study, output)
     if engine == "embedded":
         if dry_run:
-            raise InputError(
-                "--dry-run: needs --engine slurm or pbs. `gbflux sweep plan` shows what will be run."
-            )
+            raise InputError("--dry-run: needs --engine slurm or pbs. See `gbflux sweep plan`.")
         _run_here(worked_out, folder, retry_failed, study, output)
     else:
         _submit(worked_out, folder, engine, dry_run, retry_failed)

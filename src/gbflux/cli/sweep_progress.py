@@ -1,4 +1,4 @@
-"""Progress of a study: on a terminal a live line per running case and a bar; else a line per finished case."""
+"""Progress of a study: live lines and a bar on a terminal, else a line for each case that ends."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ class Standing:
         self._open = {key: expected[key] for keys in wanted.values() for key in keys}
         self._all_s = sum(self._open.values())
         self._first_guess = self._all_s / at_a_time(plan.study)
-        self.running: dict[str, tuple[str, float]] = {}
+        self._running: dict[str, tuple[str, float]] = {}
 
     def take(self, event: Event) -> None:
         """Count an event."""
         if event.kind in ("begin", "stage"):
-            began = self.running.get(event.key, ("", self._clock()))[1]
-            self.running[event.key] = (event.text, began)
+            began = self._running.get(event.key, ("", self._clock()))[1]
+            self._running[event.key] = (event.text, began)
             return
-        self.running.pop(event.key, None)
+        self._running.pop(event.key, None)
         if event.kind == "again":
             return
         self._open.pop(event.key, None)
@@ -74,9 +74,10 @@ class Standing:
         passed = self._clock() - self._began
         return rest * passed / finished if finished > 0 else max(0.0, self._first_guess - passed)
 
-    def since_s(self, key: str) -> float:
-        """Time since a running case began (s)."""
-        return self._clock() - self.running[key][1]
+    def under_way(self) -> list[tuple[str, str, float]]:
+        """Name, stage and time (s) of each running case."""
+        now = self._clock()
+        return [(self.names[key], stage, now - began) for key, (stage, began) in self._running.items()]
 
 
 def plain_line(standing: Standing, event: Event) -> str:
@@ -145,12 +146,8 @@ def _picture(standing: Standing):
     from rich.text import Text
 
     rows = [
-        Text(
-            f"  {standing.names[key]}  {stage}  {duration(standing.since_s(key))}",
-            overflow="ellipsis",
-            no_wrap=True,
-        )
-        for key, (stage, _) in list(standing.running.items())
+        Text(f"  {duration(time_s):>8}  {stage:8}  {name}", overflow="ellipsis", no_wrap=True)
+        for name, stage, time_s in standing.under_way()
     ]
     bar = Table.grid(padding=(0, 1))
     failed = f", {standing.failed} failed" if standing.failed else ""

@@ -147,7 +147,7 @@ class StudyFolder:
             name = self.study().name
             if name != study.name:
                 raise InputError(
-                    f"output: {self.path} must be empty or hold study {study.name}; got study {name}. {remedy}"
+                    f"output: {self.path} must hold study {study.name}; got study {name}. {remedy}"
                 )
         elif self.path.exists() and any(entry.name not in _OWN_FIRST for entry in self.path.iterdir()):
             raise InputError(
@@ -203,15 +203,13 @@ class StudyFolder:
             raise InputError(f"{self.path}: must hold a study; got: {error}") from error
 
     def _resolved(self, study: Study) -> str:
-        """Text of ``study.resolved.yaml``: JSON, which YAML includes; seeds of grains are copied beside it."""
+        """Text of ``study.resolved.yaml``: JSON, which is YAML too; seeds files are copied beside it."""
         copies: dict[str, str] = {}
         for seeds in {case.grains.seeds_file for case in study.cases} - {None}:
             copies |= self._copied(seeds, study.case.folder)
         data = {**study.data, "name": study.name, "case": case_data(study)}
         text = json.dumps(_with_copies(data, "", copies, study.case.folder), indent=2, ensure_ascii=False)
-        return (
-            f"# A study with its case: `gbflux sweep status` and others take this folder as it is.\n{text}\n"
-        )
+        return f"# A study with its case; `gbflux sweep` takes this folder for the study.\n{text}\n"
 
     def _copied(self, seeds: SeedsFile, folder: Path) -> dict[str, str]:
         """A seeds file copied into the folder: its path to its new name."""

@@ -1,6 +1,6 @@
 """A Snakefile that computes a study with our own commands.
 
-Outputs are marks, not results: Snakemake deletes the outputs of a rule before it runs, and of one that failed.
+Outputs are marks, not results: Snakemake deletes outputs before a rule runs, and when it has failed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def write_snakefile(plan: Plan, folder: StudyFolder) -> Path:
 
 
 def snakefile(plan: Plan, folder: StudyFolder) -> str:
-    """Text of the Snakefile: a rule for units, with ranks as ``mpi`` and ``tasks`` resources, and the table."""
+    """Text of the Snakefile: units with their ranks as resources, then the table."""
     home, cluster = folder.path.absolute(), plan.study.cluster
     ranks = plan.study.run.ranks
     ours = f"{shlex.quote(sys.executable)} -m gbflux sweep"
