@@ -88,8 +88,7 @@ class Plan:
 
     def time_s(self) -> float:
         """Expected time of the whole study (s)."""
-        total = sum(sum(unit.seconds.values()) for unit in self.units)
-        return total / at_a_time(self.study) / max(1.0, self.study.run.ranks / MEASURED_ON)
+        return sum(sum(unit.seconds.values()) for unit in self.units) / pace(self.study)
 
 
 def plan(study: Study) -> Plan:
@@ -118,6 +117,11 @@ def at_a_time(study: Study) -> int:
     """Units of work that run side by side: as many as asked for, but no more than the cores allow."""
     allowed = max(1, cores() // study.run.ranks)
     return min(allowed, study.run.jobs or allowed)
+
+
+def pace(study: Study) -> float:
+    """Seconds of expected work that a second does: all units under way together, on the cores they use."""
+    return min(cores(), at_a_time(study) * study.run.ranks) / MEASURED_ON
 
 
 def _costed(unit: Unit) -> UnitOfWork:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +208,9 @@ class _Maker:
             for key, place in zip(axis.keys, axis.places, strict=True):
                 if f"{problem.place}.".startswith(f"{key}."):
                     return self._at(place, values[key], problem)
+                if key.startswith(f"{problem.place}.") and not self._is_written(problem.place):
+                    line, column = self.document.mark(place)
+                    return replace(problem, source=self.document.source, line=line, column=column)
         brought = ", ".join(f"{key} = {shown(value)}" for key, value in values.items())
         return Problem(
             problem.source,
@@ -216,6 +219,15 @@ class _Maker:
             problem.place,
             f"{problem.message} (where {brought})",
         )
+
+    def _is_written(self, place: str) -> bool:
+        """Whether the case has a key itself."""
+        node: Any = self.source.document.data
+        for part in place.split("."):
+            if not isinstance(node, Mapping) or part not in node:
+                return False
+            node = node[part]
+        return True
 
     def _at(self, place: tuple[str, ...], value: Any, problem: Problem) -> Problem:
         written = self.document.data
