@@ -63,7 +63,7 @@ def start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
 
     The process ends with this one: see `guard`.
     """
-    environment = {**mpi_environment(clean_environment()), MARK: "1", "PYTHONUNBUFFERED": "1"}
+    environment = {**mpi_environment(clean_environment()), MARK: "1"}
     guarded = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), *command]
     with log.open("ab") as stream:
         return subprocess.Popen(

@@ -135,5 +135,7 @@ class _Teller:
     def _tell(self, *words: str) -> None:
         """One line for the driver; a log on a full disk is no reason to stop."""
         if self._is_root:
+            line = " ".join((EVENT, self._current[:KEY_DIGITS], *words))
             with contextlib.suppress(OSError):
-                print(EVENT, self._current[:KEY_DIGITS], *words, file=sys.stderr, flush=True)
+                sys.stderr.write(f"{line}\n")  # in one piece: ranks write into the same log
+                sys.stderr.flush()
