@@ -92,23 +92,22 @@ def _run_here(
         folder.check(worked_out.study)
         folder.prepare(worked_out.study)
         wanted = open_cases(worked_out, folder, retry_failed)
-        if not wanted:
-            _conclude(worked_out, folder, tally(worked_out, folder), "finished: nothing is left to run")
-            return
         for unit in worked_out.units:
             if unit.key in wanted:
                 require_memory(unit.largest, machine_memory())
         words = " ".join(["gbflux sweep run", str(study), *(["-o", str(output)] if output else [])])
         try:
-            with progress_of(worked_out, wanted, folder) as report:
-                Engine(worked_out, folder, report).run(wanted)
+            if wanted:
+                with progress_of(worked_out, wanted, folder) as report:
+                    Engine(worked_out, folder, report).run(wanted)
         except KeyboardInterrupt:
             count = tally(worked_out, folder)
             typer.echo(f"stopped; {count.done} of {count.total} cases are done. `{words}` goes on.", err=True)
             raise
         files = write_collection(folder, collect(folder, worked_out))
         typer.echo("wrote " + ", ".join(map(str, files)))
-        _conclude(worked_out, folder, tally(worked_out, folder), "done")
+        word = "done" if wanted else "finished: nothing is left to run"
+        _conclude(worked_out, folder, tally(worked_out, folder), word)
 
 
 def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, word: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +18,9 @@ from typing import Any, Literal
 from gbflux.case import machine_memory
 from gbflux.errors import InputError
 from gbflux.sweep import children
-from gbflux.sweep.folder import TIMEOUT, StudyFolder
+from gbflux.sweep.folder import TIMEOUT, Failure, StudyFolder
 from gbflux.sweep.planning import Plan, UnitOfWork, at_a_time
-from gbflux.sweep.worker import EVENT
+from gbflux.sweep.worker import EVENT, WAIT_FOR_LOCK_S
 
 PAUSE_S = 0.05
 _MINUTE_S = 60.0
@@ -165,6 +166,7 @@ class Engine:
             After Ctrl-C, SIGTERM or SIGHUP; what runs is stopped first.
         """
         children.check_launcher(self._ranks)
+        self._wait_for_others(list(wanted))
         units = [unit for unit in self._plan.units if unit.key in wanted]
         units.sort(key=lambda unit: -sum(unit.seconds[key] for key in wanted[unit.key]))
         queue = deque((unit, wanted[unit.key]) for unit in units)
@@ -180,6 +182,17 @@ class Engine:
                 children.end([job.process for job in self._jobs])
                 for job in self._jobs:
                     job.log.close()
+
+    def _wait_for_others(self, unit_keys: Sequence[str]) -> None:
+        """Wait a moment for ranks of a driver that was killed; refuse units that another engine is at."""
+        give_up = time.monotonic() + WAIT_FOR_LOCK_S
+        while any(self._folder.is_running(key) for key in unit_keys):
+            if time.monotonic() > give_up:
+                raise InputError(
+                    f"study folder {self._folder.path}: units of work must be free; another engine computes "
+                    "some of them. Wait until it has ended: `gbflux sweep status` shows it."
+                )
+            time.sleep(PAUSE_S)
 
     def _fits(self, unit: UnitOfWork) -> bool:
         """Whether cores and memory allow another unit; a first one always may."""
@@ -231,13 +244,29 @@ class Engine:
                 self._report(Event("stage", key, " ".join(text)))
             elif kind == "end":
                 job.current, job.began = "", time.monotonic()
-                if self._folder.result(key) is not None:
-                    job.told.add(key)
-                    self._report(Event("done", key))
+                self._tell_end(job, key)
+
+    def _tell_end(self, job: _Job, key: str) -> None:
+        """Report a case that a job has ended with; what is done about it is settled at the job's end."""
+        failure = self._folder.failure(key)
+        if self._folder.result(key) is not None:
+            self._report(Event("done", key))
+        elif failure is not None and failure.attempts > job.attempts[key]:
+            self._tell_failure(key, failure)
+        else:
+            return
+        job.told.add(key)
+
+    def _tell_failure(self, key: str, failure: Failure) -> None:
+        """Report a failure, and whether the case is tried again."""
+        self._report(Event("again" if self._may_retry(failure) else "failed", key, failure.message))
+
+    def _may_retry(self, failure: Failure) -> bool:
+        return failure.attempts <= self._plan.study.run.retries
 
     def _settled(self, job: _Job) -> list[str]:
         """Find out what became of each case of a job that has ended; keys of those to try again."""
-        untold, failed = [], []
+        untold, again = [], []
         for key in job.keys:
             failure = self._folder.failure(key)
             if self._folder.result(key) is not None:
@@ -246,21 +275,18 @@ class Engine:
                 if key not in job.told:
                     self._report(Event("done", key))
             elif failure is not None and failure.attempts > job.attempts[key]:
-                failed.append((key, failure.attempts, failure.message))
+                if key not in job.told:
+                    self._tell_failure(key, failure)
+                again += [key] if self._may_retry(failure) else []
             else:
                 untold.append(key)
         blamed = self._blamed(job, untold)
         for key in blamed:
-            message, error, code = self._verdict(job)
             with self._writing():
-                failure = self._folder.fail(key, message, error, code)
-            failed.append((key, failure.attempts, message))
-        again = [key for key in untold if key not in blamed]
-        for key, attempts, message in failed:
-            retry = attempts <= self._plan.study.run.retries
-            self._report(Event("again" if retry else "failed", key, message))
-            again += [key] if retry else []
-        return again
+                failure = self._folder.fail(key, *self._verdict(job))
+            self._tell_failure(key, failure)
+            again += [key] if self._may_retry(failure) else []
+        return [*again, *(key for key in untold if key not in blamed)]
 
     @staticmethod
     def _blamed(job: _Job, untold: Sequence[str]) -> list[str]:
@@ -315,7 +341,10 @@ def _interruptible() -> Iterator[None]:
     def stop(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    main = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGTERM, signal.SIGHUP) if main else ()
+    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # nohup
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
