@@ -15,7 +15,7 @@ from tests.study_cases import StandIn, made
 
 from gbflux.errors import InputError
 from gbflux.sweep import Engine, Event, Plan, StudyFolder, open_cases, tally
-from gbflux.sweep.children import MARK, clean_environment, end, start
+from gbflux.sweep.children import MARK, check_launcher, clean_environment, end, start
 
 SWEEP = {"temperature_C": [21, 22, 23], "grains.mean_size_um": [8, 9, 10]}  # three units of three cases
 
@@ -213,6 +213,12 @@ def test_launcher_variables_are_stripped_and_settings_stay():
         "OMP_NUM_THREADS": "1",
     }
     assert clean_environment({**theirs, **own}) == own
+
+
+def test_a_driver_is_one_process(monkeypatch):
+    monkeypatch.setattr("gbflux.sweep.children.job_size", lambda: 4)
+    with pytest.raises(InputError, match="must be one process; got 4 ranks"):
+        check_launcher(1)
 
 
 def test_children_know_what_they_are(tmp_path):
