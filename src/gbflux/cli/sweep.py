@@ -127,8 +127,8 @@ def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, word: str) ->
 
 def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, retry_failed: bool) -> None:
     """Write and submit job scripts, or print them."""
+    from gbflux.sweep import open_cases, tally
     from gbflux.sweep.cluster import job_script, submit
-    from gbflux.sweep.engine import open_cases, tally
 
     if dry_run:
         typer.echo(job_script(worked_out, folder, engine, len(worked_out.units)), nl=False)
