@@ -173,6 +173,23 @@ def test_a_child_ends_with_its_driver(tmp_path):
     psutil.wait_procs([child])
 
 
+def test_a_rank_ends_with_its_launcher(tmp_path):
+    """A launcher is killed with -9; the rank, which looks for it, ends."""
+    rank = (
+        "import os, time; from gbflux.sweep.guard import watch_parent; "
+        "watch_parent(0.05); print(os.getpid(), flush=True); time.sleep(1e6)"
+    )
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {rank!r}])"
+    launcher = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    child = psutil.Process(int(launcher.stdout.readline()))
+    launcher.kill()
+    launcher.wait()
+    gone, _ = psutil.wait_procs([child], timeout=300)
+    if not gone:
+        child.kill()
+    assert gone
+
+
 def test_end_ends_a_whole_family(tmp_path):
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(1e6)'])"
     process = start([sys.executable, "-c", code], tmp_path / "log")
