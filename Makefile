@@ -53,5 +53,5 @@ lint: setup
 	$(PYTHON_VENV) -m ruff format --check src tests docs meshes benchmarks
 
 clean:
-	rm -rf .venv dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-snakemake dist .pytest_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
