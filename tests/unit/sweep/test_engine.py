@@ -13,6 +13,7 @@ import psutil
 import pytest
 from tests.study_cases import StandIn, made
 
+from gbflux.case import Memory
 from gbflux.errors import InputError
 from gbflux.sweep import Engine, Event, Plan, StudyFolder, open_cases, tally
 from gbflux.sweep.children import MARK, check_launcher, clean_environment, end, start
@@ -50,6 +51,26 @@ def test_all_cases_are_computed_once(study):
 
 def _result(folder: StudyFolder, key: str) -> Path:
     return folder.case(key) / "result.json"
+
+
+@pytest.mark.parametrize(("memory_MiB", "most"), [(1e6, 2), (600.0, 1), (1.0, 1)])
+def test_units_side_by_side_fit_into_cores_and_memory(study, monkeypatch, memory_MiB, most):
+    """Units of some 450 MiB, two at a time by the cores."""
+    worked_out, folder, stand_in = study
+    assert 400 < worked_out.units[0].largest.memory_MiB < 500
+    monkeypatch.setattr("gbflux.sweep.engine.machine_memory", lambda: Memory(0.0, memory_MiB))
+    monkeypatch.setattr("gbflux.sweep.planning.cores", lambda: 4)
+    under_way = []
+    begin = Engine._start
+
+    def watched(self, *words):
+        begin(self, *words)
+        under_way.append(len(self._jobs))
+
+    monkeypatch.setattr(Engine, "_start", watched)
+    run(worked_out, folder, stand_in)
+    assert tally(worked_out, folder).done == 9
+    assert max(under_way) == most
 
 
 @pytest.mark.parametrize("way", ["fail", "kill", "exit"])
