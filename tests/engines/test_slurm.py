@@ -50,7 +50,7 @@ def test_a_study_of_six_mpi_cases_survives_a_kill(tmp_path, slurm, launcher):
     assert "5 of 6 cases done" in status(study, slurm)
     code, said = study.run("--engine", "slurm", "--retry-failed")
     assert code == 0, said
-    assert "1 units of work" in said
+    assert "1 unit of work" in said
     drain(slurm)
     assert {key: found for key, found in study.done().items() if key in done} == done
     code, said = study.run("--engine", "slurm")

@@ -147,4 +147,5 @@ def submit(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[str
             f"{program}: refused {script}: {done.stderr.strip() or done.stdout.strip()}. "
             "Look at the study's cluster block."
         )
-    return f"{done.stdout.strip()} ({len(unit_keys)} units of work, {script})"
+    count = f"{len(unit_keys)} unit{'s' if len(unit_keys) > 1 else ''} of work"
+    return f"{done.stdout.strip()} ({count}, {script})"

@@ -100,7 +100,7 @@ def test_submitting_needs_the_scheduler(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"sbatch: refused .*no such account"):
         submit(worked_out, folder, "slurm", ["k" * 64])
     (tmp_path / "sbatch").write_text("#!/bin/sh\necho Submitted batch job 7\n", encoding="ascii")
-    assert submit(worked_out, folder, "slurm", ["k" * 64]).startswith("Submitted batch job 7 (1 units")
+    assert submit(worked_out, folder, "slurm", ["k" * 64]).startswith("Submitted batch job 7 (1 unit of work")
     (*_, units) = sorted((folder.path / "cluster").glob("*.units"))
     assert units.read_text(encoding="ascii") == "k" * 16 + "\n"
 
