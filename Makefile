@@ -1,7 +1,7 @@
 # gbflux. Every target first makes what it needs; nothing asks a question.
 #   make run            the main job: one polycrystal, bare and with homogenizing layers, one figure, one table
 #   make test           tests that take seconds each (under 12 minutes on 2 cores)
-#   make test-all       every test, the slow ones too
+#   make test-all       every test, the slow ones too; first installs what they need (slow-tools)
 #   make mutants        faults put into a copy of the sources, and the tests that catch them (part of test-all)
 #   make test-debian13  `make test` in a Debian 13 root (needs root or password-free sudo); test-sid likewise
 #   make setup          the environment alone (.venv)
@@ -17,7 +17,7 @@ export OMPI_ALLOW_RUN_AS_ROOT := 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup run test test-slow test-all mutants test-debian13 test-sid lint clean
+.PHONY: help setup run test test-slow test-all slow-tools mutants test-debian13 test-sid lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -32,14 +32,18 @@ run: setup
 test: setup
 	$(PYTEST) -m "not slow"
 
-test-slow: setup
+test-slow: setup slow-tools
 	$(PYTEST) -m slow
 
-test-all: setup
+test-all: setup slow-tools
 	$(PYTEST)
 
 mutants: setup
 	$(PYTHON_VENV) tests/mutants.py
+
+# Slurm and Snakemake, which slow tests drive for real
+slow-tools:
+	@scripts/slow-tools
 
 test-debian13:
 	scripts/in-root trixie make test JOBS=$(JOBS)
@@ -53,5 +57,5 @@ lint: setup
 	$(PYTHON_VENV) -m ruff format --check src tests docs meshes benchmarks
 
 clean:
-	rm -rf .venv dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-snakemake dist .pytest_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,8 @@
 """Everything gbflux raises on purpose. Imports nothing of gbflux.
 
 Each class carries the exit code that the command line turns it into: 1 a fault of gbflux, 2 something the
-user can put right, 3 a solver that stopped short, 4 a library that is missing, 5 an accuracy that was asked
-for and missed.
+user can put right, 3 a solver that stopped short or a study with failed cases, 4 a library that is missing,
+5 an accuracy that was asked for and missed.
 """
 
 from __future__ import annotations
@@ -116,6 +116,25 @@ class AccuracyMissed(GbfluxError):
     """A finished run whose numbers hold, but within a wider bracket than was asked for."""
 
     exit_code = 5
+
+
+class StudyError(GbfluxError):
+    """A study some of whose cases have no result; the others are done and stay.
+
+    Attributes
+    ----------
+    failed : int
+        Cases that failed.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, failed: int = 0):
+        self.failed = failed
+        super().__init__(message, failed)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class MissingLibrary(GbfluxError):

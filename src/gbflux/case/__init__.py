@@ -17,7 +17,7 @@ from gbflux.case.blocks import (
 )
 from gbflux.case.estimate import Estimate, estimate
 from gbflux.case.kinetics import Kinetics
-from gbflux.case.load import load_case, parse_case
+from gbflux.case.load import CaseSource, load_case, parse_case, read_case
 from gbflux.case.memory import Memory, machine_memory, require_memory
 from gbflux.case.model import Case
 from gbflux.case.numbers import DerivedNumbers, derived_numbers
@@ -29,6 +29,7 @@ from gbflux.case.template import template
 __all__ = [
     "Accuracy",
     "Case",
+    "CaseSource",
     "DerivedNumbers",
     "Electrodes",
     "Estimate",
@@ -47,6 +48,7 @@ __all__ = [
     "load_case",
     "machine_memory",
     "parse_case",
+    "read_case",
     "remarks",
     "require_memory",
     "resolved_yaml",
