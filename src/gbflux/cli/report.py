@@ -1,0 +1,30 @@
+"""`gbflux report`: one HTML page of a run or a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a run, a comparison or a study.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="HTML file (default: DIR/report.html)."),
+    ] = None,
+) -> None:
+    """Write one HTML page of a run, a comparison or a study: numbers, pictures, curves. Works offline.
+
+    Raises
+    ------
+    InputError
+        If the folder holds none of these, or what it holds is not whole.
+    """
+    from gbflux.report.page import write_report
+
+    file = write_report(directory, output)
+    typer.echo(f"{file}  ({file.stat().st_size / 1e6:.1f} MB; open it in a browser)")

@@ -1,0 +1,117 @@
+"""What a reader of a page should know before quoting a number from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gbflux.report.page.run_folder import Run, value_at
+from gbflux.report.page.study_folder import Study
+from gbflux.report.page.wording import METRICS, written
+
+FEW = 5  # realisations below which an interval says little
+_LARGEST_IMBALANCE = 1e-6
+
+
+def run_cautions(runs: Sequence[Run]) -> list[str]:
+    """Warnings of one run, or of two compared ones with their names before them."""
+    found: list[str] = []
+    for run in runs:
+        before = f"{run.label}: " if len(runs) > 1 else ""
+        found += [before + text for text in (*result_cautions(run.result), *run.notes)]
+    found.append(
+        "One set of grains is one sample: repeat with other seeds before quoting a number (a study does that)."
+    )
+    return list(dict.fromkeys(found))
+
+
+def result_cautions(result: Mapping[str, Any]) -> list[str]:
+    """What one result says against itself."""
+    found = [str(text) for text in result.get("warnings") or ()]
+    limited = value_at(result, "mesh.gb_area_limited_fraction") or 0.0
+    if limited > 0:
+        found.append(
+            f"Thickness limited: on {written(limited * 100, 2)} % of the grain-boundary area the layer was made "
+            "thinner to fit between the grains."
+        )
+    imbalance = value_at(result, "solver.current_imbalance") or 0.0
+    if imbalance > _LARGEST_IMBALANCE:
+        found.append(f"The current in and out differ by {written(imbalance, 2)} of it.")
+    return found + [_sentence(key, error) for key, error in estimated_errors(result) if _doubtful(error)]
+
+
+def estimated_errors(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Metric and error estimate of a result that has the block ``errors``."""
+    return list(_leaves(result.get("errors") or {}, ""))
+
+
+def _leaves(tree: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Records with an ``estimated_error`` or a verdict, by dotted path."""
+    if not isinstance(tree, Mapping):
+        return
+    if {"estimated_error", "converged", "divergent"} & set(tree):
+        yield path, tree
+        return
+    for key, value in tree.items():
+        yield from _leaves(value, f"{path}.{key}".lstrip("."))
+
+
+def _doubtful(error: Mapping[str, Any]) -> bool:
+    return error.get("converged") is False or bool(error.get("divergent"))
+
+
+def _sentence(key: str, error: Mapping[str, Any]) -> str:
+    """What is wrong with a metric."""
+    name = next((m.name for m in METRICS if m.key == key), key)
+    if error.get("divergent"):
+        exponent = next((v for k, v in error.items() if "exponent" in k and isinstance(v, float)), None)
+        grows = "" if exponent is None else f" (observed exponent {written(exponent, 2)})"
+        return f"Divergent: {name} grows without limit as the mesh is refined{grows}."
+    return f"Not converged: {name} still moves as the mesh is refined."
+
+
+def study_cautions(study: Study) -> list[str]:
+    """Warnings of a study: what is missing first, then what its cases say."""
+    found = [*_unfinished(study), *study.notes, *_few(study)]
+    said = Counter(
+        text for result in study.results.values() for text in dict.fromkeys(result_cautions(result))
+    )
+    total = len(study.results)
+    limited = [text for text in said if text.startswith("Thickness limited")]
+    for text in limited:
+        del said[text]
+    if limited:
+        worst = max(value_at(r, "mesh.gb_area_limited_fraction") or 0.0 for r in study.results.values())
+        found.append(
+            f"Thickness limited: in some cases on up to {written(worst * 100, 2)} % of the grain-boundary area "
+            "the layer was made thinner to fit between the grains."
+        )
+    return found + [f"{text} ({count} of {total} cases)" for text, count in said.most_common()]
+
+
+def _unfinished(study: Study) -> list[str]:
+    """Cases that are not done."""
+    counts, found = study.counts, []
+    total, done = len(study.rows), study.counts["done"]
+    if done < total:
+        parts = [f"{n} {name}" for name, n in counts.items() if name != "done" and n]
+        other = total - sum(counts.values())
+        parts += [f"{other} of another status"] if other else []
+        found.append(
+            f"This study is not complete: {done} of {total} cases are done, {', '.join(parts)}. Means and intervals "
+            "are over the cases that are done."
+        )
+    return found
+
+
+def _few(study: Study) -> list[str]:
+    """Few realisations."""
+    counts = [len(study.done(point)) for point in study.points]
+    if not counts or min(counts) >= FEW:
+        return []
+    least, most = min(counts), max(counts)
+    range_ = f"{least}" if least == most else f"{least} to {most}"
+    return [
+        f"Few realisations: {range_} a point. Intervals of so few are rough, and extremes need more than means do."
+    ]

@@ -1,0 +1,116 @@
+"""A study's folder as a sweep leaves it, written case by case: for tests of what reads one."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gbflux.case import Case, parse_case, resolved_yaml
+
+Solve = Callable[[Case, Path], None]
+_SWEEP_COLUMNS = ("point", "case", "status", "seed")
+_SUMMARY_COLUMNS = ("metric", "n", "mean", "std", "ci95_low", "ci95_high", "p10", "p90")
+_SUMMARY_TAIL = ("realizations_for_5_percent", "electrode_area_um2")
+
+
+def write_study(
+    folder: Path,
+    base: str,
+    axes: Mapping[str, Sequence[Any]],
+    seeds: Sequence[int],
+    solve: Solve,
+    *,
+    failing: Mapping[tuple[int, int], str] | None = None,
+    name: str = "by-hand",
+) -> Path:
+    """Run every case of a product of axes and seeds, and write the study's files around them.
+
+    `failing` maps (point, seed) to ``failed``, ``timeout`` or ``missing``: cases that are not solved.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"name: {name}", "sweep:", *(f"  {key}: {json.dumps(list(v))}" for key, v in axes.items())]
+    (folder / "study.resolved.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows = []
+    for point, values in enumerate(itertools.product(*axes.values())):
+        swept = dict(zip(axes, values, strict=True))
+        for seed in seeds:
+            case = parse_case(base, overrides={**swept, "grains.seed": seed})
+            status = (failing or {}).get((point, seed), "done")
+            case_folder = folder / "cases" / case.physics_hash[:16]
+            rows.append({"point": point, "case": case_folder.name, "status": status, "seed": seed, **swept})
+            rows[-1].update(_one_case(case, case_folder, status, solve))
+    _write_tables(folder, rows, list(axes))
+    return folder
+
+
+def _one_case(case: Case, folder: Path, status: str, solve: Solve) -> dict[str, Any]:
+    """Solve a case, or leave what a failed one leaves; its scalars."""
+    if status == "missing":
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "case.resolved.yaml").write_text(resolved_yaml(case), encoding="utf-8")
+    if status != "done":
+        failure = {"message": f"mesh: no <b>valid</b> mesh ({status})", "error": "MeshError", "exit_code": 2}
+        (folder / "failure.json").write_text(json.dumps({**failure, "attempts": 2, "time": "-"}))
+        return {}
+    if not (folder / "result.json").exists():
+        solve(case, folder)
+    area = math.prod(case.size_um[:-1])
+    return {**flattened(json.loads((folder / "result.json").read_text("utf-8"))), "electrode_area_um2": area}
+
+
+def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Scalars of a tree by dotted name; lists and words are left out."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            found |= flattened(value, f"{prefix}{key}.")
+        elif isinstance(value, (int, float)) or value is None:
+            found[prefix + key] = value
+    return found
+
+
+def _write_tables(folder: Path, rows: list[dict[str, Any]], axes: list[str]) -> None:
+    """``table.csv`` and ``summary.csv``."""
+    head = [*_SWEEP_COLUMNS, *axes]
+    metrics = list(
+        dict.fromkeys(key for row in rows for key in row if key not in (*head, "electrode_area_um2"))
+    )
+    _write_csv(folder / "table.csv", [*head, *metrics], rows)
+    summary = []
+    for _, group in itertools.groupby(rows, key=lambda row: row["point"]):
+        summary += _summarised(list(group), axes, metrics)
+    _write_csv(folder / "summary.csv", ["point", *axes, *_SUMMARY_COLUMNS, *_SUMMARY_TAIL], summary)
+
+
+def _summarised(group: list[dict[str, Any]], axes: list[str], metrics: list[str]) -> list[dict[str, Any]]:
+    """Rows of the summary for one point; intervals from Student's t, good enough here."""
+    found = []
+    for metric in metrics:
+        values = np.array([row[metric] for row in group if row.get(metric) is not None])
+        if len(values) == 0:
+            continue
+        mean, std = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None
+        half = None if std is None else 2.8 * std / math.sqrt(len(values))
+        low, high = np.percentile(values, [10, 90])
+        needed = None if std is None or mean == 0 else max(2, math.ceil((2 * std / (0.05 * abs(mean))) ** 2))
+        head = {"point": group[0]["point"], **{axis: group[0][axis] for axis in axes}}
+        numbers = (metric, len(values), mean, std, half and mean - half, half and mean + half, low, high)
+        found.append({**head, **dict(zip(_SUMMARY_COLUMNS, numbers, strict=True))})
+        found[-1] |= dict(zip(_SUMMARY_TAIL, (needed, group[0].get("electrode_area_um2")), strict=True))
+    return found
+
+
+def _write_csv(path: Path, head: list[str], rows: list[dict[str, Any]]) -> None:
+    """Rows as CSV; None is empty."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, head, restval="", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
