@@ -16,12 +16,13 @@ _LARGEST_IMBALANCE = 1e-6
 
 def run_cautions(runs: Sequence[Run]) -> list[str]:
     """Warnings of one run, or of two compared ones with their names before them."""
-    found: list[str] = []
-    for run in runs:
-        before = f"{run.label}: " if len(runs) > 1 else ""
-        found += [before + text for text in (*result_cautions(run.result), *run.notes)]
+    said = {run.label: [*result_cautions(run.result), *run.notes] for run in runs}
+    shared = [text for text in said[runs[0].label] if all(text in texts for texts in said.values())]
+    found = shared + [
+        f"{label}: {text}" for label, texts in said.items() for text in texts if text not in shared
+    ]
     found.append(
-        "One set of grains is one sample: repeat with other seeds before quoting a number (a study does that)."
+        "One set of grains is one sample: repeat with other seeds before quoting a number, as a study does."
     )
     return list(dict.fromkeys(found))
 
@@ -32,8 +33,8 @@ def result_cautions(result: Mapping[str, Any]) -> list[str]:
     limited = value_at(result, "mesh.gb_area_limited_fraction") or 0.0
     if limited > 0:
         found.append(
-            f"Thickness limited: on {written(limited * 100, 2)} % of the grain-boundary area the layer was made "
-            "thinner to fit between the grains."
+            f"Thickness limited: on {written(limited * 100, 2)} % of the grain-boundary area the layer was "
+            "made thinner to fit between the grains."
         )
     imbalance = value_at(result, "solver.current_imbalance") or 0.0
     if imbalance > _LARGEST_IMBALANCE:
@@ -84,8 +85,8 @@ def study_cautions(study: Study) -> list[str]:
     if limited:
         worst = max(value_at(r, "mesh.gb_area_limited_fraction") or 0.0 for r in study.results.values())
         found.append(
-            f"Thickness limited: in some cases on up to {written(worst * 100, 2)} % of the grain-boundary area "
-            "the layer was made thinner to fit between the grains."
+            f"Thickness limited: in some cases on up to {written(worst * 100, 2)} % of the grain-boundary "
+            "area the layer was made thinner to fit between the grains."
         )
     return found + [f"{text} ({count} of {total} cases)" for text, count in said.most_common()]
 
@@ -99,8 +100,8 @@ def _unfinished(study: Study) -> list[str]:
         other = total - sum(counts.values())
         parts += [f"{other} of another status"] if other else []
         found.append(
-            f"This study is not complete: {done} of {total} cases are done, {', '.join(parts)}. Means and intervals "
-            "are over the cases that are done."
+            f"This study is not complete: {done} of {total} cases are done, {', '.join(parts)}. Means and "
+            "intervals are over the cases that are done."
         )
     return found
 
@@ -113,5 +114,6 @@ def _few(study: Study) -> list[str]:
     least, most = min(counts), max(counts)
     range_ = f"{least}" if least == most else f"{least} to {most}"
     return [
-        f"Few realisations: {range_} a point. Intervals of so few are rough, and extremes need more than means do."
+        f"Few realisations: {range_} a point. Intervals of so few are rough, and extremes "
+        "need more than means do."
     ]

@@ -1,9 +1,10 @@
-"""Curves of a study: a metric over one axis, a line for each choice of the other axes, bands from realisations."""
+"""Curves of a study: a metric over one axis, one for each choice of the other axes, with their bands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -18,8 +19,6 @@ MOST_CURVES = 6
 FEW_CURVES = 2  # up to so many, the spread of the realisations is drawn too
 _WIDE = 30  # ratio of the ends of an axis from which on it is logarithmic
 
-PointValue = Callable[[str], float | str | None]
-
 
 @dataclass(frozen=True)
 class Curve:
@@ -32,7 +31,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Abscissa:
-    """An axis to draw over: what it is called, its value at each point, and names of values that are words."""
+    """An axis to draw over: its name, its value at each point, and the names of values that are words."""
 
     key: str
     label: str
@@ -44,6 +43,26 @@ class Abscissa:
         """Whether values are positive and far apart."""
         values = [v for v in self.x.values() if v is not None]
         return not self.words and bool(values) and min(values) > 0 and max(values) > _WIDE * min(values)
+
+
+@dataclass(frozen=True)
+class Pen:
+    """How a curve is drawn: colour, name in the legend, place beside others, whether its spread is shown."""
+
+    colour: Any
+    name: str = ""
+    place: float = 0.0
+    spread: bool = False
+
+
+def pens(curves: Sequence[Curve], unnamed: str = "") -> list[Pen]:
+    """A pen for each curve; one without a label is called `unnamed`."""
+    places = np.linspace(-0.12, 0.12, len(curves)) if len(curves) > 1 else [0.0]
+    few = len(curves) <= FEW_CURVES
+    return [
+        Pen(colour, curve.label or unnamed, float(place), few)
+        for curve, colour, place in zip(curves, colours(len(curves)), places, strict=True)
+    ]
 
 
 def varying_axes(study: Study) -> list[str]:
@@ -131,44 +150,49 @@ def draw_metrics(study: Study, over: Abscissa, metrics: Sequence[Metric], title:
     figure = style.new_figure(0.6 + 3.2 * len(metrics), 3.8)
     panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     for axes, metric in zip(panels, metrics, strict=True):
-        for curve, colour in zip(curves, colours(len(curves)), strict=True):
-            draw_curve(axes, study, curve, metric.key, colour, spread=len(curves) <= FEW_CURVES)
+        for curve, pen in zip(curves, pens(curves), strict=True):
+            draw_curve(axes, study, over, curve, metric.key, pen)
         axes.set_ylabel(metric.label, fontsize=9)
         dress(axes, over)
     if len(curves) > 1 or curves[0].label:
         legend_below(figure, panels[0])
     names = "; ".join(metric.name for metric in metrics)
     alt = f"{names}, against {over.label}: {len(curves)} curves over {len(over.x)} points."
-    return from_figure(figure, title, alt, note + BANDS + (SPREAD if len(curves) <= FEW_CURVES else ""))
+    return from_figure(figure, title, alt, note + bands_caption(over, curves))
 
 
-BANDS = "Points: mean over realisations. Bars and band: 95 % interval of the mean. "
-SPREAD = "Pale band: P10 to P90 of the realisations. "
+def bands_caption(over: Abscissa, curves: Sequence[Curve]) -> str:
+    """What points, bars and bands are."""
+    bars = "Bars" if over.words else "Bars and band"
+    few = len(curves) <= FEW_CURVES and not over.words
+    spread = "Pale band: P10 to P90 of the realisations. " if few else ""
+    return f"Points: mean over realisations. {bars}: 95 % interval of the mean. {spread}"
 
 
-def draw_curve(
-    axes: Axes, study: Study, curve: Curve, metric: str, colour, *, name: str = "", spread: bool = False
-) -> None:
+def draw_curve(axes: Axes, study: Study, over: Abscissa, curve: Curve, metric: str, pen: Pen) -> None:
     """Mean and interval of a metric along a curve, and the spread of the realisations if asked for."""
     found = [(x, study.summary.get(p, {}).get(metric)) for p, x in zip(curve.points, curve.x, strict=True)]
     kept = [(x, s) for x, s in found if s is not None and s.mean is not None]
     if not kept:
         return
     x, mean = np.array([k[0] for k in kept]), np.array([k[1].mean for k in kept])
-    draw_bands(axes, x, [k[1] for k in kept], colour, spread)
-    axes.plot(x, mean, "o-", color=colour, markersize=4, linewidth=1.4, label=name or curve.label)
+    if over.words:  # places, with nothing between them: side by side, without lines
+        x = x + pen.place
+    draw_bands(axes, x, [k[1] for k in kept], pen, between=not over.words)
+    line = "o" if over.words else "o-"
+    axes.plot(x, mean, line, color=pen.colour, markersize=4, linewidth=1.4, label=pen.name or curve.label)
 
 
-def draw_bands(axes: Axes, x, summaries: Sequence[Summary], colour, spread: bool) -> None:
+def draw_bands(axes: Axes, x, summaries: Sequence[Summary], pen: Pen, between: bool) -> None:
     """The 95 % interval as band and bars, P10 to P90 paler; only where there are realisations to spread."""
-    bands = [("low", "high", 0.18), *([("p10", "p90", 0.13)] if spread else [])]
-    for k, (low, high, alpha) in enumerate(bands):
+    for low, high, alpha in (("low", "high", 0.18), ("p10", "p90", 0.13)):
         ends = np.array([[_or_nan(getattr(s, low)), _or_nan(getattr(s, high))] for s in summaries])
         several = np.array([s.n > 1 for s in summaries]) & np.isfinite(ends).all(axis=1)
         lower, upper = np.where(several, ends.T, np.nan)
-        axes.fill_between(x, lower, upper, color=colour, alpha=alpha, linewidth=0)
-        if k == 0:
-            axes.vlines(x, lower, upper, color=colour, linewidth=1.0)
+        if between and (low == "low" or pen.spread):
+            axes.fill_between(x, lower, upper, color=pen.colour, alpha=alpha, linewidth=0)
+        if low == "low":
+            axes.vlines(x, lower, upper, color=pen.colour, linewidth=1.0)
 
 
 def _or_nan(value: float | None) -> float:

@@ -2,7 +2,7 @@
 
 A single lateral wave of the current falls as cosh((h − z)/λ)/cosh(h/λ) from the electrolyte (z = 0) to an
 ideal electrode (z = h). λ is fitted to the standard deviation of J_z, as for ``decay_length_um``; drawn over
-the maximum is 1 + a cosh((h − z)/λ) with this λ and the a that fits log(max/mean − 1) best on the same planes.
+the maximum is 1 + a cosh((h − z)/λ) with this λ and the a that fits log(max/mean − 1) best there.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from gbflux.report.page.image import Picture, from_figure
 from gbflux.report.page.study_folder import Study
 
 _CAPTION = (
-    f"Left: largest |J| over its mean; dotted: {HOMOGENIZED:g}. Right: standard deviation of J_z over the mean. "
-    "Lines: cosh((h − z)/λ), λ fitted to the right panel; the law is that of a single wave, and near the "
-    "electrolyte the fall is algebraic."
+    f"Left: largest |J| over its mean; dotted: {HOMOGENIZED:g}. Right: standard deviation of J_z over "
+    "the mean. Lines: cosh((h − z)/λ), λ fitted to the right panel; the law is that of a single wave, "
+    "and near the electrolyte the fall is algebraic."
 )
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Mean over realisations on common distances (µm), the spread of the maximum, and the law's λ (µm) and a."""
+    """Mean over realisations by distance (µm), P10 and P90 of the maximum, λ (µm) and a of the law."""
 
     label: str
     distance: NDArray[np.float64]

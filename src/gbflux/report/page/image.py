@@ -48,9 +48,9 @@ def from_figure(figure: Figure, title: str, alt: str, caption: str = "") -> Pict
     return Picture(data_uri(_smaller(stream.getvalue()), "image/png"), title, alt, caption, plot=True)
 
 
-def from_file(path: Path, title: str, alt: str, caption: str = "") -> Picture:
-    """A PNG file as a picture."""
-    return Picture(data_uri(path.read_bytes(), "image/png"), title, alt, caption)
+def from_file(path: Path, title: str, alt: str, plot: bool) -> Picture:
+    """A PNG file as a picture; what it shows is its caption too."""
+    return Picture(data_uri(path.read_bytes(), "image/png"), title, alt, alt, plot)
 
 
 def downloads(files: Mapping[str, Path]) -> list[tuple[str, str]]:

@@ -12,7 +12,8 @@ from gbflux.case import Case, load_case
 from gbflux.errors import CaseError, InputError
 
 PARTS = ("transport", "hot_spots", "mesh", "solver")
-PICTURES = ("section", "electrodes", "distribution", "homogenizing_layer")
+#: Pictures of a run that a page shows; curves across the layers it draws itself.
+PICTURES = ("section", "electrodes", "distribution")
 #: Folders that `gbflux compare` fills, and how a page calls them.
 COMPARED = {"bare": "bare", "with_hl": "with layers"}
 

@@ -20,11 +20,7 @@ from gbflux.report.style import MESH_LIMITED
 _TITLES = {
     "section": ("Section", "Section through the grains, coloured by the current density."),
     "electrodes": ("Electrodes", "Current density on both electrodes."),
-    "distribution": (
-        "Distribution",
-        "Share of the electrodes' area that carries more than a multiple of the mean.",
-    ),
-    "homogenizing_layer": ("Homogenizing layer", "Largest current density and spread across the layers."),
+    "distribution": ("Distribution", "Share of the area that carries at least a multiple of the mean."),
 }
 _FILES = ("result.json", "case.resolved.yaml", "provenance.json", "grains.csv", "boundaries.csv")
 
@@ -47,7 +43,7 @@ def run_page(folder: Path, runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "title": runs[0].result["name"],
         "kind": "Run" if len(runs) == 1 else "Comparison",
-        "sentence": sentence(runs[-1]) if len(runs) == 1 else compared_sentence(runs),
+        "sentence": sentence(runs),
         "cautions": run_cautions(runs),
         "cards": _cards(runs),
         "labels": [run.label for run in runs],
@@ -60,10 +56,10 @@ def run_page(folder: Path, runs: Sequence[Run]) -> dict[str, Any]:
         "texts": [(_named("case.resolved.yaml", run, runs), run.case_text) for run in runs if run.case_text],
         "provenance": [(run.label, flat(run.provenance)) for run in runs if run.provenance],
         "citations": citations(
-            [r.provenance for r in runs],
-            [r.case for r in runs if r.case],
-            [r.result for r in runs],
-            bool(pictures),
+            [run.provenance for run in runs],
+            [run.case for run in runs if run.case],
+            [run.result for run in runs],
+            bool(pictures or plots),
         ),
         "downloads": downloads({_named(name, run, runs): run.path / name for run in runs for name in _FILES}),
         "mesh_limited": MESH_LIMITED,
@@ -75,17 +71,16 @@ def _named(name: str, run: Run, runs: Sequence[Run]) -> str:
     return name if len(runs) == 1 else f"{run.path.name}_{name}"
 
 
-def sentence(run: Run) -> str:
-    """What was run."""
+def sentence(runs: Sequence[Run]) -> str:
+    """What was run: grains, boundaries, layers of the last one, electrodes."""
+    run = runs[-1]
     grains = f"{written(value_at(run.result, 'mesh.grains'))} grains"
     if run.case is None:
         return f"{grains} in {run.result.get('dimension')}D."
-    return f"{grains} {_about(run.case)}{_layers(run.case)}{_electrodes(run.case)}."
-
-
-def compared_sentence(runs: Sequence[Run]) -> str:
-    """What was compared."""
-    return " ".join(f"{run.label.capitalize()}: {sentence(run)}" for run in runs)
+    layers = _layers(run.case)
+    if len(runs) > 1:
+        layers = f", bare and with{layers.removeprefix(',')}"
+    return f"{grains} {_about(run.case)}{layers}{_electrodes(run.case)}."
 
 
 def _about(case: Case) -> str:
@@ -163,17 +158,19 @@ def _cards(runs: Sequence[Run]) -> list[dict[str, Any]]:
             continue
         values = [value_at(run.result, metric.key) for run in runs]
         if any(value is not None for value in values):
-            errors = [error_of(run.result, metric) for run in runs]
-            lines = [
-                {
-                    "label": run.label if len(runs) > 1 else "",
-                    "value": written(v, 3),
-                    "error": " ".join(e).strip(),
-                }
-                for run, v, e in zip(runs, values, errors, strict=True)
-            ]
-            cards.append({"name": metric.name, "unit": metric.unit, "lines": lines})
+            lines = [_line(run, metric, value) for run, value in zip(runs, values, strict=True)]
+            several = len(runs) > 1
+            for line in lines:
+                line["label"] = line["label"] if several else ""
+            name = metric.label if several else metric.name
+            cards.append({"name": name, "unit": "" if several else metric.unit, "lines": lines})
     return cards
+
+
+def _line(run: Run, metric: Metric, value: float | None) -> dict[str, str]:
+    """A value on a card."""
+    error = " ".join(error_of(run.result, metric)).strip()
+    return {"label": run.label, "value": written(value, 3), "error": error}
 
 
 def _pictures(folder: Path, runs: Sequence[Run]) -> list[Picture]:
@@ -182,13 +179,14 @@ def _pictures(folder: Path, runs: Sequence[Run]) -> list[Picture]:
     together = folder / "comparison.png"
     if len(runs) > 1 and together.exists():
         alt = "Sections through the same grains and an electrode of each, on one colour scale."
-        found.append(from_file(together, "Bare and with layers", alt, alt))
+        found.append(from_file(together, "Bare and with layers", alt, plot=False))
     for run in runs:
         for path in run.pictures:
             if len(runs) > 1 and found and path.stem in PICTURES[:2]:
                 continue  # the comparison shows them
             title, alt = _TITLES[path.stem]
-            found.append(from_file(path, f"{title}, {run.label}" if len(runs) > 1 else title, alt, alt))
+            name = f"{title}, {run.label}" if len(runs) > 1 else title
+            found.append(from_file(path, name, alt, plot=path.stem == "distribution"))
     return found
 
 

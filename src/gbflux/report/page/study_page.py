@@ -67,16 +67,15 @@ def _sentence(study: Study) -> str:
         text = ", ".join(shown) if len(shown) <= 8 else f"{shown[0]} … {shown[-1]} ({len(shown)} values)"
         parts.append(f"{axis_label(axis)}: {text}")
     seeds = len({row.seed for row in study.rows})
-    return f"{'; '.join(parts) or 'No axis'}. {seeds} realisations of the grains for each of {len(study.points)} points."
+    swept = "; ".join(parts) or "No axis"
+    return f"{swept}. {seeds} realisations of the grains for each of {len(study.points)} points."
 
 
 def _cards(study: Study) -> list[dict[str, Any]]:
     """State of the study and the span of its hot spots."""
     done, total = study.counts["done"], len(study.rows)
-    cards = [
-        _card("cases done", f"{done} of {total}", "", ""),
-        _card("points", str(len(study.points)), "", ""),
-    ]
+    points = str(len(study.points))
+    cards = [_card("cases done", f"{done} of {total}", "", ""), _card("points", points, "", "")]
     key = f"hot_spots.{SIDE}.p99_over_mean"
     found = [(s.mean, p, s) for p, m in study.summary.items() if (s := m.get(key)) and s.mean is not None]
     for name, pick in (("lowest", min), ("highest", max)):

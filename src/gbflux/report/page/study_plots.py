@@ -9,18 +9,18 @@ from matplotlib.axes import Axes
 
 from gbflux.report import style
 from gbflux.report.page.curves import (
-    BANDS,
     Abscissa,
     Curve,
     abscissa,
+    bands_caption,
     biot_abscissa,
-    colours,
     curves_over,
     decides,
     draw_curve,
     draw_metrics,
     dress,
     legend_below,
+    pens,
     shown_curves,
     varying_axes,
 )
@@ -82,10 +82,9 @@ def _transport(study: Study, over: Abscissa) -> Picture | None:
     curves, note = shown_curves(curves_over(study, over))
     figure = style.new_figure(9.0, 4.1)
     left, right = figure.subplots(1, 2)
-    for curve, colour in zip(curves, colours(len(curves)), strict=True):
-        name = curve.label or "finite elements"
-        draw_curve(left, study, curve, SIGMA.key, colour, name=name)
-        draw_curve(right, study, curve, ASR.key, colour, name=name)
+    for curve, pen in zip(curves, pens(curves, "finite elements"), strict=True):
+        draw_curve(left, study, over, curve, SIGMA.key, pen)
+        draw_curve(right, study, over, curve, ASR.key, pen)
     for curve in _distinct(study, curves):
         _draw_estimates(left, study, curve)
     for axes, metric in ((left, SIGMA), (right, ASR)):
@@ -94,10 +93,9 @@ def _transport(study: Study, over: Abscissa) -> Picture | None:
         _log_if_wide(axes)
     legend_below(figure, left)
     title = f"Conductivity and resistance against {_plain(over)}"
-    alt = f"σ_eff with brick-layer estimate and Wiener bounds, and resistance of the cell, against {over.label}."
-    return from_figure(
-        figure, title, alt, f"{note}{BANDS}Dashed: brick layer σ_g/(1 + Bi). Dotted: Wiener bounds."
-    )
+    alt = f"σ_eff with brick layer and Wiener bounds, and resistance of the cell, against {over.label}."
+    estimates = "Dashed: brick layer σ_g/(1 + Bi). Dotted: Wiener bounds."
+    return from_figure(figure, title, alt, note + bands_caption(over, curves) + estimates)
 
 
 def _distinct(study: Study, curves: Iterable[Curve]) -> list[Curve]:

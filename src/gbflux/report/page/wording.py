@@ -67,9 +67,7 @@ class Metric:
 
 P99 = "largest but for 1 % of the area, over the mean"
 CELL = (
-    Metric(
-        "transport.mean_current_density_mA_per_cm2", "mean current density", "mA/cm²", "current over area"
-    ),
+    Metric("transport.mean_current_density_mA_per_cm2", "mean current density", "mA/cm²", "over the area"),
     Metric("transport.sigma_eff_S_per_cm", "σ_eff of the electrolyte", "S/cm", "layers left out"),
     Metric("transport.asr_ohm_cm2", "resistance of the cell", "Ω cm²", "electrode to electrode"),
 )
@@ -90,16 +88,14 @@ def side_metrics(side: str) -> tuple[Metric, ...]:
             "",
             "largest mean over a grain, slivers left out",
         ),
-        Metric(
-            f"{spots}.max_over_mean", f"pointwise max/mean, {side}", "", "set by the mesh as much as by σ"
-        ),
+        Metric(f"{spots}.max_over_mean", f"pointwise max/mean, {side}", "", "set by the mesh too"),
         Metric(f"{inner}.p99_over_mean", f"P99/mean, electrolyte|layer, {side}", "", P99),
         Metric(f"{layer}.homogenized_at_um", f"homogenized at, {side}", "µm", "max/mean stays below 1.1"),
         Metric(f"{layer}.decay_length_um", f"decay length, {side}", "µm", "λ of the fitted cosh"),
     )
 
 
-METRICS = (*CELL, *side_metrics("bottom"), *side_metrics("top"))
+METRICS = (*CELL, *side_metrics("top"), *side_metrics("bottom"))
 
 
 def axis_label(axis: str) -> str:
@@ -118,11 +114,9 @@ def axis_point(axis: str, text: str) -> str:
     """A value of a swept key as one names a point or a curve by it.
 
     >>> axis_point("homogenizing_layer.thickness_um", "3"), axis_point("grains.boundary", "cut")
-    ('thickness 3 µm', 'cut')
+    ('thickness 3 µm', 'boundary cut')
     """
     name, unit = _axis(axis)
-    if number(text) is None:
-        return text or f"{name.split(': ')[-1]} none"
     return f"{name.split(': ')[-1]} {axis_value(text)} {unit}".rstrip()
 
 
@@ -139,7 +133,8 @@ def _axis(axis: str) -> tuple[str, str]:
             continue
         field = fields[part]
         unit = unit_of(field) or unit
-        words.append(_QUALIFIED.split(field.description or part)[0])
+        # a word's description lists what it may be: its key says it shorter
+        words.append(_QUALIFIED.split(str(field.description))[0] if unit else part.replace("_", " "))
         model = _model_in(field.annotation)
     block = parts[0].replace("_", " ")
     return (f"{block}: {', '.join(words[1:])}" if len(words) > 1 else words[0]), unit
