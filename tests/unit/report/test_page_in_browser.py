@@ -1,0 +1,142 @@
+"""The page in a real browser: it looks like one, asks the network for nothing, complains about nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+import gbflux
+from browser import browser, find_browser
+from gbflux.report.page.write import write_report
+from study_by_hand import write_study
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_browser() is None, reason="no Chromium here; scripts/setup-browser installs one"),
+]
+BASE = """
+name: base
+geometry: {size_um: [40, 40]}
+grains: {mean_size_um: 10, seed: 1, conductivity_S_per_cm: 5.0e-4}
+grain_boundary: {thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}
+homogenizing_layer: {thickness_um: 5, conductivity_S_per_cm: 1.0e-4}
+mesh: {size_um: 2.0, electrode_size_um: 1.0}
+output: {fields: false}
+"""
+THICKNESS = "homogenizing_layer.thickness_um"
+COLUMN = "Array.from(document.getElementById('{table}').tBodies[0].rows, r => r.cells[{column}].dataset.sort)"
+
+
+def solve(case, folder):
+    gbflux.run(case, folder)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Pages of a run and a study that were really solved."""
+    folder = tmp_path_factory.mktemp("pages")
+    gbflux.run(gbflux.parse_case(BASE), folder / "run")
+    axes = {THICKNESS: [0, 2, 5]}
+    study = write_study(folder / "study", BASE, axes, [1, 2, 3], solve, failing={(2, 3): "failed"})
+    return {"run": write_report(folder / "run"), "study": write_report(study)}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    with browser(find_browser(), tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["run", "study"])
+def shown(request, pages, page):
+    """The browser with one of the pages open, its events counted from here."""
+    page.events.clear()
+    page.open(pages[request.param])
+    return page
+
+
+def test_it_is_drawn(shown, tmp_path):
+    image = imread(shown.screenshot(tmp_path / "page.png"))
+    assert image.shape[:2] == (900, 1280)
+    assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 200
+    sizes = shown.run("Array.from(document.images, i => [i.complete, i.naturalWidth])")
+    assert sizes
+    assert all(complete and width > 100 for complete, width in sizes)
+    assert shown.run("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_no_console_message_and_no_request_beyond_the_file(shown):
+    shown.run("document.getElementById('theme').click()")
+    assert shown.complaints() == []
+    requests = [url for url in shown.requests() if not url.startswith("data:image/png;base64,")]
+    assert {url.split(":")[0] for url in requests} <= {"file", "about"}
+    assert len({url for url in requests if url.startswith("file:")}) == 1
+
+
+def test_its_policy_stops_a_request_and_a_foreign_script(shown):
+    assert shown.run("fetch('https://example.org/').then(() => 'sent', () => 'refused')") == "refused"
+    shown.run(
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'window.bad = 1'}))"
+    )
+    assert shown.run("window.bad === undefined")
+    assert any("Content Security Policy" in text for text in shown.complaints())
+
+
+def test_a_click_on_a_heading_sorts_and_a_second_one_turns_the_order(pages, page):
+    page.open(pages["study"])
+    head = "document.querySelectorAll('#cases th')[4]"
+    column = COLUMN.format(table="cases", column=4)
+    for order, turn in (("ascending", 1), ("descending", -1)):
+        page.run(f"{head}.firstElementChild.click()")
+        assert page.run(f"{head}.getAttribute('aria-sort')") == order
+        values = [float(v) for v in page.run(column) if v is not None]
+        assert len(values) == 8
+        assert values == sorted(values)[::turn]
+        assert page.run(column)[-1] is None  # what failed has no number and stays below
+
+
+def test_it_sorts_by_the_keyboard(pages, page):
+    page.open(pages["study"])
+    head = "document.querySelectorAll('#points th')[1]"
+    page.run(f"{head}.firstElementChild.focus()")
+    for _ in range(2):
+        page.press("Enter", "Enter", "\r")
+    assert page.run(f"{head}.getAttribute('aria-sort')") == "descending"
+    assert page.run(COLUMN.format(table="points", column=1)) == ["5", "2", "0"]
+
+
+def test_its_address_can_ask_for_an_order(pages, page):
+    page.open(pages["study"], "#sort=points:1:descending")
+    assert page.run(COLUMN.format(table="points", column=1)) == ["5", "2", "0"]
+
+
+def test_the_filter_leaves_the_rows_that_match(pages, page):
+    page.open(pages["study"])
+    page.run(
+        "(i => { i.value = 'FAILED'; i.dispatchEvent(new Event('input')); })"
+        "(document.querySelector('[data-filter=cases]'))"
+    )
+    assert page.run("document.querySelectorAll('#cases tbody tr:not([hidden])').length") == 1
+    assert page.run("document.querySelector('[data-count=cases]').textContent") == "1 of 9 rows"
+
+
+def test_dark_and_light_follow_the_system_and_the_button(shown):
+    def ground() -> int:
+        return shown.run("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])")
+
+    for scheme, dark in (("dark", True), ("light", False)):
+        shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        assert (ground() < 60) is dark
+    shown.run("document.getElementById('theme').click()")
+    assert ground() < 60
+
+
+def test_it_fits_a_telephone(shown):
+    shown.call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
+    try:
+        assert shown.run("document.documentElement.scrollWidth") <= 390
+    finally:
+        shown.call(
+            "Emulation.setDeviceMetricsOverride", width=1280, height=900, deviceScaleFactor=1, mobile=False
+        )
