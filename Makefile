@@ -16,7 +16,7 @@ export OMPI_ALLOW_RUN_AS_ROOT := 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup run test test-slow test-all test-debian13 test-sid lint clean
+.PHONY: help setup setup-browser run test test-slow test-all test-debian13 test-sid lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,11 +31,15 @@ run: setup
 test: setup
 	$(PYTEST) -m "not slow"
 
-test-slow: setup
+test-slow: setup setup-browser
 	$(PYTEST) -m slow
 
-test-all: setup
+test-all: setup setup-browser
 	$(PYTEST)
+
+# for tests of the page; without one they are skipped
+setup-browser:
+	@scripts/setup-browser
 
 test-debian13:
 	scripts/in-root trixie make test JOBS=$(JOBS)

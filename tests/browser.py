@@ -1,4 +1,4 @@
-"""A headless Chromium that is told over a pipe what to do, in the DevTools protocol: no driver, no package."""
+"""A headless Chromium that is told over a pipe what to do, in the DevTools protocol; needs no driver."""
 
 from __future__ import annotations
 
