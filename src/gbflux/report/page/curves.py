@@ -138,7 +138,7 @@ def colours(count: int) -> list:
     """Colours of `count` curves: two apart for colour-blind readers, or steps of one scale."""
     if count <= 2:
         return [style.BOTTOM, style.TOP][:count]
-    return [colormaps[style.COLOURS](x) for x in np.linspace(0.0, 0.85, count)]
+    return [colormaps[style.COLOURS](x) for x in np.linspace(0.0, 0.75, count)]
 
 
 def draw_metrics(study: Study, over: Abscissa, metrics: Sequence[Metric], title: str) -> Picture | None:

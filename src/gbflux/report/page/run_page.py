@@ -14,7 +14,7 @@ from gbflux.report.page.decay import draw_profiles, profile_of
 from gbflux.report.page.image import Picture, downloads, from_file
 from gbflux.report.page.run_folder import PICTURES, Run, value_at
 from gbflux.report.page.tables import Table, code_cell, value_cell
-from gbflux.report.page.wording import METRICS, Metric, interval, written
+from gbflux.report.page.wording import CELL, ESTIMATES, METRICS, Metric, interval, written
 from gbflux.report.style import MESH_LIMITED
 
 _TITLES = {
@@ -132,7 +132,7 @@ def error_of(result: Mapping[str, Any], metric: Metric) -> tuple[str, str]:
 def _numbers(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Rows of the table of key numbers: those that any run has."""
     rows = []
-    for metric in METRICS:
+    for metric in (*CELL, *ESTIMATES, *METRICS[len(CELL) :]):
         values = [value_at(run.result, metric.key) for run in runs]
         if any(value is not None for value in values):
             cells = [

@@ -72,6 +72,13 @@ CELL = (
     Metric("transport.asr_ohm_cm2", "resistance of the cell", "Ω cm²", "electrode to electrode"),
 )
 
+#: What σ_eff is compared with.
+ESTIMATES = (
+    Metric("transport.brick_layer_S_per_cm", "brick layer", "S/cm", "σ_g/(1 + Bi), an estimate of σ_eff"),
+    Metric("transport.wiener_lower_S_per_cm", "lower Wiener bound", "S/cm", "σ_eff is not below"),
+    Metric("transport.wiener_upper_S_per_cm", "upper Wiener bound", "S/cm", "σ_eff is not above"),
+)
+
 
 def side_metrics(side: str) -> tuple[Metric, ...]:
     """What is measured on one side."""
