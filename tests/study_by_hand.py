@@ -17,7 +17,7 @@ from gbflux.case import Case, parse_case, resolved_yaml
 Solve = Callable[[Case, Path], None]
 _SWEEP_COLUMNS = ("point", "case", "status", "seed")
 _SUMMARY_COLUMNS = ("metric", "n", "mean", "std", "ci95_low", "ci95_high", "p10", "p90")
-_SUMMARY_TAIL = ("realizations_for_5_percent", "electrode_area_um2")
+_SUMMARY_TAIL = ("realizations_for_5_percent", "electrode_area_um2", "electrode_length_um")
 
 
 def write_study(
@@ -35,10 +35,11 @@ def write_study(
     `failing` maps (point, seed) to ``failed``, ``timeout`` or ``missing``: cases that are not solved.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [f"name: {name}", "sweep:", *(f"  {key}: {json.dumps(list(v))}" for key, v in axes.items())]
-    (folder / "study.resolved.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    study = {"name": name, "sweep": {key: list(values) for key, values in axes.items()}}
+    text = f"# A study.\n{json.dumps(study, indent=2)}\n"
+    (folder / "study.resolved.yaml").write_text(text, encoding="utf-8")
     rows = []
-    for point, values in enumerate(itertools.product(*axes.values())):
+    for point, values in enumerate(itertools.product(*axes.values()), 1):
         swept = dict(zip(axes, values, strict=True))
         for seed in seeds:
             case = parse_case(base, overrides={**swept, "grains.seed": seed})
@@ -62,8 +63,9 @@ def _one_case(case: Case, folder: Path, status: str, solve: Solve) -> dict[str, 
         return {}
     if not (folder / "result.json").exists():
         solve(case, folder)
-    area = math.prod(case.size_um[:-1])
-    return {**flattened(json.loads((folder / "result.json").read_text("utf-8"))), "electrode_area_um2": area}
+    length = case.size_um[0]  # 2D alone
+    tree = json.loads((folder / "result.json").read_text("utf-8"))
+    return {**flattened(tree), "electrode_length_um": length}
 
 
 def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -81,13 +83,17 @@ def _write_tables(folder: Path, rows: list[dict[str, Any]], axes: list[str]) -> 
     """``table.csv`` and ``summary.csv``."""
     head = [*_SWEEP_COLUMNS, *axes]
     metrics = list(
-        dict.fromkeys(key for row in rows for key in row if key not in (*head, "electrode_area_um2"))
+        dict.fromkeys(key for row in rows for key in row if key not in (*head, "electrode_length_um"))
     )
     _write_csv(folder / "table.csv", [*head, *metrics], rows)
     summary = []
     for _, group in itertools.groupby(rows, key=lambda row: row["point"]):
         summary += _summarised(list(group), axes, metrics)
-    _write_csv(folder / "summary.csv", ["point", *axes, *_SUMMARY_COLUMNS, *_SUMMARY_TAIL], summary)
+    columns = ["point", *axes, *_SUMMARY_COLUMNS, *_SUMMARY_TAIL]
+    if summary:
+        _write_csv(folder / "summary.csv", columns, summary)
+    else:  # as a sweep leaves it
+        (folder / "summary.csv").write_text("", encoding="utf-8")
 
 
 def _summarised(group: list[dict[str, Any]], axes: list[str], metrics: list[str]) -> list[dict[str, Any]]:
@@ -104,7 +110,8 @@ def _summarised(group: list[dict[str, Any]], axes: list[str], metrics: list[str]
         head = {"point": group[0]["point"], **{axis: group[0][axis] for axis in axes}}
         numbers = (metric, len(values), mean, std, half and mean - half, half and mean + half, low, high)
         found.append({**head, **dict(zip(_SUMMARY_COLUMNS, numbers, strict=True))})
-        found[-1] |= dict(zip(_SUMMARY_TAIL, (needed, group[0].get("electrode_area_um2")), strict=True))
+        length = group[0].get("electrode_length_um")
+        found[-1] |= dict(zip(_SUMMARY_TAIL, (needed, None, length), strict=True))
     return found
 
 

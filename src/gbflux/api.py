@@ -59,26 +59,33 @@ def run_with_pictures(
     warning = require_memory(estimate(case), machine_memory())
     if warning and progress is not None:
         progress.note("memory", warning)
-    seen = []
+    seen: list[CaseViews] = []
+    outcome = run_case(
+        case,
+        None if directory is None else Path(directory),
+        comm=comm,
+        force=force,
+        pictures=pictures(seen),
+        progress=progress,
+    )
+    return outcome, seen[0] if seen else None
+
+
+def pictures(seen: list[CaseViews] | None = None) -> Pictures:
+    """How the pictures of cases are made; what they are drawn from is added to `seen` (rank 0)."""
 
     def look(snapshot: Snapshot) -> CaseViews:
-        seen.append(views(snapshot))
-        return seen[0]
+        found = views(snapshot)
+        if seen is not None:
+            seen.append(found)
+        return found
 
     def draw(folder: Path, shown: CaseViews) -> None:
         from gbflux.report import draw_views
 
         draw_views(folder, shown)
 
-    outcome = run_case(
-        case,
-        None if directory is None else Path(directory),
-        comm=comm,
-        force=force,
-        pictures=Pictures(look, draw, lambda: import_module("gbflux.report")),
-        progress=progress,
-    )
-    return outcome, seen[0] if seen else None
+    return Pictures(look, draw, lambda: import_module("gbflux.report"))
 
 
 def views(snapshot: Snapshot) -> CaseViews:

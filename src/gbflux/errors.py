@@ -1,7 +1,7 @@
 """Everything gbflux raises on purpose. Imports nothing of gbflux.
 
 Each class carries the exit code that the command line turns it into: 1 a fault of gbflux, 2 something the
-user can put right, 3 a solver that stopped short, 4 a library that is missing.
+user can put right, 3 a solver that stopped short or a study with failed cases, 4 a library that is missing.
 """
 
 from __future__ import annotations
@@ -106,6 +106,25 @@ class SolverError(GbfluxError):
         self.relative_residual = relative_residual
         self.rtol = rtol
         super().__init__(message, iterations, relative_residual, rtol)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class StudyError(GbfluxError):
+    """A study some of whose cases have no result; the others are done and stay.
+
+    Attributes
+    ----------
+    failed : int
+        Cases that failed.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, failed: int = 0):
+        self.failed = failed
+        super().__init__(message, failed)
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import re
 import shlex
+import shutil
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ import typer
 
 from gbflux import load_case, parse_case
 from gbflux.cli.main import app
+from gbflux.sweep import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -71,9 +73,15 @@ def test_pictures_are_small():
 
 
 @every_page
-def test_yaml_blocks_are_cases(page):
+def test_yaml_blocks_are_cases_or_studies(page, tmp_path):
+    for case in (ROOT / "configs").glob("*.yaml"):
+        shutil.copy(case, tmp_path)
     for block in blocks(page, "yaml"):
-        parse_case(block, page.name, folder=ROOT / "meshes")
+        if re.search(r"^case:", block, re.MULTILINE):
+            (tmp_path / page.name).write_text(block, encoding="utf-8")
+            assert load_study(tmp_path / page.name).points
+        else:
+            parse_case(block, page.name, folder=ROOT / "meshes")
 
 
 def test_readme_explains_the_main_job():

@@ -22,6 +22,7 @@ ROOMS = [
     "conduction",
     "flux",
     "study",
+    "sweep",
     "report",
     "api",
     "cli",

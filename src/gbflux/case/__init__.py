@@ -15,7 +15,7 @@ from gbflux.case.blocks import (
     Variation,
 )
 from gbflux.case.estimate import Estimate, estimate
-from gbflux.case.load import load_case, parse_case
+from gbflux.case.load import CaseSource, load_case, parse_case, read_case
 from gbflux.case.memory import Memory, machine_memory, require_memory
 from gbflux.case.model import Case
 from gbflux.case.numbers import DerivedNumbers, derived_numbers
@@ -26,6 +26,7 @@ from gbflux.case.template import template
 
 __all__ = [
     "Case",
+    "CaseSource",
     "DerivedNumbers",
     "Electrodes",
     "Estimate",
@@ -43,6 +44,7 @@ __all__ = [
     "load_case",
     "machine_memory",
     "parse_case",
+    "read_case",
     "remarks",
     "require_memory",
     "resolved_yaml",

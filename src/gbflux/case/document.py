@@ -60,6 +60,12 @@ class Document:
                 break
         return start.line + 1, start.column + 1
 
+    def below(self, key: str) -> Document:
+        """The block at a key of the top as a document of its own, without the problems noted already."""
+        unreadable = frozenset(place[1:] for place in self.unreadable if place[0] == key)
+        pair = _find(self.root, key)
+        return Document(self.source, self.data[key], (), unreadable, pair[1] if pair else self.root)
+
 
 def read_document(text: str, source: str) -> Document:
     """Read a YAML text whose top is a mapping.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from gbflux.case.seeds import near_miss
 from gbflux.errors import CaseError, Problem
 
 LARGEST_CASE_BYTES = 2**20
+_NEW = {"case": " `gbflux init NAME` writes a case."}
 
 
 class _Temperature(Block):
@@ -71,8 +73,7 @@ def load_case(path: str | Path, overrides: Mapping[str, Any] | None = None) -> C
     --------
     >>> case = load_case("configs/lu2021.yaml", {"homogenizing_layer": None})  # doctest: +SKIP
     """
-    path = Path(path)
-    return _make(_read(path), str(path), path.absolute().parent, overrides or {}, _name_from(path))
+    return read_case(path).case(overrides)
 
 
 def parse_case(
@@ -114,12 +115,54 @@ def parse_case(
     >>> case.grain_count, case.sigma_grain
     (125, 0.05)
     """
-    return _make(text, source, Path(folder) if folder else Path.cwd(), overrides or {}, "case")
+    folder = Path(folder) if folder else Path.cwd()
+    return CaseSource(read_document(text, source), folder, "case").case(overrides)
 
 
-def _make(text: str, source: str, folder: Path, overrides: Mapping[str, Any], name: str) -> Case:
+@dataclass(frozen=True)
+class CaseSource:
+    """A case as it is written, read once: cases are made of it with one set of overrides after the other.
+
+    Attributes
+    ----------
+    document : Document
+        The text as data, with positions.
+    folder : Path
+        Where a relative ``seeds_file`` is looked for.
+    name : str
+        Of a case that does not give one.
+    """
+
+    document: Document
+    folder: Path
+    name: str
+
+    def case(self, overrides: Mapping[str, Any] | None = None) -> Case:
+        """The case with overrides, as for `load_case`.
+
+        Raises
+        ------
+        CaseError
+            With every mistake of the text and the overrides.
+        """
+        return _make(self.document, self.folder, overrides or {}, self.name)
+
+
+def read_case(path: str | Path) -> CaseSource:
+    """Read a case file without checking more than that it is YAML.
+
+    Raises
+    ------
+    CaseError
+        If it cannot be read or is not a YAML mapping.
+    """
+    path = Path(path)
+    document = read_document(read_text(path), str(path))
+    return CaseSource(document, path.absolute().parent, name_from(path))
+
+
+def _make(document: Document, folder: Path, overrides: Mapping[str, Any], name: str) -> Case:
     """Text and overrides -> case, or every mistake in them."""
-    document = read_document(text, source)
     data, found = apply_overrides(document.data, overrides)
     data = {"name": name, **_without_empty_blocks(data)}
     case, more = _validated(data, folder)
@@ -204,33 +247,39 @@ def _without_empty_blocks(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value is not None or key not in Case.model_fields}
 
 
-def _name_from(path: Path) -> str:
-    """A case's name from its file's, with what a name may not have replaced."""
+def name_from(path: Path) -> str:
+    """A name from its file's, with what a name may not have replaced."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name.removesuffix(".yaml").removesuffix(".yml"))
     return stem.strip("._-")[:100].rstrip(".") or "case"
 
 
-def _read(path: Path) -> str:
-    """The text of a case file, or a CaseError that says why there is none."""
+def read_text(path: Path, kind: str = "case") -> str:
+    """The text of a case file, or of another `kind` of file.
+
+    Raises
+    ------
+    CaseError
+        That says why there is none.
+    """
     try:
         if path.is_dir():
-            raise _file_error(path, "is a folder. Give a case file.")
+            raise _file_error(path, f"is a folder. Give a {kind} file.")
         with path.open("rb") as file:
             raw = file.read(LARGEST_CASE_BYTES + 1)
     except FileNotFoundError:
-        raise _file_error(path, f"no such file{near_miss(path)}. `gbflux init NAME` writes a case.") from None
+        raise _file_error(path, f"no such file{near_miss(path)}.{_NEW.get(kind, '')}") from None
     except OSError as error:
         raise _file_error(path, f"cannot be read: {error.strerror or error}.") from None
     except ValueError as error:
         raise _file_error(path, f"is not a file name: {error}.") from None
     if len(raw) > LARGEST_CASE_BYTES:
-        raise _file_error(path, "is larger than 1 MiB. A case is a short YAML text.")
+        raise _file_error(path, f"is larger than 1 MiB. A {kind} is a short YAML text.")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start]
         line, column = before.count(b"\n") + 1, len(before) - (before.rfind(b"\n") + 1) + 1
-        raise _file_error(path, "is not UTF-8 text. Save the case as UTF-8.", line, column) from None
+        raise _file_error(path, f"is not UTF-8 text. Save the {kind} as UTF-8.", line, column) from None
 
 
 def _file_error(path: Path, message: str, line: int = 1, column: int = 1) -> CaseError:

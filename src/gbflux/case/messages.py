@@ -21,27 +21,35 @@ _NUMBER_AND_UNIT = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*[^\W\
 _LONGEST_VALUE = 50
 
 
-def findings_of(error: ValidationError) -> list[Finding]:
-    """Every error of a validation as a finding; a required key that was only misspelt is reported once."""
+def findings_of(error: ValidationError, model: type[BaseModel] = Case) -> list[Finding]:
+    """Every error of a validation as a finding; a required key that was only misspelt is reported once.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What pydantic found.
+    model : type
+        The model that was validated.
+    """
     errors = error.errors(include_url=False)
     meant: set[tuple[str, ...]] = set()
     found: list[tuple[str, Finding]] = []
     for item in errors:
         place = tuple(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            message, name = _unknown_key(place)
+            message, name = _unknown_key(place, model)
             meant.add((*place[:-1], name))
         elif item["type"] == "default_factory_not_called":
             continue  # its default follows from a key that is wrong and reported itself
         else:
-            message = _message(place, item)
+            message = _message(place, item, model)
         found.append((item["type"], Finding(place, message)))
     return [finding for kind, finding in found if kind != "missing" or finding.place not in meant]
 
 
-def block_at(place: Sequence[str]) -> type[BaseModel] | None:
-    """The model of the block at a place; None where there is none."""
-    block: type[BaseModel] | None = Case
+def block_at(place: Sequence[str], model: type[BaseModel] = Case) -> type[BaseModel] | None:
+    """The model of the block at a place of a model; None where there is none."""
+    block: type[BaseModel] | None = model
     for part in place:
         field = block.model_fields.get(part) if block else None
         block = _block_in(field.annotation) if field else None
@@ -55,17 +63,18 @@ def _block_in(annotation: Any) -> type[BaseModel] | None:
     return next((block for block in map(_block_in, get_args(annotation)) if block), None)
 
 
-def _field_at(place: Sequence[str]) -> FieldInfo | None:
+def _field_at(place: Sequence[str], model: type[BaseModel]) -> FieldInfo | None:
     """The field at a place; for an entry of a list, the list's."""
     names = [part for part in place if not part.isdigit()]
-    block = block_at(names[:-1])
+    block = block_at(names[:-1], model)
     return block.model_fields.get(names[-1]) if block and names else None
 
 
-def _unknown_key(place: tuple[str, ...]) -> tuple[str, str]:
+def _unknown_key(place: tuple[str, ...], model: type[BaseModel]) -> tuple[str, str]:
     """Message for an unknown key, and the name that was probably meant ('' if none)."""
-    key, block = place[-1], block_at(place[:-1])
-    where = ".".join(place[:-1]) or "a case"
+    key, block = place[-1], block_at(place[:-1], model)
+    whole = f"a {model.model_config.get('title') or model.__name__.lower()}"
+    where = ".".join(place[:-1]) or whole
     unknown = f"is not a key of {where}"
     if block is None:
         return unknown, ""
@@ -79,9 +88,10 @@ def _unknown_key(place: tuple[str, ...]) -> tuple[str, str]:
     )
     if close:
         return f"{unknown} (did you mean '{close[0]}'?)", close[0]
-    homes = [home for home in Case.model_fields if key in getattr(block_at((home,)), "model_fields", ())]
+    blocks = {home: block_at((home,), model) for home in model.model_fields}
+    homes = [home for home, inner in blocks.items() if key in getattr(inner, "model_fields", ())]
     if place[:-1]:
-        homes += ["the top of the case"] * (key in Case.model_fields)
+        homes += [f"the top of {whole.replace('a ', 'the ', 1)}"] * (key in model.model_fields)
     if homes:
         return f"{unknown}. It belongs to {' or '.join(homes)}.", ""
     return f"{unknown}. Known keys: {', '.join(names)}.", ""
@@ -96,12 +106,12 @@ def _same_quantity(key: str, names: Sequence[str]) -> str:
     return ""
 
 
-def _message(place: tuple[str, ...], item: Mapping[str, Any]) -> str:
+def _message(place: tuple[str, ...], item: Mapping[str, Any], model: type[BaseModel]) -> str:
     """One sentence or two for one error of pydantic."""
     kind, value = item["type"], item["input"]
     if isinstance(value, float) and not math.isfinite(value):
         kind = "finite_number"
-    field, context = _field_at(place), item.get("ctx", {})
+    field, context = _field_at(place, model), item.get("ctx", {})
     if kind == "missing":
         return _required(place, field)
     if kind in _BOUNDS:

@@ -1,7 +1,7 @@
 """The command ``gbflux``: its commands, and the one place where an error becomes a message and an exit code.
 
-Exit codes: 0 done; 1 a fault of gbflux; 2 something the user can put right; 3 a solver that stopped short;
-4 a missing library; 130 interrupted.
+Exit codes: 0 done; 1 a fault of gbflux; 2 something the user can put right; 3 a solver that stopped
+short, or failed cases of a study; 4 a missing library; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from gbflux.cli.profile import profile
 from gbflux.cli.report import report
 from gbflux.cli.run import run
 from gbflux.cli.schema import schema
+from gbflux.cli.sweep import sweep
 from gbflux.errors import CaseError, GbfluxError, Silenced
 
 INTERRUPTED = 130
@@ -52,6 +53,7 @@ for command in (*SIMULATION, *MEASUREMENT):
     # the sections of a docstring are for readers of the code
     app.command(help=inspect.getdoc(command).split("\n\nRaises\n")[0])(command)
 app.add_typer(contact)
+app.add_typer(sweep)
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -26,5 +27,22 @@ def report(
     """
     from gbflux.report.page import write_report
 
+    if (directory / "study.resolved.yaml").exists():
+        _collect(directory)
     file = write_report(directory, output)
     typer.echo(f"{file}  ({file.stat().st_size / 1e6:.1f} MB; open it in a browser)")
+
+
+def _collect(directory: Path) -> None:
+    """Bring the tables of a study up to date; where that cannot be, those that are there have to do."""
+    from gbflux.errors import InputError, MissingLibrary
+    from gbflux.sweep import StudyFolder, write_collection
+    from gbflux.sweep.table import collect
+
+    folder = StudyFolder(directory)
+    try:
+        with contextlib.suppress(MissingLibrary):  # of table.parquet alone; both CSV files are there then
+            write_collection(folder, collect(folder))
+    except InputError:
+        if not (directory / "table.csv").exists():
+            raise

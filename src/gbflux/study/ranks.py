@@ -12,6 +12,13 @@ from gbflux.errors import GbfluxError, MissingLibrary, Silenced
 from gbflux.study.launch import become_mpi_job, check_ranks, job_size
 
 
+def world() -> Any:
+    """The communicator of all ranks of this process's job."""
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD
+
+
 @contextmanager
 def mpi_session() -> Iterator[int]:
     """Run a block on every rank, rank given; an error of gbflux is told once, any other ends all ranks."""

@@ -34,7 +34,7 @@ def study(tmp_path_factory):
     """Thickness by conductivity by seeds, three cases not done."""
     folder = tmp_path_factory.mktemp("study")
     axes = {THICKNESS: [0, 3, 10], SIGMA_GB: [2.5e-8, 2.5e-7]}
-    failing = {(1, 2): "failed", (2, 1): "timeout", (5, 3): "missing"}
+    failing = {(2, 2): "failed", (3, 1): "timeout", (6, 3): "missing"}
     return write_study(folder, BASE, axes, [1, 2, 3], made_up, failing=failing, name="layers")
 
 
@@ -152,7 +152,7 @@ def test_a_study_of_one_point_works(tmp_path):
 
 
 def test_a_study_in_which_nothing_is_done_works(tmp_path):
-    failing = {(0, 1): "failed", (1, 1): "missing"}
+    failing = {(1, 1): "failed", (2, 1): "missing"}
     folder = write_study(tmp_path, BASE, {THICKNESS: [0, 3]}, [1], made_up, failing=failing)
     assert "0 of 2 cases are done" in Page(report_html(folder)).by_id("cautions").text
 

@@ -38,7 +38,7 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     gbflux.run(gbflux.parse_case(BASE), folder / "run")
     axes = {THICKNESS: [0, 2, 5]}
-    study = write_study(folder / "study", BASE, axes, [1, 2, 3], solve, failing={(2, 3): "failed"})
+    study = write_study(folder / "study", BASE, axes, [1, 2, 3], solve, failing={(3, 3): "failed"})
     return {"run": write_report(folder / "run"), "study": write_report(study)}
 
 

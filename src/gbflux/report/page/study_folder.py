@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from gbflux.case import Case
 from gbflux.errors import InputError
 from gbflux.report.page.run_folder import read_case, read_result_tree
 
+_FIRST = ("point", "case", "status", "seed")
+_AREA = ("electrode_area_um2", "electrode_length_um")
 STATUS = ("done", "failed", "timeout", "missing")
 
 
@@ -67,8 +72,8 @@ class Study:
         Point -> its swept values as text, by key.
     summary : mapping
         Point -> metric -> `Summary`.
-    area_um2 : mapping
-        Point -> sampled electrode area (µm²; 2D: length in µm), where given.
+    sampled : mapping
+        Point -> area of an electrode of one realisation (µm²; 2D: length in µm), where given.
     results : mapping
         Case -> tree of ``result.json``, of cases that are done.
     cases : mapping
@@ -88,7 +93,7 @@ class Study:
     rows: tuple[Row, ...]
     points: Mapping[str, Mapping[str, str]]
     summary: Mapping[str, Mapping[str, Summary]]
-    area_um2: Mapping[str, float]
+    sampled: Mapping[str, float]
     results: Mapping[str, Mapping[str, Any]]
     cases: Mapping[str, Case]
     failures: Mapping[str, str]
@@ -123,9 +128,12 @@ def read_study(folder: Path) -> Study:
     InputError
         If its tables are not there, or are not tables of a study.
     """
-    rows, head = _read_csv(folder / "table.csv", ("point", "case", "status", "seed"))
+    rows, head = _read_csv(folder / "table.csv", _FIRST)
     lines, summary_head = _read_csv(folder / "summary.csv", ("point", "metric", "n", "mean"))
-    axes = tuple(summary_head[summary_head.index("point") + 1 : summary_head.index("metric")])
+    if summary_head:
+        axes = tuple(summary_head[summary_head.index("point") + 1 : summary_head.index("metric")])
+    else:  # nothing is done: after its first columns the table has the swept keys alone
+        axes = tuple(head[len(_FIRST) :])
     lost = [axis for axis in axes if axis not in head]
     if lost:
         raise InputError(
@@ -144,7 +152,7 @@ def read_study(folder: Path) -> Study:
         rows=table,
         points={row.point: {axis: row.values[axis] for axis in axes} for row in table},
         summary=_summaries(lines),
-        area_um2={r["point"]: a for r in lines if (a := number(r.get("electrode_area_um2", "")))},
+        sampled={r["point"]: a for r in lines for key in _AREA if (a := number(r.get(key, "")))},
         results=results,
         cases=_cases(folder, table),
         failures=_failures(folder, table),
@@ -181,7 +189,7 @@ def _read_csv(path: Path, needed: Sequence[str]) -> tuple[list[dict[str, str]], 
             f"{path}: must be a table; got {error}. Run `gbflux sweep collect` again."
         ) from error
     missing = [key for key in needed if key not in head]
-    if missing:
+    if missing and (head or path.name == "table.csv"):
         raise InputError(
             f"{path}: must have the columns {', '.join(needed)}; got none named {', '.join(missing)}. "
             "Run `gbflux sweep collect` again."
@@ -262,8 +270,9 @@ def _text(path: Path) -> str:
 
 
 def _name(text: str) -> str:
-    """Name of a study from its resolved text."""
-    for line in text.splitlines():
-        if line.startswith("name:"):
-            return line.removeprefix("name:").split(" #")[0].strip().strip("\"'")
-    return ""
+    """Name of a study from its resolved text; empty where there is none to read."""
+    try:
+        tree = YAML(typ="safe").load(text)
+    except YAMLError:
+        return ""
+    return str(tree.get("name") or "") if isinstance(tree, dict) else ""

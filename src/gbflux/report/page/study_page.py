@@ -83,8 +83,8 @@ def _cards(study: Study) -> list[dict[str, Any]]:
             mean, point, s = pick(found, key=lambda one: one[0])
             text = f"{interval(s.low, s.high, 3)} at {point_name(study, point)}".strip()
             cards.append(_card(f"{name} P99/mean, {SIDE}", written(mean, 3), "", text))
-    if study.area_um2:
-        each = max(study.area_um2.values())
+    if study.sampled:
+        each = max(study.sampled.values())
         flat_ = any(case.dimension == 2 for case in study.cases.values())
         unit = "µm" if flat_ else "µm²"
         name = f"electrode {'length' if flat_ else 'area'} sampled a point"

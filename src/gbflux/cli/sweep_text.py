@@ -1,0 +1,90 @@
+"""What `gbflux sweep` says about a study: its plan, how it stands, what has failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gbflux.cli.analysis import table_text
+from gbflux.cli.check import duration
+
+if TYPE_CHECKING:
+    from gbflux.sweep import Plan, StudyFolder
+
+MOST_UNITS = 40
+MOST_FAILURES = 20
+
+
+def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
+    """Cases, shared meshes, expected cost."""
+    from gbflux.case.memory import in_gib
+    from gbflux.sweep.folder import KEY_DIGITS
+    from gbflux.sweep.labels import labels
+    from gbflux.sweep.planning import at_a_time
+
+    study, names = plan.study, labels(plan)
+    yield f"{study.name}: {len(study.points)} points, {len(plan.entries)} cases, {_computed(plan)}"
+    for key in study.keys:
+        values = dict.fromkeys(str(point.values[key]) for point in study.points)
+        yield f"  {key}: {', '.join(values)}"
+    rows = [("unit", "cases", "cells", "memory", "time", "first case")]
+    for unit in plan.units[:MOST_UNITS]:
+        rows.append(
+            (
+                unit.key[:KEY_DIGITS],
+                str(len(unit.cases)),
+                f"{unit.largest.cells:,}",
+                in_gib(unit.largest.memory_MiB),
+                duration(sum(unit.seconds.values())),
+                names[next(iter(unit.cases))],
+            )
+        )
+    yield from ("", table_text(rows))
+    if len(plan.units) > MOST_UNITS:
+        yield f"… and {len(plan.units) - MOST_UNITS} more units"
+    yield ""
+    jobs = at_a_time(study)
+    memory = sum(sorted(unit.largest.memory_MiB for unit in plan.units)[-jobs:])
+    yield (
+        f"about {duration(plan.time_s())} with {jobs} at a time on {study.run.ranks} "
+        f"rank{'s' if study.run.ranks > 1 else ''} each, {in_gib(memory)}; folder {folder.path}"
+    )
+    if study.run.jobs and jobs < study.run.jobs:
+        yield f"warning: run.jobs is {study.run.jobs}, but the cores here are enough for {jobs}"
+
+
+def _computed(plan: Plan) -> str:
+    """How many computations the cases come to."""
+    count, units = len(plan.keys), len(plan.units)
+    equal = f"{count} different, " if count != len(plan.entries) else ""
+    return f"{equal}{units} unit{'s' if units > 1 else ''} of work that share a mesh"
+
+
+def status_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
+    """How many cases are in which state."""
+    states = Counter(folder.state(key) for key in plan.keys)
+    running = sum(folder.is_running(unit.key) for unit in plan.units)
+    total = len(plan.keys)
+    yield f"{plan.study.name} in {folder.path}: {states['done']} of {total} cases done"
+    for state, text in (("failed", "failed"), ("timeout", "stopped for time"), ("missing", "not run")):
+        if states[state]:
+            yield f"  {states[state]:6,} {text}"
+    if running:
+        yield f"  {running:6,} unit{'s' if running > 1 else ''} of work running"
+    if states["done"] == total:
+        yield "  finished"
+
+
+def failure_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
+    """What went wrong, a line a case."""
+    from gbflux.sweep.folder import KEY_DIGITS
+    from gbflux.sweep.labels import labels
+
+    names = labels(plan)
+    failed = [(key, found) for key in plan.keys if (found := folder.failure(key)) and not folder.result(key)]
+    for key, failure in failed[:MOST_FAILURES]:
+        message = failure.message.splitlines()[0] if failure.message else ""
+        yield f"  failed {key[:KEY_DIGITS]} ({names[key]}): {failure.error}: {message}"
+    if len(failed) > MOST_FAILURES:
+        yield f"  … and {len(failed) - MOST_FAILURES} more"

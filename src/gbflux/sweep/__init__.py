@@ -1,0 +1,70 @@
+"""Sweep: studies of many cases: planned, run by one of several engines, resumed, gathered into one table.
+
+Imports the rooms up to `study`; names load on first use, nothing here loads DOLFINx or MPI.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gbflux.sweep.engine import Engine, Event, Tally, open_cases, tally
+    from gbflux.sweep.folder import Failure, StudyFolder
+    from gbflux.sweep.planning import Entry, Plan, UnitOfWork, plan
+    from gbflux.sweep.statistics import Spread, spread
+    from gbflux.sweep.study import Point, Study, load_study
+    from gbflux.sweep.table import Collection, collect, write_collection
+
+_FILE_OF = {
+    "Engine": "engine",
+    "Event": "engine",
+    "Tally": "engine",
+    "open_cases": "engine",
+    "tally": "engine",
+    "Failure": "folder",
+    "StudyFolder": "folder",
+    "Entry": "planning",
+    "Plan": "planning",
+    "UnitOfWork": "planning",
+    "plan": "planning",
+    "Spread": "statistics",
+    "spread": "statistics",
+    "Point": "study",
+    "Study": "study",
+    "load_study": "study",
+    "Collection": "table",
+    "collect": "table",
+    "write_collection": "table",
+}
+
+__all__ = [
+    "Collection",
+    "Engine",
+    "Entry",
+    "Event",
+    "Failure",
+    "Plan",
+    "Point",
+    "Spread",
+    "Study",
+    "StudyFolder",
+    "Tally",
+    "UnitOfWork",
+    "collect",
+    "load_study",
+    "open_cases",
+    "plan",
+    "spread",
+    "tally",
+    "write_collection",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name not in _FILE_OF:
+        raise AttributeError(f"module 'gbflux.sweep' has no attribute {name!r}")
+    value = getattr(import_module(f"gbflux.sweep.{_FILE_OF[name]}"), name)
+    globals()[name] = value
+    return value

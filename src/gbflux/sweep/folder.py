@@ -1,0 +1,237 @@
+"""The folder of a study: a folder for each case, named by the case's hash; what is done, what has failed.
+
+Whole ``result.json`` means done, nothing else does; times of files mean nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from gbflux.case.seeds import SeedsFile
+from gbflux.errors import CaseError, InputError
+from gbflux.study.folder import write_text
+from gbflux.study.result import Result, read_result
+from gbflux.sweep.locks import is_locked, locked
+from gbflux.sweep.study import Study, case_data, load_study
+
+KEY_DIGITS = 16  # of a hash in a folder's name
+
+State = Literal["done", "failed", "timeout", "missing"]
+TIMEOUT = "Timeout"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a case has no result: what ``failure.json`` holds.
+
+    Attributes
+    ----------
+    message : str
+        What went wrong.
+    error : str
+        Name of the exception; ``"Timeout"``, ``"Killed"`` or ``"Ended"`` where the process left none.
+    exit_code : int
+        Exit code of the error or of the process; 128 + n after signal n.
+    attempts : int
+        Times the case was tried.
+    time : str
+        When (UTC).
+    """
+
+    message: str
+    error: str
+    exit_code: int
+    attempts: int
+    time: str
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Where a study leaves its files.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    """
+
+    path: Path
+
+    @property
+    def study_file(self) -> Path:
+        """``study.resolved.yaml``: the study with its case, free of other files."""
+        return self.path / "study.resolved.yaml"
+
+    def case(self, key: str) -> Path:
+        """Folder of a case, by the case's key."""
+        return self.path / "cases" / key[:KEY_DIGITS]
+
+    def log(self, unit_key: str) -> Path:
+        """What a unit of work has written."""
+        return self.path / "logs" / f"{unit_key[:KEY_DIGITS]}.log"
+
+    def unit_lock(self, unit_key: str) -> Path:
+        """Held while a unit of work is computed, by whichever engine."""
+        return self.path / "locks" / f"{unit_key[:KEY_DIGITS]}.lock"
+
+    def driver_lock(self) -> contextlib.AbstractContextManager[None]:
+        """Held by the one process that runs the study."""
+        return locked(self.path / "study.lock", f"study folder {self.path}")
+
+    def is_running(self, unit_key: str) -> bool:
+        """Whether a unit of work is being computed."""
+        return is_locked(self.unit_lock(unit_key))
+
+    def result(self, key: str) -> Result | None:
+        """The result of a case; None unless it is there and whole."""
+        try:
+            return read_result(self.case(key) / "result.json")
+        except InputError:
+            return None
+
+    def failure(self, key: str) -> Failure | None:
+        """Why a case has failed; None if it has not, or its file is not whole."""
+        try:
+            return Failure(**json.loads((self.case(key) / "failure.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def state(self, key: str) -> State:
+        """State of a case by its files alone."""
+        if self.result(key) is not None:
+            return "done"
+        failure = self.failure(key)
+        if failure is None:
+            return "missing"
+        return "timeout" if failure.error == TIMEOUT else "failed"
+
+    def fail(self, key: str, message: str, error: str, exit_code: int) -> Failure:
+        """Write down that a case has failed once more.
+
+        Raises
+        ------
+        OSError
+            If that cannot be written.
+        """
+        before = self.failure(key)
+        attempts = before.attempts + 1 if before else 1
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        failure = Failure(message, error, exit_code, attempts, now)
+        self.case(key).mkdir(parents=True, exist_ok=True)
+        write_text(self.case(key) / "failure.json", json.dumps(asdict(failure), indent=2) + "\n")
+        return failure
+
+    def forget_failure(self, key: str) -> None:
+        """Remove what is written about a failure."""
+        (self.case(key) / "failure.json").unlink(missing_ok=True)
+
+    def check(self, study: Study) -> None:
+        """Refuse a folder that holds something else.
+
+        Raises
+        ------
+        InputError
+            If it does.
+        """
+        remedy = "Choose another -o."
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"output: {self.path} must be a folder; got a file. {remedy}")
+        if self.study_file.exists():
+            name = self.study().name
+            if name != study.name:
+                raise InputError(
+                    f"output: {self.path} must hold study {study.name}; got study {name}. {remedy}"
+                )
+        elif self.path.exists() and any(entry.name not in _OWN_FIRST for entry in self.path.iterdir()):
+            raise InputError(
+                f"output: {self.path} must be empty or hold this study; got other files. {remedy}"
+            )
+
+    def prepare(self, study: Study) -> None:
+        """Write down the study, so that it can be run and read without its own files.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be written.
+        """
+        try:
+            for name in ("cases", "logs", "locks"):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
+            text = self._resolved(study)
+            if not self.study_file.exists() or self.study_file.read_text(encoding="utf-8") != text:
+                write_text(self.study_file, text)
+        except OSError as error:
+            raise InputError(
+                f"output: {self.path} must be writable; got '{error.strerror or error}'. "
+                "Make room, choose another -o or its permissions."
+            ) from error
+
+    def make(self) -> None:
+        """Make the folder itself, for its lock.
+
+        Raises
+        ------
+        InputError
+            If it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"output: {self.path} cannot be made: {error.strerror}. Choose another -o."
+            ) from error
+
+    def study(self) -> Study:
+        """The study that the folder holds.
+
+        Raises
+        ------
+        InputError
+            If it holds none.
+        """
+        try:
+            return load_study(self.study_file)
+        except CaseError as error:
+            raise InputError(f"{self.path}: must hold a study; got: {error}") from error
+
+    def _resolved(self, study: Study) -> str:
+        """Text of ``study.resolved.yaml``: JSON, which is YAML too; seeds files are copied beside it."""
+        copies: dict[str, str] = {}
+        for seeds in {case.grains.seeds_file for case in study.cases} - {None}:
+            copies |= self._copied(seeds, study.case.folder)
+        data = {**study.data, "name": study.name, "case": case_data(study)}
+        text = json.dumps(_with_copies(data, "", copies, study.case.folder), indent=2, ensure_ascii=False)
+        return f"# A study with its case; `gbflux sweep` takes this folder for the study.\n{text}\n"
+
+    def _copied(self, seeds: SeedsFile, folder: Path) -> dict[str, str]:
+        """A seeds file copied into the folder: its path to its new name."""
+        name = f"seeds/{seeds.sha256[:KEY_DIGITS]}.csv"
+        target = self.path / name
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            draft = target.with_suffix(".part")
+            shutil.copyfile(seeds.path, draft)
+            draft.replace(target)
+        return {seeds.path: name}
+
+
+_OWN_FIRST = ("study.lock",)  # what a run that was stopped at once may have left
+
+
+def _with_copies(value: Any, key: str, copies: Mapping[str, str], folder: Path) -> Any:
+    """Data with the names of seeds files replaced by those of their copies."""
+    if isinstance(value, Mapping):
+        return {name: _with_copies(item, name, copies, folder) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_copies(item, key, copies, folder) for item in value]
+    if isinstance(value, str) and key.split(".")[-1] == "seeds_file":
+        return copies.get(str(Path(folder, Path(value).expanduser()).absolute()), value)
+    return value

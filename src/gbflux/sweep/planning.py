@@ -1,0 +1,142 @@
+"""What a study comes to: its cases, the units of work that share a mesh, and what they will cost."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from gbflux.case import Case, Estimate, estimate
+from gbflux.case.estimate import MESH_PER_CELL_S, REPRODUCIBLE_FACTOR, START_S
+from gbflux.study.unit import Unit, units
+from gbflux.sweep.study import Point, Study
+
+MEASURED_ON = 2  # cores that the estimate of a case's time holds for
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a study's table: a case at a point. Equal cases of several points are computed once.
+
+    Attributes
+    ----------
+    point : Point
+        The point.
+    seed : int or None
+        Grain seed.
+    case : Case
+        The case.
+    key : str
+        sha256 (hex) of the case as it is solved; its first 16 digits name its folder.
+    """
+
+    point: Point
+    seed: int | None
+    case: Case
+    key: str
+
+
+@dataclass(frozen=True)
+class UnitOfWork:
+    """Cases that share a mesh, and their cost.
+
+    Attributes
+    ----------
+    unit : Unit
+        The cases.
+    key : str
+        sha256 (hex) of what the mesh is made of.
+    cases : dict
+        Cases by key, in the order in which they are solved.
+    seconds : dict
+        Expected time by key (s); making the mesh counts to the first.
+    largest : Estimate
+        Expected cost of the largest case.
+    """
+
+    unit: Unit
+    key: str
+    cases: dict[str, Case]
+    seconds: dict[str, float]
+    largest: Estimate
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study worked out.
+
+    Attributes
+    ----------
+    study : Study
+    entries : tuple of Entry
+        Rows of the table.
+    units : tuple of UnitOfWork
+        What there is to compute.
+    """
+
+    study: Study
+    entries: tuple[Entry, ...]
+    units: tuple[UnitOfWork, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all cases to compute, each once."""
+        return [key for unit in self.units for key in unit.cases]
+
+    def unit(self, key: str) -> UnitOfWork | None:
+        """The unit whose key begins so; None if there is none."""
+        return next((unit for unit in self.units if unit.key.startswith(key)), None)
+
+    def time_s(self) -> float:
+        """Expected time of the whole study (s)."""
+        return sum(sum(unit.seconds.values()) for unit in self.units) / pace(self.study)
+
+
+def plan(study: Study) -> Plan:
+    """Sort the cases of a study into units of work and estimate them.
+
+    Examples
+    --------
+    >>> plan(load_study("configs/studies/surface.yaml"))  # doctest: +SKIP
+    """
+    made = [_costed(unit) for unit in units(study.cases)]
+    key_of = {case.physics_hash: key for unit in made for key, case in unit.cases.items()}
+    entries = tuple(
+        Entry(point, seed, case, key_of[case.physics_hash])
+        for point in study.points
+        for seed, case in zip(point.seeds, point.cases, strict=True)
+    )
+    return Plan(study, entries, tuple(made))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def at_a_time(study: Study) -> int:
+    """Units of work that run side by side: as many as asked for, but no more than the cores allow."""
+    allowed = max(1, cores() // study.run.ranks)
+    return min(allowed, study.run.jobs or allowed)
+
+
+def pace(study: Study) -> float:
+    """Seconds of expected work that a second does: all units under way together, on the cores they use."""
+    return min(cores(), at_a_time(study) * study.run.ranks) / MEASURED_ON
+
+
+def _costed(unit: Unit) -> UnitOfWork:
+    """A unit with its expected cost: one mesh, and a solve for each case."""
+    expected = [estimate(case) for case in unit.cases]
+    largest = max(expected, key=lambda e: e.memory_MiB)
+    mesher = MESH_PER_CELL_S * (REPRODUCIBLE_FACTOR if unit.cases[0].mesh.reproducible else 1.0)
+    shared = START_S + mesher * largest.cells
+    keys = [unit.case_key(case) for case in unit.cases]
+    seconds = {key: e.time_s - START_S - mesher * e.cells for key, e in zip(keys, expected, strict=True)}
+    seconds[keys[0]] += shared
+    return UnitOfWork(
+        unit,
+        unit.key,
+        dict(zip(keys, unit.cases, strict=True)),
+        seconds,
+        largest,
+    )

@@ -1,0 +1,187 @@
+"""Job scripts, the Snakefile, and what is said about a study."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.study_cases import StandIn, made, study_file
+
+from gbflux.cli import main as command
+from gbflux.cli.sweep_progress import Standing, plain_line
+from gbflux.errors import InputError
+from gbflux.sweep import Event
+from gbflux.sweep.cluster import job_script, submit
+from gbflux.sweep.labels import labels
+from gbflux.sweep.snakefile import snakefile
+
+SWEEP = {"temperature_C": [21, 22], "grains.mean_size_um": [8, 9, 10]}
+CLUSTER = {
+    "account": "ions",
+    "partition": "long",
+    "time": "02:00:00",
+    "setup": ["module load fenicsx"],
+    "options": ["--mem=4G"],
+}
+
+
+def lines(text: str) -> list[str]:
+    return text.splitlines()
+
+
+def test_slurm_script(tmp_path):
+    worked_out, folder = made(tmp_path, SWEEP, cluster=CLUSTER, run={"ranks": 2, "jobs": 5})
+    script = lines(job_script(worked_out, folder, "slurm", 3))
+    for line in (
+        "#SBATCH --job-name=tiny",
+        "#SBATCH --array=0-2%5",
+        "#SBATCH --ntasks=2",
+        "#SBATCH --account=ions",
+        "#SBATCH --partition=long",
+        "#SBATCH --time=02:00:00",
+        "#SBATCH --mem=4G",
+        "module load fenicsx",
+    ):
+        assert line in script
+    assert script[0] == "#!/bin/bash"
+    assert script[-1].count(" -n 2 ") == 1
+    assert "mpirun" not in script[-1]  # our own command starts it
+
+
+def test_srun_may_start_the_ranks(tmp_path):
+    worked_out, folder = made(tmp_path, SWEEP, cluster={"launcher": "srun", "ranks": 4})
+    script = job_script(worked_out, folder, "slurm", 3)
+    assert "#SBATCH --ntasks=4" in script
+    assert "\nsrun --mpi=pmix -n 4 " in script
+
+
+def test_pbs_script(tmp_path):
+    worked_out, folder = made(tmp_path, SWEEP, cluster=CLUSTER, run={"ranks": 2})
+    script = lines(job_script(worked_out, folder, "pbs", 3))
+    for line in ("#PBS -N tiny", "#PBS -J 0-2", "#PBS -A ions", "#PBS -q long", "#PBS -l walltime=02:00:00"):
+        assert line in script
+    assert "#PBS -l select=1:ncpus=2:mpiprocs=2" in script
+    alone = lines(job_script(worked_out, folder, "pbs", 1))
+    assert "PBS_ARRAY_INDEX=0" in alone
+    assert not [line for line in alone if line.startswith("#PBS -J")]
+
+
+@pytest.mark.parametrize("engine", ["slurm", "pbs"])
+def test_scripts_are_shell_and_pick_their_unit(tmp_path, engine):
+    """Run with a stand-in for our command: element i computes line i, its words as one reads them."""
+    odd = tmp_path / "a b"
+    odd.mkdir()
+    worked_out, folder = made(odd, SWEEP)
+    units = tmp_path / "units.txt"
+    units.write_text("first\nsecond\nthird\n", encoding="ascii")
+    script = job_script(worked_out, folder, engine, 3, units)
+    work = script.splitlines()[-1].split(" -m gbflux")[0]
+    script = script.replace(f"{work} -m gbflux", "printf '%s\\n'")
+    number = {"slurm": "SLURM_ARRAY_TASK_ID", "pbs": "PBS_ARRAY_INDEX"}[engine]
+    subprocess.run(["bash", "-c", script], check=True, env={**os.environ, number: "1"})
+    written = (folder.path / "logs" / "second.log").read_text(encoding="utf-8")
+    assert written.splitlines() == ["sweep", "unit", str(folder.path), "second"]
+
+
+def test_submitting_needs_the_scheduler(tmp_path, monkeypatch):
+    worked_out, folder = made(tmp_path, SWEEP)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="--engine slurm: needs sbatch on PATH"):
+        submit(worked_out, folder, "slurm", [])
+    (tmp_path / "sbatch").write_text("#!/bin/sh\necho no such account >&2; exit 1\n", encoding="ascii")
+    (tmp_path / "sbatch").chmod(0o755)
+    with pytest.raises(InputError, match=r"sbatch: refused .*no such account"):
+        submit(worked_out, folder, "slurm", ["k" * 64])
+    (tmp_path / "sbatch").write_text("#!/bin/sh\necho Submitted batch job 7\n", encoding="ascii")
+    assert submit(worked_out, folder, "slurm", ["k" * 64]).startswith("Submitted batch job 7 (1 units")
+    (*_, units) = sorted((folder.path / "cluster").glob("*.units"))
+    assert units.read_text(encoding="ascii") == "k" * 16 + "\n"
+
+
+def test_snakefile(tmp_path):
+    worked_out, folder = made(tmp_path, SWEEP, run={"ranks": 2, "retries": 1}, cluster={"account": "ions"})
+    text = snakefile(worked_out, folder)
+    compile(text.split("\n\n\n")[0], "Snakefile", "exec")
+    assert all(unit.key[:16] in text for unit in worked_out.units)
+    assert 'resources: mpi="mpirun' in text
+    assert "tasks=2" in text
+    assert "{resources.mpi} -n {resources.tasks}" in text
+    assert 'slurm_account="ions"' in text
+
+
+def test_cases_have_short_names(tmp_path):
+    sweep = {"homogenizing_layer": [None], "grains.conductivity_S_per_cm": [5e-4]}
+    worked_out, _ = made(tmp_path, {**sweep, "grain_boundary.conductivity_S_per_cm": [1e-7]}, realizations=2)
+    first = labels(worked_out)[worked_out.entries[0].key]
+    assert first == (
+        "homogenizing_layer=None grains.conductivity_S_per_cm=0.0005 "
+        "grain_boundary.conductivity_S_per_cm=1e-07 seed=1"
+    )
+
+
+def test_time_left_follows_the_work_done(tmp_path):
+    worked_out, _ = made(tmp_path, {"temperature_C": [21, 22, 23]})
+    now = [0.0]
+    wanted = {unit.key: list(unit.cases) for unit in worked_out.units}
+    standing = Standing(worked_out, wanted, 0, lambda: now[0])
+    first, *others = wanted[worked_out.units[0].key]
+    expected = worked_out.units[0].seconds
+    now[0] = 10.0
+    standing.take(Event("begin", first))
+    standing.take(Event("stage", first, "mesh"))
+    now[0] = 14.0
+    assert standing.under_way() == [("temperature_C=21", "mesh", 4.0)]
+    standing.take(Event("done", first))
+    rest = sum(expected[key] for key in others)
+    assert standing.left_s() == pytest.approx(14.0 * rest / expected[first])
+    assert plain_line(standing, Event("done", first)).startswith("[1/3] done  temperature_C=21  (about ")
+    standing.take(Event("failed", others[0], "mesh: no\nmore"))
+    assert plain_line(standing, Event("failed", others[0], "mesh: no\nmore")) == (
+        "[1/3] FAILED  temperature_C=22: mesh: no"
+    )
+    assert plain_line(standing, Event("stage", first, "solve")) == ""
+
+
+def test_plan_status_and_collect_speak(tmp_path, capsys):
+    worked_out, folder = made(tmp_path, SWEEP, run={"jobs": 64})
+    file = str(study_file(tmp_path, SWEEP, run={"jobs": 64}))
+    assert command.exit_code(["sweep", "plan", file]) == 0
+    said = capsys.readouterr().out
+    assert "tiny: 6 points, 6 cases, 3 units of work that share a mesh" in said
+    assert "warning: run.jobs is 64, but the cores here are enough for" in said
+    keys = worked_out.keys
+    subprocess.run(StandIn(tmp_path)(folder.path, "", keys[:4], 1), check=True, capture_output=True)
+    folder.fail(keys[4], "mesh: no\nmore", "MeshError", 2)
+    assert command.exit_code(["sweep", "status", str(folder.path)]) == 0
+    said = capsys.readouterr().out
+    assert "4 of 6 cases done\n       1 failed\n       1 not run\n" in said
+    assert "MeshError: mesh: no\n" in said
+    assert command.exit_code(["sweep", "collect", file, "-o", str(folder.path)]) == 0
+    assert "4 of 6 cases done, 1 failed, 1 not run" in capsys.readouterr().out
+
+
+def test_bad_input_is_exit_code_2(tmp_path, capsys):
+    (tmp_path / "bad.yaml").write_text("case: x.yaml\nsweep: {a.b: []}\n", encoding="utf-8")
+    for words in (
+        ["plan", "bad.yaml"],
+        ["run", "none.yaml"],
+        ["status", "."],
+        ["run", str(study_file(tmp_path, {})), "--dry-run"],
+        ["collect", str(study_file(tmp_path, {})), "-o", "nowhere"],
+        ["unit", ".", "abc"],
+    ):
+        target = Path(words[1])
+        words[1] = str(target if target.is_absolute() else tmp_path / target)
+        assert command.exit_code(["sweep", *words]) == 2, words
+        assert capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_dry_run_prints_and_writes_nothing(tmp_path, capsys):
+    file = study_file(tmp_path, SWEEP)
+    words = ["sweep", "run", str(file), "-o", str(tmp_path / "o"), "--engine", "slurm", "--dry-run"]
+    assert command.exit_code(words) == 0
+    assert "#SBATCH --array=0-2\n" in capsys.readouterr().out
+    assert not (tmp_path / "o").exists()
