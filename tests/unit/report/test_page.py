@@ -239,7 +239,7 @@ def test_hostile_words_stay_words(tmp_path):
         (lambda folder: _file(folder / "result.json", '{"name": "x"}'), "must be a result of gbflux; got no"),
         (lambda folder: _file(folder / "result.json", "[]"), "must be a result of gbflux"),
         (lambda folder: _file(folder / "case.resolved.yaml", ""), "must be the result of a finished run"),
-        (lambda folder: _file(folder / "study.resolved.yaml", ""), "table.csv: must be the table of a study"),
+        (lambda folder: _file(folder / "study.resolved.yaml", ""), "must hold a study"),
         (lambda folder: _file(folder / "table.csv", "a,b\n"), "table.csv: must have the columns"),
     ],
 )
@@ -247,6 +247,21 @@ def test_a_folder_that_is_neither_ends_with_a_message(tmp_path, capsys, make, me
     assert exit_code(["report", str(make(tmp_path))]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "report.html").exists()
+
+
+def test_the_tables_of_a_study_that_was_stopped_are_made_first(tmp_path, capsys):
+    text = f"name: stopped\ncase: {{{_flow(BASE)}}}\nsweep: {{{THICKNESS}: [0, 3]}}\nrealizations: 2\n"
+    (tmp_path / "study.resolved.yaml").write_text(text)
+    assert exit_code(["report", str(tmp_path)]) == 0, capsys.readouterr().err
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert page.all("h1")[0].text == "stopped"
+    assert "0 of 4 cases are done" in page.by_id("cautions").text
+    assert len(page.rows("cases")) == 4
+
+
+def _flow(text):
+    """Lines of block keys as one flow mapping."""
+    return ", ".join(text.split("\n")[1:-1])
 
 
 def _file(path, text):
