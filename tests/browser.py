@@ -74,17 +74,25 @@ class Browser:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Network", "Log", "Runtime", "Page", "Security"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **size)
 
     def open(self, file: Path, hash_: str = "") -> None:
         """Open a file and wait until it and its pictures are there."""
-        self.call("Page.navigate", url="about:blank")
+        self._go("about:blank")  # an address that differs in its hash alone would not be loaded again
+        self._go(file.resolve().as_uri() + hash_)
+
+    def _go(self, url: str) -> None:
+        """Load an address, to the end of this very load."""
         seen = len(self.events)
-        self.call("Page.navigate", url=file.resolve().as_uri() + hash_)
-        while not any(event.get("method") == "Page.loadEventFired" for event in self.events[seen:]) or (
-            self.run("location.protocol") != "file:"
-        ):
+        loader = self.call("Page.navigate", url=url)["loaderId"]
+        wanted = {"name": "load", "loaderId": loader}
+        while True:
+            for event in self.events[seen:]:
+                if event.get("method") == "Page.lifecycleEvent" and wanted.items() <= event["params"].items():
+                    return
+            seen = len(self.events)
             self.events.append(self._next())
 
     def run(self, script: str) -> Any:

@@ -45,7 +45,7 @@ def write_study(
             case = parse_case(base, overrides={**swept, "grains.seed": seed})
             status = (failing or {}).get((point, seed), "done")
             case_folder = folder / "cases" / case.physics_hash[:16]
-            rows.append({"point": point, "case": case_folder.name, "status": status, "seed": seed, **swept})
+            rows.append({"point": point, "case": case.physics_hash, "status": status, "seed": seed, **swept})
             rows[-1].update(_one_case(case, case_folder, status, solve))
     _write_tables(folder, rows, list(axes))
     return folder

@@ -2,44 +2,65 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-import gbflux
 from browser import browser, find_browser
-from gbflux.report.page.write import write_report
-from study_by_hand import write_study
+from gbflux.sweep.children import clean_environment
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_browser() is None, reason="no Chromium here; scripts/setup-browser installs one"),
 ]
 BASE = """
-name: base
 geometry: {size_um: [40, 40]}
 grains: {mean_size_um: 10, seed: 1, conductivity_S_per_cm: 5.0e-4}
 grain_boundary: {thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}
 homogenizing_layer: {thickness_um: 5, conductivity_S_per_cm: 1.0e-4}
 mesh: {size_um: 2.0, electrode_size_um: 1.0}
-output: {fields: false}
 """
-THICKNESS = "homogenizing_layer.thickness_um"
+STUDY = """
+name: real
+case: base.yaml
+sweep: {homogenizing_layer.thickness_um: [0, 2, 5]}
+realizations: 3
+run: {ranks: 1, jobs: 1}
+"""
 COLUMN = "Array.from(document.getElementById('{table}').tBodies[0].rows, r => r.cells[{column}].dataset.sort)"
-
-
-def solve(case, folder):
-    gbflux.run(case, folder)
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """Pages of a run and a study that were really solved."""
+    """Pages of a run and a study that were really computed; one case of the study has failed since."""
     folder = tmp_path_factory.mktemp("pages")
-    gbflux.run(gbflux.parse_case(BASE), folder / "run")
-    axes = {THICKNESS: [0, 2, 5]}
-    study = write_study(folder / "study", BASE, axes, [1, 2, 3], solve, failing={(3, 3): "failed"})
-    return {"run": write_report(folder / "run"), "study": write_report(study)}
+    for name, text in (("base.yaml", BASE), ("real.yaml", STUDY)):
+        (folder / name).write_text(text)
+    for words in (["run", "base.yaml", "-o", "run"], ["sweep", "run", "real.yaml", "-o", "study"]):
+        gbflux(words, folder)
+    case = next(p for p in sorted((folder / "study" / "cases").iterdir()) if "thickness_um: 5" in text_of(p))
+    (case / "result.json").unlink()
+    failure = {"message": "made to fail", "error": "E", "exit_code": 2, "attempts": 1, "time": "-"}
+    (case / "failure.json").write_text(json.dumps(failure))
+    for name in ("run", "study"):
+        gbflux(["report", name], folder)
+    return {name: folder / name / "report.html" for name in ("run", "study")}
+
+
+def gbflux(words, folder):
+    """Run a command in a process of its own."""
+    command = [sys.executable, "-m", "gbflux", *words]
+    environment = clean_environment()  # whatever tests before this one have loaded
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def text_of(case):
+    return (case / "case.resolved.yaml").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 from gbflux.case import Case
 from gbflux.errors import InputError
 from gbflux.report.page.run_folder import read_case, read_result_tree
+from gbflux.sweep import StudyFolder
 
 _FIRST = ("point", "case", "status", "seed")
 _AREA = ("electrode_area_um2", "electrode_length_um")
@@ -211,13 +212,19 @@ def _summaries(lines: list[dict[str, str]]) -> dict[str, dict[str, Summary]]:
 def _results(folder: Path, table: Sequence[Row], notes: list[str]) -> dict[str, dict[str, Any]]:
     """Results of the cases that are done; notes on those that should be there and are not whole."""
     found: dict[str, dict[str, Any]] = {}
+    broken: dict[str, str] = {}
     for row in table:
-        if row.status != "done" or row.case in found:
+        if row.status != "done" or row.case in found or row.case in broken:
             continue
         try:
             found[row.case] = read_result_tree(_case(folder, row) / "result.json")
         except InputError as error:
-            notes.append(f"The table says done, but {error}")
+            broken[row.case] = str(error)
+    if broken:
+        notes.append(
+            f"The table says done of {len(broken)} cases whose results cannot be read; the first: "
+            f"{next(iter(broken.values()))}"
+        )
     stale = [row for row in table if row.status != "done" and (_case(folder, row) / "result.json").exists()]
     if stale:
         notes.append(
@@ -248,8 +255,8 @@ def _failures(folder: Path, table: Sequence[Row]) -> dict[str, str]:
 
 
 def _case(folder: Path, row: Row) -> Path:
-    """Folder of a case; its name is taken as a name alone."""
-    return folder / "cases" / Path(row.case).name
+    """Folder of a case; what the table calls it is taken as a name alone."""
+    return StudyFolder(folder).case(Path(row.case).name)
 
 
 def _json(path: Path) -> dict[str, Any]:

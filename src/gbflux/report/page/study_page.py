@@ -16,6 +16,7 @@ from gbflux.report.page.study_plots import SIDE, hot_spot_plots, transport_plots
 from gbflux.report.page.tables import Cell, Table, code_cell, text_cell, value_cell
 from gbflux.report.page.wording import METRICS, Metric, axis_label, axis_value, interval, written
 from gbflux.report.style import MESH_LIMITED
+from gbflux.sweep.folder import KEY_DIGITS
 
 _FILES = ("table.csv", "summary.csv", "study.resolved.yaml")
 
@@ -47,7 +48,11 @@ def study_page(study: Study) -> dict[str, Any]:
         "ratios": ratios,
         "points": _points(study, metrics),
         "cases": _cases(study, metrics),
-        "failures": [(row, study.failures[row.case]) for row in study.rows if row.case in study.failures],
+        "failures": [
+            (row, row.case[:KEY_DIGITS], study.failures[row.case])
+            for row in study.rows
+            if row.case in study.failures
+        ],
         "texts": [("study.resolved.yaml", study.text)] if study.text else [],
         "provenance": _provenance(study),
         "citations": citations(
@@ -135,7 +140,7 @@ def _case_row(study: Study, row: Row, metrics: list[Metric]) -> tuple[Cell, ...]
         *(text_cell(row.values[axis]) for axis in study.axes),
         status,
         *(value_cell(row.number(m.key)) for m in metrics),
-        code_cell(row.case),
+        code_cell(row.case[:KEY_DIGITS]),
     )
 
 
