@@ -19,6 +19,7 @@ _OPTIONS = (
     "--headless",
     "--no-sandbox",  # containers have none
     "--disable-gpu",
+    "--enable-unsafe-swiftshader",  # WebGL without a graphics card
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--no-first-run",
@@ -103,7 +104,7 @@ class Browser:
 
     def press(self, key: str, code: str, text: str = "") -> None:
         """Press and release a key."""
-        virtual = {"Enter": 13, "Tab": 9}[key]
+        virtual = {"Enter": 13, "ArrowLeft": 37}[key]
         for kind in ("keyDown", "keyUp"):
             self.call(
                 "Input.dispatchKeyEvent",

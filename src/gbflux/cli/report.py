@@ -17,6 +17,9 @@ def report(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="HTML file (default: DIR/report.html)."),
     ] = None,
+    view3d: Annotated[
+        bool, typer.Option("--view3d", help="Add the electrodes of a 3D run to turn and look at.")
+    ] = False,
 ) -> None:
     """Write one HTML page of a run, a comparison or a study: numbers, pictures, curves. Works offline.
 
@@ -29,7 +32,7 @@ def report(
 
     if (directory / "study.resolved.yaml").exists():
         _collect(directory)
-    file = write_report(directory, output)
+    file = write_report(directory, output, view3d)
     typer.echo(f"{file}  ({file.stat().st_size / 1e6:.1f} MB; open it in a browser)")
 
 

@@ -11,7 +11,11 @@ import pytest
 from matplotlib.image import imread
 
 from browser import browser, find_browser
+from gbflux.report.page.write import write_report
 from gbflux.sweep.children import clean_environment
+from report.test_view3d import BASE as SOLID
+from report.test_view3d import write_electrodes
+from study_by_hand import write_run
 
 pytestmark = [
     pytest.mark.slow,
@@ -161,3 +165,24 @@ def test_it_fits_a_telephone(shown):
         shown.call(
             "Emulation.setDeviceMetricsOverride", width=1280, height=900, deviceScaleFactor=1, mobile=False
         )
+
+
+def test_electrodes_turn(page, tmp_path):
+    folder = write_electrodes(write_run(tmp_path / "run", SOLID))
+    page.events.clear()
+    page.open(write_report(folder, view3d=True))
+    if not page.run("document.querySelector('canvas') !== null"):
+        assert "no WebGL 2" in page.run("document.getElementById('view3d').textContent")
+        pytest.skip("this browser has no WebGL 2, and the page says so")
+    pixels = (
+        "(c => { const g = c.getContext('webgl2'), p = new Uint8Array(4 * c.width * c.height);"
+        " g.readPixels(0, 0, c.width, c.height, g.RGBA, g.UNSIGNED_BYTE, p); return Array.from(p).join(); })"
+        "(document.querySelector('canvas'))"
+    )
+    before = page.run(pixels)
+    assert len(set(before.split(","))) > 20  # something is drawn
+    page.run("document.querySelector('canvas').focus()")
+    page.press("ArrowLeft", "ArrowLeft")
+    page.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.run(pixels) != before
+    assert not [text for text in page.complaints() if "GPU stall" not in text and "GL Driver" not in text]
