@@ -174,9 +174,17 @@ def test_key_numbers_carry_their_errors(tmp_path):
         "hot_spots": {
             "top": {
                 "p99_over_mean": {"estimated_error": 0.03, "converged": False},
-                "max_over_mean": {"divergent": True, "observed_exponent": 0.25},
+                "gini": {"estimated_error": 0.1, "converged": False},
+                "grain_max_over_mean_area_cut": {"estimated_error": None, "converged": False},
+                "max_over_mean": {
+                    "estimated_error": None,
+                    "converged": False,
+                    "divergent": True,
+                    "observed_exponent": 0.25,
+                },
             }
-        }
+        },
+        "conductance": {"asked": 0.01, "relative_width": 0.02, "reached": False, "stopped_by": "memory"},
     }
     tree["mesh"]["gb_area_limited_fraction"] = 0.012
     (folder / "result.json").write_text(json.dumps(tree))
@@ -184,7 +192,8 @@ def test_key_numbers_carry_their_errors(tmp_path):
     numbers, cautions = page.by_id("numbers").text, page.by_id("cautions").text
     assert "18.9 … 19.1 certified" in numbers
     assert "± 0.03 estimated, not converged" in numbers
-    assert "Not converged: P99/mean, top electrode" in cautions
+    assert "as the mesh is refined: P99/mean, top electrode, 1 more." in cautions
+    assert "accuracy asked for was not reached: the certified bracket is 0.02 wide, asked 0.01" in cautions
     assert "Divergent: pointwise max/mean, top" in cautions
     assert "exponent 0.25" in cautions
     assert "on 1.2 % of the grain-boundary area" in cautions

@@ -39,7 +39,7 @@ def result_cautions(result: Mapping[str, Any]) -> list[str]:
     imbalance = value_at(result, "solver.current_imbalance") or 0.0
     if imbalance > _LARGEST_IMBALANCE:
         found.append(f"The current in and out differ by {written(imbalance, 2)} of it.")
-    return found + [_sentence(key, error) for key, error in estimated_errors(result) if _doubtful(error)]
+    return found + _error_cautions(result)
 
 
 def estimated_errors(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -58,18 +58,40 @@ def _leaves(tree: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield from _leaves(value, f"{path}.{key}".lstrip("."))
 
 
-def _doubtful(error: Mapping[str, Any]) -> bool:
-    return error.get("converged") is False or bool(error.get("divergent"))
+def _error_cautions(result: Mapping[str, Any]) -> list[str]:
+    """What the block ``errors`` says of the measures a page shows, and how many more it says it of."""
+    names = {m.key: m.name for m in METRICS}
+    errors = estimated_errors(result)
+    divergent = [(key, error) for key, error in errors if error.get("divergent")]
+    moving = [
+        key
+        for key, error in errors
+        if error.get("converged") is False and error.get("estimated_error") is not None
+    ]
+    found = [
+        f"Divergent: {names[key]} grows without limit as the mesh is refined{_growth(error)}."
+        for key, error in divergent
+        if key in names
+    ]
+    shown = [names[key] for key in moving if key in names]
+    if moving:
+        more = len(moving) - len(shown)
+        listed = ", ".join([*shown, *([f"{more} more"] if more else [])])
+        found.append(f"Not converged, still moving as the mesh is refined: {listed}.")
+    conductance = value_at(result, "errors.conductance") or {}
+    if conductance.get("reached") is False:
+        width, asked = (written(conductance.get(key), 2) for key in ("relative_width", "asked"))
+        found.append(
+            f"The accuracy asked for was not reached: the certified bracket is {width} wide, asked {asked} "
+            f"(stopped by {conductance.get('stopped_by')})."
+        )
+    return found
 
 
-def _sentence(key: str, error: Mapping[str, Any]) -> str:
-    """What is wrong with a metric."""
-    name = next((m.name for m in METRICS if m.key == key), key)
-    if error.get("divergent"):
-        exponent = next((v for k, v in error.items() if "exponent" in k and isinstance(v, float)), None)
-        grows = "" if exponent is None else f" (observed exponent {written(exponent, 2)})"
-        return f"Divergent: {name} grows without limit as the mesh is refined{grows}."
-    return f"Not converged: {name} still moves as the mesh is refined."
+def _growth(error: Mapping[str, Any]) -> str:
+    """The observed exponent, where there is one."""
+    exponent = error.get("observed_exponent")
+    return f" (observed exponent {written(exponent, 2)})" if isinstance(exponent, float) else ""
 
 
 def study_cautions(study: Study) -> list[str]:
