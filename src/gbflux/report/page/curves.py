@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from gbflux.report import style
 from gbflux.report.page.image import Picture, from_figure
@@ -210,8 +211,8 @@ def dress(axes: Axes, over: Abscissa) -> None:
     style.plot_frame(axes)
 
 
-def legend_below(figure, axes: Axes) -> None:
+def legend_below(figure: Figure, axes: Axes, columns: int = 3) -> None:
     """One legend for all panels, below them."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gbflux.flux.hl_profile import HOMOGENIZED, NOISE, fit_decay, log_cosh
 from gbflux.report import style
-from gbflux.report.page.curves import colours, point_name
+from gbflux.report.page.curves import colours, legend_below, point_name
 from gbflux.report.page.image import Picture, from_figure
 from gbflux.report.page.study_folder import Study
 
@@ -66,7 +66,7 @@ def law_amplitude(profile: Profile) -> float | None:
 
 def draw_profiles(profiles: Sequence[Profile], title: str, note: str = "") -> Picture:
     """Maximum and spread over the distance from the electrolyte."""
-    figure = style.new_figure(9.8, 4.1)
+    figure = style.new_figure(9.8, 4.4)
     left, right = figure.subplots(1, 2)
     for profile, colour in zip(profiles, colours(len(profiles)), strict=True):
         _draw_maximum(left, profile, colour)
@@ -79,7 +79,7 @@ def draw_profiles(profiles: Sequence[Profile], title: str, note: str = "") -> Pi
     for axes in (left, right):
         axes.set_xlabel("distance from the electrolyte (µm)", fontsize=9)
         style.plot_frame(axes)
-    right.legend(fontsize=8, frameon=False)
+    legend_below(figure, right, columns=2)
     parts = [f"{p.label}: λ {p.law[0]:.3g} µm" if p.law else f"{p.label}: no law" for p in profiles]
     alt = "Largest current density and spread against distance in the homogenizing layer. " + "; ".join(parts)
     return from_figure(figure, title, alt, note + _CAPTION)
