@@ -1,7 +1,7 @@
 # gbflux. Every target first makes what it needs; nothing asks a question.
 #   make run            the main job: one polycrystal, bare and with homogenizing layers, one figure, one table
 #   make test           tests that take seconds each (under 12 minutes on 2 cores)
-#   make test-all       every test, the slow ones too
+#   make test-all       every test, the slow ones too; first installs what they need (slow-tools)
 #   make test-debian13  `make test` in a Debian 13 root (needs root or password-free sudo); test-sid likewise
 #   make setup          the environment alone (.venv)
 #   make clean          remove .venv and caches; results stay
@@ -16,7 +16,7 @@ export OMPI_ALLOW_RUN_AS_ROOT := 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup setup-browser run test test-slow test-all test-debian13 test-sid lint clean
+.PHONY: help setup run test test-slow test-all slow-tools test-debian13 test-sid lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,15 +31,16 @@ run: setup
 test: setup
 	$(PYTEST) -m "not slow"
 
-test-slow: setup setup-browser
+test-slow: setup slow-tools
 	$(PYTEST) -m slow
 
-test-all: setup setup-browser
+test-all: setup slow-tools
 	$(PYTEST)
 
-# for tests of the page; without one they are skipped
-setup-browser:
+# a browser, Slurm and Snakemake, which slow tests drive for real
+slow-tools:
 	@scripts/setup-browser
+	@scripts/slow-tools
 
 test-debian13:
 	scripts/in-root trixie make test JOBS=$(JOBS)

@@ -32,12 +32,25 @@ class Disturbed:
         Of the drivers, without what MPI leaves in it.
     out : Path, optional
         Folder of the study.
+    sweep : dict, optional
+        Its axes.
+    cluster : dict, optional
+        Its ``cluster`` block.
     **run
-        The study's ``run`` block.
+        Its ``run`` block.
     """
 
-    def __init__(self, home: Path, environment: dict[str, str], out: Path | None = None, **run: Any):
-        self.file = study_file(home, run.pop("sweep", SWEEP), run={"jobs": 1, **run})
+    def __init__(
+        self,
+        home: Path,
+        environment: dict[str, str],
+        out: Path | None = None,
+        sweep: dict[str, Any] | None = None,
+        cluster: dict[str, Any] | None = None,
+        **run: Any,
+    ):
+        blocks = {"run": {"jobs": 1, **run}, "cluster": cluster or {}}
+        self.file = study_file(home, sweep or SWEEP, **blocks)
         self.plan: Plan = plan(load_study(self.file))
         self.folder = StudyFolder(out or home / "out")
         self._environment = mpi_environment(environment)

@@ -13,6 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.faults.drivers import Disturbed
+from tests.study_cases import StandIn, made
+
+from gbflux.sweep import Engine, collect, open_cases
 
 pytestmark = pytest.mark.slow
 
@@ -195,3 +198,16 @@ def test_500_cases_whose_driver_is_killed_twice(tmp_path, before_mpi):
         study.wait_for(lambda: not study.processes())
     study.finish()
     assert len(study.done()) == 500
+
+
+def test_500_units_whose_processes_are_killed_now_and_then(tmp_path):
+    """With a stand-in for the work, for speed: the driver, the locks and the folders are the real ones."""
+    sweep = {"grains.mean_size_um": {"linear": [5, 14.98], "points": 500}}
+    worked_out, folder = made(tmp_path, sweep, run={"retries": 1, "jobs": 2})
+    assert len(worked_out.units) == 500
+    bad = worked_out.keys[::50]
+    stand_in = StandIn(tmp_path, dict.fromkeys(bad, "kill once"))
+    with folder.driver_lock():
+        Engine(worked_out, folder, command=stand_in).run(open_cases(worked_out, folder, False))
+    assert {row["status"] for row in collect(folder).table} == {"done"}
+    assert [stand_in.times(key) for key in worked_out.keys] == [1 + (key in bad) for key in worked_out.keys]

@@ -92,23 +92,22 @@ def _run_here(
         folder.check(worked_out.study)
         folder.prepare(worked_out.study)
         wanted = open_cases(worked_out, folder, retry_failed)
-        if not wanted:
-            _conclude(worked_out, folder, tally(worked_out, folder), "finished: nothing is left to run")
-            return
         for unit in worked_out.units:
             if unit.key in wanted:
                 require_memory(unit.largest, machine_memory())
         words = " ".join(["gbflux sweep run", str(study), *(["-o", str(output)] if output else [])])
         try:
-            with progress_of(worked_out, wanted, folder) as report:
-                Engine(worked_out, folder, report).run(wanted)
+            if wanted:
+                with progress_of(worked_out, wanted, folder) as report:
+                    Engine(worked_out, folder, report).run(wanted)
         except KeyboardInterrupt:
             count = tally(worked_out, folder)
             typer.echo(f"stopped; {count.done} of {count.total} cases are done. `{words}` goes on.", err=True)
             raise
         files = write_collection(folder, collect(folder, worked_out))
         typer.echo("wrote " + ", ".join(map(str, files)))
-        _conclude(worked_out, folder, tally(worked_out, folder), "done")
+        word = "done" if wanted else "finished: nothing is left to run"
+        _conclude(worked_out, folder, tally(worked_out, folder), word)
 
 
 def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, word: str) -> None:
@@ -128,8 +127,8 @@ def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, word: str) ->
 
 def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, retry_failed: bool) -> None:
     """Write and submit job scripts, or print them."""
+    from gbflux.sweep import open_cases, tally
     from gbflux.sweep.cluster import job_script, submit
-    from gbflux.sweep.engine import open_cases, tally
 
     if dry_run:
         typer.echo(job_script(worked_out, folder, engine, len(worked_out.units)), nl=False)

@@ -56,7 +56,7 @@ class Standing:
         """Count an event."""
         if event.kind in ("begin", "stage"):
             began = self._running.get(event.key, ("", self._clock()))[1]
-            self._running[event.key] = (event.text, began)
+            self._running[event.key] = (event.text or "begins", began)
             return
         self._running.pop(event.key, None)
         if event.kind == "again":

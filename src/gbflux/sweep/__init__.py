@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gbflux.sweep.engine import Engine, Event, Tally, open_cases, tally
+    from gbflux.sweep.engine import Engine, Event
     from gbflux.sweep.folder import Failure, StudyFolder
     from gbflux.sweep.planning import Entry, Plan, UnitOfWork, plan
+    from gbflux.sweep.standing import Tally, open_cases, tally
     from gbflux.sweep.statistics import Spread, spread
     from gbflux.sweep.study import Point, Study, load_study
     from gbflux.sweep.table import Collection, collect, write_collection
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 _FILE_OF = {
     "Engine": "engine",
     "Event": "engine",
-    "Tally": "engine",
-    "open_cases": "engine",
-    "tally": "engine",
+    "Tally": "standing",
+    "open_cases": "standing",
+    "tally": "standing",
     "Failure": "folder",
     "StudyFolder": "folder",
     "Entry": "planning",

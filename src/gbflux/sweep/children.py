@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gbflux.errors import InputError
-from gbflux.study.launch import mpi_environment, mpirun_banner, mpirun_command
+from gbflux.study.launch import job_size, mpi_environment, mpirun_banner, mpirun_command
 from gbflux.sweep import guard
 
 #: Set for processes of the embedded engine: they end with their parent.
@@ -38,13 +38,18 @@ def clean_environment(environment: Mapping[str, str] = os.environ) -> dict[str, 
 
 
 def check_launcher(ranks: int) -> None:
-    """Refuse more than one rank without mpirun.
+    """Refuse more than one rank without mpirun, and more than one driver.
 
     Raises
     ------
     InputError
-        If it is missing.
+        If mpirun is missing, or if it has started this very process as one of several.
     """
+    if job_size() > 1:
+        raise InputError(
+            f"gbflux sweep run: must be one process; got {job_size()} ranks. "
+            "Start it without mpirun or srun: it starts its MPI jobs itself, with run.ranks each."
+        )
     if ranks > 1 and not mpirun_banner():
         raise InputError(
             f"run.ranks: {ranks} ranks need mpirun on PATH; found none. Install it, or take 1 rank."

@@ -53,6 +53,7 @@ def job_script(
             *header,
             *(f"#{'SBATCH' if engine == 'slurm' else 'PBS'} {line}" for line in cluster.options),
             "set -eu",
+            *(["PBS_ARRAY_INDEX=0"] if engine == "pbs" and count == 1 else []),  # it takes no array of one
             f"cd {shlex.quote(str(Path.cwd()))}",
             "export OMP_NUM_THREADS=1",
             *cluster.setup,
@@ -100,8 +101,7 @@ def _pbs(plan: Plan, ranks: int, count: int, logs: Path) -> list[str]:
     options += [f"-A {cluster.account}"] if cluster.account else []
     options += [f"-q {cluster.partition}"] if cluster.partition else []
     options += [f"-l walltime={cluster.time}"] if cluster.time else []
-    alone = [] if count > 1 else ["PBS_ARRAY_INDEX=0"]  # PBS takes no array of one
-    return [*(f"#PBS {option}" for option in options), *alone]
+    return [f"#PBS {option}" for option in options]
 
 
 def submit(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[str]) -> str:

@@ -11,6 +11,8 @@ import ctypes
 import os
 import signal
 import sys
+import threading
+import time
 
 _PR_SET_PDEATHSIG = 1
 
@@ -19,6 +21,22 @@ def end_with_parent(number: int) -> None:
     """Ask for a signal when the parent process ends; where the system cannot, nothing happens."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+
+
+def watch_parent(pause_s: float = 1.0) -> None:
+    """End this process when its parent has ended; looked at by a thread.
+
+    For MPI ranks: launchers may start many of them from a thread that ends, which Linux takes for the
+    parent's end.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(pause_s)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True, name="watch-parent").start()
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -156,7 +157,7 @@ def write_parquet(path: Path, rows: Sequence[Row]) -> None:
     except ImportError as error:
         raise MissingLibrary(f"{path.name}: needs pyarrow; got {error}. Run `make setup`.") from error
     columns = {name: _one_kind([row[name] for row in rows]) for name in (rows[0] if rows else ())}
-    draft = path.with_name(f".{path.name}.part")
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     pyarrow.parquet.write_table(pyarrow.table(columns), draft)
     draft.replace(path)
 

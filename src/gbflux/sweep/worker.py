@@ -15,13 +15,14 @@ from pathlib import Path
 
 from gbflux.case import Case
 from gbflux.errors import GbfluxError, InputError
+from gbflux.study.launch import job_size
 from gbflux.study.pipeline import Pictures
 from gbflux.study.progress import Progress
 from gbflux.study.ranks import world
 from gbflux.study.unit import run_unit
 from gbflux.sweep.children import MARK
 from gbflux.sweep.folder import KEY_DIGITS, StudyFolder
-from gbflux.sweep.guard import end_with_parent
+from gbflux.sweep.guard import end_with_parent, watch_parent
 from gbflux.sweep.locks import locked
 from gbflux.sweep.planning import UnitOfWork, plan
 
@@ -76,7 +77,7 @@ def work(directory: Path, unit_key: str, keys: Sequence[str], pictures: Pictures
     from gbflux.conduction.parallel import errors_of_root
 
     if os.environ.get(MARK):
-        end_with_parent(signal.SIGKILL)
+        watch_parent() if job_size() else end_with_parent(signal.SIGKILL)
     comm = world()
     folder, found = find_unit(directory, unit_key)
     key_of = {case.physics_hash: key for key, case in found.cases.items()}

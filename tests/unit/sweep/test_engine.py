@@ -15,7 +15,7 @@ from tests.study_cases import StandIn, made
 
 from gbflux.errors import InputError
 from gbflux.sweep import Engine, Event, Plan, StudyFolder, open_cases, tally
-from gbflux.sweep.children import MARK, clean_environment, end, start
+from gbflux.sweep.children import MARK, check_launcher, clean_environment, end, start
 
 SWEEP = {"temperature_C": [21, 22, 23], "grains.mean_size_um": [8, 9, 10]}  # three units of three cases
 
@@ -173,6 +173,23 @@ def test_a_child_ends_with_its_driver(tmp_path):
     psutil.wait_procs([child])
 
 
+def test_a_rank_ends_with_its_launcher(tmp_path):
+    """A launcher is killed with -9; the rank, which looks for it, ends."""
+    rank = (
+        "import os, time; from gbflux.sweep.guard import watch_parent; "
+        "watch_parent(0.05); print(os.getpid(), flush=True); time.sleep(1e6)"
+    )
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {rank!r}])"
+    launcher = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    child = psutil.Process(int(launcher.stdout.readline()))
+    launcher.kill()
+    launcher.wait()
+    gone, _ = psutil.wait_procs([child], timeout=300)
+    if not gone:
+        child.kill()
+    assert gone
+
+
 def test_end_ends_a_whole_family(tmp_path):
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(1e6)'])"
     process = start([sys.executable, "-c", code], tmp_path / "log")
@@ -213,6 +230,12 @@ def test_launcher_variables_are_stripped_and_settings_stay():
         "OMP_NUM_THREADS": "1",
     }
     assert clean_environment({**theirs, **own}) == own
+
+
+def test_a_driver_is_one_process(monkeypatch):
+    monkeypatch.setattr("gbflux.sweep.children.job_size", lambda: 4)
+    with pytest.raises(InputError, match="must be one process; got 4 ranks"):
+        check_launcher(1)
 
 
 def test_children_know_what_they_are(tmp_path):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from tests.study_cases import StandIn, made, study_file
 
 from gbflux.cli import main as command
-from gbflux.cli.sweep_progress import Standing, plain_line
+from gbflux.cli.sweep_progress import Standing, _picture, plain_line
 from gbflux.errors import InputError
 from gbflux.sweep import Event
 from gbflux.sweep.cluster import job_script, submit
@@ -66,6 +69,8 @@ def test_pbs_script(tmp_path):
     alone = lines(job_script(worked_out, folder, "pbs", 1))
     assert "PBS_ARRAY_INDEX=0" in alone
     assert not [line for line in alone if line.startswith("#PBS -J")]
+    for text in (script, alone):  # a directive after the first command would not be read
+        assert all(line.startswith("#") for line in text[: text.index("#PBS --mem=4G")])
 
 
 @pytest.mark.parametrize("engine", ["slurm", "pbs"])
@@ -133,6 +138,10 @@ def test_time_left_follows_the_work_done(tmp_path):
     standing.take(Event("stage", first, "mesh"))
     now[0] = 14.0
     assert standing.under_way() == [("temperature_C=21", "mesh", 4.0)]
+    screen = Console(file=io.StringIO(), width=80)
+    screen.print(_picture(standing))
+    assert re.search(r" 4 s  mesh +temperature_C=21", screen.file.getvalue())
+    assert re.search(r"0/3, about \d+ s left", screen.file.getvalue())
     standing.take(Event("done", first))
     rest = sum(expected[key] for key in others)
     assert standing.left_s() == pytest.approx(14.0 * rest / expected[first])

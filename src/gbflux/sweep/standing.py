@@ -1,0 +1,61 @@
+"""How a study stands: cases by state, and those that are to be computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gbflux.sweep.folder import StudyFolder
+from gbflux.sweep.planning import Plan
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many cases of a study are in which state.
+
+    Attributes
+    ----------
+    done, failed, missing : int
+        Cases; timeouts count as failed.
+    """
+
+    done: int
+    failed: int
+    missing: int
+
+    @property
+    def total(self) -> int:
+        """All cases."""
+        return self.done + self.failed + self.missing
+
+
+def tally(plan: Plan, folder: StudyFolder) -> Tally:
+    """Count the cases of a study by their state."""
+    states = [folder.state(key) for key in plan.keys]
+    done, missing = states.count("done"), states.count("missing")
+    return Tally(done, len(states) - done - missing, missing)
+
+
+def open_cases(plan: Plan, folder: StudyFolder, retry_failed: bool) -> dict[str, list[str]]:
+    """Keys of cases that are to be computed, by the key of their unit; units without are left out.
+
+    Parameters
+    ----------
+    plan : Plan
+        The study.
+    folder : StudyFolder
+        Its folder.
+    retry_failed : bool
+        Count what has failed for good too, as if it had never been tried.
+    """
+    wanted: dict[str, list[str]] = {}
+    for unit in plan.units:
+        for key in unit.cases:
+            if folder.result(key) is not None:
+                continue
+            failure = folder.failure(key)
+            if failure is not None and retry_failed:
+                folder.forget_failure(key)
+            elif failure is not None and failure.attempts > plan.study.run.retries:
+                continue
+            wanted.setdefault(unit.key, []).append(key)
+    return wanted
