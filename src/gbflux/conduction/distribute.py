@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction import compat, transfer
 from gbflux.conduction.parallel import errors_of_root
-from gbflux.conduction.partition import bisect, cell_centres, facet_neighbours
+from gbflux.conduction.partition import bisect, facet_neighbours
 from gbflux.errors import InputError
 from gbflux.mesh.records import LayeredMesh
 
@@ -93,7 +93,7 @@ def distribute(comm: MPI.Intracomm, mesh: LayeredMesh | None) -> DistributedMesh
     with errors_of_root(comm):
         if on_root:
             _check_cell_count(len(mesh.cells), comm.size)
-    parts = tuple(bisect(cell_centres(mesh.points, mesh.cells), comm.size)) if on_root else ()
+    parts = tuple(bisect(mesh.points, mesh.cells, comm.size)) if on_root else ()
     point_count = comm.bcast(len(mesh.points) if on_root else None)
     starts = [rank * point_count // comm.size for rank in range(comm.size + 1)]
     points = transfer.scatter(comm, lambda rank: mesh.points[starts[rank] : starts[rank + 1]])

@@ -11,44 +11,59 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_SAMPLE = 4096  # cells that tell which side is the longest
 
-def bisect(positions: NDArray[np.floating], parts: int) -> list[NDArray[np.int32]]:
-    """Split points into parts of equal size that are compact in space.
+
+def bisect(points: NDArray[np.floating], cells: NDArray[np.int32], parts: int) -> list[NDArray[np.int32]]:
+    """Split cells into parts of equal size that are compact in space.
 
     Parameters
     ----------
-    positions : (m, dimension) float array
+    points : (n, dimension) float array
         Points, in any unit.
+    cells : (m, corners) int32 array
+        Corners of the cells.
     parts : int
         Number of parts, at least 1 and at most m.
 
     Returns
     -------
     list of (m_k,) int32 arrays
-        Indices of each part's points, ascending; no part is empty.
+        The cells of each part, ascending; no part is empty.
 
     Examples
     --------
-    >>> [part.tolist() for part in bisect(np.array([[5.0], [1.0], [4.0], [0.0]]), 2)]
+    >>> line = np.array([[0.0], [2.0], [4.0], [6.0], [8.0]])
+    >>> segments = np.array([[2, 3], [0, 1], [3, 4], [1, 2]], dtype=np.int32)
+    >>> [part.tolist() for part in bisect(line, segments, 2)]
     [[1, 3], [0, 2]]
     """
-    return _split(positions, np.arange(len(positions), dtype=np.int32), parts)
+    axes = [np.ascontiguousarray(axis, dtype=np.float32) for axis in points.T]  # enough to cut by
+    return _split(axes, cells, np.arange(len(cells), dtype=np.int32), parts)
 
 
 def _split(
-    positions: NDArray[np.floating], members: NDArray[np.int32], parts: int
+    axes: list[NDArray[np.float32]], cells: NDArray[np.int32], members: NDArray[np.int32], parts: int
 ) -> list[NDArray[np.int32]]:
-    """Split the points `members` into `parts` parts."""
+    """Split the cells `members` into `parts` parts."""
     if parts == 1:
         return [np.sort(members)]
-    inside = positions[members]
-    axis = int(np.argmax(inside.max(axis=0) - inside.min(axis=0)))
+    sample = cells[members[:: -(-len(members) // _SAMPLE)]]
+    longest = max(axes, key=lambda axis: np.ptp(_sums(axis, sample)))
     lower_parts = parts // 2
     count = len(members) * lower_parts // parts
-    order = np.argpartition(inside[:, axis], count)
-    del inside
+    whole = len(members) == len(cells)
+    order = np.argpartition(_sums(longest, cells if whole else cells[members]), count)
     lower, upper = members[order[:count]], members[order[count:]]
-    return _split(positions, lower, lower_parts) + _split(positions, upper, parts - lower_parts)
+    return _split(axes, cells, lower, lower_parts) + _split(axes, cells, upper, parts - lower_parts)
+
+
+def _sums(axis: NDArray[np.float32], cells: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the sum of the corners' coordinates of each cell: its centre but for a factor."""
+    total = axis[cells[:, 0]]
+    for corner in cells.T[1:]:
+        total += axis[corner]
+    return total
 
 
 def facet_neighbours(
@@ -106,13 +121,3 @@ def _shared_facets(
             kept = shared[facets].all(axis=1)
             owner = np.full(np.count_nonzero(kept), number, dtype=np.int32)
             yield np.sort(facets[kept], axis=1), rows[kept].astype(np.int32), owner
-
-
-def cell_centres(points: NDArray[np.float64], cells: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return (m, dimension) centres of the cells, single precision, enough to cut by (unit of `points`)."""
-    corners = np.asarray(points, dtype=np.float32)
-    centres = corners[cells[:, 0]]
-    for column in cells.T[1:]:
-        centres += corners[column]
-    centres /= cells.shape[1]
-    return centres
