@@ -41,8 +41,9 @@ test-all: setup slow-tools
 mutants: setup
 	$(PYTHON_VENV) tests/mutants.py
 
-# Slurm and Snakemake, which slow tests drive for real
+# a browser, Slurm and Snakemake, which slow tests drive for real
 slow-tools:
+	@scripts/setup-browser
 	@scripts/slow-tools
 
 test-debian13:

@@ -30,6 +30,7 @@ from gbflux.cli.measure import measure
 from gbflux.cli.memristor import memristor
 from gbflux.cli.mesh import mesh
 from gbflux.cli.profile import profile
+from gbflux.cli.report import report
 from gbflux.cli.run import run
 from gbflux.cli.schema import schema
 from gbflux.cli.sweep import sweep
@@ -47,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-SIMULATION = (init, check, run, compare, measure, mesh, cache, schema, doctor)
+SIMULATION = (init, check, run, compare, measure, report, mesh, cache, schema, doctor)
 MEASUREMENT = (iv, memristor, profile, eis, ccd, demo_data)
 for command in (*SIMULATION, *MEASUREMENT):
     # the sections of a docstring are for readers of the code

@@ -1,6 +1,6 @@
-"""Figures and tables for people: sections, maps, distributions, profiles, and two cases side by side.
+"""Figures, tables and pages for people: sections, maps, distributions, profiles, two cases side by side.
 
-May import the rooms up to study; the only room that knows matplotlib, and of that never its global state.
+May import the rooms up to sweep; the only room that knows matplotlib, and of that never its global state.
 """
 
 from gbflux.report.case_figures import draw_case, draw_views

@@ -30,6 +30,7 @@ _OWN = (
     "electrode_top.vtp",
     "fields.hdf",
     "figures",
+    "report.html",
 )
 
 

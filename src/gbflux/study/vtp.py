@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gbflux.errors import InputError
 
 _NAMES = {"f8": "Float64", "i8": "Int64", "i4": "Int32", "u1": "UInt8"}
 
@@ -54,3 +57,48 @@ def _array(name: str, values: NDArray) -> str:
     kind = _NAMES[values.dtype.str[1:]]
     head = f"<DataArray type='{kind}' Name='{name}' NumberOfComponents='{width}' format='binary'>"
     return f"{head}{text}</DataArray>"
+
+
+def read_polydata(path: Path) -> tuple[NDArray, NDArray, dict[str, NDArray]]:
+    """Read what `write_polydata` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        File, ``.vtp``.
+
+    Returns
+    -------
+    points : (n, 3) float array
+        Points (µm).
+    facets : (k, 3) or (k, 2) int array
+        Point numbers.
+    cell_data : dict of arrays
+        One value or vector per facet.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or another program's.
+    """
+    try:
+        piece = ElementTree.parse(path).getroot().find("PolyData/Piece")
+        points = _values(piece.find("Points/DataArray"))
+        block = next(b for b in (piece.find("Polys"), piece.find("Lines")) if b is not None)
+        connectivity, offsets = (_values(array) for array in block.findall("DataArray"))
+        data = {array.get("Name", ""): _values(array) for array in piece.findall("CellData/DataArray")}
+        return points, connectivity.reshape(len(offsets), -1), data
+    except OSError as error:
+        raise InputError(f"{path}: must be an electrode's surface; got {error.strerror}.") from error
+    except (ElementTree.ParseError, AttributeError, StopIteration, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path}: must be a surface as gbflux writes it; got {error!r}. Run the case again with --force."
+        ) from error
+
+
+def _values(array: ElementTree.Element) -> NDArray:
+    """Values of a DataArray element, after their byte count."""
+    kind = {name: code for code, name in _NAMES.items()}[array.get("type", "")]
+    values = np.frombuffer(base64.b64decode(array.text or ""), np.uint8)[8:].view(f"<{kind}")
+    width = int(array.get("NumberOfComponents", "1"))
+    return values.reshape(-1, width) if width > 1 else values

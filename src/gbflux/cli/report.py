@@ -1,0 +1,51 @@
+"""`gbflux report`: one HTML page of a run or a study."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a run, a comparison or a study.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="HTML file (default: DIR/report.html)."),
+    ] = None,
+    view3d: Annotated[
+        bool, typer.Option("--view3d", help="Add the electrodes of a 3D run to turn and look at.")
+    ] = False,
+) -> None:
+    """Write one HTML page of a run, a comparison or a study: numbers, pictures, curves. Works offline.
+
+    Raises
+    ------
+    InputError
+        If the folder holds none of these, or what it holds is not whole.
+    """
+    from gbflux.report.page import write_report
+
+    if (directory / "study.resolved.yaml").exists():
+        _collect(directory)
+    file = write_report(directory, output, view3d)
+    typer.echo(f"{file}  ({file.stat().st_size / 1e6:.1f} MB; open it in a browser)")
+
+
+def _collect(directory: Path) -> None:
+    """Bring the tables of a study up to date; where that cannot be, those that are there have to do."""
+    from gbflux.errors import InputError, MissingLibrary
+    from gbflux.sweep import StudyFolder, write_collection
+    from gbflux.sweep.table import collect
+
+    folder = StudyFolder(directory)
+    try:
+        with contextlib.suppress(MissingLibrary):  # of table.parquet alone; both CSV files are there then
+            write_collection(folder, collect(folder))
+    except InputError:
+        if not (directory / "table.csv").exists():
+            raise

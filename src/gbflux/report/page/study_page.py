@@ -1,0 +1,158 @@
+"""What the page of a study shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gbflux.report.page.cautions import study_cautions
+from gbflux.report.page.citations import citations
+from gbflux.report.page.critical_current import draw_ratios, study_ratios
+from gbflux.report.page.curves import point_name
+from gbflux.report.page.decay import study_profiles
+from gbflux.report.page.image import downloads
+from gbflux.report.page.run_page import flat
+from gbflux.report.page.study_folder import Row, Study
+from gbflux.report.page.study_plots import SIDE, hot_spot_plots, transport_plots
+from gbflux.report.page.tables import Cell, Table, code_cell, text_cell, value_cell
+from gbflux.report.page.wording import METRICS, Metric, axis_label, axis_value, interval, written
+from gbflux.report.style import MESH_LIMITED
+from gbflux.sweep.folder import KEY_DIGITS
+
+_FILES = ("table.csv", "summary.csv", "study.resolved.yaml")
+
+
+def study_page(study: Study) -> dict[str, Any]:
+    """Everything the template of a study shows.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    dict
+    """
+    ratios = study_ratios(study)
+    profiles = study_profiles(study, SIDE)
+    plots = [*hot_spot_plots(study), *([profiles] if profiles else []), *transport_plots(study)]
+    metrics = [m for m in METRICS if any(study.mean(p, m.key) is not None for p in study.points)]
+    provenances = list(study.provenances.values())
+    return {
+        "title": study.name,
+        "kind": "Study",
+        "sentence": _sentence(study),
+        "cautions": study_cautions(study),
+        "cards": _cards(study),
+        "plots": plots,
+        "ratio_plot": draw_ratios(study, ratios) if ratios else None,
+        "ratios": ratios,
+        "points": _points(study, metrics),
+        "cases": _cases(study, metrics),
+        "failures": [
+            (row, row.case[:KEY_DIGITS], study.failures[row.case])
+            for row in study.rows
+            if row.case in study.failures
+        ],
+        "texts": [("study.resolved.yaml", study.text)] if study.text else [],
+        "provenance": _provenance(study),
+        "citations": citations(
+            provenances, list(study.cases.values()), list(study.results.values()), bool(plots)
+        ),
+        "downloads": downloads({name: study.path / name for name in _FILES}),
+        "mesh_limited": MESH_LIMITED,
+    }
+
+
+def _sentence(study: Study) -> str:
+    """What was swept."""
+    parts = []
+    for axis in study.axes:
+        values = list(dict.fromkeys(v[axis] for v in study.points.values()))
+        shown = [axis_value(v) for v in values]
+        text = ", ".join(shown) if len(shown) <= 8 else f"{shown[0]} … {shown[-1]} ({len(shown)} values)"
+        parts.append(f"{axis_label(axis)}: {text}")
+    seeds = len({row.seed for row in study.rows})
+    swept = "; ".join(parts) or "No axis"
+    return f"{swept}. {seeds} realisations of the grains for each of {len(study.points)} points."
+
+
+def _cards(study: Study) -> list[dict[str, Any]]:
+    """State of the study and the span of its hot spots."""
+    done, total = study.counts["done"], len(study.rows)
+    points = str(len(study.points))
+    cards = [_card("cases done", f"{done} of {total}", "", ""), _card("points", points, "", "")]
+    key = f"hot_spots.{SIDE}.p99_over_mean"
+    found = [(s.mean, p, s) for p, m in study.summary.items() if (s := m.get(key)) and s.mean is not None]
+    for name, pick in (("lowest", min), ("highest", max)):
+        if found:
+            mean, point, s = pick(found, key=lambda one: one[0])
+            text = f"{interval(s.low, s.high, 3)} at {point_name(study, point)}".strip()
+            cards.append(_card(f"{name} P99/mean, {SIDE}", written(mean, 3), "", text))
+    if study.sampled:
+        each = max(study.sampled.values())
+        flat_ = any(case.dimension == 2 for case in study.cases.values())
+        unit = "µm" if flat_ else "µm²"
+        name = f"electrode {'length' if flat_ else 'area'} sampled a point"
+        most = max(len(study.done(p)) for p in study.points)
+        cards.append(_card(name, written(each * most, 3), unit, f"{most} × {written(each, 3)}"))
+    return cards
+
+
+def _card(name: str, value: str, unit: str, error: str) -> dict[str, Any]:
+    return {"name": name, "unit": unit, "lines": [{"label": "", "value": value, "error": error}]}
+
+
+def _points(study: Study, metrics: list[Metric]) -> Table:
+    """Mean with its interval of each point, and how many realisations an interval of 5 % would take."""
+    head = ["point", *map(axis_label, study.axes), "realisations", *(m.label for m in metrics)]
+    head.append(f"realisations for ±5 % of P99/mean, {SIDE}")
+    rows = tuple(_point_row(study, point, metrics) for point in study.points)
+    return Table("points", "A row for each point", tuple(head), rows)
+
+
+def _point_row(study: Study, point: str, metrics: list[Metric]) -> tuple[Cell, ...]:
+    """Cells of one point."""
+    summary = study.summary.get(point, {})
+    spread = summary.get(f"hot_spots.{SIDE}.p99_over_mean")
+    needed = None if spread is None or spread.needed is None else int(spread.needed)
+    cells = [text_cell(point), *(text_cell(study.points[point][axis]) for axis in study.axes)]
+    cells.append(value_cell(len(study.done(point))))
+    for metric in metrics:
+        s = summary.get(metric.key)
+        cells.append(value_cell(None) if s is None else value_cell(s.mean, 4, interval(s.low, s.high, 3)))
+    return (*cells, value_cell(needed))
+
+
+def _cases(study: Study, metrics: list[Metric]) -> Table:
+    """All cases."""
+    head = ["point", "seed", *map(axis_label, study.axes), "status", *(m.label for m in metrics), "case"]
+    rows = tuple(_case_row(study, row, metrics) for row in study.rows)
+    return Table("cases", "A row for each case; table.csv, below, has every number", tuple(head), rows)
+
+
+def _case_row(study: Study, row: Row, metrics: list[Metric]) -> tuple[Cell, ...]:
+    """Cells of one case."""
+    whole = row.status != "done" or row.case in study.results
+    status = Cell(row.status if whole else "not whole", status=row.status if whole else "failed")
+    return (
+        text_cell(row.point),
+        text_cell(row.seed),
+        *(text_cell(row.values[axis]) for axis in study.axes),
+        status,
+        *(value_cell(row.number(m.key)) for m in metrics),
+        code_cell(row.case[:KEY_DIGITS]),
+    )
+
+
+def _provenance(study: Study) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """What all cases share, and how many different values the rest has."""
+    trees = [dict(flat(tree)) for tree in study.provenances.values()]
+    keys = dict.fromkeys(key for tree in trees for key in tree)
+    rows: list[tuple[str, Any]] = []
+    for key in keys:
+        values = list(dict.fromkeys(written(tree.get(key)) for tree in trees))
+        if key in ("case_hash", "mesh_hash") or len(values) > 3:
+            rows.append((key, f"{len(values)} different ones"))
+        else:
+            rows.append((key, ", ".join(values)))
+    return [(f"{len(trees)} cases", rows)] if rows else []

@@ -1,0 +1,299 @@
+"""The page of a run or a study: one file that fetches nothing, with all rows, with hostile words escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from gbflux.cli.main import exit_code
+from gbflux.errors import InputError
+from gbflux.report.page.write import report_html, write_report
+from html_pages import Page
+from study_by_hand import made_up, write_run, write_study
+
+BASE = """
+name: base
+geometry: {size_um: [50, 50]}
+grains: {mean_size_um: 10, seed: 1, conductivity_S_per_cm: 5.0e-4}
+grain_boundary: {thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}
+homogenizing_layer: {thickness_um: 10, conductivity_S_per_cm: 1.0e-4}
+"""
+THICKNESS = "homogenizing_layer.thickness_um"
+SIGMA_GB = "grain_boundary.conductivity_S_per_cm"
+HOSTILE = '<script>alert("x")</script>'
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Thickness by conductivity by seeds, three cases not done."""
+    folder = tmp_path_factory.mktemp("study")
+    axes = {THICKNESS: [0, 3, 10], SIGMA_GB: [2.5e-8, 2.5e-7]}
+    failing = {(2, 2): "failed", (3, 1): "timeout", (6, 3): "missing"}
+    return write_study(folder, BASE, axes, [1, 2, 3], made_up, failing=failing, name="layers")
+
+
+@pytest.fixture(scope="module")
+def study_html(study):
+    return report_html(study)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("run") / "one", BASE)
+
+
+@pytest.fixture(scope="module", params=["run", "study"])
+def html(request, run, study_html):
+    return report_html(run) if request.param == "run" else study_html
+
+
+def test_nothing_is_fetched(html):
+    page = Page(html)
+    for element in page.elements:
+        for key in ("src", "href", "srcset", "poster", "action", "background"):
+            value = element.attributes.get(key, "")
+            if value.startswith("https://"):  # a work to read, followed by hand
+                assert (element.tag, key) == ("a", "href")
+                assert "citations" in element.inside
+            else:
+                assert value.startswith(("data:", "#")) or not value
+    assert not page.all("link")
+    assert not page.all("iframe")
+    assert "@import" not in html
+    assert "url(" not in html
+
+
+def test_pictures_are_carried_along_and_described(html):
+    images = Page(html).all("img")
+    assert images
+    for image in images:
+        kind, data = image.attributes["src"].split(";base64,")
+        assert kind == "data:image/png"
+        assert base64.b64decode(data, validate=True).startswith(b"\x89PNG")
+        assert len(image.attributes["alt"]) > 20
+
+
+def test_the_policy_lets_the_own_style_and_script_pass_and_nothing_else(html):
+    page = Page(html)
+    (policy,) = (e.attributes["content"] for e in page.all("meta") if "http-equiv" in e.attributes)
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    for tag in ("style", "script"):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules[f"{tag}-src"] == f"'sha256-{digest}'"
+    assert not any("style" in e.attributes for e in page.elements)
+    assert not any(key.startswith("on") for e in page.elements for key in e.attributes)
+
+
+def test_ids_are_unique_and_links_within_the_page_lead_somewhere(html):
+    page = Page(html)
+    ids = [e.attributes["id"] for e in page.elements if "id" in e.attributes]
+    assert len(ids) == len(set(ids))
+    targets = {e.attributes["href"][1:] for e in page.all("a") if e.attributes["href"].startswith("#")}
+    assert targets <= set(ids)
+
+
+def test_the_page_is_the_same_when_written_again(run):
+    assert report_html(run) == report_html(run)
+
+
+def test_every_case_has_a_row_and_every_row_its_status(study, study_html):
+    rows = Page(study_html).rows("cases")
+    assert len(rows) == 18
+    statuses = [cell for row in rows for cell in row if cell in ("done", "failed", "timeout", "missing")]
+    assert {s: statuses.count(s) for s in set(statuses)} == {
+        "done": 15,
+        "failed": 1,
+        "timeout": 1,
+        "missing": 1,
+    }
+    assert len(Page(study_html).rows("points")) == 6
+
+
+def test_a_half_finished_study_says_so(study_html):
+    page = Page(study_html)
+    cautions = page.by_id("cautions").text
+    assert "15 of 18 cases are done, 1 failed, 1 timeout, 1 missing" in cautions
+    assert "Few realisations: 2 to 3 a point" in cautions
+    assert "no <b>valid</b> mesh (failed)" in page.by_id("cases-section").text
+
+
+def test_plots_are_those_of_the_axes_there_are(study_html):
+    titles = [e.text for e in Page(study_html).all("b", inside="curves")]
+    for wanted in ("homogenizing layer: thickness", "grain boundary: conductivity", "Bi"):
+        assert f"Hot spots against {wanted}." in titles
+    assert "Across the homogenizing layer, top side." in titles
+    assert "Conductivity and resistance against Bi." in titles
+
+
+def test_words_and_unknown_axes_are_drawn_too(tmp_path):
+    folder = write_study(
+        tmp_path, BASE, {"grains.boundary": ["cut", "mirror"], "mesh.size_um": [1, 2]}, [1, 2], made_up
+    )
+    page = Page(report_html(folder))
+    titles = [e.text for e in page.all("b", inside="curves")]
+    assert "Hot spots against grains: boundary." in titles
+    assert "Critical current" not in page.by_id("content").text
+
+
+def test_a_study_of_one_point_works(tmp_path):
+    folder = write_study(tmp_path, BASE, {THICKNESS: [3]}, [1], made_up)
+    page = Page(report_html(folder))
+    assert len(page.rows("cases")) == 1
+    assert "Few realisations: 1 a point" in page.by_id("cautions").text
+
+
+def test_a_study_in_which_nothing_is_done_works(tmp_path):
+    failing = {(1, 1): "failed", (2, 1): "missing"}
+    folder = write_study(tmp_path, BASE, {THICKNESS: [0, 3]}, [1], made_up, failing=failing)
+    assert "0 of 2 cases are done" in Page(report_html(folder)).by_id("cautions").text
+
+
+def test_a_result_that_is_not_whole_is_named(tmp_path):
+    folder = write_study(tmp_path, BASE, {THICKNESS: [0, 3]}, [1, 2], made_up)
+    broken = next((folder / "cases").glob("*/result.json"))
+    broken.write_text(broken.read_text()[:-20])
+    page = Page(report_html(folder))
+    assert broken.parent.name in page.by_id("cautions").text
+    assert [row for row in page.rows("cases") if "not whole" in row]
+
+
+def test_key_numbers_carry_their_errors(tmp_path):
+    folder = write_run(tmp_path / "run", BASE)
+    tree = json.loads((folder / "result.json").read_text())
+    tree["transport"]["bracket"] = {"asr_ohm_cm2": {"lower": 18.9, "upper": 19.1}}
+    tree["errors"] = {
+        "hot_spots": {
+            "top": {
+                "p99_over_mean": {"estimated_error": 0.03, "converged": False},
+                "gini": {"estimated_error": 0.1, "converged": False},
+                "grain_max_over_mean_area_cut": {"estimated_error": None, "converged": False},
+                "max_over_mean": {
+                    "estimated_error": None,
+                    "converged": False,
+                    "divergent": True,
+                    "observed_exponent": 0.25,
+                },
+            }
+        },
+        "conductance": {"asked": 0.01, "relative_width": 0.02, "reached": False, "stopped_by": "memory"},
+    }
+    tree["mesh"]["gb_area_limited_fraction"] = 0.012
+    (folder / "result.json").write_text(json.dumps(tree))
+    page = Page(report_html(folder))
+    numbers, cautions = page.by_id("numbers").text, page.by_id("cautions").text
+    assert "18.9 … 19.1 certified" in numbers
+    assert "± 0.03 estimated, not converged" in numbers
+    assert "as the mesh is refined: P99/mean, top electrode, 1 more." in cautions
+    assert "accuracy asked for was not reached: the certified bracket is 0.02 wide, asked 0.01" in cautions
+    assert "Divergent: pointwise max/mean, top" in cautions
+    assert "exponent 0.25" in cautions
+    assert "on 1.2 % of the grain-boundary area" in cautions
+
+
+def test_a_comparison_shows_both_runs_and_the_ratio(tmp_path):
+    write_run(tmp_path / "bare", BASE, homogenizing_layer=None)
+    write_run(tmp_path / "with_hl", BASE)
+    page = Page(report_html(tmp_path))
+    bare, layered = (
+        json.loads((tmp_path / name / "result.json").read_text())["hot_spots"]["top"]["p99_over_mean"]
+        for name in ("bare", "with_hl")
+    )
+    assert f"{bare / layered:.3g}" in page.by_id("ccd").text
+    assert "A hypothesis, not a proof." in page.by_id("ccd").text
+
+
+def test_only_what_was_used_is_cited(run, tmp_path):
+    used = Page(report_html(run)).by_id("citations").text
+    for name in ("Lu", "NumPy", "PETSc", "hypre", "Gmsh", "Matplotlib"):
+        assert name in used
+    for name in ("SciPy", "DOLFINx", "mpi4py", "Marini", "Siniscalchi"):
+        assert name not in used
+    other = write_run(tmp_path / "gamg", BASE, **{"solver.preconditioner": "gamg"})
+    assert "hypre" not in Page(report_html(other)).by_id("citations").text
+
+
+def test_hostile_words_stay_words(tmp_path):
+    folder = write_study(tmp_path / "study", BASE, {THICKNESS: [0, 3]}, [1], made_up, name=HOSTILE)
+    for name in ("table.csv", "summary.csv"):
+        file = folder / name
+        head, *rows = file.read_text().splitlines()
+        file.write_text("\n".join([head.replace(THICKNESS, HOSTILE.replace('"', "'")), *rows]))
+    run_folder = write_run(tmp_path / "run", BASE)
+    tree = json.loads((run_folder / "result.json").read_text())
+    tree |= {"name": HOSTILE, "warnings": [HOSTILE], HOSTILE: "</script>"}
+    (run_folder / "result.json").write_text(json.dumps(tree))
+    (run_folder / "provenance.json").write_text(json.dumps({HOSTILE: f'"><img src=x onerror={HOSTILE}'}))
+    for html in (report_html(folder), report_html(run_folder)):
+        page = Page(html)
+        assert len(page.all("script")) == 1
+        assert HOSTILE in page.all("h1")[0].text
+        assert not any(key.startswith("on") for e in page.elements for key in e.attributes)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: folder, "must be the folder of a run"),
+        (lambda folder: folder / "missing", "must be a folder of a run or a study; got nothing"),
+        (lambda folder: _file(folder / "result.json", "{"), "must be a whole result; got broken JSON"),
+        (lambda folder: _file(folder / "result.json", '{"name": "x"}'), "must be a result of gbflux; got no"),
+        (lambda folder: _file(folder / "result.json", "[]"), "must be a result of gbflux"),
+        (lambda folder: _file(folder / "case.resolved.yaml", ""), "must be the result of a finished run"),
+        (lambda folder: _file(folder / "study.resolved.yaml", ""), "must hold a study"),
+        (lambda folder: _file(folder / "table.csv", "a,b\n"), "table.csv: must have the columns"),
+    ],
+)
+def test_a_folder_that_is_neither_ends_with_a_message(tmp_path, capsys, make, message):
+    assert exit_code(["report", str(make(tmp_path))]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_tables_of_a_study_that_was_stopped_are_made_first(tmp_path, capsys):
+    text = f"name: stopped\ncase: {{{_flow(BASE)}}}\nsweep: {{{THICKNESS}: [0, 3]}}\nrealizations: 2\n"
+    (tmp_path / "study.resolved.yaml").write_text(text)
+    assert exit_code(["report", str(tmp_path)]) == 0, capsys.readouterr().err
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert page.all("h1")[0].text == "stopped"
+    assert "0 of 4 cases are done" in page.by_id("cautions").text
+    assert len(page.rows("cases")) == 4
+
+
+def _flow(text):
+    """Lines of block keys as one flow mapping."""
+    return ", ".join(text.split("\n")[1:-1])
+
+
+def _file(path, text):
+    path.write_text(text)
+    return path.parent
+
+
+def test_the_command_writes_the_file_and_says_where(run, tmp_path, capsys):
+    target = tmp_path / "page.html"
+    assert exit_code(["report", str(run), "-o", str(target)]) == 0
+    assert str(target) in capsys.readouterr().out
+    assert target.read_text(encoding="utf-8") == report_html(run)
+    with pytest.raises(InputError, match="Choose another -o"):
+        write_report(run, tmp_path / "no" / "such" / "page.html")
+
+
+def test_a_page_needs_neither_dolfinx_nor_mpi(run):
+    code = f"""
+import sys
+from pathlib import Path
+from gbflux.report.page import write_report
+write_report(Path({str(run)!r}))
+print([name for name in ("dolfinx", "petsc4py", "mpi4py", "gmsh", "pyvista") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
