@@ -75,8 +75,8 @@ _STORED = ("points", "cells", "region", "size_um", "junctions_resolved")
 def closed(mesh: LayeredMesh) -> SizeField:
     """A layered mesh with its layers closed, and the sizes it has.
 
-    Each node lies in the middle of its copies. The size at a node is that of cells of the mean volume around
-    it.
+    Each node lies in the middle of its copies; cells smaller than the layers may be turned over by that. The
+    size at a node is that of cells of the mean volume around it.
     """
     d = mesh.dimension
     count = int(mesh.node.max()) + 1

@@ -41,8 +41,8 @@ def test_what_is_read_is_what_was_written(snapshot: Snapshot, tmp_path: Path) ->
     for record, again in ((snapshot.mesh, mesh), (snapshot.fields, fields)):
         for field in fields_of(record):
             before, after = getattr(record, field.name), getattr(again, field.name)
-            if field.name == "node":  # refining alone needs it
-                assert after is None
+            if field.name == "node":
+                assert after is None  # of use to the mesher alone
             elif isinstance(before, np.ndarray):
                 assert before.dtype == after.dtype
                 assert np.array_equal(before, after)
