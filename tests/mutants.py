@@ -80,9 +80,9 @@ MUTANTS = (
     Mutant(
         "layers insulate",
         f"{CONDUCTION}/solve.py",
-        "set_cell_values(cell_sigma, sigma_hat)",
-        "set_cell_values(cell_sigma, np.where(np.isin(kind, _LAYERS), np.minimum(sigma_hat, 1e-9), "
-        "sigma_hat))",
+        "set_cell_values(elements.sigma, sigma_hat)",
+        "set_cell_values(elements.sigma, np.where(np.isin(self._kind, _LAYERS), "
+        "np.minimum(sigma_hat, 1e-9), sigma_hat))",
         f"{WALL}/test_a_polycrystal_and_its_dual_conduct_inversely.py::test_product_is_one",
     ),
     Mutant(
@@ -102,8 +102,8 @@ MUTANTS = (
     Mutant(
         "electrodes exchanged",
         f"{CONDUCTION}/solve.py",
-        "for e, z in zip((bottom, top), z_electrodes, strict=True)",
-        "for e, z in zip((top, bottom), z_electrodes, strict=True)",
+        "electrodes = _scaled((bottom, top), self._planes, covered, scaling)",
+        "electrodes = _scaled((top, bottom), self._planes, covered, scaling)",
         f"{WALL}/test_homogeneous_slab_is_linear.py",
     ),
     Mutant(

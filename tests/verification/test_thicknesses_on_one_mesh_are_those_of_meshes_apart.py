@@ -102,7 +102,7 @@ def test_polycrystals_in_3d(tmp_path: Path, asr: float) -> None:
 def test_a_cut_mesh_is_a_mesh(grains: dict) -> None:
     """Volumes, planes and numbering of what is left are those of a mesh of that thickness."""
     planes = (0.25, 0.5, 4.0)
-    mesh = build_mesh(recipe(case(grains, LAYERS), (planes, planes[1:]))).mesh
+    mesh = build_mesh(recipe(case(grains, LAYERS), hl_planes_um=(planes, planes[1:]))).mesh
     area = float(np.prod(mesh.size_um[:-1]))
     for below, above in ((4.0, 4.0), (0.25, 4.0), (0.0, 0.5), (4.0, 0.0), (0.0, 0.0)):
         left = cut_slabs(mesh, (below, above)).mesh

@@ -184,17 +184,18 @@ class Assembler:
 
     def _assembled(self, forms_: _Forms, resistive: dict[int, ScaledElectrode]) -> bool:
         """See to it that the matrix before elimination is up to date; return whether it was; *collective*."""
-        kappas = {tag: electrode.kappa for tag, electrode in resistive.items()}
-        values = self._sigma.x.array
-        same = self._content is not None and (
-            self._content[0] == kappas and np.array_equal(self._content[1], values)
-        )
-        if self._space.mesh.comm.allreduce(same, MPI.LAND):
-            return True
+        if self._many:
+            kappas = {tag: electrode.kappa for tag, electrode in resistive.items()}
+            values = self._sigma.x.array
+            same = self._content is not None and (
+                self._content[0] == kappas and np.array_equal(self._content[1], values)
+            )
+            if self._space.mesh.comm.allreduce(same, MPI.LAND):
+                return True
+            self._content = (kappas, values.copy())
         self._whole.zeroEntries()
         compat.fem.petsc.assemble_matrix(self._whole, forms_.matrix)
         self._whole.assemble()
-        self._content = (kappas, values.copy()) if self._many else None
         return False
 
 

@@ -13,7 +13,7 @@ from mpi4py import MPI
 from gbflux.case import Memory
 from gbflux.cli import main as command
 from gbflux.errors import MeshError
-from gbflux.study import pipeline, refinement
+from gbflux.study import refinement, shared_mesh
 from gbflux.study.pipeline import Outcome, run_case
 from gbflux.study.result import Result
 from small_cases import LAYERS, TINY, case, case_text, solved
@@ -131,14 +131,14 @@ def test_a_missed_target_is_said(
 
 
 def test_a_mesh_that_fails_leaves_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    build = pipeline.build_mesh
+    build = shared_mesh.build_mesh
 
     def failing(recipe):
         if recipe.size.field is not None:
             raise MeshError("mesh: no.")
         return build(recipe)
 
-    monkeypatch.setattr(pipeline, "build_mesh", failing)
+    monkeypatch.setattr(shared_mesh, "build_mesh", failing)
     result = missed(monkeypatch)
     assert result.errors["conductance"]["stopped_by"] == "mesh"
     assert len(result.refinement) == 1

@@ -12,7 +12,9 @@ from gbflux.sweep import StudyFolder, collect
 @pytest.mark.mpi
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_a_solver_that_stops_short_is_stored_and_the_rest_is_done(tmp_path, capsys, ranks):
-    sweep = {"solver.max_iterations": [500, 1, 400]}
+    conductivity = [2.5e-7, 1.0e-6, 2.5e-7]  # another one, for which the former potential is no solution
+    together = {"solver.max_iterations": [500, 1, 400], "grain_boundary.conductivity_S_per_cm": conductivity}
+    sweep = {"zip": [together]}
     drawn = ranks == 1
     file = study_file(tmp_path, sweep, run={"ranks": ranks}, output={"figures": drawn})
     words = ["sweep", "run", str(file), "-o", str(tmp_path / "out")]
