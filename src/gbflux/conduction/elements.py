@@ -21,8 +21,9 @@ from gbflux.errors import SolverError
 
 #: Potentials kept for the first guess of the next solve.
 PAST = 4
-#: A preconditioner is made anew after so many times the iterations it took when it was new.
-STRAINED = 1.7
+#: Making a preconditioner costs about as much as so many iterations: it is made anew when it has cost more
+#: than that beyond what it took when it was new.
+SET_UP = 13
 
 
 class Elements:
@@ -41,14 +42,14 @@ class Elements:
         self.ksp: PETSc.KSP | None = None
         self._fixed = np.zeros(len(phi.x.array), dtype=bool)
         self._made_with = ""
-        self._iterations_at_first = self.iterations = 0
+        self._fewest = self._excess = 0
 
     def preconditioned(self, system: LinearSystem, settings: SolverSettings) -> PETSc.KSP:
         """Return CG for a system, with the preconditioner of the last where that will do; *collective*."""
         fixed = np.zeros_like(self._fixed)
         fixed[system.fixed] = True
         fits = system.same and self._made_with == settings.preconditioner != "lu" and fixed[self._fixed].all()
-        fits = fits and self.iterations <= STRAINED * self._iterations_at_first
+        fits = fits and self._excess <= SET_UP
         if self.space.mesh.comm.allreduce(bool(fits), MPI.LAND):
             return restricted(self.ksp, system.matrix, system.fixed)
         self.forget()
@@ -58,14 +59,15 @@ class Elements:
 
     def took(self, iterations: int) -> None:
         """Note how many iterations the last system took."""
-        self.iterations = iterations
-        self._iterations_at_first = self._iterations_at_first or iterations
+        self._fewest = min(self._fewest or iterations, iterations)
+        self._excess += iterations - self._fewest
 
     def forget(self) -> None:
         """Free the preconditioner; *collective*."""
         if self.ksp is not None:
             self.ksp.destroy()
-        self.ksp, self._made_with, self._iterations_at_first = None, "", 0
+        self.ksp, self._made_with, self._fewest = None, "", 0
+        self._excess = 0
 
     def destroy(self) -> None:
         """Free what PETSc holds; *collective*."""
@@ -116,8 +118,9 @@ class Problem:
             ksp = elements.preconditioned(system, self.settings)
             iterations, relative = _potential(system, ksp, elements, self.sigma, self.settings)
         elements.took(iterations)
-        dofs = [electrode.dofs(elements.currents.hats) for electrode in self.electrodes]
-        scaling = rescaled(self.sides, self.scaling, elements.currents, self.sigma, dofs, self.section)
+        scaling = rescaled(
+            self.sides, self.scaling, elements.currents, self.sigma, self.electrodes, self.section
+        )
         potentials = guessed_potentials(self.sides, scaling)
         return ksp, Converged(iterations, relative, 0, scaling, potentials)
 

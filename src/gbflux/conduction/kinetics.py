@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,7 +16,7 @@ from gbflux.conduction.newton import solve_nonlinear
 from gbflux.conduction.nonlinear import NonlinearElectrode
 from gbflux.conduction.records import Electrode, SolverSettings
 from gbflux.conduction.scaling import MICROMETRE, Scaling
-from gbflux.conduction.system import LinearSystem
+from gbflux.conduction.system import LinearSystem, ScaledElectrode
 
 Sides = tuple[Electrode, Electrode]
 _DIRECTIONS = (-1.0, 1.0)  # a current from top to bottom enters at the top
@@ -107,7 +106,7 @@ def rescaled(
     scaling: Scaling,
     currents: NodalCurrents,
     sigma: NDArray[np.float64],
-    dofs: Sequence[NDArray[np.int32]],
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
     section: float,
 ) -> Scaling:
     """Return the scaling under which a linear solution has the applied current, if one is; *collective*.
@@ -122,14 +121,14 @@ def rescaled(
         Of the solution.
     sigma : (m_local,) float64 array
         Scaled conductivity of the local cells.
-    dofs : pair of int32 arrays
-        Of the hats of `currents`, those on the bottom and the top electrode, ghosts among them.
+    electrodes : pair of ScaledElectrode
+        Bottom and top.
     section : float
         Area of an electrode (µm²; in 2D its length, µm).
     """
     if sides[1].current_density is None:
         return scaling
-    entering = currents.entering(sigma, dofs)
+    entering = currents.entering(sigma, [electrode.dofs(currents.hats) for electrode in electrodes])
     current = 0.5 * (abs(entering[0]) + abs(entering[1]))
     wanted = abs(sides[1].current_density) * section / (scaling.sigma / MICROMETRE)
     factor = wanted / (current * abs(scaling.voltage))

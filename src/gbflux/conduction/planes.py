@@ -50,13 +50,13 @@ def node_dofs(space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_]) -> NDAr
     nodes : (n_nodes,) bool array
         The chosen ones of the local geometry nodes, the same on all ranks that share them.
     """
-    chosen = nodes[compat.cell_nodes(space.mesh)]
-    dofs = compat.cell_dofs(space)
-    found = [
-        dofs[chosen[:, list(vertices)].all(axis=1), column]
-        for column, vertices in compat.dof_vertices(space).items()
-    ]
-    return np.unique(np.concatenate(found)).astype(np.int32)
+    cell_nodes = compat.cell_nodes(space.mesh)
+    touched = np.flatnonzero(np.logical_or.reduce([nodes[column] for column in cell_nodes.T]))
+    chosen, dofs = nodes[cell_nodes[touched]], compat.cell_dofs(space)[touched]
+    found = np.zeros(len(compat.global_dofs(space)), dtype=bool)
+    for column, vertices in compat.dof_vertices(space).items():
+        found[dofs[np.logical_and.reduce([chosen[:, vertex] for vertex in vertices]), column]] = True
+    return np.flatnonzero(found).astype(np.int32)
 
 
 def plane_dofs(space: compat.fem.FunctionSpace, z: float) -> NDArray[np.int32]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from gbflux.conduction.records import Fields
-from gbflux.flux.section import slice_plane
+from gbflux.flux.area import cut_areas
 from gbflux.flux.weighted import quantiles
 from gbflux.mesh.records import CellKind, LayeredMesh
 
@@ -91,14 +91,15 @@ def hl_profile(
     cells = np.flatnonzero(in_slab & (mesh.kind == CellKind.HL))
     z = _planes(_slab_start(mesh, in_slab, face), electrode, _mesh_size(volume[cells], mesh.dimension))
     distance = np.abs(z - face)
-    corners = mesh.points[:, -1][mesh.cells[cells]]
-    low, high = corners.min(axis=1), corners.max(axis=1)
+    heights = np.sort(mesh.points[:, -1][mesh.cells[cells].T], axis=0)
+    volume, j = volume[cells], fields.j[cells] / mean
     rows = []
     for position in z:
-        crossed = cells[(low <= position) & (high >= position)]
         # where a plane runs along facets, cut the cells beyond it; on the electrode those before it
         upper = end != (position == electrode)
-        rows.append(_plane_spread(mesh, fields, position, crossed, upper, mean))
+        crossed = np.flatnonzero((heights[0] <= position) & (heights[-1] >= position))
+        area = cut_areas(volume[crossed], heights[:, crossed], position, upper)
+        rows.append(_spread(j[crossed[area > 0]], area[area > 0]))
     largest, p99, std = (tuple(column) for column in zip(*rows, strict=True))
     fit = fit_decay(distance, std, abs(electrode - face))
     return HLProfile(
@@ -217,11 +218,9 @@ def _planes(start: float, electrode: float, mesh_size: float) -> NDArray[np.floa
     return np.linspace(start, electrode, n)
 
 
-def _plane_spread(mesh, fields, position, cells, upper, mean) -> tuple[float, float, float]:
-    """max|J|, P99 of |J| and standard deviation of J_z on one plane, over the mean."""
-    section = slice_plane(mesh, mesh.dimension - 1, position, cells, upper)
-    j = fields.j[section.owner] / mean
+def _spread(j: NDArray[np.float64], area: NDArray[np.float64]) -> tuple[float, float, float]:
+    """max|J|, P99 of |J| and standard deviation of J_z on one plane, given J over the mean."""
     size = np.linalg.norm(j, axis=1)
-    average = np.average(j[:, -1], weights=section.area)
-    variance = np.average((j[:, -1] - average) ** 2, weights=section.area)
-    return float(size.max()), float(quantiles(size, section.area, [0.99])[0]), float(np.sqrt(variance))
+    average = np.average(j[:, -1], weights=area)
+    variance = np.average((j[:, -1] - average) ** 2, weights=area)
+    return float(size.max()), float(quantiles(size, area, [0.99])[0]), float(np.sqrt(variance))

@@ -98,7 +98,7 @@ def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.int
     for z in planes:
         on_plane |= _on_plane(mesh, z)
     found = [
-        start + np.flatnonzero(on_plane[mesh.cells[start : start + _BLOCK]].any(axis=1))
+        start + np.flatnonzero(on_plane[mesh.cells[start : start + _BLOCK].T].any(axis=0))
         for start in range(0, len(mesh.cells), _BLOCK)
     ]
     return np.concatenate(found) if found else np.empty(0, dtype=np.intp)

@@ -84,10 +84,10 @@ def _beyond(mesh: LayeredMesh, side: int, electrode: float) -> NDArray[np.bool_]
     slab = mesh.n_grains + mesh.slabs.index(_SIDES[side])
     cells = np.flatnonzero(mesh.region == slab)
     depth = (mesh.points[:, -1] - electrode) * (1 if side else -1)
-    depth = depth[mesh.cells[cells]]
     near = _NEAR * float(np.ptp(mesh.points[:, -1]))
-    outside = depth.max(axis=1) > near
-    if np.any(outside & (depth.min(axis=1) < -near)):
+    corners = mesh.cells[cells].T  # corner by corner: much faster than by rows of four
+    outside = (depth > near)[corners].any(axis=0)
+    if np.any(outside & (depth < -near)[corners].any(axis=0)):
         raise MeshError(
             f"mesh: the {_SIDES[side]} homogenizing layer must have a mesh plane at z = {electrode:g} µm; "
             "got cells across it. Mesh this thickness by itself."

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gbflux.flux import write_boundaries, write_grains
 from gbflux.flux.measure import SIDES, electrode_plane
+from gbflux.flux.planes import cells_touching
 from gbflux.study.folder import RunFolder
 from gbflux.study.snapshot import Snapshot
 from gbflux.study.vtkhdf import write_fields
@@ -34,13 +36,14 @@ def write_tables(folder: RunFolder, snapshot: Snapshot) -> None:
     measured = snapshot.measurement
     write_grains(folder.path / "grains.csv", measured.grains)
     write_boundaries(folder.path / "boundaries.csv", measured.boundaries, snapshot.mesh.dimension)
+    among = cells_touching(snapshot.mesh, snapshot.mesh.z_electrodes)
     for side in SIDES:
-        _write_electrode(folder.path / f"electrode_{side}.vtp", snapshot, side)
+        _write_electrode(folder.path / f"electrode_{side}.vtp", snapshot, side, among)
 
 
-def _write_electrode(path: Path, snapshot: Snapshot, side: str) -> None:
-    """Current density on the facets of one electrode."""
-    facets, _ = electrode_plane(snapshot.mesh, snapshot.fields, side)
+def _write_electrode(path: Path, snapshot: Snapshot, side: str, among: NDArray[np.integer]) -> None:
+    """Current density on the facets of one electrode, whose cells are `among` these."""
+    facets, _ = electrode_plane(snapshot.mesh, snapshot.fields, side, among)
     nodes, numbers = np.unique(facets.nodes, return_inverse=True)
     points = snapshot.mesh.points[nodes]
     if points.shape[1] == 2:
