@@ -1,0 +1,61 @@
+"""How large a cut through a simplex is, without cutting it.
+
+The area of the cut z = const is the simplex's volume times the B-spline whose knots are the z of its corners,
+of degree dimension − 1 and integral one: H. B. Curry, I. J. Schoenberg, J. Analyse Math. 17 (1966) 71,
+doi:10.1007/BF02788653. The recursion is that of M. G. Cox and C. de Boor, a sum of positive terms.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def cut_areas(
+    volume: NDArray[np.float64], heights: NDArray[np.float64], position: float, upper: bool
+) -> NDArray[np.float64]:
+    """Areas that simplices have on a plane, those that do not reach it 0.
+
+    Parameters
+    ----------
+    volume : (k,) array
+        Volumes (µm³; in 2D areas, µm²).
+    heights : (dimension + 1, k) array
+        Coordinates of the corners normal to the plane, ascending in each column (µm).
+    position : float
+        The plane (µm).
+    upper : bool
+        Where the plane runs along a facet, count the cell just above it, rather than the one just below.
+
+    Returns
+    -------
+    (k,) array
+        µm²; in 2D lengths, µm.
+
+    Examples
+    --------
+    Half-way up a tetrahedron with three corners at z = 0, and on that face:
+
+    >>> heights = np.array([[0.0], [0.0], [0.0], [1.0]])
+    >>> cut_areas(np.array([1 / 6]), heights, 0.5, False).tolist()
+    [0.125]
+    >>> cut_areas(np.array([1 / 6]), heights, 0.0, True).tolist()
+    [0.5]
+    """
+    low = heights <= position if upper else heights < position
+    last = len(heights) - 1
+    spline = [np.where(low[i] & ~low[i + 1], _inverse(heights[i + 1] - heights[i]), 0.0) for i in range(last)]
+    for degree in range(1, last):
+        spline = [
+            (degree + 1)
+            / degree
+            * _inverse(heights[i + degree + 1] - heights[i])
+            * ((position - heights[i]) * spline[i] + (heights[i + degree + 1] - position) * spline[i + 1])
+            for i in range(last - degree)
+        ]
+    return volume * spline[0]
+
+
+def _inverse(length: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1/length, and 0 where knots fall together: such a spline is zero."""
+    return np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
