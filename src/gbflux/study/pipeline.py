@@ -21,7 +21,7 @@ from gbflux.study.certificate import bracket_facts, bracket_reason
 from gbflux.study.estimated_errors import hot_spot_errors
 from gbflux.study.files import write_files
 from gbflux.study.folder import RunFolder
-from gbflux.study.progress import Progress, logged_to
+from gbflux.study.progress import Progress, log_file, logged_to
 from gbflux.study.provenance import peak_MiB, provenance
 from gbflux.study.refinement import History, Solved, missed, refined
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
@@ -114,14 +114,15 @@ def run_case(
     progress = progress or Progress()
     shared = shared or SharedMesh(comm)
     folder = None if directory is None else RunFolder(Path(directory))
-    done = None
+    done = log = None
     with errors_of_root(comm) as is_root:
         if is_root and folder is not None:
             done = _claimed(folder, case, case_key(case, shared.hl_planes_um), force)
+            log = log_file(folder.log_file) if done is None else None
     done = comm.bcast(done)
     if done is not None:
         return Outcome(done, None)
-    with logged_to(folder.log_file if folder is not None and comm.rank == 0 else None):
+    with logged_to(log):
         return _run_all(case, folder, comm, pictures, progress, shared)
 
 

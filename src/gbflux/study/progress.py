@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gbflux.errors import InputError
+
 logger = logging.getLogger(__name__)
 
 #: Stages in the order in which a run goes through them.
@@ -58,14 +60,31 @@ class Progress:
         return time.perf_counter() - self.began
 
 
+def log_file(path: Path) -> logging.FileHandler:
+    """A log file begun afresh, for `logged_to`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    try:
+        handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"output: {path} must be writable; got '{error.strerror or error}'. "
+            "Choose another -o or its permissions."
+        ) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    return handler
+
+
 @contextmanager
-def logged_to(path: Path | None) -> Iterator[None]:
-    """Send what gbflux logs to a file as well, with dates; nothing without a path."""
-    if path is None:
+def logged_to(handler: logging.Handler | None) -> Iterator[None]:
+    """Send what gbflux logs to a file as well, with dates, and close it at the end; nothing without one."""
+    if handler is None:
         yield
         return
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("gbflux")
     level = root.level
     root.addHandler(handler)

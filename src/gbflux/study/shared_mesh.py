@@ -83,11 +83,11 @@ class SharedMesh:
         return built if self._cut is None else replace(built, mesh=self._cut.mesh)
 
     def solve(self, sigma: Any, bottom: Electrode, top: Electrode, settings: SolverSettings) -> Solution:
-        """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.solve.Conductor`.
+        """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.conductor.Conductor`.
 
         After an error the next solve begins afresh.
         """
-        from gbflux.conduction.solve import Conductor
+        from gbflux.conduction.conductor import Conductor
 
         alone, place = self.comm.bcast(self._place(bottom, top) if self.comm.rank == 0 else None)
         try:

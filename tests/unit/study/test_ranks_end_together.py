@@ -48,7 +48,7 @@ def test_an_exception_on_one_rank_ends_all(
     rank: int, mpirun: Callable, case_file: Path, tmp_path: Path
 ) -> None:
     """The other rank waits for it in a collective call."""
-    code = failing_in("gbflux.conduction.solve.set_cell_values", "ZeroDivisionError('oops')", rank)
+    code = failing_in("gbflux.conduction.conductor.set_cell_values", "ZeroDivisionError('oops')", rank)
     words = ["-c", code, case_file, "-o", tmp_path / "out"]
     done = mpirun(2, *words, check=False, plain=True, timeout=SOON_S)
     assert done.returncode != 0
@@ -73,6 +73,14 @@ def test_an_error_of_rank_0_alone_is_told_once(
     assert done.returncode == code
     if code == 2:
         assert done.stderr.count(": no\n") == 1
+    assert not (tmp_path / "out/result.json").exists()
+
+
+def test_a_log_that_cannot_be_opened(mpirun: Callable, case_file: Path, tmp_path: Path) -> None:
+    code = failing_in("logging.FileHandler", "PermissionError(13, 'no permission')", 0)
+    done = mpirun(2, "-c", code, case_file, "-o", tmp_path / "out", check=False, plain=True, timeout=SOON_S)
+    assert done.returncode == 2
+    assert done.stderr.count("run.log must be writable; got 'no permission'") == 1
     assert not (tmp_path / "out/result.json").exists()
 
 

@@ -1,0 +1,277 @@
+"""Ohmic conduction between two electrodes, many times on one mesh: what runs on all ranks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from mpi4py import MPI
+from numpy.typing import NDArray
+
+from gbflux.conduction import compat
+from gbflux.conduction.bracket import conductance_bracket
+from gbflux.conduction.distribute import DistributedMesh, distribute
+from gbflux.conduction.elements import Elements, Problem, local_fields
+from gbflux.conduction.fluxes import set_cell_values
+from gbflux.conduction.kinetics import Converged, guessed_potentials
+from gbflux.conduction.parallel import errors_of_root
+from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
+from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
+from gbflux.conduction.system import LinearSystem, ScaledElectrode
+from gbflux.conduction.validate import check_cut, check_input, check_mesh
+from gbflux.mesh.cut import Cut
+from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
+
+log = logging.getLogger(__name__)
+
+_LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
+
+
+@dataclass
+class _Stopwatch:
+    """Wall time by stage (s)."""
+
+    seconds: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("distribute", "assemble", "solve", "bracket"), 0.0)
+    )
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] += time.perf_counter() - start
+
+
+class Conductor:
+    """A mesh over all ranks, for one solve after the other; *collective*, as are its methods.
+
+    The distribution of the mesh, function spaces, forms and the pattern of the matrix are made once. A solve
+    starts from the potential of the last one; when it ends is up to the true residual alone. As a context it
+    is closed at the end.
+
+    Parameters
+    ----------
+    comm : MPI.Intracomm
+        The ranks that share the work.
+    mesh : LayeredMesh or None
+        The mesh; looked at on rank 0 only.
+    many : bool
+        Keep what solves can share, at the price of memory.
+
+    Raises
+    ------
+    InputError
+        On all ranks, if the mesh cannot be solved on or has fewer cells than ranks.
+    """
+
+    def __init__(self, comm: MPI.Intracomm, mesh: LayeredMesh | None, many: bool = False):
+        self._many = many
+        self._watch = _Stopwatch()
+        with errors_of_root(comm) as is_root:
+            if is_root:
+                check_mesh(mesh)
+        self._comm, self._mesh = comm, mesh
+        self._sigma: NDArray[np.float64] | None = None
+        with self._watch("distribute"):
+            self._dealt = distribute(comm, mesh)
+            self._planes = comm.bcast(mesh.z_electrodes if comm.rank == 0 else None)
+            self._section = comm.bcast(float(np.prod(mesh.size_um[:-1])) if comm.rank == 0 else None)
+            self._kind = self._dealt.deal(mesh.kind if comm.rank == 0 else None)
+        self._elements: dict[int, Elements] = {}
+
+    def __enter__(self) -> Conductor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free what PETSc holds."""
+        for elements in self._elements.values():
+            elements.destroy()
+        self._elements.clear()
+
+    def solve(
+        self,
+        sigma: NDArray[np.float64] | None,
+        bottom: Electrode,
+        top: Electrode,
+        settings: SolverSettings,
+        cut: Cut | None = None,
+    ) -> Solution:
+        """Solve ∇·(σ∇φ) = 0 between two electrodes.
+
+        Parameters
+        ----------
+        sigma : (m,) float64 array or None
+            Conductivity of each cell (S/m), with a cut of those that are left; looked at on rank 0 only.
+        bottom, top : Electrode
+            The electrodes, the same on all ranks.
+        settings : SolverSettings
+            The same on all ranks.
+        cut : Cut, optional
+            On rank 0, where slabs are to end. What is cut off takes the potential of its electrode, which
+            must be ideal.
+
+        Returns
+        -------
+        Solution
+            Fields on rank 0, in the numbering of the cut mesh; the rest on all ranks.
+
+        Raises
+        ------
+        InputError
+            On all ranks, if the input cannot be solved.
+        SolverError
+            On all ranks, if the true residual does not reach `settings.rtol`.
+        """
+        comm, dealt = self._comm, self._dealt
+        watch, self._watch = self._watch, _Stopwatch()
+        with errors_of_root(comm) as is_root:
+            if is_root:
+                check_input(self._mesh if cut is None else cut.mesh, sigma, bottom, top, settings)
+                check_cut(cut, bottom, top)
+                sigma = np.asarray(sigma, dtype=np.float64)
+        with watch("distribute"):
+            left = self._mesh if cut is None else cut.mesh
+            planes, largest = comm.bcast(
+                (left.z_electrodes, float(np.max(sigma))) if comm.rank == 0 else None
+            )
+            height = planes[1] - planes[0]
+            scaling = scaling_of(dealt.domain.topology.dim, largest, bottom, top, height)
+            sigma_hat = dealt.deal(self._whole(sigma, cut)) / scaling.sigma
+            covered = self._covered(cut)
+        electrodes = _scaled((bottom, top), self._planes, covered, scaling)
+        with watch("assemble"), compat.quiet_compiler():
+            if settings.order not in self._elements:
+                self._elements[settings.order] = Elements(dealt.domain, settings.order, self._many)
+            elements = self._elements[settings.order]
+            set_cell_values(elements.sigma, sigma_hat)
+            system = elements.assembler.system(electrodes)
+        problem = Problem((bottom, top), electrodes, self._section, scaling, sigma_hat, settings)
+        converged, bracket = self._solved(elements, system, problem, watch)
+        with watch("assemble"), compat.quiet_compiler():
+            local = local_fields(elements, np.isin(self._kind, ELECTROLYTE), converged.scaling)
+        with watch("distribute"):
+            fields = _collected(dealt, local, sigma, cut)
+        dofs = compat.dof_count(elements.space)
+        log.debug("conduction: %d dofs, %d iterations, %s", dofs, converged.iterations, watch.seconds)
+        return Solution(
+            fields,
+            dofs,
+            converged.iterations,
+            converged.relative_residual,
+            watch.seconds,
+            bracket=_in_si(dealt, bracket, converged.scaling, cut),
+            potentials=converged.potentials,
+            newton_iterations=converged.newton_iterations,
+        )
+
+    def _whole(self, sigma: NDArray[np.float64] | None, cut: Cut | None) -> NDArray[np.float64] | None:
+        """Return on rank 0 the conductivity of all cells (S/m).
+
+        What is cut off keeps its conductivity: no current flows in it, and the matrix can stay as it is.
+        """
+        if self._comm.rank != 0 or cut is None:
+            return sigma
+        if self._sigma is None:
+            self._sigma = np.full(len(self._mesh.cells), np.min(sigma))
+        self._sigma[cut.cells] = sigma
+        return self._sigma
+
+    def _covered(self, cut: Cut | None) -> list[NDArray[np.bool_] | None]:
+        """Return for each electrode the local nodes it covers where something was cut off, else None."""
+        on_root = self._comm.rank == 0
+        covered = (None, None) if cut is None else cut.covered
+        wanted = self._comm.bcast([nodes is not None for nodes in covered] if on_root else None)
+        return [
+            self._dealt.deal_points(nodes) if is_cut else None
+            for nodes, is_cut in zip(covered, wanted, strict=True)
+        ]
+
+    def _solved(
+        self,
+        elements: Elements,
+        system: LinearSystem,
+        problem: Problem,
+        watch: _Stopwatch,
+    ) -> tuple[Converged, Bracket | None]:
+        """Solve for the potential of `elements`; return how that went, and the bracket if asked for."""
+        settings = problem.settings
+        bracket = ksp = None
+        try:
+            with watch("solve"):
+                if is_nonlinear(*problem.sides):
+                    return problem.nonlinear(system, elements.currents.phi), None
+                ksp, converged = problem.linear(system, elements)
+            if settings.bracket:
+                with watch("bracket"), compat.quiet_compiler():
+                    phi, thin = elements.currents.phi, np.isin(self._kind, _LAYERS)
+                    bracket = conductance_bracket(
+                        phi, elements.sigma, thin, problem.electrodes, settings, ksp
+                    )
+        finally:
+            system.rhs.destroy()
+            if ksp is not None and ksp is not elements.ksp:
+                ksp.destroy()
+        return converged, bracket
+
+
+def _scaled(
+    sides: tuple[Electrode, Electrode],
+    planes: tuple[float, float],
+    covered: list[NDArray[np.bool_] | None],
+    scaling: Scaling,
+) -> tuple[ScaledElectrode, ScaledElectrode]:
+    """Return the electrodes at their planes (µm), or on the nodes `covered`, in scaled quantities."""
+    potentials = guessed_potentials(sides, scaling)
+    return tuple(
+        ScaledElectrode(
+            z,
+            scaling.potential_hat(potential),
+            scaling.exchange_hat(side.asr) if side.asr > 0.0 and side.kinetics is None else None,
+            inside,
+            nonlinear=side.kinetics is not None,
+        )
+        for side, z, potential, inside in zip(sides, planes, potentials, covered, strict=True)
+    )
+
+
+def _in_si(
+    dealt: DistributedMesh, bracket: Bracket | None, scaling: Scaling, cut: Cut | None
+) -> Bracket | None:
+    """Return a scaled bracket in S (2D: S/m), the gap of what is left by cell on rank 0; *collective*."""
+    if bracket is None:
+        return None
+    unit = abs(scaling.current / scaling.potential)
+    gap = dealt.collect_cells(bracket.gap * unit)
+    return Bracket(
+        bracket.lower * unit,
+        bracket.upper * unit,
+        bracket.algebraic_error * unit,
+        bracket.iterations,
+        gap if gap is None or cut is None else gap[cut.cells],
+    )
+
+
+def _collected(
+    dealt: DistributedMesh,
+    local: dict[str, NDArray[np.float64]],
+    sigma: NDArray[np.float64] | None,
+    cut: Cut | None,
+) -> Fields | None:
+    """Bring the local fields, of what is left by a cut, to rank 0; *collective*."""
+    whole = {
+        name: dealt.collect_cells(values) if name == "j" else dealt.collect_points(values)
+        for name, values in local.items()
+    }
+    if dealt.comm.rank != 0:
+        return None
+    if cut is not None:
+        whole = {n: values[cut.cells if n == "j" else cut.points] for n, values in whole.items()}
+    whole.setdefault("residual_electrolyte", whole["residual"])
+    return Fields(sigma=sigma, **whole)
