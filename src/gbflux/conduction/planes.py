@@ -53,7 +53,8 @@ def node_dofs(space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_]) -> NDAr
     cell_nodes = compat.cell_nodes(space.mesh)
     touched = np.flatnonzero(np.logical_or.reduce([nodes[column] for column in cell_nodes.T]))
     chosen, dofs = nodes[cell_nodes[touched]], compat.cell_dofs(space)[touched]
-    found = np.zeros(len(compat.global_dofs(space)), dtype=bool)
+    index_map = space.dofmap.index_map
+    found = np.zeros(index_map.size_local + index_map.num_ghosts, dtype=bool)
     for column, vertices in compat.dof_vertices(space).items():
         found[dofs[np.logical_and.reduce([chosen[:, vertex] for vertex in vertices]), column]] = True
     return np.flatnonzero(found).astype(np.int32)
