@@ -79,7 +79,7 @@ MUTANTS = (
     ),
     Mutant(
         "layers insulate",
-        f"{CONDUCTION}/solve.py",
+        f"{CONDUCTION}/conductor.py",
         "set_cell_values(elements.sigma, sigma_hat)",
         "set_cell_values(elements.sigma, np.where(np.isin(self._kind, _LAYERS), "
         "np.minimum(sigma_hat, 1e-9), sigma_hat))",
@@ -101,7 +101,7 @@ MUTANTS = (
     ),
     Mutant(
         "electrodes exchanged",
-        f"{CONDUCTION}/solve.py",
+        f"{CONDUCTION}/conductor.py",
         "electrodes = _scaled((bottom, top), self._planes, covered, scaling)",
         "electrodes = _scaled((top, bottom), self._planes, covered, scaling)",
         f"{WALL}/test_homogeneous_slab_is_linear.py",
