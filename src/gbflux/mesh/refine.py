@@ -75,7 +75,7 @@ def next_sizes(
     core = now.size_um < mesh.layer_thickness_um if resolved else np.zeros(len(now.points), dtype=bool)
     if mesh.dimension == 2 and not resolved:
         junction = is_junction(mesh)
-        resolved = float(gap[junction].sum()) > AT_JUNCTIONS * max(goal, float(gap.sum()))
+        resolved = float(gap[junction].sum()) > AT_JUNCTIONS * goal
         core[mesh.node[mesh.cells[junction]]] = resolved
 
     def sizes(level: float) -> NDArray[np.float64]:
