@@ -21,7 +21,7 @@ from gbflux.mesh.sizing import SizeField, closed, graded
 FINER, COARSER = 4.0, 2.0  # most that a size changes from one mesh to the next
 GROWTH = 0.5  # of sizes, per distance
 SMALLEST = 4.0  # size, in thicknesses of the layers
-AT_JUNCTIONS = 0.15  # share of the gap from which on junctions are worth resolving
+AT_JUNCTIONS = 0.15  # share of the goal from which on junctions are worth resolving
 _STEPS = 8  # sizes are rounded, to so many in each doubling, so that noise rarely makes another mesh
 _BISECTIONS = 50
 
@@ -62,7 +62,7 @@ def next_sizes(
         Cells, layers included, that the next mesh may have.
     resolved : bool
         Whether the junctions of this mesh are resolved; those of the next then are, too. In 2D they are from
-        when they contribute more than `AT_JUNCTIONS` of the gap.
+        when they contribute more than `AT_JUNCTIONS` of the goal, for nothing else makes that less.
 
     Returns
     -------
