@@ -88,7 +88,8 @@ def next_sizes(
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         asked = sizes(middle)
-        if local.gap(asked) > goal and local.cells(asked) * layers < most_cells:
+        elsewhere = np.where(core, now.size_um, asked)  # few cells are that small around a junction
+        if local.gap(asked) > goal and local.cells(elsewhere) * layers < most_cells:
             high = middle
         else:
             low = middle
