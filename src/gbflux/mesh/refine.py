@@ -21,7 +21,7 @@ from gbflux.mesh.sizing import SizeField, closed, graded
 FINER, COARSER = 4.0, 2.0  # most that a size changes from one mesh to the next
 GROWTH = 0.5  # of sizes, per distance
 SMALLEST = 4.0  # size, in thicknesses of the layers
-AT_JUNCTIONS = 0.15  # share of the gap from which on junctions are worth resolving
+AT_JUNCTIONS = 0.15  # share of the goal from which on junctions are worth resolving
 _STEPS = 8  # sizes are rounded, to so many in each doubling, so that noise rarely makes another mesh
 _BISECTIONS = 50
 
@@ -62,7 +62,7 @@ def next_sizes(
         Cells, layers included, that the next mesh may have.
     resolved : bool
         Whether the junctions of this mesh are resolved; those of the next then are, too. In 2D they are from
-        when they contribute more than `AT_JUNCTIONS` of the gap.
+        when they contribute more than `AT_JUNCTIONS` of the goal, for nothing else makes that less.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def next_sizes(
     core = now.size_um < mesh.layer_thickness_um if resolved else np.zeros(len(now.points), dtype=bool)
     if mesh.dimension == 2 and not resolved:
         junction = is_junction(mesh)
-        resolved = float(gap[junction].sum()) > AT_JUNCTIONS * max(goal, float(gap.sum()))
+        resolved = float(gap[junction].sum()) > AT_JUNCTIONS * goal
         core[mesh.node[mesh.cells[junction]]] = resolved
 
     def sizes(level: float) -> NDArray[np.float64]:
@@ -88,7 +88,8 @@ def next_sizes(
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         asked = sizes(middle)
-        if local.gap(asked) > goal and local.cells(asked) * layers < most_cells:
+        elsewhere = np.where(core, now.size_um, asked)  # few cells are that small around a junction
+        if local.gap(asked) > goal and local.cells(elsewhere) * layers < most_cells:
             high = middle
         else:
             low = middle

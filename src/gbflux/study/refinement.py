@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gbflux.case import Case, machine_memory
+from gbflux.case import Case, Memory, machine_memory
 from gbflux.case.estimate import memory_MiB
 from gbflux.conduction.records import Bracket, Solution
 from gbflux.errors import MeshError, SolverError
@@ -38,8 +38,8 @@ POWERS = 0.3, 1.0
 WORTHWHILE = 1.3
 #: A round that narrows the bracket by less than this factor is one in vain; two of them end the refining.
 PROGRESS = 0.9
-#: Share of the machine's memory that a round may plan with.
-MEMORY_SHARE = 0.9
+#: Share of the memory that was free at the beginning that a round may plan with; estimates are rough.
+MEMORY_SHARE = 0.7
 
 #: Why refining ended short of the target.
 REASONS = {
@@ -149,6 +149,7 @@ def refined(
     rounds: list[Round] = []
     measurements: list[Any] = []
     sizes, solved, reason = None, None, None
+    memory = machine_memory()  # before there is a mesh: what rounds hold is theirs to use again
     while True:
         began = time.perf_counter()
         try:
@@ -164,7 +165,7 @@ def refined(
         if comm.rank == 0:
             rounds.append(_round(solved, time.perf_counter() - began))
             measurements.append(solved.snapshot.measurement)
-            sizes, reason = _decided(case, solved, rounds, sizes)
+            sizes, reason = _decided(case, solved, rounds, sizes, memory)
             progress.note("refine", _line(case, rounds, sizes, reason))
         go_on, reason = comm.bcast((sizes is not None and reason is None, reason))
         if not go_on:
@@ -195,7 +196,7 @@ def _round(solved: Solved, seconds: float) -> Round:
 
 
 def _decided(
-    case: Case, solved: Solved, rounds: list[Round], before: NextSizes | None
+    case: Case, solved: Solved, rounds: list[Round], before: NextSizes | None, memory: Memory | None
 ) -> tuple[NextSizes | None, str | None]:
     """Sizes of the next round, or None and why there is none (None too where the target is reached)."""
     width, target = rounds[-1].relative_width, case.accuracy.conductance
@@ -207,7 +208,7 @@ def _decided(
         return None, "stalled"
     mesh, bracket = solved.built.mesh, solved.solution.bracket
     goal = width * bracket.upper * (MARGIN * target / width) ** (1 / _power(rounds, before))
-    most = min(MOST_GROWTH * len(mesh.cells), _cells_that_fit(case, solved))
+    most = min(MOST_GROWTH * len(mesh.cells), _cells_that_fit(case, solved, memory))
     if most < len(mesh.cells):
         return None, "memory"
     resolved = before is not None and before.field.junctions_resolved
@@ -232,14 +233,13 @@ def _in_vain(rounds: list[Round]) -> bool:
     return len(widths) == 3 and all(after > PROGRESS * before for before, after in itertools.pairwise(widths))
 
 
-def _cells_that_fit(case: Case, solved: Solved) -> float:
-    """Cells of the largest mesh that fits into this machine's memory; without limit where that is unknown."""
-    memory = machine_memory()
+def _cells_that_fit(case: Case, solved: Solved, memory: Memory | None) -> float:
+    """Cells of the largest mesh that fits into free memory; without limit where that is unknown."""
     if memory is None:
         return math.inf
     cells, nodes = len(solved.built.mesh.cells), len(solved.built.mesh.points)
     fixed = memory_MiB(case, 0.0, 0.0)
-    share = MEMORY_SHARE * memory.total_MiB - fixed
+    share = MEMORY_SHARE * memory.available_MiB - fixed
     low, high = 0.0, 64.0
     while high - low > 1e-3:  # of the present mesh, for what a factorisation needs is not linear
         factor = (low + high) / 2

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gbflux.mesh import LayeredMesh, SizeField, build_mesh, recipe
-from gbflux.mesh.refine import COARSER, FINER, SMALLEST, next_sizes
+from gbflux.mesh import CellKind, LayeredMesh, SizeField, build_mesh, recipe
+from gbflux.mesh.bisect import is_junction
+from gbflux.mesh.refine import AT_JUNCTIONS, COARSER, FINER, SMALLEST, next_sizes
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.mesh.sizing import CELLS_PER_VOLUME, closed, graded
 from small_cases import FLAT, LAYERS, case
@@ -107,10 +108,24 @@ def test_next_sizes_are_finer_where_the_gap_is(dimension: str) -> None:
 
 def test_next_sizes_keep_to_the_most_cells_and_the_least_size() -> None:
     mesh = made("2D")
-    gap = np.ones(len(mesh.cells))
+    gap = np.where(is_junction(mesh), 0.0, 1.0)
     few = next_sizes(mesh, gap, 1e-9 * gap.sum(), 1.5 * len(mesh.cells))
     many = next_sizes(mesh, gap, 1e-9 * gap.sum(), 1e9)
     assert few.cells <= 1.5 * len(mesh.cells) < many.cells
     assert few.gap > many.gap
     thick = replace(mesh, layer_thickness_um=0.1)
     assert next_sizes(thick, gap, 1e-9 * gap.sum(), 1e9).field.size_um.min() == pytest.approx(SMALLEST * 0.1)
+
+
+@pytest.mark.parametrize("kind", [CellKind.GB_JUNCTION, CellKind.CONTACT])
+def test_junctions_are_resolved_when_the_goal_needs_it(kind: CellKind) -> None:
+    mesh = made("2D")
+    corner = is_junction(mesh) & (mesh.kind == kind)  # of three grains, of two grains and a slab
+    assert corner.any()
+    gap = np.where(is_junction(mesh), 0.0, 1.0)
+    gap[corner] = 0.01 * gap.sum() / corner.sum()
+    goals = gap[corner].sum() / AT_JUNCTIONS * np.array([1.1, 0.9])
+    fields = [next_sizes(mesh, gap, goal, 1e9).field for goal in goals]
+    assert [field.junctions_resolved for field in fields] == [False, True]
+    least = 1.1 * SMALLEST * mesh.layer_thickness_um  # sizes are rounded
+    assert fields[1].size_um[mesh.node[mesh.cells[corner]]].max() <= least < fields[0].size_um.min()

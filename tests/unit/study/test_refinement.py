@@ -145,7 +145,7 @@ def test_a_mesh_that_fails_leaves_the_one_before(monkeypatch: pytest.MonkeyPatch
 
 
 def test_memory_allows_a_larger_mesh_than_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = missed(monkeypatch, machine_memory=lambda: Memory(520.0, 520.0))
+    result = missed(monkeypatch, machine_memory=lambda: Memory(670.0, 670.0))
     cells = [one.cells for one in result.refinement]
     assert result.errors["conductance"]["stopped_by"] == "memory"
     assert len(cells) > 1
