@@ -75,7 +75,8 @@ def confocal(
     lattice = lattice.reshape(-1, dimension)
     level = lattice.max(axis=1)
     surface = np.flatnonzero(level == intervals)
-    even = np.tan(lattice / np.maximum(level, 1)[:, None] * np.pi / 4) ** grading  # the largest is 1
+    even = np.tan(lattice / np.maximum(level, 1)[:, None] * np.pi / 4) ** grading
+    even[(lattice == level[:, None]) & (lattice > 0)] = 1.0  # the tangent of π/4 need not be
     direction = even / np.maximum(np.linalg.norm(even, axis=1), 1.0e-300)[:, None]
     share = (level / intervals)[:, None]
     axes = np.array([semi_axes[0]] * (dimension - 1) + [semi_axes[1]])
