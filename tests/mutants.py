@@ -81,7 +81,7 @@ MUTANTS = (
         "layers insulate",
         f"{CONDUCTION}/conductor.py",
         "set_cell_values(elements.sigma, sigma_hat)",
-        "set_cell_values(elements.sigma, np.where(np.isin(self._kind, _LAYERS), "
+        "set_cell_values(elements.sigma, np.where(np.isin(self._kind, LAYERS), "
         "np.minimum(sigma_hat, 1e-9), sigma_hat))",
         f"{WALL}/test_a_polycrystal_and_its_dual_conduct_inversely.py::test_product_is_one",
     ),

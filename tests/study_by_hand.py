@@ -17,6 +17,17 @@ from gbflux.case import Case, parse_case, resolved_yaml
 Solve = Callable[[Case, Path], None]
 _SWEEP_COLUMNS = ("point", "case", "status", "seed")
 _SUMMARY_COLUMNS = ("metric", "n", "mean", "std", "ci95_low", "ci95_high", "p10", "p90")
+#: A case to vary, and two keys to vary it by.
+BASE = """
+name: base
+geometry: {size_um: [50, 50]}
+grains: {mean_size_um: 10, seed: 1, conductivity_S_per_cm: 5.0e-4}
+grain_boundary: {thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}
+homogenizing_layer: {thickness_um: 10, conductivity_S_per_cm: 1.0e-4}
+"""
+THICKNESS = "homogenizing_layer.thickness_um"
+SIGMA_GB = "grain_boundary.conductivity_S_per_cm"
+
 _SUMMARY_TAIL = ("realizations_for_5_percent", "electrode_area_um2", "electrode_length_um")
 
 

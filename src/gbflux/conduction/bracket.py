@@ -146,7 +146,7 @@ def _fixed(
     space: compat.fem.FunctionSpace, electrodes: tuple[ScaledElectrode, ScaledElectrode]
 ) -> NDArray[np.int32]:
     """Return the local dofs on the ideal electrodes."""
-    ideal = [electrode.dofs(space) for electrode in electrodes if electrode.kappa is None]
+    ideal = [electrode.dofs(space) for electrode in electrodes if electrode.ideal]
     return np.concatenate([np.zeros(0, dtype=np.int32), *ideal])
 
 

@@ -22,13 +22,11 @@ from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
 from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
 from gbflux.conduction.system import LinearSystem, ScaledElectrode
-from gbflux.conduction.validate import check_cut, check_input, check_mesh
+from gbflux.conduction.validate import check_cut, check_mesh, check_problem
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
+from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh
 
 log = logging.getLogger(__name__)
-
-_LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
 
 
 @dataclass
@@ -133,7 +131,9 @@ class Conductor:
         watch, self._watch = self._watch, _Stopwatch()
         with errors_of_root(comm) as is_root:
             if is_root:
-                check_input(self._mesh if cut is None else cut.mesh, sigma, bottom, top, settings)
+                if cut is not None:
+                    check_mesh(cut.mesh)
+                check_problem(self._mesh if cut is None else cut.mesh, sigma, bottom, top, settings)
                 check_cut(cut, bottom, top)
                 sigma = np.asarray(sigma, dtype=np.float64)
         with watch("distribute"):
@@ -210,7 +210,7 @@ class Conductor:
                 ksp, converged = problem.linear(system, elements)
             if settings.bracket:
                 with watch("bracket"), compat.quiet_compiler():
-                    phi, thin = elements.currents.phi, np.isin(self._kind, _LAYERS)
+                    phi, thin = elements.currents.phi, np.isin(self._kind, LAYERS)
                     bracket = conductance_bracket(
                         phi, elements.sigma, thin, problem.electrodes, settings, ksp
                     )

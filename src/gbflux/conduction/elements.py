@@ -37,7 +37,7 @@ class Elements:
         self.assembler = Assembler(self.space, self.sigma, many=many)
         self.currents = NodalCurrents(phi, self.sigma.function_space, hats)
         self.cell_currents = CellCurrents(self.sigma, phi)
-        self.node_dofs = compat.node_dofs(self.space)
+        self.node_dofs = self.currents.node_dofs if order == 1 else compat.node_dofs(self.space)
         self.past: deque[NDArray[np.float64]] = deque(maxlen=PAST if many else 0)
         self.ksp: PETSc.KSP | None = None
         self._fixed = np.zeros(len(phi.x.array), dtype=bool)

@@ -29,7 +29,7 @@ class NodalCurrents:
         self.phi = phi
         self._sigma = compat.fem.Function(cells)
         self.hats = hats
-        self._node_dofs = compat.node_dofs(hats)
+        self.node_dofs = compat.node_dofs(hats)
         self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(self.hats)))
 
     def at_nodes(self, sigma: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -43,7 +43,7 @@ class NodalCurrents:
         vector = self._assembled(sigma)
         vector.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
         with vector.localForm() as local:
-            values = local.array_r[self._node_dofs]
+            values = local.array_r[self.node_dofs]
         vector.destroy()
         return values
 

@@ -7,8 +7,7 @@ import ufl
 from numpy.typing import NDArray
 
 from gbflux.conduction import compat, forms
-from gbflux.conduction.planes import facet_measure, plane_facets
-from gbflux.conduction.system import ScaledElectrode
+from gbflux.conduction.system import ScaledElectrode, resistive_electrodes, resistive_measure
 
 _MIDPOINT = 1
 
@@ -38,10 +37,9 @@ def gap_by_cell(
     space = sigma.function_space
     w = ufl.TestFunction(space)
     parts = [forms.conduction(w * sigma, phi - v, phi - v)]
-    resistive = {tag: e for tag, e in enumerate(electrodes, start=1) if e.kappa is not None}
-    facets = {tag: plane_facets(space.mesh, e.z) for tag, e in resistive.items()}
+    resistive = resistive_electrodes(electrodes)
     if resistive:
-        exact, middle = (facet_measure(space.mesh, facets, degree) for degree in (None, _MIDPOINT))
+        exact, middle = (resistive_measure(space.mesh, resistive, degree) for degree in (None, _MIDPOINT))
     for tag, electrode in resistive.items():
         # ∫ (φ − c)² = |F| (φ(centre) − c)² + ∫ φ² − |F| φ(centre)², φ linear; one rule of quadrature a form
         kappa = w * compat.constant(space.mesh, electrode.kappa)

@@ -51,6 +51,11 @@ class ScaledElectrode:
     inside: NDArray[np.bool_] | None = None
     nonlinear: bool = False
 
+    @property
+    def ideal(self) -> bool:
+        """Whether the cell beside it has the potential of the metal."""
+        return self.kappa is None and not self.nonlinear
+
     def dofs(self, space: compat.fem.FunctionSpace) -> NDArray[np.int32]:
         """Return the dofs it covers, ghosts included."""
         return plane_dofs(space, self.z) if self.inside is None else node_dofs(space, self.inside)
@@ -139,8 +144,8 @@ class Assembler:
     def system(self, electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> LinearSystem:
         """Return the system with the conductivities as they are and these electrodes; *collective*."""
         space = self._space
-        resistive = _resistive(electrodes)
-        ideal = [e for e in electrodes if e.kappa is None and not e.nonlinear]
+        resistive = resistive_electrodes(electrodes)
+        ideal = [e for e in electrodes if e.ideal]
         start = _electrode_potentials(space, resistive.values())[0] if resistive else None
         lift, fixed = _electrode_potentials(space, ideal)
         forms_ = self._prepared(resistive)
@@ -221,7 +226,7 @@ def _forms(
     rhs = compat.constant(space.mesh, 0.0) * v * ufl.dx
     kappa, potential = ({tag: compat.constant(space.mesh, 0.0) for tag in resistive} for _ in range(2))
     if resistive:
-        ds = _resistive_measure(space.mesh, resistive, degree)
+        ds = resistive_measure(space.mesh, resistive, degree)
         for tag in resistive:
             matrix += forms.exchange(kappa[tag], u, v, ds(tag))
             rhs += forms.drive(kappa[tag], potential[tag], v, ds(tag))
@@ -252,24 +257,27 @@ def power(
     """
     domain = phi.function_space.mesh
     form = forms.conduction(sigma, phi, phi)
-    resistive = _resistive(electrodes)
+    resistive = resistive_electrodes(electrodes)
     if resistive:
-        ds = _resistive_measure(domain, resistive, electrode_degree)
+        ds = resistive_measure(domain, resistive, electrode_degree)
         for tag, electrode in resistive.items():
             kappa, potential = (compat.constant(domain, x) for x in (electrode.kappa, electrode.potential))
             form += forms.exchange(kappa, phi - potential, phi - potential, ds(tag))
     return float(domain.comm.allreduce(compat.fem.assemble_scalar(compat.fem.form(form))))
 
 
-def _resistive(electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> dict[int, ScaledElectrode]:
+def resistive_electrodes(electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> dict[int, ScaledElectrode]:
     """Return the electrodes that are not ideal contacts, by tag."""
     return {tag: e for tag, e in zip((_BOTTOM, _TOP), electrodes, strict=True) if e.kappa is not None}
 
 
-def _resistive_measure(
+def resistive_measure(
     domain: compat.mesh.Mesh, resistive: dict[int, ScaledElectrode], degree: int | None
 ) -> ufl.Measure:
-    """Return the boundary measure with the resistive electrodes' facets under their tags; *collective*."""
+    """Return the boundary measure with the resistive electrodes' facets under their tags; *collective*.
+
+    `degree` is as for `facet_measure`.
+    """
     return facet_measure(domain, {tag: plane_facets(domain, e.z) for tag, e in resistive.items()}, degree)
 
 

@@ -38,18 +38,23 @@ def check_input(
     InputError
         With a line for each fault.
     """
-    checks = (
-        _mesh_faults(mesh),
-        _sigma_faults(mesh, sigma),
-        _electrode_faults(bottom, top),
-        _setting_faults(settings),
-    )
-    _raise([fault for check in checks for fault in check])
+    _raise([*_mesh_faults(mesh), *_problem_faults(mesh, sigma, bottom, top, settings)])
 
 
 def check_mesh(mesh: LayeredMesh) -> None:
     """Raise an `InputError` if no solve could be done on a mesh."""
     _raise(list(_mesh_faults(mesh)))
+
+
+def check_problem(
+    mesh: LayeredMesh,
+    sigma: NDArray[np.float64],
+    bottom: Electrode,
+    top: Electrode,
+    settings: SolverSettings,
+) -> None:
+    """Raise an `InputError` if a mesh that `check_mesh` has passed cannot be solved on with these."""
+    _raise(list(_problem_faults(mesh, sigma, bottom, top, settings)))
 
 
 def check_cut(cut: Cut | None, bottom: Electrode, top: Electrode) -> None:
@@ -69,6 +74,19 @@ def _raise(faults: list[str]) -> None:
     """Raise all faults as one error, if there are any."""
     if faults:
         raise InputError("\n".join(faults))
+
+
+def _problem_faults(
+    mesh: LayeredMesh,
+    sigma: NDArray[np.float64],
+    bottom: Electrode,
+    top: Electrode,
+    settings: SolverSettings,
+) -> Iterator[str]:
+    """Yield what is wrong with all but the mesh."""
+    yield from _sigma_faults(mesh, sigma)
+    yield from _electrode_faults(bottom, top)
+    yield from _setting_faults(settings)
 
 
 def _mesh_faults(mesh: LayeredMesh) -> Iterator[str]:

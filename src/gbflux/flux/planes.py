@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh
 
 _BLOCK = 1 << 18
-_LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def plane_facets(
         j_abs=np.sqrt(np.einsum("ci,ci->c", j, j)),
         j_z=j[:, -1],
         grain=np.where(kind == CellKind.GRAIN, mesh.region[among], -1).astype(np.int32),
-        is_layer=np.isin(kind, [int(layer) for layer in _LAYERS]),
+        is_layer=np.isin(kind, LAYERS),
     )
 
 

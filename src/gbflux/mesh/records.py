@@ -26,6 +26,8 @@ class CellKind(IntEnum):
 
 #: Kinds that make up the electrolyte, homogenizing layers and contacts left out.
 ELECTROLYTE = (CellKind.GRAIN, CellKind.GB, CellKind.GB_JUNCTION)
+#: Kinds of the thin cells between two bodies.
+LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
 
 
 @dataclass(frozen=True)

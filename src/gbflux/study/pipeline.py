@@ -23,6 +23,7 @@ from gbflux.study.files import write_files
 from gbflux.study.folder import RunFolder
 from gbflux.study.progress import Progress, log_file, logged_to
 from gbflux.study.provenance import peak_MiB, provenance
+from gbflux.study.ranks import world
 from gbflux.study.refinement import History, Solved, missed, refined
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
 from gbflux.study.shared_mesh import SharedMesh, case_key
@@ -107,10 +108,7 @@ def run_case(
         On all ranks together.
     """
     _, errors_of_root, *_ = _conduction()
-    if comm is None:
-        from mpi4py import MPI
-
-        comm = MPI.COMM_WORLD
+    comm = world() if comm is None else comm
     progress = progress or Progress()
     shared = shared or SharedMesh(comm)
     folder = None if directory is None else RunFolder(Path(directory))

@@ -23,12 +23,11 @@ def world() -> Any:
 def mpi_session() -> Iterator[int]:
     """Run a block on every rank, rank given; an error of gbflux is told once, any other ends all ranks."""
     try:
-        from mpi4py import MPI
+        comm = world()
     except ImportError as error:
         raise MissingLibrary(
             f"mpi4py must be importable; got {error}. Run `make setup`; `gbflux doctor` tells more."
         ) from error
-    comm = MPI.COMM_WORLD
     try:
         yield comm.rank
     except GbfluxError as error:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gbflux.case.hashing import digest
 from gbflux.study.pipeline import Pictures, run_case
 from gbflux.study.progress import Progress
+from gbflux.study.ranks import world
 from gbflux.study.result import Result
 from gbflux.study.shared_mesh import Planes, SharedMesh, case_key
 
@@ -37,7 +39,7 @@ class Unit:
 
     cases: tuple[Case, ...]
 
-    @property
+    @cached_property
     def hl_planes_um(self) -> Planes | None:
         """Mesh planes in the bottom and the top homogenizing layer, by distance from the electrolyte (µm).
 
@@ -142,10 +144,7 @@ def run_unit(
     list of Result or None
         One for each wanted case, the same on all ranks; None for a failed one.
     """
-    if comm is None:
-        from mpi4py import MPI
-
-        comm = MPI.COMM_WORLD
+    comm = world() if comm is None else comm
     shared = SharedMesh(comm, unit.hl_planes_um, solves=len(wanted))
     results: list[Result | None] = []
     try:

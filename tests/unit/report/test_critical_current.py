@@ -12,16 +12,8 @@ from gbflux.report.page.critical_current import Ratio, geometric_mean, study_rat
 from gbflux.report.page.curves import abscissa, biot_abscissa, curves_over, decides
 from gbflux.report.page.decay import law_amplitude, profile_of
 from gbflux.report.page.study_folder import read_study
-from study_by_hand import made_up, write_study
+from study_by_hand import BASE, SIGMA_GB, THICKNESS, made_up, write_study
 
-BASE = """
-geometry: {size_um: [50, 50]}
-grains: {mean_size_um: 10, seed: 1, conductivity_S_per_cm: 5.0e-4}
-grain_boundary: {thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}
-homogenizing_layer: {thickness_um: 10, conductivity_S_per_cm: 1.0e-4}
-"""
-THICKNESS = "homogenizing_layer.thickness_um"
-SIGMA_GB = "grain_boundary.conductivity_S_per_cm"
 P99 = "hot_spots.top.p99_over_mean"
 
 

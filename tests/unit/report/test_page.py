@@ -15,17 +15,8 @@ from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.report.page.write import report_html, write_report
 from html_pages import Page
-from study_by_hand import made_up, write_run, write_study
+from study_by_hand import BASE, SIGMA_GB, THICKNESS, made_up, write_run, write_study
 
-BASE = """
-name: base
-geometry: {size_um: [50, 50]}
-grains: {mean_size_um: 10, seed: 1, conductivity_S_per_cm: 5.0e-4}
-grain_boundary: {thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}
-homogenizing_layer: {thickness_um: 10, conductivity_S_per_cm: 1.0e-4}
-"""
-THICKNESS = "homogenizing_layer.thickness_um"
-SIGMA_GB = "grain_boundary.conductivity_S_per_cm"
 HOSTILE = '<script>alert("x")</script>'
 
 
