@@ -20,7 +20,9 @@ from gbflux.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-_PAUSE_S = 0.2
+_PAUSE_S = 0.02
+#: `is_locked` holds a lock for a moment to see whether it can: no one is refused for that.
+_PROBE_S = 0.5
 
 
 @contextlib.contextmanager
@@ -71,7 +73,7 @@ def is_locked(path: Path) -> bool:
 
 def _take(handle: int, path: Path, what: str, patience_s: float) -> None:
     """Lock an open file, or raise with who has it."""
-    give_up = time.monotonic() + patience_s
+    give_up = time.monotonic() + max(patience_s, _PROBE_S)
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
