@@ -188,25 +188,21 @@ def scalar_space(domain: mesh.Mesh, family: str, degree: int) -> fem.FunctionSpa
     return create(domain, (family, degree))
 
 
-def cell_vector_space(domain: mesh.Mesh) -> fem.FunctionSpace:
-    """Return the space of vectors that are constant in each cell; *collective*."""
-    if hasattr(fem, "functionspace"):
-        return fem.functionspace(domain, ("DG", 0, (domain.geometry.dim,)))
-    return fem.VectorFunctionSpace(domain, ("DG", 0))
+class MidpointValues:
+    """The values of an expression at the midpoints of the local cells; its functions may change between calls."""
 
+    def __init__(self, expression: ufl.core.expr.Expr, domain: mesh.Mesh):
+        dimension = domain.topology.dim
+        midpoint = np.full((1, dimension), 1.0 / (dimension + 1))
+        self._expression = fem.Expression(expression, midpoint)
+        self._cells = np.arange(domain.topology.index_map(dimension).size_local, dtype=np.int32)
+        takes_mesh = "mesh" in inspect.signature(self._expression.eval).parameters
+        self._first = (domain,) if takes_mesh else ()
 
-class Interpolant:
-    """The interpolant of an expression whose functions may change between calls."""
-
-    def __init__(self, expression: ufl.core.expr.Expr, space: fem.FunctionSpace):
-        points = space.element.interpolation_points
-        self._expression = fem.Expression(expression, points() if callable(points) else points)
-        self._function = fem.Function(space)
-
-    def __call__(self) -> fem.Function:
-        """Return it, always in the same function; *collective*."""
-        self._function.interpolate(self._expression)
-        return self._function
+    def __call__(self) -> NDArray[np.float64]:
+        """Return (m_local, components) values."""
+        values = self._expression.eval(*self._first, self._cells)
+        return values.reshape(len(self._cells), -1)
 
 
 def constant(domain: mesh.Mesh, value: float) -> fem.Constant:

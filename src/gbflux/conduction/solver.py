@@ -37,7 +37,8 @@ OPTIONS: dict[str, dict[str, str | float | int]] = {
         "pc_hypre_boomeramg_interp_type": "ext+i",
         "pc_hypre_boomeramg_P_max": 4,
         "pc_hypre_boomeramg_strong_threshold": 0.25,
-        "pc_hypre_boomeramg_agg_nl": 0,
+        "pc_hypre_boomeramg_agg_nl": 1,
+        "pc_hypre_boomeramg_agg_num_paths": 2,
         "pc_hypre_boomeramg_relax_type_all": "Chebyshev",
     },
     "gamg": {

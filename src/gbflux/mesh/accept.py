@@ -21,9 +21,9 @@ LAYER_VOLUME = 5e-3  # relative: layers must have their volume
 LIMITED_AREA = 5e-3  # share of grain-boundary area that may be thinner than asked for
 
 
-def facet_areas(mesh: ConformingMesh) -> NDArray[np.float64]:
-    """Area of each facet (µm²; in 2D length, µm), (k,)."""
-    x = mesh.points[mesh.facets]
+def facet_areas(mesh: ConformingMesh, which: NDArray | slice = slice(None)) -> NDArray[np.float64]:
+    """Area of each facet, or of some (µm²; in 2D length, µm), (k,)."""
+    x = mesh.points[mesh.facets[which]]
     if x.shape[2] == 2:
         return np.linalg.norm(x[:, 1] - x[:, 0], axis=1)
     return np.linalg.norm(np.cross(x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]), axis=1) / 2
@@ -31,12 +31,14 @@ def facet_areas(mesh: ConformingMesh) -> NDArray[np.float64]:
 
 def limited_area(mesh: ConformingMesh, copies: Copies, limited: NDArray, n_grains: int) -> float:
     """Area of grain boundaries (µm²) with a copy that was held back."""
-    between = np.all(mesh.facet_regions < n_grains, axis=1)
-    regions, facets = mesh.facet_regions[between], mesh.facets[between]
+    near = np.zeros(copies.n_nodes, dtype=bool)
+    near[copies.node[limited]] = True
+    facets = np.flatnonzero(near[mesh.facets].any(axis=1) & np.all(mesh.facet_regions < n_grains, axis=1))
+    regions, nodes = mesh.facet_regions[facets], mesh.facets[facets]
     held = np.zeros(len(facets), dtype=bool)
     for side in (0, 1):
-        held |= limited[copies.local(regions[:, [side]], facets)].any(axis=1)
-    return float(facet_areas(mesh)[between][held].sum())
+        held |= limited[copies.local(regions[:, [side]], nodes)].any(axis=1)
+    return float(facet_areas(mesh, facets[held]).sum())
 
 
 def expected_layer_volume(

@@ -60,7 +60,7 @@ def fill_layers(mesh: ConformingMesh, copies: Copies, junctions: list[Junctions]
         if d == 3:
             smallest = _smallest_region(copies)
             blocks += [_corners(group, copies, smallest, triangle) for triangle in _fan(group.ring.shape[1])]
-    cells = np.vstack([cells.astype(np.int32) for cells, _ in blocks])
+    cells = np.vstack([cells for cells, _ in blocks])
     regions = np.vstack([_padded(regions, d + 1) for _, regions in blocks])
     junction = np.arange(len(cells)) >= len(blocks[0][0])
     return LayerCells(cells, regions, junction)

@@ -12,7 +12,7 @@ from gbflux.mesh.accept import accept, expected_layer_volume, facet_areas, judge
 from gbflux.mesh.conforming import ConformingMesh
 from gbflux.mesh.fill import LayerCells, fill_layers
 from gbflux.mesh.junctions import Junctions, find_junctions
-from gbflux.mesh.limit import limit
+from gbflux.mesh.limit import limit, volumes_to_keep
 from gbflux.mesh.records import CellKind, LayeredMesh, mesh_hash
 from gbflux.mesh.simplices import is_conforming
 from gbflux.mesh.split import Copies, displacements, make_copies, split_cells
@@ -58,10 +58,10 @@ def insert_layers(
     mesh = _snapped(mesh, [*box, *((len(size_um) - 1, z) for z in (*below, 0.0, height, *above))])
     boundaries = _Boundaries(mesh, n_grains)
     opened = _open(mesh, _depths(mesh, n_grains, delta_um), box)
-    kind, region, boundary = _labels(mesh, opened.layers, boundaries, n_grains)
     box_volume = float(np.prod(size_um[:-1]) * (electrodes[1] - electrodes[0]))
     with ThreadPoolExecutor() as pool:
         conforming = pool.submit(is_conforming, opened.cells, _plane_bits(opened.points, box))
+        kind, region, boundary = _labels(mesh, opened.layers, boundaries, n_grains)
         digest = pool.submit(mesh_hash, opened.points, opened.cells, kind, region, boundary)
         quality = judge(
             opened.points,
@@ -121,10 +121,11 @@ def _open(mesh: ConformingMesh, depth: NDArray, box: list[tuple[int, float]]) ->
         copies = make_copies(mesh)
         filled = pool.submit(lambda: fill_layers(mesh, copies, found.result()))
         cells = split_cells(mesh, copies)
+        start = np.vstack([mesh.points[copies.inner >= 0], mesh.points[copies.node]])
+        kept = volumes_to_keep(start, cells, copies)
         move = displacements(mesh, copies, depth, box)
     layers = filled.result()
-    start = np.vstack([mesh.points[copies.inner >= 0], mesh.points[copies.node]])
-    points, limited = limit(start, cells, layers.cells, copies, move)
+    points, limited = limit(start, kept, layers.cells, copies, move)
     return _Opened(points, np.vstack([cells, layers.cells]), layers, copies, found.result(), limited)
 
 

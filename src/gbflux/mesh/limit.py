@@ -7,6 +7,8 @@ copies on their box planes.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +19,30 @@ KEPT_SHARE = 0.3  # of the volume of every grain and slab cell
 _HALVINGS = 20
 
 
+@dataclass(frozen=True)
+class KeptVolumes:
+    """The grain and slab cells that a displacement may shrink, and how much of each must be left.
+
+    Attributes
+    ----------
+    cells : (m, d + 1) int array
+        Those with a copy among their corners.
+    least : (m,) float array
+        Smallest volume allowed (µm³; in 2D area, µm²).
+    """
+
+    cells: NDArray[np.int32]
+    least: NDArray[np.float64]
+
+
+def volumes_to_keep(points: NDArray, cells: NDArray, copies: Copies) -> KeptVolumes:
+    """What `limit` needs to know of the grain and slab cells `cells` before the displacement."""
+    solid = cells[np.any(cells >= copies.first, axis=1)]
+    return KeptVolumes(solid, KEPT_SHARE * signed_volumes(points, solid))
+
+
 def limit(
-    points: NDArray, cells: NDArray, layer_cells: NDArray, copies: Copies, move: NDArray
+    points: NDArray, kept: KeptVolumes, layer_cells: NDArray, copies: Copies, move: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Points with the copies moved as far as they can go.
 
@@ -26,8 +50,8 @@ def limit(
     ----------
     points : (n, d) float array
         New points before the displacement, copies last (µm).
-    cells : (m, d + 1) int array
-        Grain and slab cells.
+    kept : KeptVolumes
+        Of the grain and slab cells.
     layer_cells : (ml, d + 1) int array
         Cells of the layers.
     copies : Copies
@@ -42,10 +66,8 @@ def limit(
     limited : (k,) bool array
         Copies that did not go all the way.
     """
-    solid = cells[np.any(cells >= copies.first, axis=1)]
-    least = KEPT_SHARE * signed_volumes(points, solid)
-    every = np.vstack([solid, layer_cells])
-    least = np.concatenate([least, np.zeros(len(layer_cells))])
+    every = np.vstack([kept.cells, layer_cells])
+    least = np.concatenate([kept.least, np.zeros(len(layer_cells))])
     scale = np.ones(len(move))
     moved = points.copy()
     moved[copies.first :] += move

@@ -50,9 +50,9 @@ class Copies:
         """Position among the copies of the copies of `node` that belong to `region`."""
         return np.searchsorted(self.key, region * self.n_nodes + node)
 
-    def number(self, region: NDArray, node: NDArray) -> NDArray[np.int64]:
+    def number(self, region: NDArray, node: NDArray) -> NDArray[np.int32]:
         """The same in the new numbering of all points."""
-        return self.first + self.local(region, node)
+        return (self.first + self.local(region, node)).astype(np.int32)
 
 
 def make_copies(mesh: ConformingMesh) -> Copies:

@@ -23,7 +23,7 @@ from gbflux.study.files import write_files
 from gbflux.study.folder import RunFolder
 from gbflux.study.progress import Progress, log_file, logged_to
 from gbflux.study.provenance import peak_MiB, provenance
-from gbflux.study.ranks import world
+from gbflux.study.ranks import cores_beside_root, on_cores, world
 from gbflux.study.refinement import History, Solved, missed, refined
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
 from gbflux.study.shared_mesh import SharedMesh, case_key
@@ -165,9 +165,11 @@ def _solved(
     conductivities, errors_of_root, *_ = _conduction()
     comm = shared.comm
     built = sigma = snapshot = None
+    cores = cores_beside_root(comm)
     with errors_of_root(comm) as is_root:
         if is_root:
-            built = _meshed(case, field, progress, shared)
+            with on_cores(cores):
+                built = _meshed(case, field, progress, shared)
             sigma = conductivities(built.mesh, case)
             progress.begin("solve")
         elif comm.rank == comm.size - 1:

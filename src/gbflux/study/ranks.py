@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,36 @@ def world() -> Any:
     from mpi4py import MPI
 
     return MPI.COMM_WORLD
+
+
+def cores_beside_root(comm: Any) -> frozenset[int]:
+    """Return on rank 0 the cores that the ranks on its computer may use, elsewhere none; *collective*.
+
+    Launchers often bind each rank to a core of its own. While rank 0 works alone with other processes or
+    threads, the cores of the ranks that sleep are idle. None where the system cannot tell.
+    """
+    from mpi4py import MPI
+
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    host = MPI.Get_processor_name()
+    found = comm.gather((host, sorted(mine)))
+    if comm.rank:
+        return frozenset()
+    return frozenset(core for where, cores in found if where == host for core in cores)
+
+
+@contextmanager
+def on_cores(cores: frozenset[int]) -> Iterator[None]:
+    """Run a block, and what it starts, on these cores; none means those of before."""
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextmanager
