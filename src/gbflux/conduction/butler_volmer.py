@@ -23,7 +23,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 from gbflux.conduction.records import ButlerVolmer, Electrode
 from gbflux.units import FARADAY_C_PER_MOL, GAS_CONSTANT_J_PER_MOL_K
@@ -143,6 +142,7 @@ def series_current(bottom: Electrode, top: Electrode, asr: float, voltage: float
     float
         Positive from top to bottom (A/m²).
     """
+    from scipy.optimize import brentq
 
     most = voltage / asr
 

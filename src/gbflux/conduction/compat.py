@@ -95,10 +95,9 @@ def simplex_mesh(
 def _destinations(rank: int, count: int, ghosts: NDArray[np.int32]) -> cpp.graph.AdjacencyList_int32:
     """Return the ranks that hold each cell: its owner `rank`, then those of `ghosts` (row, other rank)."""
     ghost_rows, ghost_ranks = ghosts.T
-    rows = np.concatenate([np.arange(count), ghost_rows])
-    order = np.argsort(rows, kind="stable")
-    ranks = np.concatenate([np.full(count, rank), ghost_ranks])[order].astype(np.int32)
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))]).astype(np.int32)
+    ranks = np.insert(np.full(count, rank, dtype=np.int32), ghost_rows + 1, ghost_ranks)
+    ghosts_before = np.concatenate([[0], np.cumsum(np.bincount(ghost_rows, minlength=count))])
+    offsets = (np.arange(count + 1) + ghosts_before).astype(np.int32)
     return cpp.graph.AdjacencyList_int32(ranks, offsets)
 
 
@@ -189,7 +188,7 @@ def scalar_space(domain: mesh.Mesh, family: str, degree: int) -> fem.FunctionSpa
 
 
 class MidpointValues:
-    """The values of an expression at the midpoints of the local cells; its functions may change between calls."""
+    """Values of an expression at the midpoints of the local cells; its functions may change between calls."""
 
     def __init__(self, expression: ufl.core.expr.Expr, domain: mesh.Mesh):
         dimension = domain.topology.dim

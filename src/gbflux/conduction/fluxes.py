@@ -93,9 +93,7 @@ class CellCurrents:
     """
 
     def __init__(self, sigma: compat.fem.Function, phi: compat.fem.Function):
-        self._at_midpoints = compat.MidpointValues(
-            forms.current_density(sigma, phi), phi.function_space.mesh
-        )
+        self._at_midpoints = compat.MidpointValues(forms.current_density(sigma, phi), phi.function_space.mesh)
 
     def __call__(self) -> NDArray[np.float64]:
         """Return (m_local, dimension) currents.

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from gbflux.conduction.records import Fields
 from gbflux.flux.area import cut_areas
@@ -174,6 +173,7 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
 
 def _lowest(rest, remaining: NDArray[np.float64], low: float, high: float) -> float:
     """Where the variance of `rest` is least: the root of its slope; a minimum itself shows to √eps only."""
+    from scipy.optimize import brentq
 
     def slope(log_length: float) -> float:
         x = remaining / np.exp(log_length)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from gbflux.flux.planes import PlaneNodes
 
@@ -46,6 +45,8 @@ def _longest_line(nodes: PlaneNodes, radius_um: float) -> float:
 
 def _densest_disc(nodes: PlaneNodes, diameter_um: float) -> float:
     """Largest current over area within discs around nodes."""
+    from scipy.spatial import cKDTree
+
     centres = nodes.lateral[_spread(nodes.lateral, diameter_um / _STEPS_PER_WINDOW)]
     extent = np.prod(np.ptp(nodes.lateral, axis=0))
     per_disc = 1 + len(nodes.node) * np.pi * diameter_um**2 / (4 * extent)

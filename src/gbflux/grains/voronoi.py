@@ -10,7 +10,6 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import Voronoi
 
 from gbflux.grains.clip import clip_to_box
 from gbflux.grains.tessellation import Tessellation, pack_loops, volumes_and_centroids
@@ -31,6 +30,8 @@ def voronoi_cells(seeds: NDArray, size_um: NDArray) -> Tessellation:
     Tessellation
         With cell numbers equal to seed numbers.
     """
+    from scipy.spatial import Voronoi
+
     size_um = np.asarray(size_um, dtype=np.float64)
     diagram = Voronoi(np.vstack([seeds, _guards(seeds, size_um)]))
     n = len(seeds)

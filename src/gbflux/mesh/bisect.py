@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from gbflux.mesh.records import CellKind, LayeredMesh, mesh_hash
 
@@ -33,6 +32,8 @@ def is_junction(mesh: LayeredMesh) -> NDArray[np.bool_]:
 
 def resolve_junctions(mesh: LayeredMesh) -> LayeredMesh:
     """A 2D mesh whose junctions are resolved; quality, areas and normals are those of before."""
+    from scipy.spatial import cKDTree
+
     delta = mesh.layer_thickness_um
     core = mesh.points[mesh.cells[is_junction(mesh)]]
     if not len(core):

@@ -15,6 +15,7 @@ from gbflux.mesh.volumes import FEWEST_CELLS, Volumes, mesh_volumes, simplices, 
 
 _TETRAHEDRA_PER_CUBE = 5.0  # of the mesh size: about what gmsh makes
 _MOST_PROCESSES = 16
+_PARENT = 1.06  # a fork first copies the memory it touches and in the end writes what it made
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ConformingMesh:
     ----------
     points : (n, d) float array
         Nodes (µm).
-    cells : (m, d + 1) int array
+    cells : (m, d + 1) int32 array
         Simplices, positively oriented.
     region : (m,) int array
         Cell of the tessellation that each simplex lies in.
@@ -39,8 +40,8 @@ class ConformingMesh:
     """
 
     points: NDArray[np.float64]
-    cells: NDArray[np.int64]
-    region: NDArray[np.int64]
+    cells: NDArray[np.int32]
+    region: NDArray[np.integer]
     facets: NDArray[np.int64]
     facet_regions: NDArray[np.int64]
     facet_normal: NDArray[np.float64]
@@ -68,25 +69,31 @@ def mesh_conforming(
     gmsh = load_gmsh()
     gmsh.initialize()
     try:
-        set_options(gmsh, size)
-        draw(gmsh, tessellation)
-        grade(gmsh, tessellation, size, end_planes)
-        gmsh.model.mesh.generate(2)
-        facets, face = simplices(gmsh, tessellation.dimension - 1, _inner_faces(tessellation))
-        if tessellation.dimension == 2:
-            volumes = surface(gmsh, range(tessellation.n_cells))
-        else:
-            volumes = mesh_volumes(gmsh, _shares(tessellation, size))
-        return _oriented(tessellation, volumes, facets, face)
+        volumes, facets, face = _meshed(gmsh, tessellation, size, end_planes)
+    except MeshError:
+        raise
     except Exception as error:
-        if isinstance(error, MeshError):
-            raise
         raise MeshError(
             f"mesh: gmsh {gmsh.__version__} must mesh every grain; got '{error}'. "
             "Try another grains.seed or a smaller mesh.size_um."
         ) from error
     finally:
         gmsh.finalize()
+    return _oriented(tessellation, volumes, facets, face)
+
+
+def _meshed(
+    gmsh, tessellation: Tessellation, size: MeshSize, end_planes: tuple[float, ...]
+) -> tuple[Volumes, NDArray[np.int32], NDArray[np.int32]]:
+    """Cells as gmsh makes them, then the simplices of the inner faces, and the face of each."""
+    set_options(gmsh, size)
+    draw(gmsh, tessellation)
+    grade(gmsh, tessellation, size, end_planes)
+    gmsh.model.mesh.generate(2)
+    facets, face = simplices(gmsh, tessellation.dimension - 1, _inner_faces(tessellation))
+    if tessellation.dimension == 2:
+        return surface(gmsh, range(tessellation.n_cells)), facets, face
+    return mesh_volumes(gmsh, _shares(tessellation, size)), facets, face
 
 
 def merged(mesh: ConformingMesh, n_grains: int, layers: tuple[int, ...]) -> ConformingMesh:
@@ -130,7 +137,9 @@ def _shares(t: Tessellation, size: MeshSize) -> list[NDArray[np.int64]]:
     if size.reproducible or processes == 1:
         return [np.arange(t.n_cells)]
     middle = np.cumsum(expected) - expected / 2
-    share = np.minimum((middle / expected.sum() * processes).astype(np.int64), processes - 1)
+    capacity = np.ones(processes)
+    capacity[0] = _PARENT
+    share = np.searchsorted(np.cumsum(capacity)[:-1] / capacity.sum(), middle / expected.sum())
     return [mine for k in range(processes) if len(mine := np.flatnonzero(share == k))]
 
 
@@ -145,11 +154,11 @@ def _oriented(t: Tessellation, volumes: Volumes, facets: NDArray, face: NDArray)
         )
     points = volumes.points[:, : t.dimension]
     same = _coincident(points)
-    cells, facets = same[volumes.cells], same[facets]
-    used = np.zeros(len(points), dtype=bool)
-    used[cells] = True
-    compact = np.cumsum(used) - 1
-    points, cells, facets = points[used], compact[cells], compact[facets]
+    met, used = np.zeros(len(points), dtype=bool), np.zeros(len(points), dtype=bool)
+    met[volumes.cells] = True
+    used[same[met]] = True
+    number = (np.cumsum(used) - 1)[same]
+    points, cells, facets = points[used], number.astype(np.int32)[volumes.cells], number[facets]
     flipped = signed_volumes(points, cells) < 0
     cells[flipped, :2] = cells[flipped, 1::-1]
     normal = _face_normals(t)[face]

@@ -74,7 +74,7 @@ def split_cells(mesh: ConformingMesh, copies: Copies) -> NDArray[np.int32]:
     cells = copies.inner[mesh.cells]
     table, node = np.empty(copies.n_nodes, dtype=np.int32), copies.node
     starts = np.flatnonzero(np.diff(mesh.region, prepend=-1))
-    regions = mesh.region[starts]
+    regions = mesh.region[starts].astype(np.int64)
     first, last = (np.searchsorted(copies.key, (regions + k) * copies.n_nodes) for k in (0, 1))
     for start, end, low, high in zip(starts, [*starts[1:], len(cells)], first, last, strict=True):
         table[node[low:high]] = copies.first + np.arange(low, high)

@@ -28,15 +28,15 @@ class Volumes:
     ----------
     points : (n, 3) float array
         Nodes (µm).
-    cells : (m, d + 1) int array
+    cells : (m, d + 1) int32 array
         Simplices.
-    region : (m,) int array
+    region : (m,) int32 array
         Entity of each, its tag minus one.
     """
 
     points: NDArray[np.float64]
-    cells: NDArray[np.int64]
-    region: NDArray[np.int64]
+    cells: NDArray[np.int32]
+    region: NDArray[np.int32]
 
 
 def mesh_volumes(gmsh, shares: list[NDArray[np.int64]]) -> Volumes:
@@ -115,23 +115,27 @@ def surface(gmsh, entities) -> Volumes:
     return Volumes(_nodes(gmsh), cells, region)
 
 
-def simplices(gmsh, dimension: int, entities) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def simplices(gmsh, dimension: int, entities) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Nodes, by their tag minus one, of all simplices of the given entities, and the entity of each."""
-    blocks, owner = [np.zeros((0, dimension + 1), dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    blocks, owner = [np.zeros((0, dimension + 1), dtype=np.int32)], [np.zeros(0, dtype=np.int32)]
     for entity in entities:
         _, _, nodes = gmsh.model.mesh.getElements(dimension, int(entity) + 1)
         if nodes:
-            block = np.asarray(nodes[0], dtype=np.int64).reshape(-1, dimension + 1) - 1
+            block = nodes[0].astype(np.int32).reshape(-1, dimension + 1) - 1
             blocks.append(block)
-            owner.append(np.full(len(block), entity, dtype=np.int64))
+            owner.append(np.full(len(block), entity, dtype=np.int32))
     return np.vstack(blocks), np.concatenate(owner)
 
 
 def _joined(on_faces: NDArray, parts: list[Volumes]) -> Volumes:
-    """All shares in one numbering: the nodes on faces, then those inside each share."""
-    cells, first = [], 0
+    """All shares in one numbering, put into theirs: the nodes on faces, then those inside each share."""
+    first = 0
     for part in parts:
-        cells.append(np.where(part.cells >= len(on_faces), part.cells + first, part.cells))
+        if first:
+            inside = part.cells >= len(on_faces)
+            part.cells[inside] += first
         first += len(part.points)
     points = np.vstack([on_faces, *(part.points for part in parts)])
-    return Volumes(points, np.vstack(cells), np.concatenate([part.region for part in parts]))
+    return Volumes(
+        points, np.vstack([part.cells for part in parts]), np.concatenate([part.region for part in parts])
+    )
