@@ -10,7 +10,7 @@ from gbflux.case import Case, estimate, machine_memory, require_memory
 from gbflux.study.pipeline import Outcome, Pictures, run_case
 
 if TYPE_CHECKING:
-    from gbflux.report import CaseViews
+    from gbflux.report.views import CaseViews
     from gbflux.study import Progress, Result, Snapshot
 
 
@@ -81,15 +81,15 @@ def pictures(seen: list[CaseViews] | None = None) -> Pictures:
         return found
 
     def draw(folder: Path, shown: CaseViews) -> None:
-        from gbflux.report import draw_views
+        from gbflux.report.case_figures import draw_views
 
         draw_views(folder, shown)
 
-    return Pictures(look, draw, lambda: import_module("gbflux.report"))
+    return Pictures(look, draw, lambda: import_module("gbflux.report.case_figures"))
 
 
 def views(snapshot: Snapshot) -> CaseViews:
     """What the pictures of a solved case are drawn from."""
-    from gbflux.report import case_views
+    from gbflux.report.views import case_views
 
     return case_views(snapshot.mesh, snapshot.fields, snapshot.measurement, snapshot.case.name)

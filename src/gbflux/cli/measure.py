@@ -21,7 +21,7 @@ def measure(
         If the folder holds no finished run with fields.
     """
     from gbflux.api import views
-    from gbflux.report import draw_views
+    from gbflux.report.case_figures import draw_views
     from gbflux.study import RunFolder
     from gbflux.study.remeasure import remeasure
 

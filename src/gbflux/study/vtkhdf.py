@@ -53,8 +53,9 @@ def write_fields(path: Path, mesh: LayeredMesh, solved: Fields) -> None:
         root["NumberOfCells"] = np.array([count], np.int64)
         root["NumberOfConnectivityIds"] = np.array([mesh.cells.size], np.int64)
         _put(root, "Points", _in_space(mesh.points))
-        _put(root, "Connectivity", mesh.cells.astype(np.int64).ravel())
-        _put(root, "Offsets", np.arange(0, mesh.cells.size + 1, corners, dtype=np.int64))
+        index = np.int32 if mesh.cells.size <= np.iinfo(np.int32).max else np.int64  # VTK takes both
+        _put(root, "Connectivity", mesh.cells.astype(index, copy=False).ravel())
+        _put(root, "Offsets", np.arange(0, mesh.cells.size + 1, corners, dtype=index))
         _put(root, "Types", np.full(count, _VTK_TRIANGLE if corners == 3 else _VTK_TETRAHEDRON, np.uint8))
         for group, arrays in (("PointData", _point_data(solved)), ("CellData", _cell_data(mesh, solved))):
             for name, values in arrays.items():
@@ -128,7 +129,7 @@ def read_fields(path: Path) -> tuple[LayeredMesh, Fields]:
             cell_data, point_data = root["CellData"], root["PointData"]
             mesh = LayeredMesh(
                 points=np.ascontiguousarray(root["Points"][:, :dimension]),
-                cells=root["Connectivity"][:].reshape(-1, dimension + 1).astype(np.int32),
+                cells=root["Connectivity"][:].reshape(-1, dimension + 1).astype(np.int32, copy=False),
                 **{name: cell_data[name][:] for name in _PER_CELL},
                 **{name: own[name][:] for name in _TABLES},
                 **facts,

@@ -9,9 +9,11 @@ from flux.synthetic import brick_mesh, solved, uneven_sigma
 from matplotlib.image import imread
 
 from gbflux.flux import as_result, measure
-from gbflux.report import case_views, comparison_table, draw_case, draw_comparison
+from gbflux.report.case_figures import draw_case
+from gbflux.report.comparison import comparison_table, draw_comparison
 from gbflux.report.panels import stream_lines
 from gbflux.report.style import MESH_LIMITED, round_length, shared_limits
+from gbflux.report.views import case_views
 
 
 @pytest.fixture(scope="module", params=[(3, 2), (2, 2, 2)], ids=["2D", "3D"])
@@ -96,5 +98,5 @@ def test_table_lists_both_cases(cases):
 
 
 def test_pyplot_is_never_imported():
-    code = "import gbflux.report, sys; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import gbflux.report.case_figures, sys; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -37,9 +37,14 @@ def test_cores_are_as_before_after_the_block() -> None:
     """Also where it fails; without a word on cores nothing changes."""
     before = os.sched_getaffinity(0)
     one = frozenset([min(before)])
-    with pytest.raises(ZeroDivisionError), on_cores(one):
-        assert os.sched_getaffinity(0) == one
-        raise ZeroDivisionError
+
+    def fails_on_one() -> None:
+        with on_cores(one):
+            assert os.sched_getaffinity(0) == one
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails_on_one()
     assert os.sched_getaffinity(0) == before
     with on_cores(frozenset()):
         assert os.sched_getaffinity(0) == before
