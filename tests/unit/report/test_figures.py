@@ -97,6 +97,10 @@ def test_table_lists_both_cases(cases):
     assert ("current (A/m)" in comparison_table(bare, with_hl)) == (cases[0][0].dimension == 2)
 
 
-def test_pyplot_is_never_imported():
-    code = "import gbflux.report.case_figures, sys; sys.exit('matplotlib.pyplot' in sys.modules)"
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [("gbflux.report.case_figures", "matplotlib.pyplot"), ("gbflux.report.views", "matplotlib")],
+)
+def test_what_is_never_imported(module: str, unwanted: str) -> None:
+    code = f"import {module}, sys; sys.exit('{unwanted}' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
