@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gbflux.conduction.records import Fields
-from gbflux.flux.balance import worst_grain_imbalance
 from gbflux.flux.cells import survey_cells
 from gbflux.flux.hl_profile import HLProfile, hl_profile
 from gbflux.flux.hot_spots import HotSpots, hot_spots
@@ -31,8 +30,6 @@ class Measurement:
         Where the electrolyte ends, for the sides with a homogenizing layer.
     homogenizing_layer : dict of HLProfile
         Profile across each homogenizing layer.
-    grain_imbalance : float
-        Worst charge imbalance of a grain, relative to its inflow.
     grains : GrainTable
     boundaries : BoundaryTable
     """
@@ -41,7 +38,6 @@ class Measurement:
     hot_spots: dict[str, HotSpots]
     hot_spots_electrolyte: dict[str, HotSpots]
     homogenizing_layer: dict[str, HLProfile]
-    grain_imbalance: float
     grains: GrainTable
     boundaries: BoundaryTable
 
@@ -94,7 +90,6 @@ def measure(
         hot_spots=spots,
         hot_spots_electrolyte=end_spots,
         homogenizing_layer=profiles,
-        grain_imbalance=worst_grain_imbalance(mesh, fields, boundaries.current, grains.current),
         grains=grains,
         boundaries=boundaries,
     )
