@@ -1,7 +1,7 @@
 """Currents in = out to 1e-9; what enters a grain through its surface leaves through its surface to 1e-8.
 
-Also where boundaries are 1e-5 or 1e-6 as conductive as grains and cut grains pass 1e-5 of the current: there it
-takes a correction beyond the precision of the potential, and is 2e-8 to 1e-7 without.
+Also where boundaries are 1e-5 or 1e-6 as conductive as grains and cut grains pass 1e-5 of the current: there
+it takes a correction beyond the precision of the potential, and is up to 1e-7 without.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def test_balance(name: str) -> None:
 def test_it_is_the_correction_that_balances(
     order: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At 1e-8 a potential in double precision leaves 1e-4 of a sliver's current; without correction one is told."""
+    """At 1e-8 a potential in double precision loses 1e-4 of a sliver's current; uncorrected, one is told."""
     chosen = case(SLIVERS, blocked(1e-8), {"solver.order": order})
     corrected = run_case(chosen).result
     monkeypatch.setattr(correction, "MOST", 0)
