@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gbflux.conduction import Fields, correction
+from gbflux.errors import SolverError
 from gbflux.mesh import CellKind, LayeredMesh
 from gbflux.study.pipeline import run_case
 from small_cases import FLAT, LAYERS, case, solved
@@ -45,6 +46,7 @@ CASES = {
     "2D slivers, 1e-5": {**SLIVERS, **blocked(1e-5)},
     "2D slivers, 1e-6": {**SLIVERS, **blocked(1e-6)},
     "2D slivers, 1e-10": {**SLIVERS, **blocked(1e-10)},
+    "2D slivers, 1e-12, order 2": {**SLIVERS, **blocked(1e-12), "solver.order": 2},
     "2D slivers, order 2": {**SLIVERS, **blocked(1e-6), "solver.order": 2},
     "2D slivers, other seed": {**SLIVERS, **blocked(1e-6), "grains.seed": 1},
     "2D slivers, scattered": {**SLIVERS, **blocked(1e-6), "grain_boundary.variation": {"sigma": 1.0}},
@@ -80,6 +82,18 @@ def test_it_is_the_correction_that_balances(
     assert corrected.solver.grain_imbalance <= 1e-8 < 1e-6 < plain.solver.grain_imbalance
     assert "out of balance" in caplog.text
     assert corrected.transport.current_A_per_m == pytest.approx(plain.transport.current_A_per_m, rel=1e-6)
+
+
+def test_a_correction_that_fails_leaves_the_potential(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise SolverError("no", 1, 2.0, correction.LEFT)
+
+    monkeypatch.setattr(correction, "converge", fail)
+    found = run_case(case(SLIVERS, blocked(1e-6))).result
+    assert found.solver.grain_imbalance > 1e-9
+    assert "out of balance" in caplog.text
 
 
 def surface_currents(mesh: LayeredMesh, fields: Fields) -> tuple[np.ndarray, np.ndarray]:
