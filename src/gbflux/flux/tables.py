@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gbflux.case.sides import SIDES
 from gbflux.conduction.balance import boundary_currents
 from gbflux.conduction.records import Fields
 from gbflux.flux.cells import CellSurvey
@@ -148,8 +149,8 @@ def write_grains(path: Path, table: GrainTable) -> None:
         f"centroid_{name}_um": x for name, x in zip("xz" if flat else "xyz", table.centroid_um.T, strict=True)
     }
     columns["area_um2" if flat else "volume_um3"] = table.volume_um3
-    columns |= {area.format(side): table.exposed_area_um2[k] for k, side in enumerate(("bottom", "top"))}
-    columns |= {ampere.format(side): table.current[k] for k, side in enumerate(("bottom", "top"))}
+    columns |= {area.format(side): table.exposed_area_um2[k] for k, side in enumerate(SIDES)}
+    columns |= {ampere.format(side): table.current[k] for k, side in enumerate(SIDES)}
     columns["mean_current_density_mA_per_cm2"] = table.mean_current_density * A_PER_M2_TO_MA_PER_CM2
     _write(path, columns)
 
