@@ -163,7 +163,8 @@ class SplitPotential:
         try:
             iterations = _solved(ksp, held, step, product, settings)
             with step.localForm() as local:
-                self._rest.x.array[:] += local.array_r
+                values = local.array_r
+                self._rest.x.array[: len(values)] += values
         finally:
             for vector in (rhs, product, step):
                 vector.destroy()
