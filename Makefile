@@ -1,5 +1,5 @@
 # gbflux. Every target first makes what it needs; nothing asks a question.
-#   make run            the main job: one polycrystal, bare and with homogenizing layers, one figure, one table
+#   make run            the main job: one polycrystal, bare and with homogenizing layers, one figure, one table, one page
 #   make test           tests that take seconds each (under 12 minutes on 2 cores)
 #   make test-all       every test, the slow ones too; first installs what they need (slow-tools)
 #   make mutants        faults put into a copy of the sources, and the tests that catch them (part of test-all)
@@ -28,6 +28,7 @@ setup:
 
 run: setup
 	.venv/bin/gbflux compare configs/lu2021.yaml -n $(RANKS) -o results/lu2021
+	@echo; printf 'report: '; .venv/bin/gbflux report results/lu2021
 
 test: setup
 	$(PYTEST) -m "not slow"

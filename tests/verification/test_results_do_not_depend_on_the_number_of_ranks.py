@@ -13,9 +13,16 @@ from small_cases import FLAT, LAYERS, case_text
 
 pytestmark = pytest.mark.mpi
 SAME = 1.0e-8
+SLIVERS = {
+    **FLAT,
+    "geometry.size_um": [50, 50],
+    "grains.seed": 4,
+    "grain_boundary.conductivity_S_per_cm": 5.0e-10,  # 1e-6 of the grains'
+}
 GRAINS = {
     "3D": {**LAYERS, "grains.variation": {"sigma": 0.3}, "homogenizing_layer.sides": "top"},
     "2D": {**FLAT, "electrodes.asr_ohm_cm2": {"top": 5.0}},
+    "2D slivers": SLIVERS,
     "2D kinetics": {
         **FLAT,
         "electrodes.current_density_mA_per_cm2": 1.0,

@@ -19,7 +19,8 @@ from gbflux.case.blocks import (
     conductivity_at,
 )
 from gbflux.case.grain_size import mean_grain_size_um, tiled_lengths_um
-from gbflux.case.kinetics import SIDES, exchange_current_density_at
+from gbflux.case.kinetics import exchange_current_density_at
+from gbflux.case.sides import SIDES
 
 
 class Finding(NamedTuple):

@@ -9,8 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from gbflux import units
 from gbflux.case.quantity import Block, Number, quantity
-
-SIDES = ("bottom", "top")
+from gbflux.case.sides import SIDES
 
 
 class Kinetics(Block):

@@ -22,12 +22,12 @@ from gbflux.case.blocks import (
 )
 from gbflux.case.checks import Finding
 from gbflux.case.document import Document, read_document
-from gbflux.case.kinetics import SIDES
 from gbflux.case.messages import findings_of
 from gbflux.case.model import Case, with_mesh_sizes
 from gbflux.case.overrides import apply_overrides, is_overridden
 from gbflux.case.quantity import Block, Number
 from gbflux.case.seeds import near_miss
+from gbflux.case.sides import SIDES
 from gbflux.errors import CaseError, Problem
 
 LARGEST_CASE_BYTES = 2**20

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from gbflux._version import __version__
 from gbflux.cli.machine import find_compiler, find_host_name, find_launch, find_rendering
-from gbflux.cli.probes import LIBRARIES, Finding, find_library, find_python
+from gbflux.cli.probes import Finding, find_library, find_python, libraries
 
 
 def doctor() -> None:
@@ -39,8 +39,8 @@ def doctor() -> None:
 def find_all() -> tuple[Finding, ...]:
     """All findings in the order of the report; libraries two at a time, the timed launch alone."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        libraries = tuple(pool.map(find_library, LIBRARIES))
-    return (find_python(), *libraries, find_compiler(), find_host_name(), find_launch(), find_rendering())
+        found = tuple(pool.map(find_library, libraries()))
+    return (find_python(), *found, find_compiler(), find_host_name(), find_launch(), find_rendering())
 
 
 def exit_code(findings: Sequence[Finding]) -> int:

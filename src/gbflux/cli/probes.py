@@ -6,12 +6,14 @@ process with it and becomes a finding.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +64,8 @@ class Library:
     remedy: str = _SETUP
 
 
-LIBRARIES = (
-    Library("numpy", "", needed=True),
-    Library("scipy", "", needed=True),
+#: What comes with DOLFINx, not with gbflux, so that gbflux's metadata do not tell.
+BESIDE_DOLFINX = (
     Library("dolfinx", "", needed=True),
     Library(
         "petsc4py",
@@ -102,21 +103,41 @@ LIBRARIES = (
         remedy="Two HDF5 libraries are loaded. Take h5py from where DOLFINx comes from "
         "(Debian: python3-h5py, and `pip uninstall h5py` in .venv).",
     ),
-    Library("matplotlib", "", needed=True),
-    Library(
-        "pyvista",
-        "import vtk; version += ', VTK ' + vtk.vtkVersion.GetVTKVersion()\n",
-        needed=False,
-        remedy="Only 3D pictures and reading fields.hdf back need it: pip install 'gbflux[viz]'.",
-    ),
 )
+_REQUIREMENT = re.compile(r"""([\w.-]+)(?:.*\bextra\s*==\s*['"]([\w-]+)['"])?""")
 
 _IMPORT = """
-import json, {module}
+import importlib.metadata, json, {module}
 version, fault = getattr({module}, "__version__", ""), ""
+version = version or importlib.metadata.version("{module}")
 {code}
 print("\\n" + json.dumps([version, fault, {module}.__file__]))
 """
+
+
+def libraries() -> tuple[Library, ...]:
+    """All that gbflux needs when it runs: what comes with DOLFINx, its own requirements, its extras."""
+    try:
+        required = importlib.metadata.requires("gbflux") or []
+    except importlib.metadata.PackageNotFoundError:  # run from the sources
+        required = []
+    return (*BESIDE_DOLFINX, *declared(required))
+
+
+def declared(requirements: Iterable[str]) -> tuple[Library, ...]:
+    """The libraries of requirements as metadata have them, extras last and those for development left out.
+
+    >>> [(l.module, l.needed) for l in declared(["a>=1; extra == 'b'", "ruamel-yaml>=2,<3"])]
+    [('ruamel.yaml', True), ('a', False)]
+    """
+    found = []
+    for requirement in requirements:
+        name, extra = _REQUIREMENT.match(requirement).groups()
+        if extra == "dev":
+            continue
+        remedy = f"Only a part of gbflux needs it: pip install 'gbflux[{extra}]'." if extra else _SETUP
+        found.append(Library(name.replace("-", "."), "", extra is None, remedy))
+    return tuple(sorted(found, key=lambda library: (not library.needed, library.module)))
 
 
 Runner = Callable[[Sequence[str]], Outcome]

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from gbflux.conduction import compat
 from gbflux.conduction.bracket import conductance_bracket
+from gbflux.conduction.correction import balanced
 from gbflux.conduction.distribute import DistributedMesh, distribute
-from gbflux.conduction.elements import Elements, Problem, local_fields
+from gbflux.conduction.elements import Elements, Parts, Problem, local_fields
 from gbflux.conduction.fluxes import set_cell_values
 from gbflux.conduction.kinetics import Converged, guessed_potentials
 from gbflux.conduction.parallel import errors_of_root
@@ -137,7 +138,7 @@ class Conductor:
                 check_cut(cut, bottom, top)
                 sigma = np.asarray(sigma, dtype=np.float64)
         with watch("distribute"):
-            left = self._mesh if cut is None else cut.mesh
+            left = self._mesh if cut is None else cut.mesh  # None on ranks other than 0
             planes, largest = comm.bcast(
                 (left.z_electrodes, float(np.max(sigma))) if comm.rank == 0 else None
             )
@@ -154,10 +155,14 @@ class Conductor:
             system = elements.assembler.system(electrodes)
         problem = Problem((bottom, top), electrodes, self._section, scaling, sigma_hat, settings)
         converged, bracket = self._solved(elements, system, problem, watch)
-        with watch("assemble"), compat.quiet_compiler():
-            local = local_fields(elements, np.isin(self._kind, ELECTROLYTE), converged.scaling)
-        with watch("distribute"):
-            fields = _collected(dealt, local, sigma, cut)
+
+        def fields_of(parts: Parts) -> Fields | None:
+            with watch("assemble"), compat.quiet_compiler():
+                local = local_fields(elements, parts, np.isin(self._kind, ELECTROLYTE), converged.scaling)
+            with watch("distribute"):
+                return _collected(dealt, local, sigma, cut)
+
+        fields, imbalance = balanced(elements, system, problem, left, fields_of, watch)
         dofs = compat.dof_count(elements.space)
         log.debug("conduction: %d dofs, %d iterations, %s", dofs, converged.iterations, watch.seconds)
         return Solution(
@@ -169,6 +174,7 @@ class Conductor:
             bracket=_in_si(dealt, bracket, converged.scaling, cut),
             potentials=converged.potentials,
             newton_iterations=converged.newton_iterations,
+            grain_imbalance=imbalance,
         )
 
     def _whole(self, sigma: NDArray[np.float64] | None, cut: Cut | None) -> NDArray[np.float64] | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from mpi4py import MPI
@@ -24,6 +26,8 @@ PAST = 4
 #: Making a preconditioner costs about as much as so many iterations: it is made anew when it has cost more
 #: than that beyond what it took when it was new.
 SET_UP = 13
+#: What gives the currents of each part of a potential.
+Parts = Sequence[tuple[NodalCurrents, CellCurrents]]
 
 
 class Elements:
@@ -157,20 +161,27 @@ def _potential(
 
 
 def local_fields(
-    elements: Elements, in_electrolyte: NDArray[np.bool_], scaling: Scaling
+    elements: Elements,
+    parts: Parts,
+    in_electrolyte: NDArray[np.bool_],
+    scaling: Scaling,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the fields in SI at the local geometry nodes and cells; *collective*.
 
-    The residual of the electrolyte is left out where it equals that of all cells.
+    Currents are the sums of those of the parts of the potential. The residual of the electrolyte is left out
+    where it equals that of all cells.
     """
-    currents = elements.currents
     sigma_hat = cell_values(elements.sigma)
+
+    def entering(sigma: NDArray[np.float64]) -> NDArray[np.float64]:
+        return scaling.current * reduce(np.add, [nodal.at_nodes(sigma) for nodal, _ in parts])
+
     fields = {
-        "phi": scaling.offset + scaling.potential * currents.phi.x.array[elements.node_dofs],
-        "j": scaling.current_density * elements.cell_currents(),
-        "residual": scaling.current * currents.at_nodes(sigma_hat),
+        "phi": scaling.offset + scaling.potential * elements.currents.phi.x.array[elements.node_dofs],
+        "j": scaling.current_density * reduce(np.add, [mean() for _, mean in parts]),
+        "residual": entering(sigma_hat),
     }
     electrolyte = np.where(in_electrolyte, sigma_hat, 0.0)
     if not elements.space.mesh.comm.allreduce(bool((electrolyte == sigma_hat).all()), MPI.LAND):
-        fields["residual_electrolyte"] = scaling.current * currents.at_nodes(electrolyte)
+        fields["residual_electrolyte"] = entering(electrolyte)
     return fields

@@ -20,7 +20,7 @@ class NodalCurrents:
     phi : dolfinx.fem.Function
         The scaled potential; its values may change between calls.
     cells, hats : dolfinx.fem.FunctionSpace
-        DG0 and P1 on its mesh.
+        DG0 and P1 on its mesh; for what is left of the equations of order 2, P2 in place of P1.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class NodalCurrents:
         sigma : (m_local,) float64 array
             Conductivity of the local cells; zero leaves a cell out.
         """
-        vector = self._assembled(sigma)
+        vector = self.by_dof(sigma)
         vector.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
         with vector.localForm() as local:
             values = local.array_r[self.node_dofs]
@@ -52,21 +52,21 @@ class NodalCurrents:
 
         What enters at one electrode leaves at the other, and elsewhere nothing does.
         """
-        vector = self._assembled(sigma)
+        vector = self.by_dof(sigma)
         total = vector.norm(PETSc.NormType.NORM_1)
         vector.destroy()
         return 0.5 * total
 
     def entering(self, sigma: NDArray[np.float64], dofs: Sequence[NDArray[np.int32]]) -> tuple[float, ...]:
         """Return the currents that enter through sets of dofs of `hats`, ghosts among them; *collective*."""
-        vector = self._assembled(sigma)
+        vector = self.by_dof(sigma)
         owned, comm = vector.array, self.hats.mesh.comm
         sums = tuple(float(comm.allreduce(float(owned[own[own < len(owned)]].sum()))) for own in dofs)
         vector.destroy()
         return sums
 
-    def _assembled(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
-        """Return the vector of currents, complete at the dofs each rank owns."""
+    def by_dof(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
+        """Return the vector of currents, complete at the dofs each rank owns; *collective*."""
         set_cell_values(self._sigma, sigma)
         vector = compat.fem.petsc.assemble_vector(self._form)
         vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)

@@ -40,7 +40,7 @@ def plane_nodes(domain: compat.mesh.Mesh, z: float) -> NDArray[np.bool_]:
     return domain.geometry.x[:, domain.topology.dim - 1] == z
 
 
-def node_dofs(space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_]) -> NDArray[np.int32]:
+def covered_dofs(space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Return the dofs, ghosts included, of the vertices, edges and facets that have all their nodes chosen.
 
     Parameters
@@ -61,5 +61,5 @@ def node_dofs(space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_]) -> NDAr
 
 
 def plane_dofs(space: compat.fem.FunctionSpace, z: float) -> NDArray[np.int32]:
-    """Return the dofs, ghosts included, at exactly the last coordinate `z` (µm); see `node_dofs`."""
-    return node_dofs(space, plane_nodes(space.mesh, z))
+    """Return the dofs, ghosts included, at exactly the last coordinate `z` (µm); see `covered_dofs`."""
+    return covered_dofs(space, plane_nodes(space.mesh, z))

@@ -168,6 +168,8 @@ class Solution:
         Of the bottom and the top electrode (V): as applied, or what the applied current takes.
     newton_iterations : int
         Linear problems solved one after the other because an electrode is nonlinear; 0 where none is.
+    grain_imbalance : float
+        Worst charge imbalance of a grain, relative to its inflow; see `balance`.
     """
 
     fields: Fields | None
@@ -178,3 +180,4 @@ class Solution:
     bracket: Bracket | None = None
     potentials: tuple[float, float] = (math.nan, math.nan)
     newton_iterations: int = 0
+    grain_imbalance: float = 0.0

@@ -74,7 +74,7 @@ def solve_system(
     Residuals can be small beside b and large beside the current of a resistive cell. So CG goes on until
     currents balance too, or as far as round-off allows: the sum of the residual, by which the electrodes'
     currents differ, is at most `settings.rtol` of the current, and the sum of its absolute values, which
-    bounds the imbalance of any grain, 10 times that.
+    bounds the imbalance of any grain, 10 times that. What round-off leaves is up to `correction`.
 
     Parameters
     ----------
@@ -122,7 +122,6 @@ def solve_system(
                 if not short.relative_residual <= settings.rtol:
                     raise
                 iterations, relative = short.iterations, short.relative_residual
-                _warn_of_imbalance(_imbalance(residual, flow), settings)
                 break
     except SolverError:
         solution.destroy()
@@ -136,14 +135,6 @@ def _imbalance(residual: PETSc.Vec, current: float) -> float:
     """Return the imbalance of currents over the current, that of single grains weighed by 1/10."""
     excess = max(abs(residual.sum()), 0.1 * residual.norm(PETSc.NormType.NORM_1))
     return excess / current if current > 0.0 else math.inf
-
-
-def _warn_of_imbalance(imbalance: float, settings: SolverSettings) -> None:
-    """Log an imbalance of currents that the iterations left, or round-off."""
-    if imbalance > settings.rtol:
-        log.warning(
-            "solver: converged, but currents out of balance by %.1e (asked %.1e)", imbalance, settings.rtol
-        )
 
 
 def converge(

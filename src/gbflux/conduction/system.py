@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat, forms
-from gbflux.conduction.planes import facet_measure, node_dofs, plane_dofs, plane_facets
+from gbflux.conduction.planes import covered_dofs, facet_measure, plane_dofs, plane_facets
 
 _BOTTOM, _TOP = 1, 2
 
@@ -58,7 +58,7 @@ class ScaledElectrode:
 
     def dofs(self, space: compat.fem.FunctionSpace) -> NDArray[np.int32]:
         """Return the dofs it covers, ghosts included."""
-        return plane_dofs(space, self.z) if self.inside is None else node_dofs(space, self.inside)
+        return plane_dofs(space, self.z) if self.inside is None else covered_dofs(space, self.inside)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
+from gbflux.case.sides import SIDES
 from gbflux.conduction.records import ButlerVolmer, Electrode, SolverSettings
 from gbflux.errors import InputError
 from gbflux.mesh.cut import Cut
@@ -64,7 +65,7 @@ def check_cut(cut: Cut | None, bottom: Electrode, top: Electrode) -> None:
         [
             f"conduction: a slab may be cut off at an ideal {name} electrode only; got one with a "
             "resistance. Distribute the cut mesh by itself."
-            for name, electrode, nodes in zip(("bottom", "top"), (bottom, top), covered, strict=True)
+            for name, electrode, nodes in zip(SIDES, (bottom, top), covered, strict=True)
             if nodes is not None and not electrode.ideal
         ]
     )
@@ -105,7 +106,7 @@ def _mesh_faults(mesh: LayeredMesh) -> Iterator[str]:
             f"conduction: every mesh point must belong to a cell; got {np.count_nonzero(~used)} loose "
             "points. Leave them out of the mesh."
         )
-    for name, z in zip(("bottom", "top"), mesh.z_electrodes, strict=True):
+    for name, z in zip(SIDES, mesh.z_electrodes, strict=True):
         if np.count_nonzero(points[:, -1] == z) < dimension:
             yield (
                 f"conduction: the {name} electrode must be a plane of mesh points; got none "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gbflux.case.sides import SIDES
 from gbflux.conduction.records import Fields
-from gbflux.flux.balance import worst_grain_imbalance
 from gbflux.flux.cells import survey_cells
 from gbflux.flux.hl_profile import HLProfile, hl_profile
 from gbflux.flux.hot_spots import HotSpots, hot_spots
@@ -13,8 +13,6 @@ from gbflux.flux.planes import PlaneFacets, PlaneNodes, cells_touching, plane_fa
 from gbflux.flux.tables import BoundaryTable, GrainTable, boundary_table, grain_table
 from gbflux.flux.transport import Transport, transport
 from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
-
-SIDES = ("bottom", "top")
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,6 @@ class Measurement:
         Where the electrolyte ends, for the sides with a homogenizing layer.
     homogenizing_layer : dict of HLProfile
         Profile across each homogenizing layer.
-    grain_imbalance : float
-        Worst charge imbalance of a grain, relative to its inflow.
     grains : GrainTable
     boundaries : BoundaryTable
     """
@@ -41,7 +37,6 @@ class Measurement:
     hot_spots: dict[str, HotSpots]
     hot_spots_electrolyte: dict[str, HotSpots]
     homogenizing_layer: dict[str, HLProfile]
-    grain_imbalance: float
     grains: GrainTable
     boundaries: BoundaryTable
 
@@ -94,7 +89,6 @@ def measure(
         hot_spots=spots,
         hot_spots_electrolyte=end_spots,
         homogenizing_layer=profiles,
-        grain_imbalance=worst_grain_imbalance(mesh, fields, boundaries.current, grains.current),
         grains=grains,
         boundaries=boundaries,
     )

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gbflux.case.sides import SIDES
+from gbflux.conduction.balance import boundary_currents
 from gbflux.conduction.records import Fields
 from gbflux.flux.cells import CellSurvey
 from gbflux.flux.planes import PlaneNodes
 from gbflux.mesh.records import CellKind, LayeredMesh
-from gbflux.units import A_PER_M2_TO_MA_PER_CM2, NM_TO_UM, S_PER_M_TO_S_PER_CM, UM_TO_M
+from gbflux.units import A_PER_M2_TO_MA_PER_CM2, NM_TO_UM, S_PER_M_TO_S_PER_CM
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,6 @@ def boundary_table(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64
     """
     cells = np.flatnonzero(mesh.kind == CellKind.GB)
     pair, v = mesh.boundary[cells], volume[cells]
-    normal_flux = np.zeros(len(cells))
-    for axis in range(mesh.dimension):
-        normal_flux += fields.j[cells, axis] * mesh.boundary_normal[pair, axis]
 
     def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(pair, values, minlength=len(mesh.boundaries))
@@ -129,7 +128,7 @@ def boundary_table(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64
         area_um2=area,
         thickness_um=layer / np.where(area > 0, area, 1.0),
         sigma=sums(v * fields.sigma[cells]) / filled,
-        current=area * UM_TO_M ** (mesh.dimension - 1) * sums(v * normal_flux) / filled,
+        current=boundary_currents(mesh, fields, cells, v),
     )
 
 
@@ -150,8 +149,8 @@ def write_grains(path: Path, table: GrainTable) -> None:
         f"centroid_{name}_um": x for name, x in zip("xz" if flat else "xyz", table.centroid_um.T, strict=True)
     }
     columns["area_um2" if flat else "volume_um3"] = table.volume_um3
-    columns |= {area.format(side): table.exposed_area_um2[k] for k, side in enumerate(("bottom", "top"))}
-    columns |= {ampere.format(side): table.current[k] for k, side in enumerate(("bottom", "top"))}
+    columns |= {area.format(side): table.exposed_area_um2[k] for k, side in enumerate(SIDES)}
+    columns |= {ampere.format(side): table.current[k] for k, side in enumerate(SIDES)}
     columns["mean_current_density_mA_per_cm2"] = table.mean_current_density * A_PER_M2_TO_MA_PER_CM2
     _write(path, columns)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gbflux.case.sides import SIDES
 from gbflux.errors import MeshError
 from gbflux.mesh.records import LayeredMesh
 
-_SIDES = ("bottom", "top")
 _NEAR = 1e-9  # of the mesh's extent: what lies on a plane
 
 
@@ -81,7 +81,7 @@ def _beyond(mesh: LayeredMesh, side: int, electrode: float) -> NDArray[np.bool_]
     beyond = np.zeros(len(mesh.cells), dtype=bool)
     if electrode == mesh.z_electrodes[side]:
         return beyond
-    slab = mesh.n_grains + mesh.slabs.index(_SIDES[side])
+    slab = mesh.n_grains + mesh.slabs.index(SIDES[side])
     cells = np.flatnonzero(mesh.region == slab)
     depth = (mesh.points[:, -1] - electrode) * (1 if side else -1)
     near = _NEAR * float(np.ptp(mesh.points[:, -1]))
@@ -89,7 +89,7 @@ def _beyond(mesh: LayeredMesh, side: int, electrode: float) -> NDArray[np.bool_]
     outside = (depth > near)[corners].any(axis=0)
     if np.any(outside & (depth < -near)[corners].any(axis=0)):
         raise MeshError(
-            f"mesh: the {_SIDES[side]} homogenizing layer must have a mesh plane at z = {electrode:g} µm; "
+            f"mesh: the {SIDES[side]} homogenizing layer must have a mesh plane at z = {electrode:g} µm; "
             "got cells across it. Mesh this thickness by itself."
         )
     beyond[cells[outside]] = True
@@ -105,7 +105,7 @@ def _left(
     covered: list[NDArray[np.bool_] | None],
 ) -> LayeredMesh:
     """The kept cells as a mesh of their own, points on the new electrodes exactly there."""
-    slabs = tuple(side for side, um in zip(_SIDES, hl_um, strict=True) if side in mesh.slabs and um > 0)
+    slabs = tuple(side for side, um in zip(SIDES, hl_um, strict=True) if side in mesh.slabs and um > 0)
     number = np.cumsum(used, dtype=np.int32) - 1
     points = mesh.points[used]
     for nodes, z in zip(covered, electrodes, strict=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gbflux.case.sides import SIDES
 from gbflux.grains import Arrangement
 from gbflux.mesh.drawing import MeshSize, gmsh_version
 from gbflux.mesh.sizing import SizeField
@@ -41,7 +42,7 @@ class Recipe:
     @property
     def slabs(self) -> dict[str, tuple[float, ...]]:
         """Planes of the slabs there are (µm), bottom first."""
-        return {side: um for side, um in zip(("bottom", "top"), self.hl_planes_um, strict=True) if um}
+        return {side: um for side, um in zip(SIDES, self.hl_planes_um, strict=True) if um}
 
     def to_json(self) -> str:
         """Canonical text, the same for the same recipe; of a size field only the hash."""

@@ -7,8 +7,10 @@ MPI rank 0.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +129,28 @@ class LayeredMesh:
     hash: str
     quality: MeshQuality
     node: NDArray[np.int32] | None = None
+
+
+#: Names of the arrays of a `LayeredMesh`.
+MESH_ARRAYS = tuple(field.name for field in fields(LayeredMesh) if "NDArray" in field.type)
+
+
+def mesh_facts(mesh: LayeredMesh) -> dict[str, Any]:
+    """What of a mesh is not an array, fit for JSON; see `mesh_of`."""
+    names = [field.name for field in fields(mesh) if field.name not in MESH_ARRAYS]
+    return {**{name: getattr(mesh, name) for name in names}, "quality": asdict(mesh.quality)}
+
+
+def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> LayeredMesh:
+    """The mesh of arrays and facts, these as `mesh_facts` gave them or as JSON gave them back.
+
+    Raises
+    ------
+    KeyError, TypeError
+        If they are not those of a mesh.
+    """
+    pairs = {name: tuple(facts[name]) for name in ("slabs", "z_electrolyte", "z_electrodes")}
+    return LayeredMesh(**arrays, **{**facts, **pairs, "quality": MeshQuality(**facts["quality"])})
 
 
 def mesh_hash(*arrays: NDArray) -> str:

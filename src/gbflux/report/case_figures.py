@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
+from gbflux.case.sides import SIDES
 from gbflux.conduction.records import Fields
 from gbflux.flux.hl_profile import HOMOGENIZED, HLProfile, fit_decay, log_cosh
 from gbflux.flux.hot_spots import HotSpots
-from gbflux.flux.measure import SIDES, Measurement
+from gbflux.flux.measure import Measurement
 from gbflux.flux.weighted import complementary_distribution
 from gbflux.mesh.records import LayeredMesh
 from gbflux.report import style

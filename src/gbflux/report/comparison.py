@@ -11,6 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from gbflux.case.sides import SIDES
 from gbflux.report import style
 from gbflux.report.case_figures import spot_line, summary
 from gbflux.report.panels import draw_plane, draw_section
@@ -115,7 +116,7 @@ def _number(value: float | None) -> str:
 
 def _spots(name: str, key: str) -> list[tuple[str, tuple[str, ...]]]:
     """Rows of one measure on both electrodes."""
-    return [(f"{name}, {side} electrode", (f"hot_spots.{side}.{key}",)) for side in ("bottom", "top")]
+    return [(f"{name}, {side} electrode", (f"hot_spots.{side}.{key}",)) for side in SIDES]
 
 
 _ROWS: list[tuple[str, tuple[str, ...]]] = [

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gbflux.case.sides import SIDES
 from gbflux.conduction.records import Fields
 from gbflux.flux.hot_spots import mean_density
-from gbflux.flux.measure import SIDES, Measurement, electrode_plane, electrolyte_end
+from gbflux.flux.measure import Measurement, electrode_plane, electrolyte_end
 from gbflux.flux.planes import PlaneFacets, cells_touching
 from gbflux.flux.section import Section, slice_plane
 from gbflux.mesh.records import CellKind, LayeredMesh

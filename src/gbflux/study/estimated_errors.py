@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gbflux.case import Case
+from gbflux.case.sides import SIDES
 from gbflux.flux import HotSpots, Measurement
 from gbflux.mesh import LayeredMesh
 
@@ -52,7 +53,7 @@ def hot_spot_errors(
 
 def _is_singular(case: Case, mesh: LayeredMesh, side: str) -> bool:
     """Whether grain boundaries end at an ideal electrode on this side."""
-    asr = case.electrode_asr[("bottom", "top").index(side)]
+    asr = case.electrode_asr[SIDES.index(side)]
     return asr == 0.0 and side not in mesh.slabs
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gbflux.case.sides import SIDES
 from gbflux.flux import write_boundaries, write_grains
-from gbflux.flux.measure import SIDES, electrode_plane
+from gbflux.flux.measure import electrode_plane
 from gbflux.flux.planes import cells_touching
 from gbflux.study.folder import RunFolder
 from gbflux.study.snapshot import Snapshot

@@ -364,7 +364,7 @@ def _result(
         iterations=solution.iterations,
         relative_residual=solution.relative_residual,
         current_imbalance=tree["solver"]["current_imbalance"],
-        grain_imbalance=snapshot.measurement.grain_imbalance,
+        grain_imbalance=solution.grain_imbalance,
         newton_iterations=solution.newton_iterations,
     )
     errors = None if history is None else _errors(snapshot, history)

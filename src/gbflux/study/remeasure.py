@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gbflux.case import Case, load_case
+from gbflux.conduction.balance import worst_grain_imbalance
 from gbflux.errors import InputError
 from gbflux.flux import as_result, measure
 from gbflux.study.files import write_tables
@@ -66,7 +67,7 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
     solver = replace(
         before.solver,
         current_imbalance=tree["solver"]["current_imbalance"],
-        grain_imbalance=snapshot.measurement.grain_imbalance,
+        grain_imbalance=worst_grain_imbalance(snapshot.mesh, snapshot.fields),
     )
     result = replace(
         before,

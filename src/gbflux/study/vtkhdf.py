@@ -7,7 +7,6 @@ place for is in the group ``/gbflux``. In 2D the points are (x, z, 0).
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.errors import InputError, MissingLibrary
-from gbflux.mesh import LayeredMesh, MeshQuality
+from gbflux.mesh import LayeredMesh
+from gbflux.mesh.records import mesh_facts, mesh_of
 
 _VTK_TRIANGLE, _VTK_TETRAHEDRON = 5, 10
 _SMALL = 1 << 20  # arrays below this many bytes are not worth packing
@@ -61,7 +61,7 @@ def write_fields(path: Path, mesh: LayeredMesh, solved: Fields) -> None:
             for name, values in arrays.items():
                 _put(root.require_group(group), name, values)
         own = file.create_group("gbflux")
-        own.attrs["mesh"] = json.dumps(_facts(mesh))
+        own.attrs["mesh"] = json.dumps(mesh_facts(mesh))
         for name in _TABLES:
             own[name] = getattr(mesh, name)
 
@@ -102,13 +102,6 @@ def _in_space(vectors: NDArray) -> NDArray[np.float64]:
     return np.column_stack([vectors, np.zeros(len(vectors))])
 
 
-def _facts(mesh: LayeredMesh) -> dict[str, Any]:
-    """What of the mesh is not an array."""
-    arrays = {"points", "cells", "node", *_PER_CELL, *_TABLES}
-    facts = {field.name: getattr(mesh, field.name) for field in fields(mesh) if field.name not in arrays}
-    return {**facts, "quality": asdict(mesh.quality)}
-
-
 def read_fields(path: Path) -> tuple[LayeredMesh, Fields]:
     """Read what `write_fields` wrote.
 
@@ -122,18 +115,14 @@ def read_fields(path: Path) -> tuple[LayeredMesh, Fields]:
             root, own = file["VTKHDF"], file["gbflux"]
             facts = json.loads(own.attrs["mesh"])
             dimension = facts["dimension"]
-            facts["quality"] = MeshQuality(**facts["quality"])
-            facts["slabs"] = tuple(facts["slabs"])
-            for name in ("z_electrolyte", "z_electrodes"):
-                facts[name] = tuple(facts[name])
             cell_data, point_data = root["CellData"], root["PointData"]
-            mesh = LayeredMesh(
-                points=np.ascontiguousarray(root["Points"][:, :dimension]),
-                cells=root["Connectivity"][:].reshape(-1, dimension + 1).astype(np.int32, copy=False),
+            arrays = {
+                "points": np.ascontiguousarray(root["Points"][:, :dimension]),
+                "cells": root["Connectivity"][:].reshape(-1, dimension + 1).astype(np.int32, copy=False),
                 **{name: cell_data[name][:] for name in _PER_CELL},
                 **{name: own[name][:] for name in _TABLES},
-                **facts,
-            )
+            }
+            mesh = mesh_of(facts, arrays)
             j = np.ascontiguousarray(cell_data["J"][:, :dimension])
             solved = Fields(
                 j=j, sigma=cell_data["sigma"][:], **{name: point_data[name][:] for name in _point_names()}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from gbflux.cli import doctor as report
 from gbflux.cli import machine, probes
 from gbflux.cli.probes import Finding, Library, Outcome
 
+ROOT = Path(__file__).resolve().parents[3]
 GOOD = Finding("numpy", "1.24.2", "distribution")
 NOTE = Finding("off-screen 3D", "-", "", "killed by signal 11", "Install GL.")
 FAULT = Finding("dolfinx", "-", "", "No module named 'dolfinx'", "Run `make setup`.", prevents_running=True)
@@ -78,9 +81,24 @@ def test_a_missing_extra_or_hypre_is_a_note_only() -> None:
     assert [report.mark(extra), report.mark(hypre)] == ["note", "note"]
 
 
-@pytest.mark.parametrize("library", probes.LIBRARIES, ids=lambda library: library.module)
+@pytest.mark.parametrize("library", probes.libraries(), ids=lambda library: library.module)
 def test_what_a_probe_runs_is_valid_python(library: Library) -> None:
     compile(probes._IMPORT.format(module=library.module, code=library.code), library.module, "exec")
+
+
+def test_all_that_is_required_is_looked_at() -> None:
+    """Requirements of pyproject.toml, those of development left out, and what comes with DOLFINx."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = list(project["dependencies"])
+    for extra, more in project["optional-dependencies"].items():
+        required += more if extra != "dev" else []
+    names = {re.match(r"[\w.-]+", text)[0] for text in required}
+    looked_at = {library.module: library.needed for library in probes.libraries()}
+    assert {"jinja2", "pyarrow", "ruamel.yaml", "vtk"} <= names <= set(looked_at)
+    assert {"dolfinx", "petsc4py", "mpi4py", "gmsh", "h5py"} == set(looked_at) - names
+    assert not {"pytest", "ruff"} & set(looked_at)
+    assert looked_at["pyarrow"]
+    assert not looked_at["vtk"]
 
 
 def test_origin_of_a_file(tmp_path: Path) -> None:

@@ -1,0 +1,220 @@
+"""Iterative refinement that keeps the correction apart, so that currents balance in every grain.
+
+A grain behind boundaries a million times as resistive has one potential but for some 1e-7 of it, and a sliver
+passes 1e-5 of the current. There the rounding of φ, and that of A φ, are currents as large as its own. So φ
+is a sum that is never added up,
+
+    φ = φ₁ + w,  φ₁ linear in each cell, w small,
+
+and currents are the sums of those of φ₁ and of w. Those of φ₁ come from its differences in each cell, which
+are exact for neighbouring values. At first w is zero; for elements of order 2 it is how far the values at
+edges lie above the means of their ends, differences too. A correction solves A δ = −r, r the currents of
+φ₁ + w at the nodes, and is added to w. The dofs on the electrodes keep what they have, whatever law holds
+there: nothing but the inside is corrected.
+
+Where the solver's tolerance is enough for every grain, nothing of this is done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from gbflux.conduction import compat
+from gbflux.conduction.balance import imbalances
+from gbflux.conduction.elements import Elements, Parts, Problem
+from gbflux.conduction.fluxes import CellCurrents, NodalCurrents
+from gbflux.conduction.parallel import errors_of_root
+from gbflux.conduction.records import Fields, SolverSettings
+from gbflux.conduction.solver import converge
+from gbflux.conduction.system import LinearSystem, ScaledElectrode
+from gbflux.errors import SolverError
+from gbflux.mesh.records import LayeredMesh
+
+log = logging.getLogger(__name__)
+
+#: A potential is corrected where currents are out of balance by more than so many times the solver's `rtol`:
+#: those in and out, over the current, or those of a grain, over its inflow.
+BALANCE = 10.0
+#: Most corrections, and the share of the residual that each should leave.
+MOST, LEFT = 3, 1.0e-6
+
+
+def balanced(
+    elements: Elements,
+    system: LinearSystem,
+    problem: Problem,
+    mesh: LayeredMesh | None,
+    fields_of: Callable[[Parts], Fields | None],
+    watch: Callable[[str], AbstractContextManager],
+) -> tuple[Fields | None, float]:
+    """Return fields whose currents balance in every grain, as far as they can; *collective*.
+
+    Parameters
+    ----------
+    elements : Elements
+        Hold the converged potential, which stays as it is.
+    system : LinearSystem
+        What it was solved from, right-hand side apart.
+    problem : Problem
+    mesh : LayeredMesh or None
+        On rank 0, that of the fields.
+    fields_of : callable
+        Takes the parts of the potential; returns the fields on rank 0, None elsewhere.
+    watch : callable
+        Keeps the time of a stage.
+
+    Returns
+    -------
+    Fields or None
+        On rank 0.
+    float
+        Imbalance of the worst grain.
+    """
+    comm = elements.space.mesh.comm
+    parts: Parts = ((elements.currents, elements.cell_currents),)
+    split = None
+    for made in range(MOST + 1):
+        fields = fields_of(parts)
+        with watch("solve"), errors_of_root(comm) as is_root:
+            found = imbalances(mesh, fields) if is_root else None
+        whole, grain = found = comm.bcast(found)
+        if max(whole, grain) <= BALANCE * problem.settings.rtol:
+            return fields, grain
+        if made == MOST:
+            break
+        with watch("solve"), compat.quiet_compiler():
+            split = split or SplitPotential(elements)
+            try:
+                iterations = split.correct(system, problem.electrodes, problem.sigma, problem.settings)
+            except SolverError:  # the potential as it is has converged
+                break
+        parts = split.parts
+        log.debug("out of balance by %.1e, a grain by %.1e; corrected: %d iterations", *found, iterations)
+    log.warning("solver: converged, but currents out of balance by %.1e, in a grain %.1e", whole, grain)
+    return fields, grain
+
+
+class SplitPotential:
+    """The potential of `elements` as the sum φ₁ + w; *collective*, as are its methods.
+
+    Attributes
+    ----------
+    parts : Parts
+        Currents of φ₁ and of w.
+    """
+
+    def __init__(self, elements: Elements):
+        self._elements = elements
+        space, sigma = elements.space, elements.sigma
+        hats, cells = elements.currents.hats, sigma.function_space
+        self._rest = compat.fem.Function(space)
+        rest = NodalCurrents(self._rest, cells, hats), CellCurrents(sigma, self._rest)
+        if space is hats:
+            self.parts: Parts = ((elements.currents, elements.cell_currents), rest)
+            self._by_dof = (elements.currents, rest[0])
+            return
+        linear = _linear(elements.currents.phi, hats)
+        _rise_above_ends(elements.currents.phi, self._rest)
+        self.parts = ((NodalCurrents(linear, cells, hats), CellCurrents(sigma, linear)), rest)
+        self._by_dof = tuple(NodalCurrents(part, cells, space) for part in (linear, self._rest))
+
+    def correct(
+        self,
+        system: LinearSystem,
+        electrodes: tuple[ScaledElectrode, ScaledElectrode],
+        sigma: NDArray[np.float64],
+        settings: SolverSettings,
+    ) -> int:
+        """Add a correction to w; return the iterations it took.
+
+        Parameters
+        ----------
+        system : LinearSystem
+            What the potential was solved from; its matrix is looked at.
+        electrodes : pair of ScaledElectrode
+            Bottom and top.
+        sigma : (m_local,) float64 array
+            Scaled conductivity of the local cells.
+        settings : SolverSettings
+            Preconditioner and iteration limit.
+
+        Raises
+        ------
+        SolverError
+            On all ranks, if the residual does not fall.
+        """
+        held = _without_electrodes(system, electrodes, self._elements.space)
+        rhs, product = (part.by_dof(sigma) for part in self._by_dof)
+        rhs.axpy(1.0, product)
+        rhs.scale(-1.0)
+        rhs.array[held.fixed[held.fixed < rhs.getLocalSize()]] = 0.0
+        held = replace(held, rhs=rhs, reference=rhs.norm())
+        ksp = self._elements.preconditioned(held, settings)
+        step = rhs.duplicate()
+        step.set(0.0)
+        ksp.setInitialGuessNonzero(False)
+        try:
+            iterations = _solved(ksp, held, step, product, settings)
+            with step.localForm() as local:
+                values = local.array_r
+                self._rest.x.array[: len(values)] += values
+        finally:
+            for vector in (rhs, product, step):
+                vector.destroy()
+            if held.matrix is not system.matrix:
+                held.matrix.destroy()
+            if ksp is not self._elements.ksp:
+                ksp.destroy()
+        return iterations
+
+
+def _solved(
+    ksp: PETSc.KSP, system: LinearSystem, step: PETSc.Vec, residual: PETSc.Vec, settings: SolverSettings
+) -> int:
+    """Solve for a correction, as far as round-off allows; return the iterations."""
+    try:
+        return converge(ksp, system, step, residual, settings, 0, LEFT)[0]
+    except SolverError as short:
+        if not short.relative_residual < 1.0:
+            raise
+        return short.iterations
+
+
+def _linear(phi: compat.fem.Function, hats: compat.fem.FunctionSpace) -> compat.fem.Function:
+    """Return the P1 function with the values of a potential at the vertices."""
+    linear = compat.fem.Function(hats)
+    linear.x.array[compat.vertex_dofs(hats)] = phi.x.array[compat.vertex_dofs(phi.function_space)]
+    return linear
+
+
+def _rise_above_ends(phi: compat.fem.Function, rest: compat.fem.Function) -> None:
+    """Give `rest`, of the same space, the values at edges less the means of their ends; zero at vertices."""
+    dofs = compat.cell_dofs(phi.function_space)
+    for column, vertices in compat.dof_vertices(phi.function_space).items():
+        if len(vertices) == 2:
+            at = dofs[:, column]
+            ends = compat.vertex_dofs(phi.function_space)[:, list(vertices)]
+            rest.x.array[at] = 0.5 * (phi.x.array[at, None] - phi.x.array[ends]).sum(axis=1)
+
+
+def _without_electrodes(
+    system: LinearSystem,
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    space: compat.fem.FunctionSpace,
+) -> LinearSystem:
+    """Return the system with all dofs on electrodes fixed; its matrix is a new one if some were not."""
+    fixed = np.unique(np.concatenate([electrode.dofs(space) for electrode in electrodes]))
+    if all(electrode.ideal for electrode in electrodes):
+        return replace(system, same=True)
+    matrix = system.matrix.duplicate(copy=True)
+    first, last = matrix.getOwnershipRange()
+    matrix.zeroRowsColumns((fixed[fixed < last - first] + first).astype(PETSc.IntType))
+    linear = not any(electrode.nonlinear for electrode in electrodes)
+    return replace(system, matrix=matrix, fixed=fixed, same=linear)
