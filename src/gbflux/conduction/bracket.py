@@ -29,6 +29,8 @@ taken off. Both bounds are widened by `ROUND_OFF`.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,7 @@ from petsc4py import PETSc
 from gbflux.conduction import compat
 from gbflux.conduction.clusters import cluster_inverse
 from gbflux.conduction.gap import gap_by_cell
+from gbflux.conduction.linear_facets import LinearFacets, quadratic
 from gbflux.conduction.minimum import Minimum, minimise
 from gbflux.conduction.records import Bracket, SolverSettings
 from gbflux.conduction.solver import conjugate_gradients
@@ -84,22 +87,16 @@ def conductance_bracket(
         In scaled units, the gap by local cell; None, and a warning, if round-off spoils the preconditioner.
     """
     upper = power(phi, sigma, electrodes)
-    space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
-    system = assemble(space, sigma, electrodes, _MIDPOINT)
     coarse_space, coarse_ksp, coarse_system = _coarse(phi, sigma, electrodes, settings, ksp)
-    inverse = cluster_inverse(system.matrix, _touched(system.rhs, space, thin))
-    fixed = [system.fixed, _fixed(coarse_space, electrodes)]
-    down = prolongation(space, coarse_space, *fixed)
-    levels = TwoLevel(
-        system.matrix, inverse, down, coarse_ksp.getPC(), phi.function_space.mesh.topology.dim + 1
-    )
+    kind = _constant_moments if settings.order == 1 else _linear_moments
+    discrete = kind(phi, sigma, thin, electrodes, coarse_space)
+    corners = phi.function_space.mesh.topology.dim + 1
+    levels = TwoLevel(discrete.matrix, discrete.inverse, discrete.prolongation, coarse_ksp.getPC(), corners)
     try:
-        lowest, found, v = _lowest(phi, sigma, electrodes, system, fixed[0], levels, upper, settings)
+        lowest, found, v = _lowest(discrete, levels, upper, settings)
     finally:
         levels.destroy()
-        down.destroy()
-        inverse.destroy()
-        system.destroy()
+        discrete.destroy()
         if coarse_system is not None:
             coarse_ksp.destroy()
             coarse_system.destroy()
@@ -109,8 +106,97 @@ def conductance_bracket(
     lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)
     if found.excess > max(SHARE * (upper - lower), ROUND_OFF * upper):
         log.warning("bracket: wider than need be; %d iterations did not suffice", found.iterations)
-    gap = gap_by_cell(phi, v, sigma, electrodes)
-    return Bracket(lower, upper * (1.0 + ROUND_OFF), found.excess, found.iterations, gap)
+    return Bracket(lower, upper * (1.0 + ROUND_OFF), found.excess, found.iterations, discrete.gap(v))
+
+
+@dataclass(frozen=True)
+class _Discrete:
+    """What the lower bound is the minimum of; arrays hold local unknowns, ghosts last.
+
+    Attributes
+    ----------
+    matrix, rhs : PETSc.Mat, PETSc.Vec
+        With identity rows at fixed unknowns; the vector has ghosts.
+    inverse, prolongation : PETSc.Mat
+        For the preconditioner.
+    fixed : int array
+        Local unknowns at ideal electrodes.
+    lift, start : float arrays
+        The potentials of the ideal electrodes, zero elsewhere; where to start from.
+    power, gap : callable
+        The power of a potential (*collective*), and what the gap below `phi` is in each local cell.
+    """
+
+    matrix: PETSc.Mat
+    rhs: PETSc.Vec
+    inverse: PETSc.Mat
+    prolongation: PETSc.Mat
+    fixed: NDArray[np.int64]
+    lift: NDArray[np.float64]
+    start: NDArray[np.float64]
+    power: Callable[[NDArray[np.float64]], float]
+    gap: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+    def destroy(self) -> None:
+        """Free what PETSc holds; *collective*."""
+        for held in (self.matrix, self.rhs, self.inverse, self.prolongation):
+            held.destroy()
+
+
+def _constant_moments(
+    phi: compat.fem.Function,
+    sigma: compat.fem.Function,
+    thin: NDArray[np.bool_],
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    coarse: compat.fem.FunctionSpace,
+) -> _Discrete:
+    """Return the problem of Crouzeix–Raviart potentials; *collective*."""
+    space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
+    system = assemble(space, sigma, electrodes, _MIDPOINT)
+    v = compat.fem.Function(space)
+
+    def function(values: NDArray) -> compat.fem.Function:
+        v.x.array[:] = values
+        return v
+
+    return _Discrete(
+        system.matrix,
+        system.rhs,
+        cluster_inverse(system.matrix, _touched(system.rhs, space, thin)),
+        prolongation(space, coarse, system.fixed, _fixed(coarse, electrodes)),
+        system.fixed,
+        system.lift.x.array,
+        _facet_means(phi, space),
+        lambda values: power(function(values), sigma, electrodes, _MIDPOINT),
+        lambda values: gap_by_cell(phi, function(values), sigma, electrodes),
+    )
+
+
+def _linear_moments(
+    phi: compat.fem.Function,
+    sigma: compat.fem.Function,
+    thin: NDArray[np.bool_],
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    coarse: compat.fem.FunctionSpace,
+) -> _Discrete:
+    """Return the problem of potentials linear on facets; *collective*."""
+    space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
+    lowest = assemble(space, sigma, electrodes, _MIDPOINT)
+    facets, at_cells = LinearFacets(space, sigma, electrodes), quadratic(phi)
+    matrix, rhs, lift, fixed = facets.system(lowest)
+    inverse = cluster_inverse(matrix, _touched(lowest.rhs, space, thin), lowest.matrix)
+    lowest.destroy()
+    return _Discrete(
+        matrix,
+        rhs,
+        inverse,
+        facets.prolongation(coarse, fixed, _fixed(coarse, electrodes)),
+        fixed,
+        lift,
+        facets.start(at_cells),
+        facets.power,
+        lambda values: facets.gap(values, at_cells),
+    )
 
 
 def _coarse(
@@ -151,50 +237,40 @@ def _fixed(
 
 
 def _lowest(
-    phi: compat.fem.Function,
-    sigma: compat.fem.Function,
-    electrodes: tuple[ScaledElectrode, ScaledElectrode],
-    system: LinearSystem,
-    fixed: NDArray[np.int32],
-    levels: TwoLevel,
-    upper: float,
-    settings: SolverSettings,
-) -> tuple[float, Minimum, compat.fem.Function]:
-    """Return the power of a Crouzeix–Raviart potential, how much above the least, and it; *collective*."""
-    v = _facet_means(phi, system.lift.function_space)
-    solution, residual = system.rhs.duplicate(), system.rhs.duplicate()
-    solution.array[:] = (v.x.array - system.lift.x.array)[: solution.getLocalSize()]
-    solution.array[fixed[fixed < solution.getLocalSize()]] = 0.0
-    system.matrix.mult(solution, residual)
-    residual.aypx(-1.0, system.rhs)
-    start = power(_potential(v, solution, system), sigma, electrodes, _MIDPOINT)
+    discrete: _Discrete, levels: TwoLevel, upper: float, settings: SolverSettings
+) -> tuple[float, Minimum, NDArray[np.float64]]:
+    """Return the power of an admissible potential, how much above the least, and it; *collective*."""
+    solution, residual = discrete.rhs.duplicate(), discrete.rhs.duplicate()
+    owned = solution.getLocalSize()
+    solution.array[:] = (discrete.start - discrete.lift)[:owned]
+    solution.array[discrete.fixed[discrete.fixed < owned]] = 0.0
+    discrete.matrix.mult(solution, residual)
+    residual.aypx(-1.0, discrete.rhs)
+    start = discrete.power(_potential(discrete, solution))
 
     def allowed(lowered: float) -> float:
         return max(SHARE * (upper - start + lowered), ROUND_OFF * upper)
 
-    found = minimise(system.matrix, residual, solution, levels.apply, allowed, settings.max_iterations)
-    lowest = power(_potential(v, solution, system), sigma, electrodes, _MIDPOINT)
+    found = minimise(discrete.matrix, residual, solution, levels.apply, allowed, settings.max_iterations)
+    v = _potential(discrete, solution)
     solution.destroy()
     residual.destroy()
-    return lowest, found, v
+    return discrete.power(v), found, v
 
 
-def _facet_means(phi: compat.fem.Function, space: compat.fem.FunctionSpace) -> compat.fem.Function:
-    """Return the Crouzeix–Raviart function with the means of the vertices' potentials."""
+def _facet_means(phi: compat.fem.Function, space: compat.fem.FunctionSpace) -> NDArray[np.float64]:
+    """Return the means of the vertices' potentials at the facets."""
     at_vertices = phi.x.array[compat.vertex_dofs(phi.function_space)]
-    mean = compat.fem.Function(space)
+    mean = compat.fem.Function(space).x.array
     facets = compat.facet_dofs(space)
     count = facets.shape[1] - 1
     for opposite in range(count + 1):
-        mean.x.array[facets[:, opposite]] = np.delete(at_vertices, opposite, axis=1).sum(axis=1) / count
+        mean[facets[:, opposite]] = np.delete(at_vertices, opposite, axis=1).sum(axis=1) / count
     return mean
 
 
-def _potential(
-    function: compat.fem.Function, solution: PETSc.Vec, system: LinearSystem
-) -> compat.fem.Function:
-    """Set a function to the solution of a system and the lift of its electrodes; *collective*."""
+def _potential(discrete: _Discrete, solution: PETSc.Vec) -> NDArray[np.float64]:
+    """Return a solution with the lift of its electrodes, ghosts included; *collective*."""
     solution.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
-    compat.copy_to_function(solution, function)
-    function.x.array[:] += system.lift.x.array
-    return function
+    with solution.localForm() as local:
+        return discrete.lift + local.array_r

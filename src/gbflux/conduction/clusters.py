@@ -41,15 +41,19 @@ class _Rows:
         return (self.first <= dofs) & (dofs < self.last)
 
 
-def cluster_inverse(matrix: PETSc.Mat, layered: NDArray[np.bool_]) -> PETSc.Mat:
-    """Invert a matrix of Crouzeix–Raviart elements on each cluster of facets alone; *collective*.
+def cluster_inverse(
+    matrix: PETSc.Mat, layered: NDArray[np.bool_], facets: PETSc.Mat | None = None
+) -> PETSc.Mat:
+    """Invert a matrix on each cluster of facets alone; *collective*.
 
     Parameters
     ----------
     matrix : PETSc.Mat
-        Symmetric and positive definite, with identity rows at fixed facets.
+        Symmetric and positive definite, with identity rows at fixed facets. A block of rows for each facet.
     layered : (n_owned,) bool array
         Facets of cells that belong to layers, among those this rank owns.
+    facets : PETSc.Mat, optional
+        The matrix of Crouzeix–Raviart elements, which ties facets together; by default `matrix` itself.
 
     Returns
     -------
@@ -58,10 +62,16 @@ def cluster_inverse(matrix: PETSc.Mat, layered: NDArray[np.bool_]) -> PETSc.Mat:
         because that holds in each cell.
     """
     comm = matrix.getComm().tompi4py()
-    diagonal = matrix.getDiagonal()
-    rows = _rows(matrix)
+    facets = matrix if facets is None else facets
+    diagonal = facets.getDiagonal()
+    rows = _rows(facets)
     tied = _tied(rows, diagonal, np.where(layered, *THRESHOLDS))
     label, cross = _labels(comm, rows, tied)
+    if facets is not matrix:
+        diagonal.destroy()
+        diagonal, rows = matrix.getDiagonal(), _rows(matrix)
+        block = len(diagonal.array_r) // max(len(label), 1)
+        label, cross = np.repeat(block * label, block), block * cross
     members = _gathered(comm, (np.arange(rows.first, rows.last), label), np.isin(label, cross))
     entries = _entries(rows, label, members)
     at_cut = np.isin(entries[-1], cross)
