@@ -60,7 +60,7 @@ def estimate(case: Case) -> Estimate:
     conforming = _conforming_cells(case)
     cells = conforming + LAYER_CELLS_PER_FACET[dimension] * facets
     nodes = conforming / CELLS_PER_NODE[dimension] + NODES_PER_FACET[dimension] * facets
-    order = SECOND_ORDER_FACTOR[dimension] if case.solver.order == 2 else 1.0
+    order = SECOND_ORDER_FACTOR[dimension] if element_order(case) == 2 else 1.0
     mesher = MESH_PER_CELL_S * (REPRODUCIBLE_FACTOR if case.mesh.reproducible else 1.0)
     bracket = BRACKET_PER_CELL_S[dimension] if certifies(case) else 0.0
     newton = NEWTON_PER_CELL_S if any(case.electrode_kinetics) else 0.0
@@ -73,9 +73,14 @@ def certifies(case: Case) -> bool:
     return case.output.bracket or case.accuracy is not None
 
 
+def element_order(case: Case) -> int:
+    """The order of the elements: 2 where an accuracy is asked for, which linear ones reach far later."""
+    return case.solver.order if case.accuracy is None else 2
+
+
 def memory_MiB(case: Case, cells: float, nodes: float) -> float:
     """Peak memory of all processes together for a mesh of so many cells and nodes (MiB)."""
-    order = SECOND_ORDER_FACTOR[case.dimension] if case.solver.order == 2 else 1.0
+    order = SECOND_ORDER_FACTOR[case.dimension] if element_order(case) == 2 else 1.0
     per_cell = MEMORY_PER_CELL_KIB * order + (
         BRACKET_PER_CELL_KIB[case.dimension] if certifies(case) else 0.0
     )

@@ -17,7 +17,7 @@ from gbflux.conduction import compat
 from gbflux.conduction.moments import Cells, Quadratic
 from gbflux.conduction.system import LinearSystem, ScaledElectrode, resistive_electrodes
 
-_AT_ONCE = 50_000  # cells, for memory
+_AT_ONCE = 10_000  # cells, for memory
 
 
 class LinearFacets:
@@ -140,7 +140,7 @@ class LinearFacets:
     def prolongation(
         self, coarse: compat.fem.FunctionSpace, fixed: NDArray, fixed_vertices: NDArray
     ) -> PETSc.Mat:
-        """Return the matrix that takes linear elements to their traces, zero where either is fixed; *collective*."""
+        """Return the matrix that takes linear elements to their traces, zero where fixed; *collective*."""
         d = self._d
         index_map, below = self._space.dofmap.index_map, coarse.dofmap.index_map
         owned = index_map.size_local * d

@@ -5,9 +5,10 @@ is linear on each facet, alone for itself, has in K the power
 
     E_K(λ) = max over τ in W of 2 ∫_∂K λ τ·n ds − ∫_K |τ|²/σ dx.
 
-With a basis τ_j of W, hats μ_i of the facets, B_ij = ∫ μ_i τ_j·n ds and A_jk = ∫ τ_j·τ_k/σ dx it is λᵀBA⁻¹Bᵀλ,
-and A⁻¹Bᵀλ are the coefficients of the maximiser. Fields are those of the reference simplex, mapped by
-τ = Jτ̂/|det J|, which keeps ∇·τ = 0 and B, so that A alone changes from cell to cell, with JᵀJ/(|det J|σ).
+With a basis τ_j of W, hats μ_i of the facets, B_ij = ∫ μ_i τ_j·n ds and A_jk = ∫ τ_j·τ_k/σ dx it is
+λᵀBA⁻¹Bᵀλ, and A⁻¹Bᵀλ are the coefficients of the maximiser. Fields are those of the reference simplex,
+mapped by τ = Jτ̂/|det J|, which keeps ∇·τ = 0 and B, so that A alone changes from cell to cell, with
+JᵀJ/(|det J|σ).
 L. D. Marini, P. Pietra, Calcolo 22 (1989) 1, doi:10.1007/BF02575721, hybridise mixed elements that way.
 """
 

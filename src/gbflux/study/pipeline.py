@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case
-from gbflux.case.estimate import certifies
+from gbflux.case.estimate import certifies, element_order
 from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
 from gbflux.errors import MissingLibrary
 from gbflux.flux import as_result, measure
@@ -249,7 +249,7 @@ def _law(case: Case, side: int) -> ButlerVolmer | None:
 
 def _settings(case: Case) -> SolverSettings:
     s = case.solver
-    return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, s.order, certifies(case))
+    return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, element_order(case), certifies(case))
 
 
 def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progress) -> Snapshot:

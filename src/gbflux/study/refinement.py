@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gbflux.case import Case, Memory, machine_memory
-from gbflux.case.estimate import memory_MiB
+from gbflux.case.estimate import element_order, memory_MiB
 from gbflux.conduction.records import Bracket, Solution
 from gbflux.errors import MeshError, SolverError
 from gbflux.mesh import BuiltMesh, SizeField
@@ -211,8 +211,8 @@ def _decided(
     most = min(MOST_GROWTH * len(mesh.cells), _cells_that_fit(case, solved, memory))
     if most < len(mesh.cells):
         return None, "memory"
-    resolved = before is not None and before.field.junctions_resolved
-    sizes = next_sizes(mesh, bracket.gap, goal, most, resolved)
+    field = None if before is None else before.field
+    sizes = next_sizes(mesh, bracket.gap, goal, most, field, element_order(case))
     if sizes.cells >= 0.99 * most and most < WORTHWHILE * len(mesh.cells):
         return None, "memory"
     return sizes, None
