@@ -191,6 +191,13 @@ MUTANTS = (
         f"{WALL}/test_bracket_contains_the_exact_conductance.py::test_checkerboard[4-0.1]",
     ),
     Mutant(
+        "sources in linear fluxes",
+        f"{CONDUCTION}/moments.py",
+        "np.outer(x[:, a], unit[a]) - np.outer(x[:, -1], unit[-1])",
+        "np.outer(x[:, a], unit[a]) + np.outer(x[:, -1], unit[-1])",
+        f"{WALL}/test_quadratic_elements_close_in_on_both_sides.py::test_checkerboard[4-0.1]",
+    ),
+    Mutant(
         "an order of convergence divided by 40 (the tests' own tool)",
         "tests/verification/orders.py",
         "np.polyfit(np.log(sizes), np.log(errors), 1)[0]",

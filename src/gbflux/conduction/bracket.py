@@ -18,9 +18,15 @@ has no more than v. No constant enters, and neither the shape of cells nor the c
 The flux σ∇v of the minimiser is an equilibrated Raviart–Thomas field: L. D. Marini, SIAM J. Numer. Anal. 22
 (1985) 493, doi:10.1137/0722029.
 
+With elements of order 2 the lower bound is the least power of potentials that are linear on each facet, in
+the sense of `moments`. Proof. Let λ be on each facet the linear function nearest to φ. For linear τ without
+sources ∫_∂K λ τ·n = ∫_∂K φ τ·n = ∫_K ∇φ·τ, and 2 ∫_K ∇φ·τ − ∫_K |τ|²/σ ≤ ∫_K σ|∇φ|²; on electrodes λ − V
+is the linear function nearest to φ − V.
+
 Where the gap is. With φ_h the potential of the upper bound and v the minimiser of the lower, the gap is
 ∫ σ|∇(φ_h − v)|² + Σ_e Σ_F ∫_F κ_e (φ_h − v(centre of F))², for facet means of φ_h are an admissible v, and
-the minimiser is orthogonal to its distance from them. The terms, one a cell, say where to refine.
+the minimiser is orthogonal to its distance from them. The terms, one a cell, say where to refine. With order
+2 it is ∫ σ|∇φ_h − τ/σ|² + Σ_e ∫_e κ_e (φ_h − λ)².
 
 A potential that is not quite the minimiser has too much power; `minimum` says how much at most, and that is
 taken off. Both bounds are widened by `ROUND_OFF`.

@@ -27,16 +27,16 @@ def asked(width: float) -> dict:
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    return solved(BARE, asked(0.004))
+    return solved(BARE, asked(0.001))
 
 
 def test_the_target_is_reached(outcome: Outcome) -> None:
     result = outcome.result
     widths = [one.relative_width for one in result.refinement]
     assert len(widths) >= 2
-    assert widths[-1] <= 0.004 < min(widths[:-1])
+    assert widths[-1] <= 0.001 < min(widths[:-1])
     assert result.errors["conductance"] == {
-        "asked": 0.004,
+        "asked": 0.001,
         "relative_width": widths[-1],
         "reached": True,
         "stopped_by": None,
@@ -175,7 +175,7 @@ def test_the_command_ends_with_exit_code_5_and_all_files(
 
 def test_the_log_has_a_line_for_each_round(tmp_path: Path) -> None:
     path, out = tmp_path / "case.yaml", tmp_path / "out"
-    path.write_text(case_text(BARE, asked(0.004)))
+    path.write_text(case_text(BARE, asked(0.001)))
     assert command.exit_code(["run", str(path), "-o", str(out)]) == 0
     rounds = len(json.loads((out / "result.json").read_text())["refinement"])
     log = (out / "run.log").read_text()
