@@ -32,6 +32,7 @@ AT_ENDS = 0.1  # share of the goal that may be left in cells that touch lines wh
 _AT_END = 0.54  # power of the distance from such a line that the energy within goes with, at least
 _IN_SHELLS = 0.15  # of the gap of a cell, what its shells have together
 _CELLS_PER_CUT = 90.0  # cells, layers included, that a cut adds for each node on the lines
+_CELLS_PER_JUNCTION = 900.0  # cells that resolving one in 2D adds
 _LEAST_GOAL = 0.3  # share of the goal aimed at, where what sizes cannot change takes up more
 _STEPS = 8  # sizes are rounded, to so many in each doubling, so that noise rarely makes another mesh
 _BISECTIONS = 50
@@ -64,6 +65,7 @@ def next_sizes(
     most_cells: float,
     before: SizeField | None = None,
     order: int = 1,
+    room: float = math.inf,
 ) -> NextSizes:
     """Sizes of the smallest mesh that meets a goal, or of the best that is not too large.
 
@@ -76,14 +78,15 @@ def next_sizes(
     goal : float
         Gap to reach, in the same unit.
     most_cells : float
-        Cells, layers included, that the next mesh may have. Where junctions in 2D are resolved it may have
-        some more: those around them are not counted.
+        Cells, layers included, that the next mesh may have, besides those that resolving junctions adds.
     before : SizeField, optional
         What this mesh was made with. Where its junctions are resolved or its cells cut, those of the next
         are, too. In 2D junctions are from when they contribute more than `AT_JUNCTIONS` of the goal, for
         nothing else makes that less.
     order : int
         Of the elements that the gap is of.
+    room : float
+        Cells that the next mesh may have in all. Junctions that it has no room for are not resolved.
 
     Returns
     -------
@@ -99,10 +102,14 @@ def next_sizes(
     least_um = SMALLEST * mesh.layer_thickness_um
     resolved = before is not None and before.junctions_resolved
     core = now.size_um < mesh.layer_thickness_um if resolved else np.zeros(len(now.points), dtype=bool)
+    added = 0.0
     if mesh.dimension == 2 and not resolved:
         junction = is_junction(mesh)
-        resolved = float(gap[junction].sum()) > AT_JUNCTIONS * goal
+        around = _CELLS_PER_JUNCTION * len(np.unique(mesh.node[mesh.cells[junction]]))
+        resolved = float(gap[junction].sum()) > AT_JUNCTIONS * goal and len(mesh.cells) + around <= room
         core[mesh.node[mesh.cells[junction]]] = resolved
+        added = around if resolved else 0.0
+    most_cells = min(most_cells, room - added)
 
     def sizes(level: float) -> NDArray[np.float64]:
         asked = np.maximum(local.sizes(math.exp(level)), least_um)
@@ -131,8 +138,10 @@ def next_sizes(
         end_um=0.0 if ends.end_um == np.inf else ends.end_um,
     )
     field = graded(field, GROWTH)
+    if resolved:
+        return NextSizes(field, expected(asked) + added, local.gap(field.size_um))
     cells = float(field.expected_cells().sum()) * layers + ends.cells(now.size_um, field.size_um)
-    if cells > most_cells and not resolved:
+    if cells > most_cells:
         field = field.scaled((cells / most_cells) ** (1 / mesh.dimension))
         cells = float(most_cells)
     return NextSizes(field, cells, local.gap(field.size_um) + fixed)

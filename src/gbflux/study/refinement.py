@@ -38,6 +38,8 @@ POWERS = 0.3, 1.0
 WORTHWHILE = 1.3
 #: A round that narrows the bracket by less than this factor is one in vain; two of them end the refining.
 PROGRESS = 0.9
+#: Cells of a mesh over those expected of its sizes, at most; 1.46 was seen.
+EXCESS = 1.5
 #: Share of the memory that was free at the beginning that a round may plan with; estimates are rough.
 MEMORY_SHARE = 0.7
 
@@ -208,11 +210,12 @@ def _decided(
         return None, "stalled"
     mesh, bracket = solved.built.mesh, solved.solution.bracket
     goal = width * bracket.upper * (MARGIN * target / width) ** (1 / _power(rounds, before))
-    most = min(MOST_GROWTH * len(mesh.cells), _cells_that_fit(case, solved, memory))
+    room = _cells_that_fit(case, solved, memory) / EXCESS
+    most = min(MOST_GROWTH * len(mesh.cells), room)
     if most < len(mesh.cells):
         return None, "memory"
     field = None if before is None else before.field
-    sizes = next_sizes(mesh, bracket.gap, goal, most, field, element_order(case))
+    sizes = next_sizes(mesh, bracket.gap, goal, most, field, element_order(case), room)
     if sizes.cells >= 0.99 * most and most < WORTHWHILE * len(mesh.cells):
         return None, "memory"
     return sizes, None
