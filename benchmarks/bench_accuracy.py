@@ -1,6 +1,6 @@
 """Refining to an accuracy against finer and finer equal cells: how many each needs for the same bracket.
 
-``python benchmarks/bench_accuracy.py [--dimensions 2 3] [--accuracy 0.002] [--layers] [--order 2]`` prints one
+``python benchmarks/bench_accuracy.py [--dimensions 2 3] [--accuracy 0.002] [--layers] [--order 2]`` prints a
 JSON line for each mesh: cells, relative width of the bracket, processor seconds of the solution on one rank
 (meshing is another process). A last line for each dimension tells how many equal cells, with elements of that
 order, would be as good as the refined mesh, on a power law through the last two of their widths, and the

@@ -19,24 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.mesh.bisect import is_junction
-from gbflux.mesh.ends import RATIO
+from gbflux.mesh.deepen import SMALLEST, Ends
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.sizing import SizeField, closed, graded, uncut_nodes
 
 FINER, COARSER = 4.0, 2.0  # most that a size changes from one mesh to the next
 GROWTH = 0.5  # of sizes, per distance
-SMALLEST = 4.0  # size, in thicknesses of the layers
 FALL = {1: 2.0, 2: 3.0}  # power of sizes that the gap goes with, by order of the elements
 AT_JUNCTIONS = 0.15  # share of the goal from which on junctions are worth resolving
-AT_ENDS = 0.1  # share of the goal that may be left in cells that touch lines where boundaries end
-_AT_END = 0.54  # power of the distance from such a line that the energy within goes with, at least
-_IN_SHELLS = 0.15  # of the gap of a cell, what its shells have together
-_CELLS_PER_CUT = 90.0  # cells, layers included, that a cut adds for each node on the lines
 _CELLS_PER_JUNCTION = 900.0  # cells that resolving one in 2D adds
 _LEAST_GOAL = 0.3  # share of the goal aimed at, where what sizes cannot change takes up more
 _STEPS = 8  # sizes are rounded, to so many in each doubling, so that noise rarely makes another mesh
 _BISECTIONS = 50
-_SOLID = (CellKind.GRAIN, CellKind.HL)
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,7 @@ def next_sizes(
     NextSizes
     """
     now = closed(mesh)
-    ends = _Ends.of(mesh, now, gap, goal, before)
+    ends = Ends.of(mesh, now, gap, goal, before)
     power = FALL[order]
     fixed = gap[mesh.kind == CellKind.GB_JUNCTION].sum() if mesh.dimension == 3 else 0.0
     local = _Local.of(mesh, now, ends.gap, power)
@@ -145,61 +139,6 @@ def next_sizes(
         field = field.scaled((cells / most_cells) ** (1 / mesh.dimension))
         cells = float(most_cells)
     return NextSizes(field, cells, local.gap(field.size_um) + fixed)
-
-
-@dataclass(frozen=True)
-class _Ends:
-    """Lines where grain boundaries end, in 3D.
-
-    Attributes
-    ----------
-    nodes : int array
-        Nodes of the closed mesh on them.
-    end_um : float
-        How far cells are to be cut towards them (µm); infinite for no cuts.
-    cut_cells : int
-        Cells that cuts added to the mesh, about.
-    gap : (m,) float array
-        What cells would contribute with these cuts; at junctions of layers, which sizes do not change, 0.
-    """
-
-    nodes: NDArray[np.int64]
-    end_um: float
-    cut_cells: int
-    gap: NDArray[np.float64]
-
-    @classmethod
-    def of(
-        cls, mesh: LayeredMesh, now: SizeField, gap: NDArray, goal: float, before: SizeField | None
-    ) -> _Ends:
-        if mesh.dimension == 2:
-            return cls(np.zeros(0, dtype=np.int64), np.inf, 0, gap)
-        node, put_in = uncut_nodes(mesh)
-        gb = np.unique(mesh.cells[mesh.kind == CellKind.GB])
-        gb = gb[np.isin(mesh.points[gb, -1], mesh.z_electrolyte) & ~put_in[gb]]
-        nodes = np.unique(node[gb])
-        on_line = np.zeros(len(now.points), dtype=bool)
-        on_line[nodes] = True
-        touching = (on_line[node] & ~put_in)[mesh.cells].any(axis=1)
-        new = put_in[mesh.cells].any(axis=1)
-        same = now.cells.shape[0] - np.count_nonzero(~new & np.isin(mesh.kind, _SOLID))
-        share = float(gap[touching].sum())
-        end_um = (before.end_um if before is not None else 0.0) or np.inf
-        gap = np.where(mesh.kind == CellKind.GB_JUNCTION, 0.0, gap)
-        if share > AT_ENDS * goal:
-            reach = min(end_um, float(now.size_um[nodes].mean()))
-            deeper = max((AT_ENDS * goal / share) ** (1 / _AT_END), RATIO**3)
-            end_um = max(reach * deeper, min(SMALLEST * mesh.layer_thickness_um, reach))
-            gap[touching] *= max((end_um / reach) ** _AT_END, _IN_SHELLS)
-        return cls(nodes, end_um, int(np.count_nonzero(new)) - same, gap)
-
-    def cells(self, now_um: NDArray, asked_um: NDArray) -> float:
-        """Cells that cuts will add to a mesh of other sizes."""
-        if self.end_um == np.inf or not len(self.nodes):
-            return 0.0
-        asked = asked_um[self.nodes]
-        cuts = max(math.log(self.end_um / asked.mean()) / math.log(RATIO), 0.0)
-        return _CELLS_PER_CUT * math.floor(cuts) * float(np.sum(now_um[self.nodes] / asked))
 
 
 @dataclass(frozen=True)

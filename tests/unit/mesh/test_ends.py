@@ -10,8 +10,9 @@ from scipy.spatial import Delaunay
 
 from gbflux.mesh import CellKind, LayeredMesh, SizeField, build_mesh, recipe
 from gbflux.mesh.conforming import ConformingMesh
+from gbflux.mesh.deepen import AT_ENDS
 from gbflux.mesh.ends import RATIO, cut_towards
-from gbflux.mesh.refine import AT_ENDS, next_sizes
+from gbflux.mesh.refine import next_sizes
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.mesh.sizing import closed
 from small_cases import LAYERS, case
