@@ -11,12 +11,13 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.case import Memory
+from gbflux.case.estimate import memory_MiB
 from gbflux.cli import main as command
 from gbflux.errors import MeshError
 from gbflux.study import refinement, shared_mesh
 from gbflux.study.pipeline import Outcome, run_case
 from gbflux.study.result import Result
-from small_cases import LAYERS, TINY, case, case_text, solved
+from small_cases import LAYERS, NO_FIGURES, TINY, case, case_text, solved
 
 BARE = {**TINY, "output": {"figures": False, "fields": True}}
 
@@ -150,6 +151,24 @@ def test_memory_allows_a_larger_mesh_than_was_made(monkeypatch: pytest.MonkeyPat
     assert result.errors["conductance"]["stopped_by"] == "memory"
     assert len(cells) > 1
     assert cells[-1] > cells[0]
+
+
+SMALL_3D = {"mesh.size_um": 4.0, "mesh.electrode_size_um": 4.0}
+
+
+@pytest.mark.parametrize(("free_MiB", "rounds"), [(1300.0, 2), (1000.0, 1)])
+def test_in_3d_memory_ends_it(monkeypatch: pytest.MonkeyPatch, free_MiB: float, rounds: int) -> None:
+    """There is room for the second mesh; for none: what is made then turns out too large, and is left."""
+    monkeypatch.setattr(refinement, "machine_memory", lambda: Memory(free_MiB, free_MiB))
+    result = run_case(case(LAYERS, asked(1e-5), SMALL_3D, NO_FIGURES), comm=MPI.COMM_SELF).result
+    assert result.errors["conductance"]["stopped_by"] == "memory"
+    assert "would not fit into memory" in result.warnings[0]
+    found = result.refinement
+    assert len(found) == rounds
+    assert max(one.lower_S for one in found) <= min(one.upper_S for one in found)
+    assert rounds == 1 or found[-1].relative_width < 0.5 * found[0].relative_width
+    for one in found[1:]:
+        assert memory_MiB(case(LAYERS, asked(1e-5)), one.cells, one.nodes) < free_MiB
 
 
 def test_the_command_ends_with_exit_code_5_and_all_files(
