@@ -178,7 +178,7 @@ MUTANTS = (
     ),
     Mutant(
         "exact integration instead of midpoints at Crouzeix–Raviart electrodes",
-        f"{CONDUCTION}/bracket.py",
+        f"{CONDUCTION}/discrete.py",
         "_MIDPOINT = 1",
         "_MIDPOINT = 2",
         f"{WALL}/test_algebraic_error_of_the_bracket_is_honest.py::test_against_a_direct_solve[2D-0.01]",
@@ -189,6 +189,13 @@ MUTANTS = (
         "lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)",
         "lower = upper * (1.0 - ROUND_OFF)",
         f"{WALL}/test_bracket_contains_the_exact_conductance.py::test_checkerboard[4-0.1]",
+    ),
+    Mutant(
+        "sources in linear fluxes",
+        f"{CONDUCTION}/moments.py",
+        "np.outer(x[:, a], unit[a]) - np.outer(x[:, -1], unit[-1])",
+        "np.outer(x[:, a], unit[a]) + np.outer(x[:, -1], unit[-1])",
+        f"{WALL}/test_quadratic_elements_close_in_on_both_sides.py::test_checkerboard[4-0.1]",
     ),
     Mutant(
         "an order of convergence divided by 40 (the tests' own tool)",

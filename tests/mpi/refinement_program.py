@@ -14,7 +14,7 @@ from small_cases import TINY, case
 
 COMM = MPI.COMM_WORLD
 
-result = run_case(case(TINY, {"accuracy": {"conductance": 0.004}}), comm=COMM).result
+result = run_case(case(TINY, {"accuracy": {"conductance": 0.001}}), comm=COMM).result
 trees = COMM.gather(result.as_dict())
 if COMM.rank == 0:
     print(json.dumps([{name: tree[name] for name in ("refinement", "errors", "mesh")} for tree in trees]))

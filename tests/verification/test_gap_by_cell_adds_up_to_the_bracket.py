@@ -21,7 +21,7 @@ def polycrystal(dimension: str) -> tuple[LayeredMesh, np.ndarray]:
 
 
 @pytest.mark.parametrize("dimension", ["2D", "3D"])
-@pytest.mark.parametrize(("asr", "order"), [(0.0, 1), (1.0e-4, 1), (0.0, 2)])
+@pytest.mark.parametrize(("asr", "order"), [(0.0, 1), (1.0e-4, 1), (0.0, 2), (1.0e-4, 2)])
 def test_of_a_polycrystal(monkeypatch: pytest.MonkeyPatch, dimension: str, asr: float, order: int) -> None:
     mesh, sigma = polycrystal(dimension)
     electrodes = Electrode(0.0, asr), Electrode(0.1, 2 * asr)

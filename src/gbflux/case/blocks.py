@@ -198,7 +198,9 @@ class Solver(Block):
     preconditioner: Literal["hypre", "gamg", "lu"] = Field(
         "hypre", description="preconditioner; lu is direct"
     )
-    order: WholeNumber = quantity("order of the elements, 1 or 2", "1", default=1, ge=1, le=2)
+    order: WholeNumber = quantity(
+        "order of the elements, 1 or 2; 2 wherever an accuracy is asked for", "1", default=1, ge=1, le=2
+    )
 
 
 class Accuracy(Block):

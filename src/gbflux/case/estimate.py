@@ -28,8 +28,9 @@ NEWTON_PER_CELL_S = 3.5e-6  # what electrodes with kinetics add: three linear pr
 START_S = 5.0
 REPRODUCIBLE_FACTOR = 4.0  # serial Delaunay over HXT
 SECOND_ORDER_FACTOR = {2: 3.0, 3: 5.0}  # memory and time of everything after the mesh
-BRACKET_PER_CELL_KIB = {2: 0.6, 3: 2.1}  # facets' unknowns, their matrix, the clusters
-BRACKET_PER_CELL_S = {2: 3.0e-6, 3: 1.3e-5}  # on one core
+# By order: facets' unknowns, their matrix, the clusters; time on one core.
+BRACKET_PER_CELL_KIB = {1: {2: 0.6, 3: 2.1}, 2: {2: 1.5, 3: 5.0}}
+BRACKET_PER_CELL_S = {1: {2: 3.0e-6, 3: 1.3e-5}, 2: {2: 2.3e-5, 3: 1.2e-4}}
 LU_ENTRIES = {2: (30.0, 1.0), 3: (8.0, 4 / 3)}  # entries of the factors: first * nodes**second
 
 
@@ -60,9 +61,9 @@ def estimate(case: Case) -> Estimate:
     conforming = _conforming_cells(case)
     cells = conforming + LAYER_CELLS_PER_FACET[dimension] * facets
     nodes = conforming / CELLS_PER_NODE[dimension] + NODES_PER_FACET[dimension] * facets
-    order = SECOND_ORDER_FACTOR[dimension] if case.solver.order == 2 else 1.0
+    order = SECOND_ORDER_FACTOR[dimension] if element_order(case) == 2 else 1.0
     mesher = MESH_PER_CELL_S * (REPRODUCIBLE_FACTOR if case.mesh.reproducible else 1.0)
-    bracket = BRACKET_PER_CELL_S[dimension] if certifies(case) else 0.0
+    bracket = BRACKET_PER_CELL_S[element_order(case)][dimension] if certifies(case) else 0.0
     newton = NEWTON_PER_CELL_S if any(case.electrode_kinetics) else 0.0
     time = START_S + (mesher + (REST_PER_CELL_S + newton) * order + bracket) * cells
     return Estimate(_whole(cells), _whole(nodes), memory_MiB(case, cells, nodes), time)
@@ -73,12 +74,16 @@ def certifies(case: Case) -> bool:
     return case.output.bracket or case.accuracy is not None
 
 
+def element_order(case: Case) -> int:
+    """The order of the elements: 2 where an accuracy is asked for, which linear ones reach far later."""
+    return case.solver.order if case.accuracy is None else 2
+
+
 def memory_MiB(case: Case, cells: float, nodes: float) -> float:
     """Peak memory of all processes together for a mesh of so many cells and nodes (MiB)."""
-    order = SECOND_ORDER_FACTOR[case.dimension] if case.solver.order == 2 else 1.0
-    per_cell = MEMORY_PER_CELL_KIB * order + (
-        BRACKET_PER_CELL_KIB[case.dimension] if certifies(case) else 0.0
-    )
+    order = SECOND_ORDER_FACTOR[case.dimension] if element_order(case) == 2 else 1.0
+    bracket = BRACKET_PER_CELL_KIB[element_order(case)][case.dimension] if certifies(case) else 0.0
+    per_cell = MEMORY_PER_CELL_KIB * order + bracket
     memory = MEMORY_START_MIB + per_cell * units.KIB_TO_MIB * cells
     if case.solver.preconditioner == "lu":
         memory += lu_memory_MiB(nodes * order, case.dimension)

@@ -18,9 +18,15 @@ has no more than v. No constant enters, and neither the shape of cells nor the c
 The flux σ∇v of the minimiser is an equilibrated Raviart–Thomas field: L. D. Marini, SIAM J. Numer. Anal. 22
 (1985) 493, doi:10.1137/0722029.
 
+With elements of order 2 the lower bound is the least power of potentials that are linear on each facet, in
+the sense of `moments`. Proof. Let λ be on each facet the linear function nearest to φ. For linear τ without
+sources ∫_∂K λ τ·n = ∫_∂K φ τ·n = ∫_K ∇φ·τ, and 2 ∫_K ∇φ·τ − ∫_K |τ|²/σ ≤ ∫_K σ|∇φ|²; on electrodes λ − V
+is the linear function nearest to φ − V.
+
 Where the gap is. With φ_h the potential of the upper bound and v the minimiser of the lower, the gap is
 ∫ σ|∇(φ_h − v)|² + Σ_e Σ_F ∫_F κ_e (φ_h − v(centre of F))², for facet means of φ_h are an admissible v, and
-the minimiser is orthogonal to its distance from them. The terms, one a cell, say where to refine.
+the minimiser is orthogonal to its distance from them. The terms, one a cell, say where to refine. With order
+2 it is ∫ σ|∇φ_h − τ/σ|² + Σ_e ∫_e κ_e (φ_h − λ)².
 
 A potential that is not quite the minimiser has too much power; `minimum` says how much at most, and that is
 taken off. Both bounds are widened by `ROUND_OFF`.
@@ -35,13 +41,12 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
-from gbflux.conduction.clusters import cluster_inverse
-from gbflux.conduction.gap import gap_by_cell
+from gbflux.conduction.discrete import Discrete, constant_moments, linear_moments
 from gbflux.conduction.minimum import Minimum, minimise
 from gbflux.conduction.records import Bracket, SolverSettings
 from gbflux.conduction.solver import conjugate_gradients
 from gbflux.conduction.system import LinearSystem, ScaledElectrode, assemble, power
-from gbflux.conduction.two_level import TwoLevel, prolongation
+from gbflux.conduction.two_level import TwoLevel
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +54,6 @@ log = logging.getLogger(__name__)
 SHARE = 1.0e-4
 #: Relative error of a sum over cells a few nanometres thin.
 ROUND_OFF = 1.0e-11
-#: Midpoint rule on resistive electrodes.
-_MIDPOINT = 1
 
 
 def conductance_bracket(
@@ -84,22 +87,16 @@ def conductance_bracket(
         In scaled units, the gap by local cell; None, and a warning, if round-off spoils the preconditioner.
     """
     upper = power(phi, sigma, electrodes)
-    space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
-    system = assemble(space, sigma, electrodes, _MIDPOINT)
     coarse_space, coarse_ksp, coarse_system = _coarse(phi, sigma, electrodes, settings, ksp)
-    inverse = cluster_inverse(system.matrix, _touched(system.rhs, space, thin))
-    fixed = [system.fixed, _fixed(coarse_space, electrodes)]
-    down = prolongation(space, coarse_space, *fixed)
-    levels = TwoLevel(
-        system.matrix, inverse, down, coarse_ksp.getPC(), phi.function_space.mesh.topology.dim + 1
-    )
+    kind = constant_moments if settings.order == 1 else linear_moments
+    discrete = kind(phi, sigma, thin, electrodes, coarse_space)
+    corners = phi.function_space.mesh.topology.dim + 1
+    levels = TwoLevel(discrete.matrix, discrete.inverse, discrete.prolongation, coarse_ksp.getPC(), corners)
     try:
-        lowest, found, v = _lowest(phi, sigma, electrodes, system, fixed[0], levels, upper, settings)
+        lowest, found, v = _lowest(discrete, levels, upper, settings)
     finally:
         levels.destroy()
-        down.destroy()
-        inverse.destroy()
-        system.destroy()
+        discrete.destroy()
         if coarse_system is not None:
             coarse_ksp.destroy()
             coarse_system.destroy()
@@ -109,8 +106,7 @@ def conductance_bracket(
     lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)
     if found.excess > max(SHARE * (upper - lower), ROUND_OFF * upper):
         log.warning("bracket: wider than need be; %d iterations did not suffice", found.iterations)
-    gap = gap_by_cell(phi, v, sigma, electrodes)
-    return Bracket(lower, upper * (1.0 + ROUND_OFF), found.excess, found.iterations, gap)
+    return Bracket(lower, upper * (1.0 + ROUND_OFF), found.excess, found.iterations, discrete.gap(v))
 
 
 def _coarse(
@@ -128,73 +124,30 @@ def _coarse(
     return space, conjugate_gradients(system.matrix, settings), system
 
 
-def _touched(
-    vector: PETSc.Vec, space: compat.fem.FunctionSpace, cells: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Return which owned facets belong to one of the chosen cells, on any rank; *collective*."""
-    count = vector.duplicate()
-    with count.localForm() as local:
-        local.set(0.0)
-        local.array[compat.facet_dofs(space)[cells].ravel()] = 1.0
-    count.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
-    touched = count.array_r > 0.0
-    count.destroy()
-    return touched
-
-
-def _fixed(
-    space: compat.fem.FunctionSpace, electrodes: tuple[ScaledElectrode, ScaledElectrode]
-) -> NDArray[np.int32]:
-    """Return the local dofs on the ideal electrodes."""
-    ideal = [electrode.dofs(space) for electrode in electrodes if electrode.ideal]
-    return np.concatenate([np.zeros(0, dtype=np.int32), *ideal])
-
-
 def _lowest(
-    phi: compat.fem.Function,
-    sigma: compat.fem.Function,
-    electrodes: tuple[ScaledElectrode, ScaledElectrode],
-    system: LinearSystem,
-    fixed: NDArray[np.int32],
-    levels: TwoLevel,
-    upper: float,
-    settings: SolverSettings,
-) -> tuple[float, Minimum, compat.fem.Function]:
-    """Return the power of a Crouzeix–Raviart potential, how much above the least, and it; *collective*."""
-    v = _facet_means(phi, system.lift.function_space)
-    solution, residual = system.rhs.duplicate(), system.rhs.duplicate()
-    solution.array[:] = (v.x.array - system.lift.x.array)[: solution.getLocalSize()]
-    solution.array[fixed[fixed < solution.getLocalSize()]] = 0.0
-    system.matrix.mult(solution, residual)
-    residual.aypx(-1.0, system.rhs)
-    start = power(_potential(v, solution, system), sigma, electrodes, _MIDPOINT)
+    discrete: Discrete, levels: TwoLevel, upper: float, settings: SolverSettings
+) -> tuple[float, Minimum, NDArray[np.float64]]:
+    """Return the power of an admissible potential, how much above the least, and it; *collective*."""
+    solution, residual = discrete.rhs.duplicate(), discrete.rhs.duplicate()
+    owned = solution.getLocalSize()
+    solution.array[:] = (discrete.start - discrete.lift)[:owned]
+    solution.array[discrete.fixed[discrete.fixed < owned]] = 0.0
+    discrete.matrix.mult(solution, residual)
+    residual.aypx(-1.0, discrete.rhs)
+    start = discrete.power(_potential(discrete, solution))
 
     def allowed(lowered: float) -> float:
         return max(SHARE * (upper - start + lowered), ROUND_OFF * upper)
 
-    found = minimise(system.matrix, residual, solution, levels.apply, allowed, settings.max_iterations)
-    lowest = power(_potential(v, solution, system), sigma, electrodes, _MIDPOINT)
+    found = minimise(discrete.matrix, residual, solution, levels.apply, allowed, settings.max_iterations)
+    v = _potential(discrete, solution)
     solution.destroy()
     residual.destroy()
-    return lowest, found, v
+    return discrete.power(v), found, v
 
 
-def _facet_means(phi: compat.fem.Function, space: compat.fem.FunctionSpace) -> compat.fem.Function:
-    """Return the Crouzeix–Raviart function with the means of the vertices' potentials."""
-    at_vertices = phi.x.array[compat.vertex_dofs(phi.function_space)]
-    mean = compat.fem.Function(space)
-    facets = compat.facet_dofs(space)
-    count = facets.shape[1] - 1
-    for opposite in range(count + 1):
-        mean.x.array[facets[:, opposite]] = np.delete(at_vertices, opposite, axis=1).sum(axis=1) / count
-    return mean
-
-
-def _potential(
-    function: compat.fem.Function, solution: PETSc.Vec, system: LinearSystem
-) -> compat.fem.Function:
-    """Set a function to the solution of a system and the lift of its electrodes; *collective*."""
+def _potential(discrete: Discrete, solution: PETSc.Vec) -> NDArray[np.float64]:
+    """Return a solution with the lift of its electrodes, ghosts included; *collective*."""
     solution.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
-    compat.copy_to_function(solution, function)
-    function.x.array[:] += system.lift.x.array
-    return function
+    with solution.localForm() as local:
+        return discrete.lift + local.array_r

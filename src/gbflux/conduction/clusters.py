@@ -10,6 +10,7 @@ in which two facets share an entry if they share a cell, and are whole also wher
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,15 +42,19 @@ class _Rows:
         return (self.first <= dofs) & (dofs < self.last)
 
 
-def cluster_inverse(matrix: PETSc.Mat, layered: NDArray[np.bool_]) -> PETSc.Mat:
-    """Invert a matrix of Crouzeix–Raviart elements on each cluster of facets alone; *collective*.
+def cluster_inverse(
+    matrix: PETSc.Mat, layered: NDArray[np.bool_], facets: PETSc.Mat | None = None
+) -> PETSc.Mat:
+    """Invert a matrix on each cluster of facets alone; *collective*.
 
     Parameters
     ----------
     matrix : PETSc.Mat
-        Symmetric and positive definite, with identity rows at fixed facets.
+        Symmetric and positive definite, with identity rows at fixed facets. A block of rows for each facet.
     layered : (n_owned,) bool array
         Facets of cells that belong to layers, among those this rank owns.
+    facets : PETSc.Mat, optional
+        The matrix of Crouzeix–Raviart elements, which ties facets together; by default `matrix` itself.
 
     Returns
     -------
@@ -58,19 +63,22 @@ def cluster_inverse(matrix: PETSc.Mat, layered: NDArray[np.bool_]) -> PETSc.Mat:
         because that holds in each cell.
     """
     comm = matrix.getComm().tompi4py()
-    diagonal = matrix.getDiagonal()
-    rows = _rows(matrix)
+    facets = matrix if facets is None else facets
+    diagonal = facets.getDiagonal()
+    rows = _rows(facets)
     tied = _tied(rows, diagonal, np.where(layered, *THRESHOLDS))
+    diagonal.destroy()
     label, cross = _labels(comm, rows, tied)
     members = _gathered(comm, (np.arange(rows.first, rows.last), label), np.isin(label, cross))
-    entries = _entries(rows, label, members)
-    at_cut = np.isin(entries[-1], cross)
-    blocks = [
-        _inverted(*(column[~at_cut] for column in entries)),
-        _inverted(*_gathered(comm, entries, at_cut)),
-    ]
-    inverse = _as_matrix(diagonal, blocks)
-    diagonal.destroy()
+    entry, entry_label = _entries(rows, label, members)
+    columns = rows.row[entry], rows.column[entry], _blocks(matrix, rows, entry), entry_label
+    at_cut = np.isin(entry_label, cross)
+    inverse = _empty(matrix, label, members)
+    for cluster in _inverted(*(column[~at_cut] for column in columns)):
+        _insert(inverse, *cluster)
+    for cluster in _inverted(*_gathered(comm, columns, at_cut)):
+        _insert(inverse, *cluster)
+    inverse.assemble()
     return inverse
 
 
@@ -166,78 +174,77 @@ def _gathered(
 
 def _entries(
     rows: _Rows, label: NDArray[np.int64], members: tuple[NDArray[np.int64], ...]
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Return the owned rows of the clusters' blocks: global rows and columns, values, labels.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which of the owned entries lie in a cluster's block, and its label.
 
-    Clusters of one are left out. `members` are the dofs, and their labels, of clusters on several ranks.
+    `members` are the facets, and their labels, of clusters on several ranks.
     """
-    _, place, count = np.unique(label, return_inverse=True, return_counts=True)
     foreign, order = np.unique(members[0], return_index=True)
-    tied = (count[place] > 1) | np.isin(np.arange(rows.first, rows.last), foreign)
-    entry = np.flatnonzero(tied[rows.row - rows.first])
-    row, column, value = rows.row[entry], rows.column[entry].astype(np.int64), rows.value[entry]
-    here = rows.owned(column)
-    other = np.full(len(column), -1, dtype=np.int64)
-    other[here] = label[column[here] - rows.first]
-    away = np.flatnonzero(~here & np.isin(column, foreign))
-    other[away] = members[1][order][np.searchsorted(foreign, column[away])]
-    kept = label[row - rows.first] == other
-    return row[kept], column[kept], value[kept], other[kept]
+    here = rows.owned(rows.column)
+    other = np.full(len(rows.column), -1, dtype=np.int64)
+    other[here] = label[rows.column[here] - rows.first]
+    away = np.flatnonzero(~here & np.isin(rows.column, foreign))
+    other[away] = members[1][order][np.searchsorted(foreign, rows.column[away])]
+    entry = np.flatnonzero(label[rows.row - rows.first] == other)
+    return entry, other[entry]
+
+
+def _blocks(matrix: PETSc.Mat, rows: _Rows, entry: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the block of rows and columns of `matrix` behind each of some entries of the facets' matrix."""
+    offsets, _, values = matrix.getValuesCSR()
+    start = np.searchsorted(rows.row, np.arange(rows.first, rows.last))
+    facet = rows.row[entry] - rows.first
+    place = entry - start[facet]
+    width = np.arange((len(offsets) - 1) // max(rows.last - rows.first, 1))
+    begin = offsets[len(width) * facet[:, None] + width] + len(width) * place[:, None]
+    return values[begin[:, :, None] + width]
 
 
 def _inverted(
     rows: NDArray[np.int64],
     columns: NDArray[np.int64],
-    values: NDArray[np.float64],
+    blocks: NDArray[np.float64],
     labels: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return rows, columns and values of the inverse of a block-diagonal matrix given by its entries."""
-    dofs, first, row = np.unique(rows, return_index=True, return_inverse=True)
-    column = np.searchsorted(dofs, columns)
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield the facets, (n, k), of the clusters of each size k and their inverses, (n, k·width, k·width)."""
+    facets, first, row = np.unique(rows, return_index=True, return_inverse=True)
+    column, width = np.searchsorted(facets, columns), blocks.shape[1]
     _, cluster, size = np.unique(labels[first], return_inverse=True, return_counts=True)
     order = np.argsort(cluster, kind="stable")
     start = np.cumsum(size) - size
-    place = np.empty(len(dofs), dtype=np.int64)
-    place[order] = np.arange(len(dofs)) - start[cluster[order]]
-    pieces = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
-    for width in np.unique(size):
-        chosen = np.flatnonzero(size == width)
+    place = np.empty(len(facets), dtype=np.int64)
+    place[order] = np.arange(len(facets)) - start[cluster[order]]
+    for k in np.unique(size):
+        chosen = np.flatnonzero(size == k)
         number = np.full(len(size), -1)
         number[chosen] = np.arange(len(chosen))
         entry = np.flatnonzero(number[cluster[row]] >= 0)
-        blocks = np.zeros((len(chosen), width, width))
-        blocks[number[cluster[row[entry]]], place[row[entry]], place[column[entry]]] = values[entry]
-        member = dofs[order[start[chosen][:, None] + np.arange(width)]]
-        pieces.append(
-            (
-                np.repeat(member, width, axis=1).ravel(),
-                np.tile(member, (1, width)).ravel(),
-                np.linalg.inv(blocks).ravel(),
-            )
-        )
-    return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
+        whole = np.zeros((len(chosen), k, width, k, width))
+        whole[number[cluster[row[entry]]], place[row[entry]], :, place[column[entry]], :] = blocks[entry]
+        member = facets[order[start[chosen][:, None] + np.arange(k)]]
+        yield member, np.linalg.inv(whole.reshape(len(chosen), k * width, k * width))
 
 
-def _as_matrix(
-    diagonal: PETSc.Vec, blocks: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]
-) -> PETSc.Mat:
-    """Return the matrix of the blocks' rows that this rank owns and 1/diagonal elsewhere; *collective*."""
-    first, last = diagonal.getOwnershipRange()
-    rows, columns, values = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    mine = (first <= rows) & (rows < last)
-    single = np.ones(last - first, dtype=bool)
-    single[rows[mine] - first] = False
-    single = np.flatnonzero(single)
-    table = coo_matrix(
-        (
-            np.concatenate([values[mine], 1.0 / diagonal.array_r[single]]),
-            (np.concatenate([rows[mine] - first, single]), np.concatenate([columns[mine], single + first])),
-        ),
-        shape=(last - first, diagonal.getSize()),
-    ).tocsr()
-    size = (last - first, diagonal.getSize())
-    integer = PETSc.IntType
-    csr = (table.indptr.astype(integer), table.indices.astype(integer), table.data)
-    inverse = PETSc.Mat().createAIJ((size, size), csr=csr, comm=diagonal.getComm())
-    inverse.assemble()
+def _empty(matrix: PETSc.Mat, label: NDArray[np.int64], members: tuple[NDArray, NDArray]) -> PETSc.Mat:
+    """Return a matrix with room for a row of blocks, for each owned facet, as long as its cluster."""
+    _, place, count = np.unique(label, return_inverse=True, return_counts=True)
+    near = count[place]
+    labels, total = np.unique(members[1], return_counts=True)
+    at = np.minimum(np.searchsorted(labels, label), max(len(labels) - 1, 0))
+    far = np.zeros_like(near)
+    if len(labels):
+        far = np.where(labels[at] == label, total[at] - near, 0)
+    sizes, _ = matrix.getSizes()
+    width = sizes[0] // max(len(label), 1)
+    inverse = PETSc.Mat().create(comm=matrix.getComm())
+    inverse.setSizes((sizes, sizes), bsize=matrix.getBlockSize())
+    inverse.setType("aij")
+    inverse.setPreallocationNNZ([np.repeat(width * n, width).astype(PETSc.IntType) for n in (near, far)])
+    inverse.setOption(PETSc.Mat.Option.IGNORE_OFF_PROC_ENTRIES, True)
     return inverse
+
+
+def _insert(inverse: PETSc.Mat, facets: NDArray[np.int64], blocks: NDArray[np.float64]) -> None:
+    """Put in the rows of clusters that this rank owns."""
+    numbers = np.ascontiguousarray(facets, dtype=PETSc.IntType)
+    inverse.setValuesBlockedRCV(numbers, numbers, np.ascontiguousarray(blocks).reshape(len(numbers), -1))

@@ -107,8 +107,8 @@ class LayeredMesh:
     quality : MeshQuality
         Figures by which the mesh was accepted.
     node : (n,) int32 array or None
-        Number of the place that each point lies at when the layers are closed: copies share it. None where it
-        was not kept.
+        Number of the place that each point lies at when the layers are closed: copies share it. −1 less the
+        place it was cut towards for a point that cuts put in (`ends`). None where it was not kept.
     """
 
     dimension: int

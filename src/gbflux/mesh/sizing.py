@@ -32,6 +32,9 @@ class SizeField:
         Edge length at each node (µm).
     junctions_resolved : bool
         In 2D: whether the cells at junctions of layers are made smaller than these are thick.
+    end_um : float
+        In 3D: mean length of the innermost edges away from the lines where grain boundaries end (µm), to
+        which cells are cut there; 0 for no cuts.
     """
 
     points: NDArray[np.float64]
@@ -39,10 +42,12 @@ class SizeField:
     region: NDArray[np.int32]
     size_um: NDArray[np.float64]
     junctions_resolved: bool = False
+    end_um: float = 0.0
 
     def digest(self) -> str:
         """SHA-256 (hex) of all that a mesh depends on."""
         found = hashlib.sha256(b"resolved" if self.junctions_resolved else b"")
+        found.update(f"{self.end_um:.17g}".encode() if self.end_um else b"")
         for array, kind in ((self.points, "<f8"), (self.cells, "<i4"), (self.size_um, "<f8")):
             found.update(str(array.shape).encode())
             found.update(np.ascontiguousarray(array, dtype=kind).data)
@@ -66,32 +71,46 @@ class SizeField:
     def load(cls, path: Path) -> SizeField:
         """The field in an archive."""
         with np.load(path) as archive:
-            return cls(**{name: archive[name] for name in _STORED})
+            facts = {name: archive[name].item() for name in ("junctions_resolved", "end_um")}
+            return cls(**{name: archive[name] for name in _STORED if name not in facts}, **facts)
 
 
-_STORED = ("points", "cells", "region", "size_um", "junctions_resolved")
+_STORED = ("points", "cells", "region", "size_um", "junctions_resolved", "end_um")
 
 
 def closed(mesh: LayeredMesh) -> SizeField:
-    """A layered mesh with its layers closed, and the sizes it has.
+    """A layered mesh with its layers closed and its cells whole, and the sizes it has.
 
     Each node lies in the middle of its copies; cells smaller than the layers may be turned over by that. The
     size at a node is that of cells of the mean volume around it.
     """
     d = mesh.dimension
-    count = int(mesh.node.max()) + 1
-    copies = np.bincount(mesh.node, minlength=count)
-    points = np.stack(
-        [np.bincount(mesh.node, axis, count) / copies for axis in np.ascontiguousarray(mesh.points.T)], axis=1
-    )
-    solid = (mesh.kind == CellKind.GRAIN) | (mesh.kind == CellKind.HL)
-    cells = mesh.node[mesh.cells[solid]]
-    volume = np.repeat(signed_volumes(mesh.points, mesh.cells[solid]), d + 1)
+    node, put_in = uncut_nodes(mesh)
+    count = int(node.max()) + 1
+    copies = np.bincount(node[~put_in], minlength=count)
+    axes = np.ascontiguousarray(mesh.points[~put_in].T)
+    points = np.stack([np.bincount(node[~put_in], axis, count) / copies for axis in axes], axis=1)
+    solid = np.flatnonzero((mesh.kind == CellKind.GRAIN) | (mesh.kind == CellKind.HL))
+    cells = node[mesh.cells[solid]]
+    if put_in.any():  # of each cell that was cut one part spans it again, the others have no volume
+        ordered = np.sort(cells, axis=1)
+        spanning = (ordered[:, 1:] > ordered[:, :-1]).all(axis=1)
+        solid, cells = solid[spanning], cells[spanning]
+        volume = np.abs(signed_volumes(points, cells))
+    else:
+        volume = signed_volumes(mesh.points, mesh.cells[solid])
+    volume = np.repeat(volume, d + 1)
     around = np.bincount(cells.ravel(), minlength=count)  # none at nodes that only layers have
     mean = np.bincount(cells.ravel(), volume, count) / np.maximum(around, 1)
     mean[around == 0] = mean[around > 0].min()
     size = (CELLS_PER_VOLUME[d] * mean) ** (1 / d)
     return SizeField(points, cells, mesh.region[solid], size)
+
+
+def uncut_nodes(mesh: LayeredMesh) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """The node that each point has when layers are closed and cells uncut, and which points cuts put in."""
+    put_in = mesh.node < 0
+    return np.where(put_in, -1 - mesh.node, mesh.node), put_in
 
 
 def graded(field: SizeField, growth: float) -> SizeField:

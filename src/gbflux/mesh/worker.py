@@ -13,12 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gbflux.errors import GbfluxError, MeshError
 from gbflux.grains import tessellate
 from gbflux.mesh.bisect import resolve_junctions
-from gbflux.mesh.conforming import merged, mesh_conforming
+from gbflux.mesh.conforming import ConformingMesh, merged, mesh_conforming
 from gbflux.mesh.drawing import MeshSize
+from gbflux.mesh.ends import cut_towards, end_nodes
 from gbflux.mesh.layered import insert_layers
 from gbflux.mesh.recipe import Recipe
 from gbflux.mesh.records import LayeredMesh
@@ -55,7 +57,9 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     for size in _attempts(recipe.size):
         try:
             began = time.perf_counter()
-            mesh = merged(mesh_conforming(grains, size, (0.0, float(size_um[-1]))), n_grains, layers)
+            planes = 0.0, float(size_um[-1])
+            mesh = merged(mesh_conforming(grains, size, planes), n_grains, layers)
+            mesh, node = _cut(mesh, size, n_grains, planes)
             timings["mesh"] += time.perf_counter() - began
             began = time.perf_counter()
             layered = insert_layers(
@@ -65,6 +69,7 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
                 size_um=size_um,
                 delta_um=recipe.arrangement.delta_um,
             )
+            layered = replace(layered, node=node[layered.node])
             if size.field is not None and size.field.junctions_resolved:
                 layered = resolve_junctions(layered)
             timings["layers"] += time.perf_counter() - began
@@ -73,6 +78,16 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
             logger.warning("%s Trying another mesh.", error)
             failure = failure or error
     raise failure
+
+
+def _cut(
+    mesh: ConformingMesh, size: MeshSize, n_grains: int, planes: tuple[float, float]
+) -> tuple[ConformingMesh, NDArray[np.int32]]:
+    """The mesh, cut towards the ends of boundaries if asked for, and `LayeredMesh.node` of its nodes."""
+    node = np.arange(len(mesh.points))
+    if size.field is not None and size.field.end_um > 0:
+        mesh, node = cut_towards(mesh, end_nodes(mesh, n_grains, planes), size.field.end_um)
+    return mesh, node.astype(np.int32)
 
 
 def _attempts(size: MeshSize) -> list[MeshSize]:

@@ -6,13 +6,14 @@ Rank 0 makes the mesh and measures; all ranks solve. While rank 0 works alone th
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case
-from gbflux.case.estimate import certifies
+from gbflux.case.estimate import certifies, element_order
 from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
 from gbflux.errors import MissingLibrary
 from gbflux.flux import as_result, measure
@@ -24,7 +25,7 @@ from gbflux.study.folder import RunFolder
 from gbflux.study.progress import Progress, log_file, logged_to
 from gbflux.study.provenance import peak_MiB, provenance
 from gbflux.study.ranks import cores_beside_root, on_cores, world
-from gbflux.study.refinement import History, Solved, missed, refined
+from gbflux.study.refinement import History, MeshTooLarge, Solved, missed, refined
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
 from gbflux.study.shared_mesh import SharedMesh, case_key
 from gbflux.study.snapshot import Snapshot
@@ -139,9 +140,11 @@ def _run_all(
     if case.accuracy is None:
         solved = _solved(case, None, shared, prepare, progress)
     else:
-        solved, history = refined(
-            case, comm, lambda field: _solved(case, field, SharedMesh(comm), prepare, progress), progress
-        )
+
+        def stage(field: SizeField | None, room: float) -> Solved:
+            return _solved(case, field, SharedMesh(comm), prepare, progress, room)
+
+        solved, history = refined(case, comm, stage, progress)
     built, solution, snapshot = solved.built, solved.solution, solved.snapshot
     if folder is not None:
         with progress.stage("write"):
@@ -159,7 +162,12 @@ def _run_all(
 
 
 def _solved(
-    case: Case, field: SizeField | None, shared: SharedMesh, prepare: Callable[[], Any], progress: Progress
+    case: Case,
+    field: SizeField | None,
+    shared: SharedMesh,
+    prepare: Callable[[], Any],
+    progress: Progress,
+    room: float = math.inf,
 ) -> Solved:
     """Mesh, solve and measure once; *collective*. The last rank prepares while rank 0 meshes."""
     conductivities, errors_of_root, *_ = _conduction()
@@ -170,6 +178,8 @@ def _solved(
         if is_root:
             with on_cores(cores):
                 built = _meshed(case, field, progress, shared)
+            if len(built.mesh.cells) > room:
+                raise MeshTooLarge(len(built.mesh.cells), room)
             sigma = conductivities(built.mesh, case)
             progress.begin("solve")
         elif comm.rank == comm.size - 1:
@@ -251,7 +261,7 @@ def _law(case: Case, side: int) -> ButlerVolmer | None:
 
 def _settings(case: Case) -> SolverSettings:
     s = case.solver
-    return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, s.order, certifies(case))
+    return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, element_order(case), certifies(case))
 
 
 def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progress) -> Snapshot:

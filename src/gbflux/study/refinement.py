@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gbflux.case import Case, Memory, machine_memory
-from gbflux.case.estimate import memory_MiB
+from gbflux.case.estimate import element_order, memory_MiB
 from gbflux.conduction.records import Bracket, Solution
 from gbflux.errors import MeshError, SolverError
 from gbflux.mesh import BuiltMesh, SizeField
@@ -38,6 +38,8 @@ POWERS = 0.3, 1.0
 WORTHWHILE = 1.3
 #: A round that narrows the bracket by less than this factor is one in vain; two of them end the refining.
 PROGRESS = 0.9
+#: Cells of a mesh over those expected of its sizes, as a rule.
+EXCESS = 1.5
 #: Share of the memory that was free at the beginning that a round may plan with; estimates are rough.
 MEMORY_SHARE = 0.7
 
@@ -48,6 +50,20 @@ REASONS = {
     "stalled": "finer meshes no longer narrow the bracket",
     "rounds": f"{MOST_ROUNDS} rounds were not enough",
 }
+
+
+class MeshTooLarge(MeshError):
+    """A mesh that turned out larger than memory has room for."""
+
+    def __init__(self, cells: int, room: float):
+        super().__init__(
+            f"mesh: the next mesh must have at most {room:,.0f} cells to fit into memory; got {cells:,}. "
+            "Ask for less accuracy, or give more memory."
+        )
+        self.cells, self.room = cells, room
+
+    def __reduce__(self):
+        return type(self), (self.cells, self.room)
 
 
 @dataclass(frozen=True)
@@ -116,7 +132,7 @@ class History:
 
 
 def refined(
-    case: Case, comm: Any, stage: Callable[[SizeField | None], Solved], progress: Progress
+    case: Case, comm: Any, stage: Callable[[SizeField | None, float], Solved], progress: Progress
 ) -> tuple[Solved, History]:
     """Solve a case on finer and finer meshes; *collective*.
 
@@ -127,8 +143,8 @@ def refined(
     comm : MPI.Intracomm
         The ranks.
     stage : callable
-        Solves the case on a mesh of given sizes (None: those of the case); *collective*. Sizes are looked at
-        on rank 0.
+        Solves the case on a mesh of given sizes (None: those of the case) unless it has more cells than the
+        second argument allows, which is a `MeshTooLarge`; *collective*. Both are looked at on rank 0.
     progress : Progress
         Told of each round.
 
@@ -148,24 +164,25 @@ def refined(
     """
     rounds: list[Round] = []
     measurements: list[Any] = []
-    sizes, solved, reason = None, None, None
+    sizes, solved, reason, room = None, None, None, math.inf
     memory = machine_memory()  # before there is a mesh: what rounds hold is theirs to use again
     while True:
         began = time.perf_counter()
         try:
-            finer = stage(None if sizes is None else sizes.field)
+            finer = stage(None if sizes is None else sizes.field, room)
         except MeshError as error:
             if solved is None:
                 raise
             progress.note("refine", str(error))
-            reason = "mesh"
+            reason = "memory" if isinstance(error, MeshTooLarge) else "mesh"
             break
         solved = finer
         _require_bounds(solved.solution.bracket)
         if comm.rank == 0:
             rounds.append(_round(solved, time.perf_counter() - began))
             measurements.append(solved.snapshot.measurement)
-            sizes, reason = _decided(case, solved, rounds, sizes, memory)
+            room = _cells_that_fit(case, solved, memory)
+            sizes, reason = _decided(case, solved, rounds, sizes, room)
             progress.note("refine", _line(case, rounds, sizes, reason))
         go_on, reason = comm.bcast((sizes is not None and reason is None, reason))
         if not go_on:
@@ -196,7 +213,7 @@ def _round(solved: Solved, seconds: float) -> Round:
 
 
 def _decided(
-    case: Case, solved: Solved, rounds: list[Round], before: NextSizes | None, memory: Memory | None
+    case: Case, solved: Solved, rounds: list[Round], before: NextSizes | None, room: float
 ) -> tuple[NextSizes | None, str | None]:
     """Sizes of the next round, or None and why there is none (None too where the target is reached)."""
     width, target = rounds[-1].relative_width, case.accuracy.conductance
@@ -208,11 +225,12 @@ def _decided(
         return None, "stalled"
     mesh, bracket = solved.built.mesh, solved.solution.bracket
     goal = width * bracket.upper * (MARGIN * target / width) ** (1 / _power(rounds, before))
-    most = min(MOST_GROWTH * len(mesh.cells), _cells_that_fit(case, solved, memory))
+    room /= EXCESS
+    most = min(MOST_GROWTH * len(mesh.cells), room)
     if most < len(mesh.cells):
         return None, "memory"
-    resolved = before is not None and before.field.junctions_resolved
-    sizes = next_sizes(mesh, bracket.gap, goal, most, resolved)
+    field = None if before is None else before.field
+    sizes = next_sizes(mesh, bracket.gap, goal, most, field, element_order(case), room)
     if sizes.cells >= 0.99 * most and most < WORTHWHILE * len(mesh.cells):
         return None, "memory"
     return sizes, None

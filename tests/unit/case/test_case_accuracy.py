@@ -76,7 +76,10 @@ def test_certifying_takes_memory_and_time() -> None:
     plain, certified = estimate(parse_case(CASE)), estimate(parse_case(CASE + "output: {bracket: true}"))
     assert certified.memory_MiB > plain.memory_MiB
     assert certified.time_s > plain.time_s
-    assert estimate(asked(0.001)) == certified
+    quadratic = estimate(parse_case(CASE + "output: {bracket: true}\nsolver: {order: 2}"))
+    assert quadratic.memory_MiB > certified.memory_MiB
+    assert quadratic.time_s > certified.time_s
+    assert estimate(asked(0.001)) == quadratic
 
 
 def test_check_shows_the_target(tmp_path, capsys) -> None:

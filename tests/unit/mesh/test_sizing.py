@@ -129,3 +129,16 @@ def test_junctions_are_resolved_when_the_goal_needs_it(kind: CellKind) -> None:
     assert [field.junctions_resolved for field in fields] == [False, True]
     least = 1.1 * SMALLEST * mesh.layer_thickness_um  # sizes are rounded
     assert fields[1].size_um[mesh.node[mesh.cells[corner]]].max() <= least < fields[0].size_um.min()
+
+
+def test_junctions_wait_where_there_is_no_room_for_them() -> None:
+    mesh = made("2D")
+    gap = np.where(is_junction(mesh), 1.0, 1e-3)
+    goal = 0.5 * gap.sum()
+    wide = next_sizes(mesh, gap, goal, 3.0 * len(mesh.cells))
+    assert wide.field.junctions_resolved
+    assert wide.cells > 2 * len(mesh.cells)
+    assert len(made("2D", wide.field).cells) == pytest.approx(wide.cells, rel=0.5)
+    narrow = next_sizes(mesh, gap, goal, 3.0 * len(mesh.cells), room=0.5 * wide.cells)
+    assert not narrow.field.junctions_resolved
+    assert narrow.cells <= 0.5 * wide.cells

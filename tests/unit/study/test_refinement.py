@@ -11,12 +11,13 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.case import Memory
+from gbflux.case.estimate import memory_MiB
 from gbflux.cli import main as command
 from gbflux.errors import MeshError
 from gbflux.study import refinement, shared_mesh
 from gbflux.study.pipeline import Outcome, run_case
 from gbflux.study.result import Result
-from small_cases import LAYERS, TINY, case, case_text, solved
+from small_cases import LAYERS, NO_FIGURES, TINY, case, case_text, solved
 
 BARE = {**TINY, "output": {"figures": False, "fields": True}}
 
@@ -27,16 +28,16 @@ def asked(width: float) -> dict:
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    return solved(BARE, asked(0.004))
+    return solved(BARE, asked(0.001))
 
 
 def test_the_target_is_reached(outcome: Outcome) -> None:
     result = outcome.result
     widths = [one.relative_width for one in result.refinement]
     assert len(widths) >= 2
-    assert widths[-1] <= 0.004 < min(widths[:-1])
+    assert widths[-1] <= 0.001 < min(widths[:-1])
     assert result.errors["conductance"] == {
-        "asked": 0.004,
+        "asked": 0.001,
         "relative_width": widths[-1],
         "reached": True,
         "stopped_by": None,
@@ -152,6 +153,24 @@ def test_memory_allows_a_larger_mesh_than_was_made(monkeypatch: pytest.MonkeyPat
     assert cells[-1] > cells[0]
 
 
+SMALL_3D = {"mesh.size_um": 4.0, "mesh.electrode_size_um": 4.0}
+
+
+@pytest.mark.parametrize(("free_MiB", "rounds"), [(1300.0, 2), (1000.0, 1)])
+def test_in_3d_memory_ends_it(monkeypatch: pytest.MonkeyPatch, free_MiB: float, rounds: int) -> None:
+    """There is room for the second mesh; for none: what is made then turns out too large, and is left."""
+    monkeypatch.setattr(refinement, "machine_memory", lambda: Memory(free_MiB, free_MiB))
+    result = run_case(case(LAYERS, asked(1e-5), SMALL_3D, NO_FIGURES), comm=MPI.COMM_SELF).result
+    assert result.errors["conductance"]["stopped_by"] == "memory"
+    assert "would not fit into memory" in result.warnings[0]
+    found = result.refinement
+    assert len(found) == rounds
+    assert max(one.lower_S for one in found) <= min(one.upper_S for one in found)
+    assert rounds == 1 or found[-1].relative_width < 0.5 * found[0].relative_width
+    for one in found[1:]:
+        assert memory_MiB(case(LAYERS, asked(1e-5)), one.cells, one.nodes) < free_MiB
+
+
 def test_the_command_ends_with_exit_code_5_and_all_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,7 +194,7 @@ def test_the_command_ends_with_exit_code_5_and_all_files(
 
 def test_the_log_has_a_line_for_each_round(tmp_path: Path) -> None:
     path, out = tmp_path / "case.yaml", tmp_path / "out"
-    path.write_text(case_text(BARE, asked(0.004)))
+    path.write_text(case_text(BARE, asked(0.001)))
     assert command.exit_code(["run", str(path), "-o", str(out)]) == 0
     rounds = len(json.loads((out / "result.json").read_text())["refinement"])
     log = (out / "run.log").read_text()

@@ -1,0 +1,147 @@
+"""What the lower bound on the conductance is the minimum of: potentials that facets have each for itself.
+
+For linear elements they are Crouzeix–Raviart's, for quadratic ones those linear on facets; `bracket` has the
+proofs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from gbflux.conduction import compat
+from gbflux.conduction.clusters import cluster_inverse
+from gbflux.conduction.gap import gap_by_cell
+from gbflux.conduction.linear_facets import LinearFacets, quadratic
+from gbflux.conduction.system import ScaledElectrode, assemble, power
+from gbflux.conduction.two_level import prolongation
+
+#: Midpoint rule on resistive electrodes.
+_MIDPOINT = 1
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """What the lower bound is the minimum of; arrays hold local unknowns, ghosts last.
+
+    Attributes
+    ----------
+    matrix, rhs : PETSc.Mat, PETSc.Vec
+        With identity rows at fixed unknowns; the vector has ghosts.
+    inverse, prolongation : PETSc.Mat
+        For the preconditioner.
+    fixed : int array
+        Local unknowns at ideal electrodes.
+    lift, start : float arrays
+        The potentials of the ideal electrodes, zero elsewhere; where to start from.
+    power, gap : callable
+        The power of a potential (*collective*), and what the gap below `phi` is in each local cell.
+    """
+
+    matrix: PETSc.Mat
+    rhs: PETSc.Vec
+    inverse: PETSc.Mat
+    prolongation: PETSc.Mat
+    fixed: NDArray[np.int64]
+    lift: NDArray[np.float64]
+    start: NDArray[np.float64]
+    power: Callable[[NDArray[np.float64]], float]
+    gap: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+    def destroy(self) -> None:
+        """Free what PETSc holds; *collective*."""
+        for held in (self.matrix, self.rhs, self.inverse, self.prolongation):
+            held.destroy()
+
+
+def constant_moments(
+    phi: compat.fem.Function,
+    sigma: compat.fem.Function,
+    thin: NDArray[np.bool_],
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    coarse: compat.fem.FunctionSpace,
+) -> Discrete:
+    """Return the problem of Crouzeix–Raviart potentials; *collective*."""
+    space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
+    system = assemble(space, sigma, electrodes, _MIDPOINT)
+    v = compat.fem.Function(space)
+
+    def function(values: NDArray) -> compat.fem.Function:
+        v.x.array[:] = values
+        return v
+
+    return Discrete(
+        system.matrix,
+        system.rhs,
+        cluster_inverse(system.matrix, _touched(system.rhs, space, thin)),
+        prolongation(space, coarse, system.fixed, _fixed(coarse, electrodes)),
+        system.fixed,
+        system.lift.x.array,
+        _facet_means(phi, space),
+        lambda values: power(function(values), sigma, electrodes, _MIDPOINT),
+        lambda values: gap_by_cell(phi, function(values), sigma, electrodes),
+    )
+
+
+def linear_moments(
+    phi: compat.fem.Function,
+    sigma: compat.fem.Function,
+    thin: NDArray[np.bool_],
+    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    coarse: compat.fem.FunctionSpace,
+) -> Discrete:
+    """Return the problem of potentials linear on facets; *collective*."""
+    space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
+    lowest = assemble(space, sigma, electrodes, _MIDPOINT)
+    facets, at_cells = LinearFacets(space, sigma, electrodes), quadratic(phi)
+    matrix, rhs, lift, fixed = facets.system(lowest)
+    inverse = cluster_inverse(matrix, _touched(lowest.rhs, space, thin), lowest.matrix)
+    lowest.destroy()
+    return Discrete(
+        matrix,
+        rhs,
+        inverse,
+        facets.prolongation(coarse, fixed, _fixed(coarse, electrodes)),
+        fixed,
+        lift,
+        facets.start(at_cells),
+        facets.power,
+        lambda values: facets.gap(values, at_cells),
+    )
+
+
+def _touched(
+    vector: PETSc.Vec, space: compat.fem.FunctionSpace, cells: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which owned facets belong to one of the chosen cells, on any rank; *collective*."""
+    count = vector.duplicate()
+    with count.localForm() as local:
+        local.set(0.0)
+        local.array[compat.facet_dofs(space)[cells].ravel()] = 1.0
+    count.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+    touched = count.array_r > 0.0
+    count.destroy()
+    return touched
+
+
+def _fixed(
+    space: compat.fem.FunctionSpace, electrodes: tuple[ScaledElectrode, ScaledElectrode]
+) -> NDArray[np.int32]:
+    """Return the local dofs on the ideal electrodes."""
+    ideal = [electrode.dofs(space) for electrode in electrodes if electrode.ideal]
+    return np.concatenate([np.zeros(0, dtype=np.int32), *ideal])
+
+
+def _facet_means(phi: compat.fem.Function, space: compat.fem.FunctionSpace) -> NDArray[np.float64]:
+    """Return the means of the vertices' potentials at the facets."""
+    at_vertices = phi.x.array[compat.vertex_dofs(phi.function_space)]
+    mean = compat.fem.Function(space).x.array
+    facets = compat.facet_dofs(space)
+    count = facets.shape[1] - 1
+    for opposite in range(count + 1):
+        mean[facets[:, opposite]] = np.delete(at_vertices, opposite, axis=1).sum(axis=1) / count
+    return mean

@@ -1,0 +1,213 @@
+"""The least power of potentials that are linear on facets, as a linear system; `moments` has the algebra.
+
+Each facet has d unknowns, its potential at its corners, alone for itself. Numbers are d·facet + corner, the
+facet that of the Crouzeix–Raviart space and corners in the order of the mesh's global nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from mpi4py import MPI
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from gbflux.conduction import compat
+from gbflux.conduction.moments import Cells, Quadratic
+from gbflux.conduction.system import LinearSystem, ScaledElectrode, resistive_electrodes
+
+_AT_ONCE = 10_000  # cells, for memory
+
+
+class LinearFacets:
+    """Potentials linear on facets; arrays of them hold the local unknowns, ghosts last.
+
+    Parameters
+    ----------
+    space : dolfinx.fem.FunctionSpace
+        Crouzeix–Raviart.
+    sigma : dolfinx.fem.Function
+        Scaled conductivity, constant in each cell.
+    electrodes : pair of ScaledElectrode
+        Bottom and top.
+    """
+
+    def __init__(
+        self,
+        space: compat.fem.FunctionSpace,
+        sigma: compat.fem.Function,
+        electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    ):
+        domain = space.mesh
+        self._space, self._comm, self._d = space, domain.comm, domain.topology.dim
+        nodes = compat.cell_nodes(domain)
+        self._corners = domain.geometry.x[:, : self._d][nodes]
+        self._sigma = sigma.x.array[compat.cell_dofs(sigma.function_space)[:, 0]]
+        self._facets = compat.facet_dofs(space)
+        self._place = self._places(compat.input_points(domain)[nodes])
+        self._exchanges = [
+            (electrode, facet, cells)
+            for electrode in resistive_electrodes(electrodes).values()
+            for facet in range(self._d + 1)
+            if len(cells := np.flatnonzero((self._at(facet)[:, :, -1] == electrode.z).all(axis=1)))
+        ]
+
+    def _places(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        d = self._d
+        place = []
+        for facet in range(d + 1):
+            rank = np.argsort(np.argsort(np.delete(nodes, facet, axis=1), axis=1), axis=1)
+            place.append(d * self._facets[:, [facet]].astype(np.int64) + rank)
+        return np.hstack(place)
+
+    def _at(self, facet: int) -> NDArray[np.float64]:
+        """Corners of one facet of each cell (µm), (m, d, d)."""
+        return np.delete(self._corners, facet, axis=1)
+
+    def _pieces(self) -> Iterator[tuple[slice, Cells]]:
+        for start in range(0, len(self._sigma), _AT_ONCE):
+            piece = slice(start, start + _AT_ONCE)
+            yield piece, Cells(self._corners[piece], self._sigma[piece])
+
+    def system(self, lowest: LinearSystem) -> tuple[PETSc.Mat, PETSc.Vec, NDArray[np.float64], NDArray]:
+        """Return matrix, right-hand side, lift and local fixed unknowns; *collective*.
+
+        Parameters
+        ----------
+        lowest : LinearSystem
+            That of Crouzeix–Raviart elements, for its pattern, lift and fixed facets.
+        """
+        d = self._d
+        matrix, rhs = self._empty(lowest.matrix)
+        numbers = compat.global_dofs(self._space).astype(PETSc.IntType)
+        for piece, cells in self._pieces():
+            order = (
+                np.argsort(self._place[piece].reshape(-1, d + 1, d), axis=2) + d * np.arange(d + 1)[:, None]
+            )
+            order = order.reshape(-1, d * (d + 1))
+            local = np.take_along_axis(cells.matrices(), order[:, :, None], axis=1)
+            local = np.take_along_axis(local, order[:, None, :], axis=2)
+            block = np.ascontiguousarray(numbers[self._facets[piece]])
+            values = np.ascontiguousarray(local).reshape(len(block), -1)
+            matrix.setValuesBlockedRCV(block, block, values, addv=PETSc.InsertMode.ADD)
+        first = matrix.getOwnershipRange()[0]
+        for electrode, facet, cells in self._exchanges:
+            area = electrode.kappa * _areas(self._at(facet)[cells])
+            block = numbers[self._facets[cells, facet]][:, None]
+            mass = area[:, None] * (np.ones((d, d)) + np.eye(d)).ravel() / (d * (d + 1))
+            matrix.setValuesBlockedRCV(block, block, mass, addv=PETSc.InsertMode.ADD)
+            drive = np.repeat(area * electrode.potential / d, d).astype(PETSc.ScalarType)
+            rhs.setValues(
+                (block * d + np.arange(d, dtype=PETSc.IntType)).ravel(), drive, addv=PETSc.InsertMode.ADD
+            )
+        matrix.assemble()
+        rhs.assemble()
+        lift = np.repeat(lowest.lift.x.array, d)
+        fixed = (d * lowest.fixed[:, None] + np.arange(d)).ravel()
+        given, product = rhs.duplicate(), rhs.duplicate()
+        given.array[:] = lift[: given.getLocalSize()]
+        matrix.mult(given, product)
+        rhs.axpy(-1.0, product)
+        given.destroy()
+        product.destroy()
+        owned = fixed[fixed < rhs.getLocalSize()]
+        rhs.array[owned] = 0.0
+        matrix.zeroRowsColumns((owned + first).astype(PETSc.IntType))
+        return matrix, rhs, lift, fixed
+
+    def _empty(self, pattern: PETSc.Mat) -> tuple[PETSc.Mat, PETSc.Vec]:
+        """Return a matrix with d × d entries for each of a pattern's, and a ghosted vector; *collective*."""
+        d = self._d
+        first, last = pattern.getOwnershipRange()
+        offsets, columns, _ = pattern.getValuesCSR()
+        near = np.concatenate([[0], np.cumsum((columns >= first) & (columns < last))])[offsets]
+        near, every = np.diff(near), np.diff(offsets)
+        counts = tuple(np.repeat(d * count, d).astype(PETSc.IntType) for count in (near, every - near))
+        index_map = self._space.dofmap.index_map
+        size = (index_map.size_local * d, index_map.size_global * d)
+        matrix = PETSc.Mat().create(comm=self._comm)
+        matrix.setSizes((size, size), bsize=d)
+        matrix.setType("aij")
+        matrix.setPreallocationNNZ(counts)
+        matrix.setOption(PETSc.Mat.Option.SPD, True)
+        matrix.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
+        ghosts = compat.global_dofs(self._space)[index_map.size_local :].astype(PETSc.IntType)
+        vector = PETSc.Vec().createGhost(ghosts, size, bsize=d, comm=self._comm)
+        vector.set(0.0)
+        return matrix, vector
+
+    def prolongation(
+        self, coarse: compat.fem.FunctionSpace, fixed: NDArray, fixed_vertices: NDArray
+    ) -> PETSc.Mat:
+        """Return the matrix that takes linear elements to their traces, zero where fixed; *collective*."""
+        d = self._d
+        index_map, below = self._space.dofmap.index_map, coarse.dofmap.index_map
+        owned = index_map.size_local * d
+        numbers, vertices = compat.global_dofs(coarse), compat.vertex_dofs(coarse)
+        weights = np.ones(len(numbers))
+        weights[fixed_vertices] = 0.0
+        columns, values = np.zeros(owned, dtype=PETSc.IntType), np.zeros(owned)
+        for facet in range(d + 1):
+            row = self._place[:, d * facet : d * (facet + 1)]
+            here = row < owned
+            corner = np.delete(vertices, facet, axis=1)[here]
+            columns[row[here]], values[row[here]] = numbers[corner], weights[corner]
+        values[fixed[fixed < owned]] = 0.0
+        sizes = ((owned, index_map.size_global * d), (below.size_local, below.size_global))
+        csr = (np.arange(owned + 1, dtype=PETSc.IntType), columns, values)
+        matrix = PETSc.Mat().createAIJ(sizes, csr=csr, comm=self._comm)
+        matrix.assemble()
+        return matrix
+
+    def start(self, phi: Quadratic) -> NDArray[np.float64]:
+        """Return the linear part of a potential on each facet."""
+        index_map = self._space.dofmap.index_map
+        found = np.zeros(self._d * (index_map.size_local + index_map.num_ghosts))
+        found[self._place] = phi.at_facets()
+        return found
+
+    def power(self, potential: NDArray[np.float64]) -> float:
+        """Return the power of a potential, electrodes included; *collective*."""
+        here = potential[self._place]
+        found = sum(float(cells.powers(here[piece]).sum()) for piece, cells in self._pieces())
+        for electrode, facet, cells in self._exchanges:
+            drop = self._on(facet, here[cells]) - electrode.potential
+            found += electrode.kappa * float(_areas(self._at(facet)[cells]) @ _mean_square(drop))
+        return self._comm.allreduce(found, MPI.SUM)
+
+    def gap(self, potential: NDArray[np.float64], phi: Quadratic) -> NDArray[np.float64]:
+        """Return what each local cell contributes to the gap below a quadratic potential."""
+        here, gradient = potential[self._place], phi.gradient()
+        parts = [cells.distances(here[piece], gradient[piece]) for piece, cells in self._pieces()]
+        gap = np.concatenate([np.zeros(0), *parts])
+        traces = phi.at_facets()
+        for electrode, facet, cells in self._exchanges:
+            off = _mean_square(self._on(facet, (traces - here)[cells])) + phi.beyond_linear(facet)[cells]
+            gap[cells] += electrode.kappa * _areas(self._at(facet)[cells]) * off
+        return gap
+
+    def _on(self, facet: int, potential: NDArray) -> NDArray:
+        return potential[:, self._d * facet : self._d * (facet + 1)]
+
+
+def quadratic(phi: compat.fem.Function) -> Quadratic:
+    """Return a potential of order 2 cell by cell."""
+    space = phi.function_space
+    values = phi.x.array[compat.cell_dofs(space)]
+    edges = {pair: values[:, dof] for dof, pair in compat.dof_vertices(space).items() if len(pair) == 2}
+    return Quadratic(phi.x.array[compat.vertex_dofs(space)], edges)
+
+
+def _areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the area of each facet (µm²; in 2D the length, µm)."""
+    sides = corners[:, 1:] - corners[:, :1]
+    if sides.shape[1] == 1:
+        return np.linalg.norm(sides[:, 0], axis=1)
+    return np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
+
+
+def _mean_square(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean square of linear functions over facets, given at the corners."""
+    d = values.shape[1]
+    return ((values**2).sum(axis=1) + values.sum(axis=1) ** 2) / (d * (d + 1))

@@ -1,0 +1,76 @@
+"""How deep the next mesh is cut towards lines where boundaries end, by what cells there contribute."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.mesh.ends import RATIO
+from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.sizing import SizeField, uncut_nodes
+
+SMALLEST = 4.0  # size, in thicknesses of the layers
+AT_ENDS = 0.1  # share of the goal that may be left in cells that touch the lines
+_AT_END = 0.54  # power of the distance from such a line that the energy within goes with, at least
+_IN_SHELLS = 0.15  # of the gap of a cell, what its shells have together
+_CELLS_PER_CUT = 90.0  # cells, layers included, that a cut adds for each node on the lines
+_MOST_CUTS = 3  # more than the mesh has
+_SOLID = (CellKind.GRAIN, CellKind.HL)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Lines where grain boundaries end, in 3D.
+
+    Attributes
+    ----------
+    nodes : int array
+        Nodes of the closed mesh on them.
+    end_um : float
+        How far cells are to be cut towards them (µm); infinite for no cuts.
+    cut_cells : int
+        Cells that cuts added to the mesh, about.
+    gap : (m,) float array
+        What cells would contribute with these cuts; at junctions of layers, which sizes do not change, 0.
+    """
+
+    nodes: NDArray[np.int64]
+    end_um: float
+    cut_cells: int
+    gap: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, mesh: LayeredMesh, now: SizeField, gap: NDArray, goal: float, before: SizeField | None
+    ) -> Ends:
+        if mesh.dimension == 2:
+            return cls(np.zeros(0, dtype=np.int64), np.inf, 0, gap)
+        node, put_in = uncut_nodes(mesh)
+        gb = np.unique(mesh.cells[mesh.kind == CellKind.GB])
+        gb = gb[np.isin(mesh.points[gb, -1], mesh.z_electrolyte) & ~put_in[gb]]
+        nodes = np.unique(node[gb])
+        on_line = np.zeros(len(now.points), dtype=bool)
+        on_line[nodes] = True
+        touching = (on_line[node] & ~put_in)[mesh.cells].any(axis=1)
+        new = put_in[mesh.cells].any(axis=1)
+        same = now.cells.shape[0] - np.count_nonzero(~new & np.isin(mesh.kind, _SOLID))
+        share = float(gap[touching].sum())
+        end_um = (before.end_um if before is not None else 0.0) or np.inf
+        gap = np.where(mesh.kind == CellKind.GB_JUNCTION, 0.0, gap)
+        if share > AT_ENDS * goal:
+            reach = min(end_um, float(now.size_um[nodes].mean()))
+            deeper = max((AT_ENDS * goal / share) ** (1 / _AT_END), RATIO**_MOST_CUTS)
+            end_um = max(reach * deeper, min(SMALLEST * mesh.layer_thickness_um, reach))
+            gap[touching] *= max((end_um / reach) ** _AT_END, _IN_SHELLS)
+        return cls(nodes, end_um, int(np.count_nonzero(new)) - same, gap)
+
+    def cells(self, now_um: NDArray, asked_um: NDArray) -> float:
+        """Cells that cuts will add to a mesh of other sizes."""
+        if self.end_um == np.inf or not len(self.nodes):
+            return 0.0
+        asked = asked_um[self.nodes]
+        cuts = max(math.log(self.end_um / asked.mean()) / math.log(RATIO), 0.0)
+        return _CELLS_PER_CUT * math.floor(cuts) * float(np.sum(now_um[self.nodes] / asked))

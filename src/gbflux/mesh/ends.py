@@ -1,0 +1,203 @@
+"""Lines where grain boundaries end, in 3D: cells around them are cut across, towards them.
+
+Where a grain boundary ends on an electrode or a homogenizing layer the field is singular across the line and
+smooth along it. So edges that lead away from such a line are cut at distances that fall geometrically, all
+shells of a cell at once: cells become thin across the line and stay long along it, as in the graded meshes
+of Băcuţă, Nistor & Zikatanov (Numer. Funct. Anal. Optim. 28 (2007) 775, doi:10.1080/01630560701493263).
+Small cells of equal edges would need many times as many. In a cell the cuts lie where the barycentric
+coordinates of its corners on the line sum up to 1 − `RATIO`^j; they are planes, and neighbours share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.mesh.conforming import ConformingMesh
+from gbflux.mesh.fill import split_prisms, split_quads
+
+RATIO = 0.2  # distance of a cut from the line over that of the next
+
+
+def end_nodes(mesh: ConformingMesh, n_grains: int, planes: tuple[float, ...]) -> NDArray[np.bool_]:
+    """Nodes of a mesh where boundaries between grains end on planes of given z (µm), (n,)."""
+    between = mesh.facets[np.all(mesh.facet_regions < n_grains, axis=1)]
+    found = np.zeros(len(mesh.points), dtype=bool)
+    found[between] = True
+    height = mesh.points[:, -1]
+    return found & (np.abs(height[:, None] - planes).min(axis=1) <= 1e-9 * np.ptp(height))
+
+
+def cut_towards(
+    mesh: ConformingMesh, on_line: NDArray[np.bool_], end_um: float
+) -> tuple[ConformingMesh, NDArray[np.int64]]:
+    """Cut the cells around lines into shells.
+
+    Parameters
+    ----------
+    mesh : ConformingMesh
+        In 3D.
+    on_line : (n,) bool array
+        Nodes on lines.
+    end_um : float
+        Mean length of the innermost edges, at least (µm); as many shells are cut as that allows.
+
+    Returns
+    -------
+    ConformingMesh
+        Old nodes come first.
+    (n',) int array
+        For each node itself, or for a new one −1 less the node on the line it was cut towards.
+    """
+    edges = _Edges.of(mesh, on_line)
+    itself = np.arange(len(mesh.points))
+    levels = _levels(mesh, edges, end_um)
+    if levels < 1:
+        return mesh, itself
+    cells, parent = _shells(mesh.cells, on_line, edges, levels, _CELLS)
+    facets, of_facet = _shells(mesh.facets, on_line, edges, levels, _FACETS)
+    start, end = mesh.points[edges.near], mesh.points[edges.far]
+    points = [start + RATIO**level * (end - start) for level in range(1, levels + 1)]
+    cut = replace(
+        mesh,
+        points=np.vstack([mesh.points, *points]),
+        cells=cells,
+        region=mesh.region[parent],
+        facets=facets,
+        facet_regions=mesh.facet_regions[of_facet],
+        facet_normal=mesh.facet_normal[of_facet],
+    )
+    return cut, np.concatenate([itself, np.tile(-1 - edges.near, levels)])
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Edges with one end on a line, in the order of their keys."""
+
+    nodes: int
+    key: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, mesh: ConformingMesh, on_line: NDArray[np.bool_]) -> _Edges:
+        cells = mesh.cells[on_line[mesh.cells].any(axis=1)].astype(np.int64)
+        pairs = np.vstack([cells[:, [i, j]] for i in range(4) for j in range(4) if i != j])
+        pairs = pairs[on_line[pairs[:, 0]] & ~on_line[pairs[:, 1]]]
+        return cls(len(mesh.points), np.unique(pairs @ np.array([len(mesh.points), 1])))
+
+    @property
+    def near(self) -> NDArray[np.int64]:
+        return self.key // self.nodes
+
+    @property
+    def far(self) -> NDArray[np.int64]:
+        return self.key % self.nodes
+
+    def cut(self, near: NDArray, far: NDArray, level: int) -> NDArray[np.int64]:
+        """Nodes of the cuts of a level, 1 the outermost, on edges given by their ends."""
+        place = np.searchsorted(self.key, near.astype(np.int64) * self.nodes + far)
+        return self.nodes + (level - 1) * len(self.key) + place
+
+
+def _levels(mesh: ConformingMesh, edges: _Edges, end_um: float) -> int:
+    """As many cuts of each edge as leave innermost edges of a mean length of `end_um`."""
+    if not len(edges.key):
+        return 0
+    mean = np.linalg.norm(mesh.points[edges.near] - mesh.points[edges.far], axis=1).mean()
+    return int(np.floor(np.log(end_um / mean) / np.log(RATIO) + 1e-9)) if end_um < mean else 0
+
+
+def line_first(simplices: NDArray, on_line: NDArray) -> NDArray:
+    """Simplices with their corners on lines first, of the same orientation."""
+    width = simplices.shape[1]
+    order = np.argsort(~on_line[simplices], axis=1, kind="stable")
+    odd = sum(order[:, i] > order[:, j] for i in range(width) for j in range(i + 1, width)) % 2 == 1
+    found = np.take_along_axis(simplices, order, axis=1)
+    swap = np.where(on_line[found].sum(axis=1) >= 2, 0, width - 2)[odd, None]
+    rows = np.flatnonzero(odd)[:, None]
+    pair = np.hstack([swap, swap + 1])
+    found[rows, pair] = found[rows, pair[:, ::-1]]
+    return found
+
+
+def _shells(
+    simplices: NDArray, on_line: NDArray, edges: _Edges, levels: int, table: dict[int, _Parts]
+) -> tuple[NDArray, NDArray]:
+    """All parts of simplices, and the simplex each is part of."""
+    ordered = line_first(simplices, on_line)
+    on = on_line[ordered].sum(axis=1)
+    whole = np.flatnonzero((on == 0) | (on == simplices.shape[1]))
+    parts, parent = [ordered[whole]], [whole]
+    for k, shapes in table.items():
+        mine = np.flatnonzero(on == k)
+        if not len(mine):
+            continue
+        shells = [(shapes.inner, levels, 0), (shapes.outer, 0, 1)]
+        shells += [(shapes.between, level + 1, level) for level in range(1, levels)]
+        for pieces, inner, outer in shells:
+            for split, names in pieces:
+                found = split(_corners(ordered[mine], names, edges, inner, outer))
+                parts.append(found)
+                parent.append(np.repeat(mine, len(found) // len(mine)))
+    return np.vstack(parts), np.concatenate(parent)
+
+
+def _corners(simplices: NDArray, names: str, edges: _Edges, inner: int, outer: int) -> NDArray:
+    """Nodes by name: "2" is a corner, "02" the inner cut between corners 0 and 2, "02+" the outer one."""
+    columns = []
+    for name in names.split():
+        ends = [simplices[:, int(corner)] for corner in name.rstrip("+")]
+        columns.append(
+            ends[0] if len(ends) == 1 else edges.cut(*ends, outer if name[-1] == "+" or not inner else inner)
+        )
+    return np.stack(columns, axis=1)
+
+
+def _itself(simplices: NDArray) -> NDArray:
+    return simplices
+
+
+def _split_hexahedra(corners: NDArray) -> NDArray:
+    """Six tetrahedra: the inner quadrilateral, then the outer one, cut at the smallest number into prisms."""
+    even = (np.argmin(corners[:, :4], axis=1) % 2 == 0)[:, None]
+    one = np.where(even, corners[:, [0, 1, 2, 4, 5, 6]], corners[:, [0, 1, 3, 4, 5, 7]])
+    other = np.where(even, corners[:, [0, 2, 3, 4, 6, 7]], corners[:, [1, 2, 3, 5, 6, 7]])
+    return np.hstack([split_prisms(one), split_prisms(other)]).reshape(-1, 4)
+
+
+_Pieces = list[tuple[Callable[[NDArray], NDArray], str]]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """How a simplex is cut: at the line, between two cuts, and beyond the outermost."""
+
+    inner: _Pieces
+    between: _Pieces
+    outer: _Pieces
+
+
+# By the number of corners on lines, which come first in a simplex.
+_CELLS = {
+    1: _Parts(
+        [(_itself, "0 01 02 03")],
+        [(split_prisms, "01 02 03 01+ 02+ 03+")],
+        [(split_prisms, "01+ 02+ 03+ 1 2 3")],
+    ),
+    2: _Parts(
+        [(split_prisms, "0 02 03 1 12 13")],
+        [(_split_hexahedra, "02 03 13 12 02+ 03+ 13+ 12+")],
+        [(split_prisms, "02+ 12+ 2 03+ 13+ 3")],
+    ),
+    3: _Parts(
+        [(split_prisms, "0 1 2 03 13 23")],
+        [(split_prisms, "03 13 23 03+ 13+ 23+")],
+        [(_itself, "03+ 13+ 23+ 3")],
+    ),
+}
+_FACETS = {
+    1: _Parts([(_itself, "0 01 02")], [(split_quads, "01 01+ 02+ 02")], [(split_quads, "01+ 1 2 02+")]),
+    2: _Parts([(split_quads, "0 1 12 02")], [(split_quads, "02 12 12+ 02+")], [(_itself, "02+ 12+ 2")]),
+}

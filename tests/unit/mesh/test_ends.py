@@ -1,0 +1,133 @@
+"""Cuts towards lines: the same geometry, conforming, thin across, long along, and whole again when closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial import Delaunay
+
+from gbflux.mesh import CellKind, LayeredMesh, SizeField, build_mesh, recipe
+from gbflux.mesh.conforming import ConformingMesh
+from gbflux.mesh.deepen import AT_ENDS
+from gbflux.mesh.ends import RATIO, cut_towards
+from gbflux.mesh.refine import next_sizes
+from gbflux.mesh.simplices import signed_volumes
+from gbflux.mesh.sizing import closed
+from small_cases import LAYERS, case
+
+SMALL = {
+    "geometry.size_um": [10, 10, 10],
+    "grains.mean_size_um": 5,
+    "mesh.size_um": 2.0,
+    "mesh.electrode_size_um": 2.0,
+    "mesh.reproducible": True,
+}
+
+
+def random_mesh(seed: int) -> ConformingMesh:
+    """Tetrahedra between random points, each a region with its first face as a facet."""
+    points = np.random.default_rng(seed).random((60, 3))
+    cells = Delaunay(points).simplices.astype(np.int64)
+    turned = signed_volumes(points, cells) < 0
+    cells[turned, :2] = cells[turned, 1::-1]
+    number = np.arange(len(cells))
+    regions = np.stack([number, number], axis=1)
+    return ConformingMesh(points, cells, number, cells[:, :3].copy(), regions, np.zeros((len(cells), 3)))
+
+
+def faces(cells: np.ndarray) -> np.ndarray:
+    return np.sort(np.vstack([np.delete(cells, k, axis=1) for k in range(4)]), axis=1)
+
+
+def area_vectors(points: np.ndarray, facets: np.ndarray) -> np.ndarray:
+    return np.cross(points[facets[:, 1]] - points[facets[:, 0]], points[facets[:, 2]] - points[facets[:, 0]])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.8])
+@pytest.mark.parametrize("end_um", [0.05, 0.02, 0.002])
+def test_parts_fill_their_cells_and_share_whole_faces(share: float, end_um: float) -> None:
+    mesh = random_mesh(1)
+    cut, node = cut_towards(mesh, np.random.default_rng(2).random(60) < share, end_um)
+    volume = signed_volumes(cut.points, cut.cells)
+    assert len(cut.cells) > len(mesh.cells)
+    assert volume.min() > 0
+    whole = signed_volumes(mesh.points, mesh.cells)
+    assert np.bincount(cut.region, volume) == pytest.approx(whole, rel=1e-12)
+    different, count = np.unique(faces(cut.cells), axis=0, return_counts=True)
+    assert count.max() == 2
+    hull, outer = Delaunay(mesh.points).convex_hull, different[count == 1]
+    corners = mesh.points[hull]
+    area = np.linalg.norm(area_vectors(mesh.points, hull), axis=1).sum()
+    assert np.linalg.norm(area_vectors(cut.points, outer), axis=1).sum() == pytest.approx(area, rel=1e-12)
+    assert len(corners) <= len(outer)
+    assert len(node) == len(cut.points)
+
+
+def test_facets_keep_their_plane_and_side() -> None:
+    mesh = random_mesh(3)
+    cut, _ = cut_towards(mesh, np.random.default_rng(4).random(60) < 0.4, 0.01)
+    parts, whole = area_vectors(cut.points, cut.facets), area_vectors(mesh.points, mesh.facets)
+    of = cut.facet_regions[:, 0]
+    added = np.stack([np.bincount(of, axis) for axis in parts.T], axis=1)
+    assert added == pytest.approx(whole, abs=1e-14)
+    assert (np.einsum("ij,ij->i", parts, whole[of]) > 0).all()
+    known = {tuple(face) for face in faces(cut.cells)}
+    assert all(tuple(facet) in known for facet in np.sort(cut.facets, axis=1))
+
+
+def test_cuts_are_no_closer_than_asked_for() -> None:
+    mesh = random_mesh(5)
+    on_line = np.zeros(60, dtype=bool)
+    on_line[7] = True
+    around = np.unique(mesh.cells[(mesh.cells == 7).any(axis=1)])
+    mean = np.linalg.norm(mesh.points[around] - mesh.points[7], axis=1).sum() / (len(around) - 1)
+    for shells in (1, 3):
+        cut, node = cut_towards(mesh, on_line, 1.01 * mean * RATIO ** (shells + 1))
+        assert (node[60:] == -1 - 7).all()
+        away = np.linalg.norm(cut.points[60:] - mesh.points[7], axis=1).reshape(shells, -1)
+        assert away.mean(axis=1) == pytest.approx(mean * RATIO ** np.arange(1, shells + 1), rel=1e-12)
+    assert cut_towards(mesh, on_line, 10.0)[0] is mesh
+
+
+def made(field: SizeField | None = None) -> LayeredMesh:
+    return build_mesh(recipe(case(SMALL, LAYERS), field)).mesh
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[LayeredMesh, LayeredMesh]:
+    """Two meshes of the same sizes, the second cut."""
+    sizes = closed(made())
+    return made(sizes), made(replace(sizes, end_um=0.05))
+
+
+def test_a_cut_mesh_has_the_same_grains_and_is_long_along_the_lines(pair: tuple) -> None:
+    whole, cut = pair
+    assert len(cut.cells) > 1.2 * len(whole.cells)
+    assert cut.boundary_area == pytest.approx(whole.boundary_area, rel=1e-9)
+    assert cut.quality.volume_error < 1e-12
+    assert cut.quality.min_aspect < 0.3 * whole.quality.min_aspect
+
+
+def test_a_cut_mesh_closes_to_the_one_it_was(pair: tuple) -> None:
+    whole, cut = (closed(mesh) for mesh in pair)
+    assert {tuple(row) for row in np.sort(cut.cells, axis=1)} == {
+        tuple(row) for row in np.sort(whole.cells, axis=1)
+    }
+    assert cut.points == pytest.approx(whole.points, abs=0.02)
+    assert cut.size_um == pytest.approx(whole.size_um, rel=0.02)
+
+
+def test_cuts_are_asked_for_where_ends_contribute_too_much(pair: tuple) -> None:
+    whole, cut = pair
+    on_plane = np.isin(whole.points[:, -1], whole.z_electrolyte)
+    gb = np.zeros(len(whole.points), dtype=bool)
+    gb[whole.cells[whole.kind == CellKind.GB]] = True
+    ends = (on_plane & gb)[whole.cells].any(axis=1)
+    gap = np.where(ends, 1.0 / ends.sum(), 1e-9)
+    fields = [next_sizes(whole, gap, goal, 1e9, None, 2).field for goal in (1.1 / AT_ENDS, 0.5 / AT_ENDS)]
+    assert fields[0].end_um == 0.0
+    assert 0.0 < fields[1].end_um < fields[1].size_um.min()
+    again = next_sizes(cut, np.full(len(cut.cells), 1e-9), 1.0, 1e9, replace(closed(cut), end_um=0.05), 2)
+    assert again.field.end_um == 0.05
