@@ -17,8 +17,9 @@ from gbflux.iv.demo_memristor import DEVICES, device_cycles
 from gbflux.iv.filament_fit import fit_cycle, start_from_cycle
 from gbflux.iv.filament_model import model_of_electrode, simulate, triangle
 from gbflux.iv.memristor import analyse_memristor
-from gbflux.iv.memristor_statistics import area_trend, endurance, weibull
+from gbflux.iv.memristor_statistics import area_trend, endurance
 from gbflux.iv.tables import Column, Table
+from gbflux.iv.weibull import weibull
 
 
 def table_of(voltage, current, sweep=None) -> Table:
