@@ -16,11 +16,13 @@ from gbflux.iv.filament_search import Place, Target, descend, evaluate
 from gbflux.iv.filament_start import starts
 
 Array = NDArray[np.float64]
-UNDETERMINED = 0.3  # relative standard error from which there is no interval
+UNDETERMINED = 0.2  # relative standard error from which there is no interval
+_TIED = 1.5  # times the error with the undetermined ones known
 _FEWEST_CONDUCTING = 8
 _WEAK = 7.0  # standard deviation of a logarithm that is known beforehand: three decades
 _CANDIDATES, _BATCHES = 8, 3  # starts followed at once, and how often others are tried
-_SERIES, _MOUTH = PARAMETERS.index("series_resistance"), PARAMETERS.index("mouth_conductance")
+_LINEAR = ("series_resistance", "mouth_conductance")
+_SERIES, _MOUTH = (PARAMETERS.index(name) for name in _LINEAR)
 
 
 @dataclass(frozen=True)
@@ -184,41 +186,53 @@ def _known(place: Place, currents: int, largest: Array, reason: str | None) -> d
     """Errors and intervals of all parameters, or why there are none.
 
     What is known beforehand is weak (`largest`, relative standard deviations): it keeps a direction the cycle
-    says nothing of from passing for known.
+    says nothing of from passing for known. Far along such a direction the model is not linear, but for those
+    on a linear scale: a parameter whose error hangs on it has no interval either.
     """
-    from scipy.stats import t
-
-    values, jacobian = np.exp(place.point), place.jacobian
-    rows = place.residual[:currents]
-    freedom = max(currents - len(values), 1)
-    scatter = math.sqrt(rows @ rows / freedom) * float(t.ppf(0.975, freedom)) / 1.96
-    inverse = np.linalg.inv(jacobian.T @ jacobian + np.diag(largest**-2.0))
-    response = inverse @ jacobian.T
+    values = np.exp(place.point)
+    errors, reaches = _errors(place, currents, largest)
+    vague = errors > UNDETERMINED
+    far = vague & ~np.isin(PARAMETERS, _LINEAR)
+    alone, _ = _errors(place, currents, np.where(far, 1e-6, largest))
+    tied = ~vague & (errors > _TIED * alone)
+    tied[PARAMETERS.index("ionic_conductance")] = False  # read before the set, whatever came after
+    names = ", ".join(name.replace("_", " ") for name, one in zip(PARAMETERS, far, strict=True) if one)
     known = {}
     for k, name in enumerate(PARAMETERS):
-        normal = math.hypot(
-            scatter * float(np.linalg.norm(response[k, :currents])),
-            float(np.linalg.norm(inverse[k] / largest)),
-        )
-        even = np.sqrt(3.0) * np.abs(response[k, currents:])
-        error = math.sqrt(normal**2 + float(even @ even) / 3)
-        known[name] = _parameter(name, float(values[k]), error, _reach(normal, even), reason)
+        why = reason
+        if why is None and vague[k]:
+            why = f"the cycle does not determine it: relative standard error {min(errors[k], 99.0):.2g}"
+        if why is None and tied[k]:
+            why = f"the cycle ties it to what it does not determine: {names}"
+        value, reach = float(values[k]), reaches[k]
+        if why is not None:
+            known[name] = FittedParameter(value, None, None, None, why)
+            continue
+        if name == "series_resistance":
+            ends = value * (1 - reach), value * (1 + reach)
+        elif name == "mouth_conductance":
+            ends = value / (1 + reach), value / (1 - reach)
+        else:
+            ends = value * math.exp(-reach), value * math.exp(reach)
+        known[name] = FittedParameter(value, float(errors[k]) * value, *ends, None)
     return known
 
 
-def _parameter(name: str, value: float, error: float, reach: float, reason: str | None) -> FittedParameter:
-    """A parameter from its relative error and half its relative interval."""
-    if reason is None and error > UNDETERMINED:
-        reason = f"the cycle does not determine it: relative standard error {min(error, 99.0):.2g}"
-    if reason is not None:
-        return FittedParameter(value, None, None, None, reason)
-    if name == "series_resistance":
-        low, high = value * (1 - reach), value * (1 + reach)
-    elif name == "mouth_conductance":
-        low, high = value / (1 + reach), value / (1 - reach)
-    else:
-        low, high = value * math.exp(-reach), value * math.exp(reach)
-    return FittedParameter(value, error * value, low, high, None)
+def _errors(place: Place, currents: int, largest: Array) -> tuple[Array, list[float]]:
+    """Relative standard errors and half the widths of the intervals, of all parameters."""
+    from scipy.stats import t
+
+    jacobian, rows = place.jacobian, place.residual[:currents]
+    freedom = max(currents - len(largest), 1)
+    scatter = math.sqrt(rows @ rows / freedom) * float(t.ppf(0.975, freedom)) / 1.96
+    inverse = np.linalg.inv(jacobian.T @ jacobian + np.diag(largest**-2.0))
+    response = inverse @ jacobian.T
+    normal = np.hypot(
+        scatter * np.linalg.norm(response[:, :currents], axis=1), np.linalg.norm(inverse / largest, axis=1)
+    )
+    even = np.sqrt(3.0) * np.abs(response[:, currents:])
+    errors = np.sqrt(normal**2 + np.sum(even**2, axis=1) / 3)
+    return errors, [_reach(float(one), sizes) for one, sizes in zip(normal, even, strict=True)]
 
 
 def _reach(normal: float, even: Array) -> float:

@@ -116,6 +116,11 @@ def _unpacked(path: Path) -> bytes:
 
 def _decoded(path: Path, raw: bytes) -> str:
     """Text of bytes, by its mark or by trial."""
+    if path.suffix.lower() == ".ibw":
+        raise InputError(
+            f"{path}: must be text or a map that is read; this is a binary wave of Igor. "
+            "Export curves as text, save maps as .gwy with Gwyddion."
+        )
     for magic, kind in _BINARY.items():
         if raw.startswith(magic):
             raise InputError(f"{path}:1: must be text; this is {kind}. Export the data as CSV.")
