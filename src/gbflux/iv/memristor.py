@@ -139,6 +139,12 @@ def analyse_memristor(
             f"{table.source}: the read bias of {read:g} V must lie within the sweeps, with three of "
             f"their points near it; they reach {limits} V. Choose another read bias."
         )
+    ratios = [cycle.on_off for cycle in cycles if cycle.on_off is not None]
+    if ratios and np.median(ratios) < 1 / SWITCHED:
+        said.append(
+            f"the resistance rises with {'negative' if set_polarity < 0 else 'positive'} bias, which should "
+            "set: the other polarity may set"
+        )
     return MemristorResult(table.source, cycles, set_polarity * read, set_polarity, area, tuple(said))
 
 

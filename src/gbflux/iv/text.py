@@ -281,7 +281,8 @@ def _header_fields(line: str, separator: str, width: int) -> list[str] | None:
             fields = [*fields, ""]
         letters = any(re.search(r"[^\W\d_]", field) for field in fields)
         numbers = sum(is_number(field, False) for field in fields)
-        if len(fields) == width and letters and numbers < max(1, width / 2):
+        missing = all(field.lower() in MISSING for field in fields)  # a row of the table, lost
+        if len(fields) == width and letters and not missing and numbers < max(1, width / 2):
             return fields
     return None
 

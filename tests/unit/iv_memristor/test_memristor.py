@@ -89,6 +89,15 @@ def test_a_set_within_the_read_window_is_seen():
     assert cycle.on_off == pytest.approx(3000 / 110)
 
 
+def test_the_wrong_polarity_is_remarked():
+    device = replace(DEVICES["probe"], cycles=5)
+    numbers, bias, current, _ = device_cycles(device, np.random.default_rng(0))
+    turned = analyse_memristor(table_of(-bias, -current, numbers))
+    assert any("the other polarity may set" in note for note in turned.notes)
+    right = analyse_memristor(table_of(-bias, -current, numbers), set_polarity=1)
+    assert not any("polarity" in note for note in right.notes)
+
+
 def test_a_pad_that_does_not_reset_is_seen():
     _, result, _ = made("pad_500um", 1)
     assert result.cycles[0].set_bias is not None
