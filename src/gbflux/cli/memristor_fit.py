@@ -44,6 +44,7 @@ def fit_record(number: int, fit: FilamentFit) -> dict[str, Any]:
         "relative_noise": fit.relative_noise,
         "residual_correlation": fit.correlation,
         "residual_correlation_limit": fit.correlation_limit,
+        "reason": fit.reason,
         "parameters": {
             f"{key}_{UNITS[key]}": {
                 "value": one.value,

@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 UNDETERMINED = 0.2  # relative standard error from which there is no interval
 _TIED = 1.5  # times the error with the undetermined ones known
 _FEWEST_CONDUCTING = 8
+_LATEST = 2.0  # standard deviations of a moment between two samples, which are 1.73 from the middle
 _WEAK = 7.0  # standard deviation of a logarithm that is known beforehand: three decades
 _CANDIDATES, _BATCHES = 8, 3  # starts followed at once, and how often others are tried
 _LINEAR = ("series_resistance", "mouth_conductance")
@@ -69,6 +70,8 @@ class FilamentFit:
         Of neighbouring residuals: beyond `correlation_limit` the model does not describe the cycle.
     correlation_limit : float
         What chance exceeds once in a thousand.
+    reason : str or None
+        Why the model does not describe the cycle; then no parameter has an interval.
     """
 
     model: FilamentModel
@@ -79,6 +82,7 @@ class FilamentFit:
     relative_noise: float
     correlation: float
     correlation_limit: float
+    reason: str | None
 
 
 def fit_cycle(
@@ -117,19 +121,24 @@ def fit_cycle(
     best = None
     for batch in range(_BATCHES):
         found = _search(cycle, first[batch * _CANDIDATES : (batch + 1) * _CANDIDATES])
-        if found is not None and (best is None or found.relative_noise < best.relative_noise):
+        if found is not None and (best is None or _rank(found) < _rank(best)):
             best = found
-        if best is not None and best.correlation <= best.correlation_limit:
+        if best is not None and best.reason is None:
             break
     if best is None:
         raise SolverError("filament fit: the model could not be integrated near any start.")
     return best
 
 
+def _rank(fit: FilamentFit) -> tuple[bool, float]:
+    """Fits that describe the cycle come first, then those that lie nearer."""
+    return fit.reason is not None, fit.relative_noise
+
+
 def _search(cycle: MeasuredCycle, points: Array) -> FilamentFit | None:
     """Best fit from a few starts (k, 6); None where the model cannot be integrated."""
     relative = 0.1
-    for keep, sweeps in ((len(points), 12), (2, 15), (1, 15)):
+    for keep, sweeps in ((len(points), 12), (2, 20), (1, 40)):
         target = Target(cycle, relative)
         found = [one for one in descend(target, points[:keep], sweeps) if math.isfinite(one.cost)]
         if not found:
@@ -166,10 +175,16 @@ def _outcome(target: Target, point: Array) -> FilamentFit:
     rms = float(np.sqrt(np.mean(misfit**2))) if seen.any() else math.inf
     correlation = float(rows[1:] @ rows[:-1] / (rows @ rows))
     limit = 3.29 / math.sqrt(len(rows))
+    late = float(np.abs(place.residual[len(rows) :]).max())
     reason = None
     if correlation > limit:
         reason = (
             f"neighbouring residuals agree (correlation {correlation:.2f}, chance makes {limit:.2f}): "
+            "the model does not describe the cycle"
+        )
+    elif late > _LATEST:
+        reason = (
+            f"its set or reset falls {late / 12**0.5:.2g} samples beside the middle of the measured step: "
             "the model does not describe the cycle"
         )
     largest = np.full(len(PARAMETERS), _WEAK)
@@ -178,7 +193,7 @@ def _outcome(target: Target, point: Array) -> FilamentFit:
     largest[_MOUTH] = max(_WEAK, 10 * model.mouth_conductance / model.ionic_conductance)
     parameters = _known(place, len(rows), largest, reason)
     return FilamentFit(
-        model, parameters, trace, cycle.current, rms, target.relative_noise, correlation, limit
+        model, parameters, trace, cycle.current, rms, target.relative_noise, correlation, limit, reason
     )
 
 

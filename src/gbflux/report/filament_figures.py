@@ -41,6 +41,6 @@ def draw_fit(path: Path, title: str, fit: FilamentFit) -> Path:
         axes.legend(fontsize=8, frameon=False)
     figure.suptitle(title, fontsize=10.5)
     said = f"rms of log10(measured/model) {fit.rms_decades:.2g}"
-    if fit.correlation > fit.correlation_limit:
-        said += " · the model does not describe this cycle: neighbouring residuals agree"
+    if fit.reason is not None:
+        said += " · the model does not describe this cycle"
     return style.save(figure, path, said)
