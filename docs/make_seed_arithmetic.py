@@ -72,6 +72,14 @@ SECTIONS = {
             "nm",
         ),
         Entry(
+            "its radius",
+            "–",
+            "contact filament --resistance-ohm 116 --length-um 300",
+            "diameter_nm",
+            "nm",
+            0.5,
+        ),
+        Entry(
             "resistance of 300 nm over 300 µm",
             "116 Ω",
             "contact filament --diameter-nm 300 --length-um 300",

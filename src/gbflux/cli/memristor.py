@@ -12,8 +12,10 @@ from gbflux import units
 from gbflux.cli.analysis import FolderOption, JsonOption
 
 if TYPE_CHECKING:
-    from gbflux.iv.memristor import MemristorResult, Resistance
-    from gbflux.iv.memristor_statistics import Weibull
+    from gbflux.iv.filament_fit import FilamentFit
+    from gbflux.iv.memristor import MemristorResult
+    from gbflux.iv.memristor_states import Resistance
+    from gbflux.iv.weibull import Weibull
 
 POLARITIES = {"negative": -1, "positive": 1}
 M2_TO_UM2 = 1 / units.UM2_TO_M2
@@ -38,6 +40,18 @@ def memristor(
     loss: Annotated[
         float, typer.Option("--loss", help="Factor of the on/off ratio whose loss counts.")
     ] = 10.0,
+    fit: Annotated[
+        int | None,
+        typer.Option("--fit", metavar="CYCLE", help="Fit the filament model to this cycle of each file."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate-V-per-s", help="Of the sweep, for --fit; a column of time does too."),
+    ] = None,
+    compliance: Annotated[
+        float | None,
+        typer.Option("--compliance-mA", help="Current limit, for --fit; a plateau of the cycle does too."),
+    ] = None,
     as_json: JsonOption = False,
     output: FolderOption = None,
 ) -> None:
@@ -49,7 +63,9 @@ def memristor(
         If a file holds no cycles.
     """
     from gbflux.cli.analysis import json_text
+    from gbflux.cli.memristor_fit import fit_record
     from gbflux.errors import InputError
+    from gbflux.iv.filament_cycle import fit_cycle_of
     from gbflux.iv.memristor import analyse_memristor
     from gbflux.iv.memristor_statistics import area_trend, endurance
     from gbflux.iv.tables import read_table
@@ -59,18 +75,26 @@ def memristor(
     if areas and len(areas) not in (1, len(files)):
         raise InputError(f"--area-um2: must be given once, or {len(files)} times; got {len(areas)}.")
     of_file = [None] * len(files) if not areas else areas * len(files) if len(areas) == 1 else areas
+    of_file = [None if area is None else area * units.UM2_TO_M2 for area in of_file]
+    sign = POLARITIES[polarity]
+    tables = [read_table(path) for path in files]
     results = [
-        analyse_memristor(
-            read_table(path), read, POLARITIES[polarity], None if area is None else area * units.UM2_TO_M2
-        )
-        for path, area in zip(files, of_file, strict=True)
+        analyse_memristor(table, read, sign, area) for table, area in zip(tables, of_file, strict=True)
     ]
     for result in results:
         endurance(result, loss)  # complains before anything is shown
+    limit = None if compliance is None else compliance * 1e-3
+    fits = [
+        fit_cycle_of(table, fit, rate, sign, area, limit)
+        for table, area in zip(tables, of_file, strict=True)
+        if fit is not None
+    ]
     trend = area_trend(results, loss)
     devices = [record(result, loss) for result in results]
+    for device, found in zip(devices, fits, strict=False):
+        device["fit"] = fit_record(fit, found)
     plain = {"devices": devices, "area": None if trend is None else _trend_record(trend)}
-    typer.echo(json_text(plain) if as_json else report(results, loss, trend))
+    typer.echo(json_text(plain) if as_json else report(results, loss, trend, fits, fit))
     if output is not None:
         options = {
             "command": "memristor",
@@ -78,8 +102,11 @@ def memristor(
             "set_polarity": polarity,
             "area_um2": areas,
             "loss": loss,
+            "fit": fit,
+            "rate_V_per_s": rate,
+            "compliance_mA": compliance,
         }
-        _write(output, results, plain, trend, files, options)
+        _write(output, results, plain, trend, files, options, fits)
 
 
 def biases(result: MemristorResult, event: str) -> tuple[list[float], list[float]]:
@@ -100,15 +127,16 @@ def distribution(result: MemristorResult, event: str) -> Weibull | None:
     """Weibull distribution of the size of the set or reset bias."""
     import numpy as np
 
-    from gbflux.iv.memristor_statistics import weibull
+    from gbflux.iv.weibull import weibull
 
     seen, censored = biases(result, event)
     return weibull(np.array(seen), np.array(censored))
 
 
-def report(results: list[MemristorResult], loss: float, trend) -> str:
+def report(results: list[MemristorResult], loss: float, trend, fits: list[FilamentFit], fitted) -> str:
     """Tables and remarks for people."""
     from gbflux.cli.analysis import table_text
+    from gbflux.cli.memristor_fit import fit_report
     from gbflux.iv.memristor_statistics import endurance
 
     head = (
@@ -160,6 +188,8 @@ def report(results: list[MemristorResult], loss: float, trend) -> str:
             f"on/off ratio changes by {trend.slope.value:.2g} decades a decade of area "
             f"({trend.slope.low:.2g} … {trend.slope.high:.2g})"
         )
+    for result, fit in zip(results, fits, strict=False):
+        lines += ["", fit_report(Path(result.source).name, fitted, fit)]
     lines += ["", "Read"]
     for result in results:
         lines.append(f"  {Path(result.source).name}: resistances read at {result.read_bias:.3g} V")
@@ -225,10 +255,17 @@ def _trend_record(trend) -> dict[str, Any]:
 
 
 def _write(
-    folder: Path, results, plain: dict[str, Any], trend, files: list[Path], options: dict[str, Any]
+    folder: Path,
+    results,
+    plain: dict[str, Any],
+    trend,
+    files: list[Path],
+    options: dict[str, Any],
+    fits: list[FilamentFit],
 ) -> None:
     """Figures, CSV of the cycles, result, provenance."""
     from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
+    from gbflux.cli.memristor_fit import write_fit
     from gbflux.report.memristor_figures import draw_areas, draw_device
 
     make_folder(folder)
@@ -246,11 +283,14 @@ def _write(
             rows.append({"device": result.source, **plain_cycle})
     write_csv(folder / "cycles.csv", rows)
     names: dict[str, int] = {}
-    for result, path in zip(results, files, strict=True):
+    for number, (result, path) in enumerate(zip(results, files, strict=True)):
         stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
         names[stem] = names.get(stem, 0) + 1
-        name = stem + (f"_{names[stem]}" if names[stem] > 1 else "") + ".png"
-        draw_device(folder / name, result, {event: distribution(result, event) for event in ("set", "reset")})
+        name = stem + (f"_{names[stem]}" if names[stem] > 1 else "")
+        weibulls = {event: distribution(result, event) for event in ("set", "reset")}
+        draw_device(folder / f"{name}.png", result, weibulls)
+        if fits:
+            write_fit(folder, name, options["fit"], fits[number])
     if trend is not None:
         draw_areas(folder / "areas.png", trend)
     write_json(folder / "result.json", plain)

@@ -19,7 +19,7 @@ from gbflux.iv import demo_iv
 from gbflux.iv.demo_ccd import ccd_files
 from gbflux.iv.demo_eis import eis_files
 from gbflux.iv.demo_file import DemoFile
-from gbflux.iv.demo_memristor import memristor_files
+from gbflux.iv.demo_memristor import filament_files, memristor_files
 from gbflux.iv.demo_profile import profile_files
 
 Kind = Callable[[np.random.Generator], Iterable[DemoFile]]
@@ -79,6 +79,7 @@ KINDS: dict[str, Kind] = {
     "iv-distance": demo_iv.against_distance,
     "iv-size": demo_iv.against_size,
     "memristor": memristor_files,
+    "filament": filament_files,
     "profile": profile_files,
     "eis": eis_files,
     "ccd": ccd_files,

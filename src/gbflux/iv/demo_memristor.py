@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from gbflux.iv.demo_file import DemoFile, table_file
+from gbflux.iv.filament_model import FilamentModel, model_of_electrode, triangle
+from gbflux.iv.filament_run import simulate
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,9 @@ DEVICES = {
     "pad_200um": Device(3000.0, 110.0, 0.2, 6.0, 0.8, True, -0.005, 4e4, 40, (0.6, 1.0)),
     "pad_500um": Device(1000.0, 105.0, 0.2, 6.0, 0.8, False, 0.0, 2.5e5, 20, (0.6, 1.0)),
 }
+#: A tip of which every parameter but the series resistance can be told from a cycle.
+FILAMENT = model_of_electrode(3e-17, filament_radius=1e-8, nucleation_bias=0.15, compliance=1e-4)
+SWEEP = (-0.6, 1.0, 0.2)  # V, V, V/s
 COMPLIANCE = 1e-2
 NOISE = 1e-11
 
@@ -110,3 +115,32 @@ def memristor_files(rng: np.random.Generator) -> Iterator[DemoFile]:
         rows = np.column_stack([numbers, bias, current])[rng.random(len(bias)) > 5e-4]
         head = f"# area: {device.area_um2:g} um2\ncycle,V (V),I (A)"
         yield table_file(f"memristor_{name}.csv", head, rows, ("%d", "%.5f", "%.6e"), asdict(device))
+
+
+def filament_cycle(
+    model: FilamentModel,
+    sweep: tuple[float, float, float],
+    rng: np.random.Generator,
+    points: int = 50,
+    relative_noise: float = 0.01,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Time (s), bias (V) and noisy current (A) of one cycle of the filament model; the sweep in V, V, V/s."""
+    time, bias = triangle(*sweep, points=points)
+    current = simulate(model, time, bias).current
+    noise = NOISE * rng.normal(size=len(time))
+    return time, bias, current * (1 + relative_noise * rng.normal(size=len(time))) + noise
+
+
+def filament_files(rng: np.random.Generator) -> Iterator[DemoFile]:
+    """A cycle of the filament model with a column of time, to fit it to.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+
+    Yields
+    ------
+    DemoFile
+    """
+    rows = np.column_stack(filament_cycle(FILAMENT, SWEEP, rng))
+    yield table_file("filament_cycle.csv", "time (s),V (V),I (A)", rows, "%.7e", asdict(FILAMENT))

@@ -16,6 +16,7 @@ from gbflux.errors import InputError
 from gbflux.iv.tables import Column, Table, read_table
 
 FEWEST_POINTS = 5
+_ONE_WAY = 0.5  # of the steps of sweeps, less those the other way
 MOST_POINTS = 1000
 _DEGREES_FROM = 1.9  # a phase beyond this is not in radians
 
@@ -208,6 +209,7 @@ def _sweep_starts(frequency: NDArray[np.float64]) -> list[int]:
     steps = np.diff(logarithm[known])
     leaps = known[1:][np.abs(steps) > 0.6 * span]
     # unsorted files leap all the time: these are no sweeps
-    if len(leaps) > len(known) / FEWEST_POINTS:
+    along = np.sign(steps[np.abs(steps) <= 0.6 * span])
+    if len(leaps) > len(known) / FEWEST_POINTS or abs(along.sum()) < _ONE_WAY * len(along):
         return [0]
     return [0, *(int(row) for row in leaps)]

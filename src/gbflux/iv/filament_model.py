@@ -25,18 +25,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.errors import InputError, SolverError
+from gbflux.errors import InputError
 
 SIGMA_LITHIUM = 1.1e7  # S/m, electronic
 CHARGE_PER_VOLUME = 7.42e9  # C/m³ of lithium (0.534 g/cm³)
 SOFTNESS_V = 5e-3  # w
 _BRIDGE_WIDTH = 0.01
-_TRACE = 1e-3  # filament below which dissolution ceases
 PARAMETERS = (
     "ionic_conductance",
     "mouth_conductance",
@@ -181,95 +179,52 @@ def triangle(low: float, high: float, rate: float, cycles: int = 1, points: int 
     return np.concatenate([[0.0], np.cumsum(np.abs(np.diff(bias)))]) / rate, bias
 
 
-def simulate(model: FilamentModel, time: Array, bias: Array, start: float = 0.0) -> FilamentTrace:
-    """Current under a voltage given in time.
+@dataclass(frozen=True)
+class Laws:
+    """The equations of the model for many sets of parameters at once.
 
     Parameters
     ----------
-    model : FilamentModel
-    time, bias : (n,) arrays
-        Increasing (s); linear in between (V).
-    start : float, optional
-        u at the beginning; above 1 there is a bridge.
-
-    Returns
-    -------
-    FilamentTrace
-
-    Raises
-    ------
-    InputError
-        If time does not increase.
-    SolverError
-        If the integration stops short.
+    parameters : (6, m) array
+        In the order of `PARAMETERS`.
+    compliance : float
+        A.
     """
-    from scipy.integrate import solve_ivp
 
-    time, bias = np.asarray(time, dtype=float), np.asarray(bias, dtype=float)
-    if len(time) < 2 or len(time) != len(bias) or not np.all(np.diff(time) > 0) or start < 0:
-        raise InputError("filament model: time must increase and be as long as bias; the start must be ≥ 0.")
+    parameters: Array
+    compliance: float
 
-    # charges range from 1e-3 to 1e6 of a bridge: the integrator sees x = asinh(u/trace)
-    def rate(t: float, x: Array) -> Array:
-        charge = _TRACE * math.sinh(min(max(x[0], 0.0), 60.0))
-        change = _charging(model, float(np.interp(t, time, bias)), charge)
-        return np.array([change / math.hypot(charge, _TRACE)])
+    def conductance(self, charge: Array) -> Array:
+        """Of electrolyte and filament side by side (S), for charges u of shape (..., m)."""
+        ionic, _, _, bridge = self.parameters[:4]
+        bridged = 0.5 + 0.5 * np.tanh((charge - 1) / (2 * _BRIDGE_WIDTH))
+        return ionic + bridged * charge / bridge
 
-    state = np.array([math.asinh(start / _TRACE)])
-    charges = [state[0]]
-    # corners of the sweep are told to the integrator: it would step over short pulses
-    corners = [0, *_corners(bias), len(time) - 1]
-    for first, last in pairwise(corners):
-        outcome = solve_ivp(
-            rate,
-            (time[first], time[last]),
-            state,
-            "LSODA",
-            t_eval=time[first : last + 1],
-            rtol=1e-6,
-            atol=1e-8,
-            max_step=(time[last] - time[first]) / 10,
-        )
-        if not outcome.success:
-            raise SolverError(f"filament model: {outcome.message}", iterations=outcome.nfev, rtol=1e-6)
-        state = outcome.y[:, -1]
-        charges.extend(outcome.y[0, 1:])
-    charge = _TRACE * np.sinh(np.clip(charges, 0.0, 60.0))
-    current = np.array([_current(model, v, u)[0] for v, u in zip(bias, charge, strict=True)])
-    return FilamentTrace(time, bias, current, charge)
+    def current(self, bias: Array, charge: Array) -> Array:
+        """Current (A) under a bias (V); both broadcast to (..., m)."""
+        return self._limited(bias, self.conductance(charge))
+
+    def charging(self, bias: Array, charge: Array) -> Array:
+        """du/dt (1/s) under a bias (V), both (m,)."""
+        ionic, mouth, bridge_charge, _, _, nucleation = self.parameters
+        conductance = self.conductance(charge)
+        across = self._limited(bias, conductance) / conductance
+        threshold = nucleation * (1 - np.minimum(charge, 1.0)) ** 2
+        driving = _soft(-across - threshold) - _soft(-threshold)
+        opening = mouth * np.sqrt(charge)
+        stripping = opening / (ionic + opening) * across
+        return ionic / bridge_charge * np.where(across < 0, driving, -stripping)
+
+    def _limited(self, bias: Array, conductance: Array) -> Array:
+        current = bias * conductance / (1 + self.parameters[4] * conductance)
+        return np.minimum(np.maximum(current, -self.compliance), self.compliance)
 
 
-def _corners(bias: Array) -> list[int]:
-    """Samples at which the sweep turns or passes zero."""
-    steps = np.sign(np.diff(bias))
-    turns = np.flatnonzero((steps[1:] != steps[:-1]) & (steps[1:] != 0) & (steps[:-1] != 0)) + 1
-    zeros = np.flatnonzero((bias[1:-1] == 0) | (bias[1:-1] * bias[2:] < 0)) + 1
-    corners = np.unique(np.concatenate([turns, zeros]))
-    return [int(k) for k in corners] if len(corners) < len(bias) / 5 else []
+def laws_of(model: FilamentModel) -> Laws:
+    """The equations of one model, m = 1."""
+    return Laws(np.array([[getattr(model, name)] for name in PARAMETERS]), model.compliance)
 
 
-def _soft(x: float) -> float:
+def _soft(x: Array) -> Array:
     """w ln(1 + e^(x/w)) (V)."""
-    scaled = x / SOFTNESS_V
-    return SOFTNESS_V * (scaled if scaled > 40 else math.log1p(math.exp(max(scaled, -700.0))))
-
-
-def _current(model: FilamentModel, bias: float, charge: float) -> tuple[float, float]:
-    """Current (A) and voltage across the electrolyte (V)."""
-    bridged = 1 / (1 + math.exp(min(max((1 - charge) / _BRIDGE_WIDTH, -700.0), 700.0)))
-    conductance = model.ionic_conductance + bridged * charge / model.bridge_resistance
-    current = bias / (model.series_resistance + 1 / conductance)
-    current = min(max(current, -model.compliance), model.compliance)
-    return current, current / conductance
-
-
-def _charging(model: FilamentModel, bias: float, charge: float) -> float:
-    """du/dt (1/s)."""
-    _, across = _current(model, bias, charge)
-    per_volt = model.ionic_conductance / model.bridge_charge
-    if across < 0:
-        threshold = model.nucleation_bias * (1 - min(charge, 1.0)) ** 2
-        return per_volt * (_soft(-across - threshold) - _soft(-threshold))
-    mouth = model.mouth_conductance * math.sqrt(charge)
-    stripping = mouth / (model.ionic_conductance + mouth) if mouth > 0 else 0.0
-    return -per_volt * stripping * across
+    return SOFTNESS_V * np.logaddexp(0.0, x / SOFTNESS_V)

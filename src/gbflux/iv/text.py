@@ -116,6 +116,11 @@ def _unpacked(path: Path) -> bytes:
 
 def _decoded(path: Path, raw: bytes) -> str:
     """Text of bytes, by its mark or by trial."""
+    if path.suffix.lower() == ".ibw":
+        raise InputError(
+            f"{path}: must be text or a map that is read; this is a binary wave of Igor. "
+            "Export curves as text, save maps as .gwy with Gwyddion."
+        )
     for magic, kind in _BINARY.items():
         if raw.startswith(magic):
             raise InputError(f"{path}:1: must be text; this is {kind}. Export the data as CSV.")
@@ -276,7 +281,8 @@ def _header_fields(line: str, separator: str, width: int) -> list[str] | None:
             fields = [*fields, ""]
         letters = any(re.search(r"[^\W\d_]", field) for field in fields)
         numbers = sum(is_number(field, False) for field in fields)
-        if len(fields) == width and letters and numbers < max(1, width / 2):
+        missing = all(field.lower() in MISSING for field in fields)  # a row of the table, lost
+        if len(fields) == width and letters and not missing and numbers < max(1, width / 2):
             return fields
     return None
 

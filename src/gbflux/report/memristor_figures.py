@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from gbflux.iv.memristor import MemristorResult
-from gbflux.iv.memristor_statistics import AreaTrend, Weibull
+from gbflux.iv.memristor_statistics import AreaTrend
+from gbflux.iv.weibull import Weibull
 from gbflux.report import style
 
 _UM2_PER_M2 = 1e12

@@ -115,6 +115,18 @@ def test_breaks_are_where_the_file_interrupts(table):
     assert found.breaks == (2, 4, 6)
 
 
+def test_a_lost_row_below_the_header_is_no_header(table):
+    read = table("V (V),I (A)\nnan,nan\n0.1,1e-9\n0.2,2e-9\n")
+    assert read.names == "'V (V)', 'I (A)'"
+    assert read.n_rows == 2
+
+
+def test_igor_waves_are_named(tmp_path):
+    (tmp_path / "scan.ibw").write_bytes(b"\x05\x00" + bytes(400))
+    with pytest.raises(InputError, match=r"Igor.*Gwyddion"):
+        read_table(tmp_path / "scan.ibw")
+
+
 def test_gaps_and_overflows_are_missing(table):
     found = table("a,V,I\n1,0,1\n2,,9.91E+37\n3,nan,--\n,3,4\n")
     np.testing.assert_array_equal(np.isnan(found.first("current").values), [False, True, True, False])

@@ -102,6 +102,16 @@ def test_odd_spectra_give_a_result_or_a_clear_error(tmp_path, capsys, name):
         assert "warning" in capsys.readouterr().out
 
 
+def test_frequencies_in_no_order_are_one_sweep(tmp_path):
+    frequency, z = noisy(CellTruth().values(), np.random.default_rng(0))
+    for seed in range(20):
+        order = np.random.default_rng(seed).permutation(len(frequency))
+        rows = np.column_stack([frequency, z.real, -z.imag])[order]
+        path = tmp_path / "spectrum.csv"
+        np.savetxt(path, rows, delimiter=",", header="freq/Hz,Re(Z)/Ohm,-Im(Z)/Ohm", comments="")
+        assert len(read_spectrum(path).frequency) == len(frequency)
+
+
 def test_very_many_frequencies_are_thinned(tmp_path):
     frequency = np.geomspace(7e6, 0.5, 30_000)
     z = parse_circuit(CIRCUIT).impedance(frequency, CellTruth().values())

@@ -11,14 +11,13 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.iv import filament_model, memristor, memristor_statistics
+from gbflux.iv import memristor_states, memristor_statistics
 from gbflux.iv.demo_data import write_demo_data
 from gbflux.iv.demo_memristor import DEVICES, device_cycles
-from gbflux.iv.filament_fit import fit_cycle, start_from_cycle
-from gbflux.iv.filament_model import model_of_electrode, simulate, triangle
 from gbflux.iv.memristor import analyse_memristor
-from gbflux.iv.memristor_statistics import area_trend, endurance, weibull
+from gbflux.iv.memristor_statistics import area_trend, endurance
 from gbflux.iv.tables import Column, Table
+from gbflux.iv.weibull import weibull
 
 
 def table_of(voltage, current, sweep=None) -> Table:
@@ -88,6 +87,15 @@ def test_a_set_within_the_read_window_is_seen():
     assert cycle.set_bias == pytest.approx(-0.09)
     assert cycle.hrs.value == pytest.approx(3000)
     assert cycle.on_off == pytest.approx(3000 / 110)
+
+
+def test_the_wrong_polarity_is_remarked():
+    device = replace(DEVICES["probe"], cycles=5)
+    numbers, bias, current, _ = device_cycles(device, np.random.default_rng(0))
+    turned = analyse_memristor(table_of(-bias, -current, numbers))
+    assert any("the other polarity may set" in note for note in turned.notes)
+    right = analyse_memristor(table_of(-bias, -current, numbers), set_polarity=1)
+    assert not any("polarity" in note for note in right.notes)
 
 
 def test_a_pad_that_does_not_reset_is_seen():
@@ -173,77 +181,6 @@ def test_ratio_falls_with_area():
     assert area_trend(results[:1]) is None
 
 
-# The filament model
-
-
-def state(trace, bias_size: float, points: int, branch: int) -> float:
-    """Resistance at a bias on a branch of the first cycle (0 to −, − to 0, 0 to +, + to 0)."""
-    leg = slice(branch * (points - 1), (branch + 1) * (points - 1) + 1)
-    k = leg.start + int(np.argmin(np.abs(np.abs(trace.bias[leg]) - bias_size)))
-    return abs(trace.bias[k] / trace.current[k])
-
-
-def test_a_tip_sets_and_resets_and_a_pad_does_not():
-    time, bias = triangle(-0.6, 1.0, 0.1, 1, 80)
-    tip = simulate(model_of_electrode(3e-17), time, bias)
-    assert state(tip, 0.1, 80, 0) / state(tip, 0.1, 80, 1) > 1e4
-    assert state(tip, 0.1, 80, 3) == pytest.approx(state(tip, 0.1, 80, 0), rel=0.01)
-    assert tip.charge.max() > 1 > tip.charge[-1]
-    pad = simulate(model_of_electrode(2.5e-7), time, bias)
-    assert state(pad, 0.1, 80, 0) / state(pad, 0.1, 80, 1) < 200
-    assert state(pad, 0.1, 80, 3) < 2 * state(pad, 0.1, 80, 1)  # still conducting
-    assert pad.charge[-1] > 0.9 * pad.charge.max()
-
-
-def test_only_one_polarity_sets():
-    time, bias = triangle(-0.6, 1.0, 0.1, 1, 80)
-    wrong = simulate(model_of_electrode(3e-17), time, np.abs(bias))
-    assert wrong.charge.max() < 1e-6
-    small = simulate(model_of_electrode(3e-17, nucleation_bias=5.0), time, bias)
-    assert small.charge.max() < 1  # the interior of a grain does not trigger
-
-
-def test_charge_is_what_the_current_law_integrates_to():
-    """A constant positive bias strips a thick bridge at q_b du/dt = −G U where the mouth does not limit."""
-    model = replace(model_of_electrode(3e-17), mouth_conductance=1.0)  # G_s = G
-    time = np.linspace(0, 1, 11)
-    trace = simulate(model, time, np.full(11, 0.2), start=5.0)
-    across = 0.2 * (1 - model.series_resistance / (model.series_resistance + model.bridge_resistance / 5))
-    expected = 5.0 - model.ionic_conductance * across / model.bridge_charge
-    assert trace.charge[-1] == pytest.approx(expected, rel=1e-3)
-
-
-def test_a_measured_cycle_is_fitted():
-    time, bias = triangle(-0.6, 1.0, 0.1, 1, 50)
-    model = model_of_electrode(3e-17)
-    trace = simulate(model, time, bias)
-    rng = np.random.default_rng(0)
-    current = trace.current * (1 + 0.01 * rng.normal(size=len(time))) + 1e-11 * rng.normal(size=len(time))
-    hrs, lrs = state(trace, 0.1, 50, 0), state(trace, 0.1, 50, 1)
-    start = start_from_cycle(hrs, lrs, -0.35, time, bias, model.compliance)
-    found = fit_cycle(time, bias, current, start)
-    assert found.rms_decades < 0.15
-    assert found.model.ionic_conductance == pytest.approx(model.ionic_conductance, rel=0.1)
-    assert found.model.nucleation_bias == pytest.approx(model.nucleation_bias, abs=0.1)
-
-
-@pytest.mark.parametrize(
-    ("call", "word"),
-    [
-        (lambda: model_of_electrode(-1.0), "area must be > 0"),
-        (lambda: model_of_electrode(1e-12, compliance=0.0), "compliance must be > 0"),
-        (lambda: triangle(0.5, 1.0, 0.1), "low < 0 < high"),
-        (
-            lambda: simulate(model_of_electrode(1e-12), np.array([0.0, 0.0]), np.zeros(2)),
-            "time must increase",
-        ),
-    ],
-)
-def test_impossible_models_are_refused(call, word):
-    with pytest.raises(InputError, match=word):
-        call()
-
-
 # The command
 
 
@@ -282,5 +219,5 @@ def test_hostile_files_are_refused(tmp_path, content):
 
 
 def test_examples_in_docstrings():
-    for module in (memristor, memristor_statistics, filament_model):
+    for module in (memristor_states, memristor_statistics):
         assert doctest.testmod(module).failed == 0
