@@ -188,27 +188,6 @@ def scalar_space(domain: mesh.Mesh, family: str, degree: int) -> fem.FunctionSpa
     return create(domain, (family, degree))
 
 
-def cell_vector_space(domain: mesh.Mesh) -> fem.FunctionSpace:
-    """Return the space of vectors that are constant in each cell; *collective*."""
-    if hasattr(fem, "functionspace"):
-        return fem.functionspace(domain, ("DG", 0, (domain.geometry.dim,)))
-    return fem.VectorFunctionSpace(domain, ("DG", 0))
-
-
-class Interpolant:
-    """The interpolant of an expression whose functions may change between calls."""
-
-    def __init__(self, expression: ufl.core.expr.Expr, space: fem.FunctionSpace):
-        points = space.element.interpolation_points
-        self._expression = fem.Expression(expression, points() if callable(points) else points)
-        self._function = fem.Function(space)
-
-    def __call__(self) -> fem.Function:
-        """Return it, always in the same function; *collective*."""
-        self._function.interpolate(self._expression)
-        return self._function
-
-
 def constant(domain: mesh.Mesh, value: float) -> fem.Constant:
     """Return a number that forms can use without being compiled anew for each value."""
     return fem.Constant(domain, PETSc.ScalarType(value))

@@ -24,7 +24,7 @@ from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
 from gbflux.conduction.system import LinearSystem, ScaledElectrode
 from gbflux.conduction.validate import check_cut, check_mesh, check_problem
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh
+from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh, is_kind
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class Conductor:
         problem = Problem((bottom, top), electrodes, self._section, scaling, sigma_hat, settings)
         converged, bracket = self._solved(elements, system, problem, watch)
         with watch("assemble"), compat.quiet_compiler():
-            local = local_fields(elements, np.isin(self._kind, ELECTROLYTE), converged.scaling)
+            local = local_fields(elements, is_kind(self._kind, ELECTROLYTE), converged.scaling)
         with watch("distribute"):
             fields = _collected(dealt, local, sigma, cut)
         dofs = compat.dof_count(elements.space)
@@ -210,7 +210,7 @@ class Conductor:
                 ksp, converged = problem.linear(system, elements)
             if settings.bracket:
                 with watch("bracket"), compat.quiet_compiler():
-                    phi, thin = elements.currents.phi, np.isin(self._kind, LAYERS)
+                    phi, thin = elements.currents.phi, is_kind(self._kind, LAYERS)
                     bracket = conductance_bracket(
                         phi, elements.sigma, thin, problem.electrodes, settings, ksp
                     )

@@ -12,6 +12,7 @@ from petsc4py import PETSc
 
 from gbflux.conduction import compat
 from gbflux.conduction.fluxes import CellCurrents, NodalCurrents, cell_values
+from gbflux.conduction.gradients import MeanGradient
 from gbflux.conduction.kinetics import Converged, guessed_potentials, rescaled, solve_kinetics
 from gbflux.conduction.records import Electrode, SolverSettings
 from gbflux.conduction.scaling import Scaling
@@ -35,8 +36,9 @@ class Elements:
         hats = self.space if order == 1 else compat.scalar_space(domain, "Lagrange", 1)
         phi = compat.fem.Function(self.space)
         self.assembler = Assembler(self.space, self.sigma, many=many)
-        self.currents = NodalCurrents(phi, self.sigma.function_space, hats)
-        self.cell_currents = CellCurrents(self.sigma, phi)
+        gradient = MeanGradient(phi, many)
+        self.currents = NodalCurrents(gradient, hats)
+        self.cell_currents = CellCurrents(self.sigma, gradient)
         self.node_dofs = self.currents.node_dofs if order == 1 else compat.node_dofs(self.space)
         self.past: deque[NDArray[np.float64]] = deque(maxlen=PAST if many else 0)
         self.ksp: PETSc.KSP | None = None

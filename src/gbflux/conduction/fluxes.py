@@ -9,28 +9,30 @@ import ufl
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from gbflux.conduction import compat, forms
+from gbflux.conduction import compat
+from gbflux.conduction.gradients import MeanGradient
 
 
 class NodalCurrents:
     """The currents ∫ σ∇φ·∇λ_i dx of a potential through the P1 hats λ_i of the mesh points.
 
+    As ∇λ_i is constant in each cell, so much of ∇φ matters as its mean there.
+
     Attributes
     ----------
     phi : dolfinx.fem.Function
         The scaled potential; its values may change between calls.
-    cells, hats : dolfinx.fem.FunctionSpace
-        DG0 and P1 on its mesh.
+    hats : dolfinx.fem.FunctionSpace
+        P1 on its mesh.
     """
 
-    def __init__(
-        self, phi: compat.fem.Function, cells: compat.fem.FunctionSpace, hats: compat.fem.FunctionSpace
-    ):
-        self.phi = phi
-        self._sigma = compat.fem.Function(cells)
+    def __init__(self, gradient: MeanGradient, hats: compat.fem.FunctionSpace):
+        self.phi = gradient.phi
         self.hats = hats
         self.node_dofs = compat.node_dofs(hats)
-        self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(self.hats)))
+        self._gradient = gradient
+        self._corners = np.ascontiguousarray(compat.vertex_dofs(hats).T)
+        self._zero = compat.fem.form(compat.constant(hats.mesh, 0.0) * ufl.TestFunction(hats) * ufl.dx)
 
     def at_nodes(self, sigma: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (n_nodes,) currents at the local geometry nodes, summed over all ranks; *collective*.
@@ -67,10 +69,22 @@ class NodalCurrents:
 
     def _assembled(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
         """Return the vector of currents, complete at the dofs each rank owns."""
-        set_cell_values(self._sigma, sigma)
-        vector = compat.fem.petsc.assemble_vector(self._form)
+        vector = compat.fem.petsc.create_vector(self._zero)
+        with vector.localForm() as local:
+            local.array[:] = self._summed(sigma, local.getSize())
         vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
         return vector
+
+    def _summed(self, sigma: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+        """Return (count,) sums of what the local cells contribute to each local dof."""
+        mean, total = self._gradient(), np.zeros(count)
+        for block, hats, volume in self._gradient.hats():
+            chosen = np.flatnonzero(sigma[block])
+            flow = [sigma[block] * volume * component for component in mean[:, block]]
+            shares = [sum(f * slope for f, slope in zip(flow, hat, strict=True)) for hat in hats]
+            for corner, share in zip(self._corners[:, block], (-sum(shares), *shares), strict=True):
+                total += np.bincount(corner[chosen], share[chosen], minlength=count)
+        return total
 
 
 def set_cell_values(function: compat.fem.Function, values: NDArray[np.float64]) -> None:
@@ -84,24 +98,11 @@ def cell_values(function: compat.fem.Function) -> NDArray[np.float64]:
 
 
 class CellCurrents:
-    """Cell means of −σ∇φ; the values of both functions may change between calls.
+    """Cell means of −σ∇φ; the values of both functions may change between calls."""
 
-    Parameters
-    ----------
-    sigma, phi : dolfinx.fem.Function
-        Scaled conductivity, constant in each cell, and potential.
-    """
-
-    def __init__(self, sigma: compat.fem.Function, phi: compat.fem.Function):
-        self._mean = compat.Interpolant(
-            forms.current_density(sigma, phi), compat.cell_vector_space(phi.function_space.mesh)
-        )
+    def __init__(self, sigma: compat.fem.Function, gradient: MeanGradient):
+        self._sigma, self._gradient = sigma, gradient
 
     def __call__(self) -> NDArray[np.float64]:
-        """Return (m_local, dimension) currents; *collective*.
-
-        The gradient is linear at most (order 2), so its value at the midpoint is its mean.
-        """
-        j = self._mean()
-        space = j.function_space
-        return j.x.array.reshape(-1, space.mesh.geometry.dim)[compat.cell_dofs(space)[:, 0]]
+        """Return (m_local, dimension) currents."""
+        return np.ascontiguousarray((-cell_values(self._sigma) * self._gradient()).T)

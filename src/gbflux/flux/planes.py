@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh
+from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh, is_kind
 
 _BLOCK = 1 << 18
 
@@ -131,7 +131,7 @@ def plane_facets(
     PlaneFacets
     """
     among = cells_touching(mesh, [z]) if among is None else among
-    among = among[np.isin(mesh.kind[among], [int(kind) for kind in kinds])]
+    among = among[is_kind(mesh.kind[among], kinds)]
     corners = mesh.cells[among]
     on_plane = _on_plane(mesh, z)[corners]
     whole = on_plane.sum(axis=1) == mesh.dimension
@@ -151,7 +151,7 @@ def plane_facets(
         j_abs=np.sqrt(np.einsum("ci,ci->c", j, j)),
         j_z=j[:, -1],
         grain=np.where(kind == CellKind.GRAIN, mesh.region[among], -1).astype(np.int32),
-        is_layer=np.isin(kind, LAYERS),
+        is_layer=is_kind(kind, LAYERS),
     )
 
 
@@ -182,7 +182,7 @@ def plane_nodes(
     node, position = np.unique(facets.nodes, return_inverse=True)
     share = np.repeat(facets.area / mesh.dimension, mesh.dimension)
     current = residual[node]
-    bulk = among[np.isin(mesh.kind[among], [int(CellKind.GRAIN), int(CellKind.HL)])]
+    bulk = among[is_kind(mesh.kind[among], (CellKind.GRAIN, CellKind.HL))]
     owner = np.full(len(mesh.points), -1, dtype=np.int32)
     owner[mesh.cells[bulk]] = mesh.region[bulk, None]
     return PlaneNodes(
