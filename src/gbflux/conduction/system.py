@@ -166,6 +166,28 @@ class Assembler:
         matrix.zeroRowsColumns((owned + first).astype(PETSc.IntType))
         return LinearSystem(matrix, rhs, _reference(matrix, rhs, start), lift, fixed, same)
 
+    def around(self, dofs: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
+        """Return (n_owned,) which dofs are up to so many layers of cells away from some; *collective*.
+
+        Parameters
+        ----------
+        dofs : (n_owned,) bool array
+            Those some, which count too.
+        layers : int
+            How many.
+        """
+        reached, product = self._whole.createVecs()
+        # entries of one row may cancel where all values are the same
+        values = 1.0 + np.sqrt(np.arange(1.0, len(dofs) + 1.0)) % 1.0
+        found = dofs.copy()
+        for _ in range(layers):
+            reached.array[:] = np.where(found, values, 0.0)
+            self._whole.mult(reached, product)
+            found |= product.array_r != 0.0
+        reached.destroy()
+        product.destroy()
+        return found
+
     def destroy(self) -> None:
         """Free the matrices; *collective*."""
         for matrix in (self._matrix, self._whole):
