@@ -109,7 +109,7 @@ def _midpoint_slopes(space: compat.fem.FunctionSpace) -> NDArray[np.float64]:
 
 
 def _hats(corners: NDArray[np.float64]) -> _Hats:
-    """Return (d, d, k) slopes of the hats of corners 1 … d by axis, and (k,) volumes of (k, d + 1, d) cells."""
+    """Return slopes and volumes of cells given by (k, d + 1, d) corners."""
     edges = np.ascontiguousarray(np.moveaxis(corners[:, 1:] - corners[:, :1], 0, -1))
     if len(edges) == 2:
         (ax, ay), (bx, by) = edges

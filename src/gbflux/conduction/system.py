@@ -140,14 +140,14 @@ class Assembler:
         self._matrix: PETSc.Mat | None = None
         self._whole: PETSc.Mat | None = None
         self._content: tuple | None = None
+        self._node_dofs: NDArray[np.int32] | None = None
 
     def system(self, electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> LinearSystem:
         """Return the system with the conductivities as they are and these electrodes; *collective*."""
-        space = self._space
         resistive = resistive_electrodes(electrodes)
         ideal = [e for e in electrodes if e.ideal]
-        start = _electrode_potentials(space, resistive.values())[0] if resistive else None
-        lift, fixed = _electrode_potentials(space, ideal)
+        start = self._potentials(resistive.values())[0] if resistive else None
+        lift, fixed = self._potentials(ideal)
         forms_ = self._prepared(resistive)
         same = self._assembled(forms_, resistive)
         rhs = compat.fem.petsc.create_vector(forms_.rhs)
@@ -194,6 +194,27 @@ class Assembler:
             if matrix is not None:
                 matrix.destroy()
         self._matrix = self._whole = self._content = None
+
+    def _potentials(
+        self, electrodes: Iterable[ScaledElectrode]
+    ) -> tuple[compat.fem.Function, NDArray[np.int32]]:
+        """Return a function that is zero but for the metals' potentials on the electrodes; and dofs there."""
+        function = compat.fem.Function(self._space)
+        is_fixed = np.zeros(len(function.x.array), dtype=bool)
+        for electrode in electrodes:
+            dofs = self._dofs(electrode)
+            is_fixed[dofs] = True
+            function.x.array[dofs] = electrode.potential
+        return function, np.flatnonzero(is_fixed).astype(np.int32)
+
+    def _dofs(self, electrode: ScaledElectrode) -> NDArray[np.int32]:
+        """Return the dofs an electrode covers; of many that reach into the mesh faster than by itself."""
+        space = self._space
+        if electrode.inside is None or space.dofmap.dof_layout.num_dofs > space.mesh.topology.dim + 1:
+            return electrode.dofs(space)
+        if self._node_dofs is None:
+            self._node_dofs = compat.node_dofs(self._space)
+        return self._node_dofs[electrode.inside]
 
     def _prepared(self, resistive: dict[int, ScaledElectrode]) -> _Forms:
         """Return the forms for these resistive electrodes, their numbers put in, and see to the matrices."""
@@ -301,18 +322,6 @@ def resistive_measure(
     `degree` is as for `facet_measure`.
     """
     return facet_measure(domain, {tag: plane_facets(domain, e.z) for tag, e in resistive.items()}, degree)
-
-
-def _electrode_potentials(
-    space: compat.fem.FunctionSpace, electrodes: Iterable[ScaledElectrode]
-) -> tuple[compat.fem.Function, NDArray[np.int32]]:
-    """Return a function that is zero but for the metals' potentials on the electrodes, and the dofs there."""
-    function = compat.fem.Function(space)
-    covered = [np.zeros(0, dtype=np.int32)]
-    for electrode in electrodes:
-        covered.append(electrode.dofs(space))
-        function.x.array[covered[-1]] = electrode.potential
-    return function, np.unique(np.concatenate(covered))
 
 
 def _subtract_product(matrix: PETSc.Mat, function: compat.fem.Function, vector: PETSc.Vec) -> None:

@@ -97,7 +97,10 @@ def hl_profile(
     for position in z:
         # where a plane runs along facets, cut the cells beyond it; on the electrode those before it
         upper = end != (position == electrode)
-        crossed = np.flatnonzero((heights[0] <= position) & (heights[-1] >= position))
+        if upper:
+            crossed = np.flatnonzero((heights[0] <= position) & (heights[-1] > position))
+        else:
+            crossed = np.flatnonzero((heights[0] < position) & (heights[-1] >= position))
         area = cut_areas(volume[crossed], heights[:, crossed], position, upper)
         rows.append(_spread(j[crossed[area > 0]], area[area > 0]))
     largest, p99, std = (tuple(column) for column in zip(*rows, strict=True))
