@@ -210,7 +210,7 @@ class Assembler:
     def _dofs(self, electrode: ScaledElectrode) -> NDArray[np.int32]:
         """Return the dofs an electrode covers; of many that reach into the mesh faster than by itself."""
         space = self._space
-        if electrode.inside is None or space.dofmap.dof_layout.num_dofs > space.mesh.topology.dim + 1:
+        if electrode.inside is None or any(len(at) > 1 for at in compat.dof_vertices(space).values()):
             return electrode.dofs(space)
         if self._node_dofs is None:
             self._node_dofs = compat.node_dofs(self._space)
