@@ -89,7 +89,10 @@ class NodalCurrents:
                 np.multiply(flow[0], hat[0], out=share)
                 for f, slope in zip(flow[1:], hat[1:], strict=True):
                     share += f * slope
-            np.negative(shares[1:, block].sum(axis=0), out=shares[0, block])
+            first = shares[0, block]
+            np.negative(shares[1, block], out=first)
+            for share in shares[2:, block]:
+                first -= share
         pairs = zip(self._corners, shares, strict=True)
         total = sum(np.bincount(corner, share, minlength=count) for corner, share in pairs)
         self._last = mean, sigma.copy(), total

@@ -141,6 +141,7 @@ class Assembler:
         self._whole: PETSc.Mat | None = None
         self._content: tuple | None = None
         self._node_dofs: NDArray[np.int32] | None = None
+        self._fixed = np.zeros(0, dtype=np.int32)
 
     def system(self, electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> LinearSystem:
         """Return the system with the conductivities as they are and these electrodes; *collective*."""
@@ -157,13 +158,7 @@ class Assembler:
         _subtract_product(self._whole, lift, rhs)
         owned = fixed[fixed < rhs.getLocalSize()]
         rhs.array[owned] = 0.0
-        if self._matrix is None:
-            self._matrix = self._whole.duplicate() if self._many else self._whole
-        matrix = self._matrix
-        if self._many:
-            self._whole.copy(matrix, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
-        first = matrix.getOwnershipRange()[0]
-        matrix.zeroRowsColumns((owned + first).astype(PETSc.IntType))
+        matrix = self._eliminated(owned, same)
         return LinearSystem(matrix, rhs, _reference(matrix, rhs, start), lift, fixed, same)
 
     def around(self, dofs: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
@@ -194,6 +189,24 @@ class Assembler:
             if matrix is not None:
                 matrix.destroy()
         self._matrix = self._whole = self._content = None
+
+    def _eliminated(self, fixed: NDArray[np.int32], same: bool) -> PETSc.Mat:
+        """Return the matrix with unit rows at owned dofs; where more are fixed than were, these are added."""
+        if self._matrix is None:
+            self._matrix = self._whole.duplicate() if self._many else self._whole
+        matrix = self._matrix
+        is_fixed = np.zeros(matrix.getLocalSize()[0], dtype=bool)
+        is_fixed[fixed] = True
+        if self._many:
+            more = same and bool(is_fixed[self._fixed].all())
+            if self._space.mesh.comm.allreduce(more, MPI.LAND):
+                is_fixed[self._fixed] = False
+            else:
+                self._whole.copy(matrix, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+            self._fixed = fixed
+        first = matrix.getOwnershipRange()[0]
+        matrix.zeroRowsColumns((np.flatnonzero(is_fixed) + first).astype(PETSc.IntType))
+        return matrix
 
     def _potentials(
         self, electrodes: Iterable[ScaledElectrode]

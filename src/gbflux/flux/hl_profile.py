@@ -164,11 +164,11 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
         return None
     remaining, log_std = thickness_um - distance[used], np.log(std[used])
 
-    def rest(log_length: float) -> NDArray[np.float64]:
+    def rest(log_length: float | NDArray[np.float64]) -> NDArray[np.float64]:
         return log_std - log_cosh(remaining / np.exp(log_length))
 
     grid = np.linspace(np.log(thickness_um / 1000), np.log(LONGEST * thickness_um), 200)
-    best = int(np.argmin([np.var(rest(x)) for x in grid]))
+    best = int(np.argmin(np.var(rest(grid[:, None]), axis=1)))
     if best == len(grid) - 1:
         return None
     found = _lowest(rest, remaining, grid[max(best - 1, 0)], grid[best + 1])
