@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import MeshError
 from gbflux.grains.tessellation import Tessellation, face_simplices, volumes_and_centroids
-from gbflux.mesh.drawing import MeshSize, cores, draw, grade, load_gmsh, set_options
+from gbflux.mesh.drawing import MeshSize, cores, draw, grade, load_gmsh, repeat_planes, set_options
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.mesh.volumes import FEWEST_CELLS, Volumes, mesh_volumes, simplices, surface
 
@@ -47,7 +48,10 @@ class ConformingMesh:
 
 
 def mesh_conforming(
-    tessellation: Tessellation, size: MeshSize, end_planes: tuple[float, ...]
+    tessellation: Tessellation,
+    size: MeshSize,
+    end_planes: tuple[float, ...],
+    layers: Sequence[range] = (),
 ) -> ConformingMesh:
     """Mesh the cells of a tessellation so that neighbours share nodes on their common faces.
 
@@ -59,6 +63,9 @@ def mesh_conforming(
         Edge lengths.
     end_planes : tuple of float
         z of the planes where grains end (µm), meshed at ``size.end_size_um``.
+    layers : sequence of range
+        Cells that are the layers of each slab, from the grains outwards. The planes between them are meshed
+        alike where they are to have cells of the same size.
 
     Raises
     ------
@@ -71,6 +78,8 @@ def mesh_conforming(
         set_options(gmsh, size)
         draw(gmsh, tessellation)
         grade(gmsh, tessellation, size, end_planes)
+        if tessellation.dimension == 3 and size.field is None:
+            repeat_planes(gmsh, tessellation, size, end_planes, layers)
         gmsh.model.mesh.generate(2)
         facets, face = simplices(gmsh, tessellation.dimension - 1, _inner_faces(tessellation))
         if tessellation.dimension == 2:
