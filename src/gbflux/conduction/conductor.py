@@ -22,7 +22,7 @@ from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
 from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
 from gbflux.conduction.system import LinearSystem, ScaledElectrode
-from gbflux.conduction.validate import check_cut, check_mesh, check_problem
+from gbflux.conduction.validate import check_cut, check_mesh, check_planes, check_problem
 from gbflux.mesh.cut import Cut
 from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh, is_kind
 
@@ -132,7 +132,7 @@ class Conductor:
         with errors_of_root(comm) as is_root:
             if is_root:
                 if cut is not None:
-                    check_mesh(cut.mesh)
+                    check_planes(cut.mesh)
                 check_problem(self._mesh if cut is None else cut.mesh, sigma, bottom, top, settings)
                 check_cut(cut, bottom, top)
                 sigma = np.asarray(sigma, dtype=np.float64)

@@ -117,4 +117,8 @@ class CellCurrents:
 
     def __call__(self) -> NDArray[np.float64]:
         """Return (m_local, dimension) currents."""
-        return np.ascontiguousarray((-cell_values(self._sigma) * self._gradient()).T)
+        factor, mean = -cell_values(self._sigma), self._gradient()
+        currents = np.empty(mean.shape[::-1])
+        for column, component in zip(currents.T, mean, strict=True):
+            np.multiply(factor, component, out=column)
+        return currents

@@ -223,7 +223,7 @@ def _planes(start: float, electrode: float, mesh_size: float) -> NDArray[np.floa
 
 def _spread(j: NDArray[np.float64], area: NDArray[np.float64]) -> tuple[float, float, float]:
     """max|J|, P99 of |J| and standard deviation of J_z on one plane, given J over the mean."""
-    size = np.linalg.norm(j, axis=1)
-    average = np.average(j[:, -1], weights=area)
-    variance = np.average((j[:, -1] - average) ** 2, weights=area)
+    size, along, whole = np.sqrt(np.einsum("ci,ci->c", j, j)), j[:, -1], float(area.sum())
+    average = np.dot(along, area) / whole
+    variance = np.dot((along - average) ** 2, area) / whole
     return float(size.max()), float(quantiles(size, area, [0.99])[0]), float(np.sqrt(variance))
