@@ -137,7 +137,7 @@ MUTANTS = (
     Mutant(
         "values of cells in the wrong order",
         f"{CONDUCTION}/distribute.py",
-        "in_dealt_order = rows[self._local_cell]",
+        "in_dealt_order = rows.take(self._local_cell, axis=0)",
         "in_dealt_order = rows",
         f"{WALL}/test_columns_in_parallel_are_exact.py",
     ),

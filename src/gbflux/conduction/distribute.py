@@ -71,7 +71,7 @@ class DistributedMesh:
 
     def collect_cells(self, rows: NDArray) -> NDArray | None:
         """Return on rank 0 the rows of all cells, given those of the local cells; *collective*."""
-        in_dealt_order = rows[self._local_cell]
+        in_dealt_order = rows.take(self._local_cell, axis=0)
         if self.comm.size == 1:
             return in_dealt_order
         return transfer.gather_rows(self.comm, in_dealt_order, self.parts, self.cell_count)
