@@ -9,7 +9,7 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.mesh import build_mesh, recipe
-from gbflux.mesh.cut import cut_slabs
+from gbflux.mesh.cut import cut_slabs, nested
 from gbflux.mesh.records import CellKind
 from gbflux.study.pipeline import run_case
 from gbflux.study.result import Result
@@ -118,5 +118,18 @@ def test_a_cut_mesh_is_a_mesh(grains: dict) -> None:
         for number, side in enumerate(left.slabs):
             cells = (z < 0) if side == "bottom" else (z > mesh.size_um[-1])
             assert (left.region[in_slab & cells] == left.n_grains + number).all()
+        same = cut_slabs(nested(mesh, (planes, planes[1:])), (below, above)).mesh
+        assert np.array_equal(np.sort(volumes_um(same)), np.sort(volume))
+        assert np.bincount(same.kind).tolist() == np.bincount(left.kind).tolist()
         electrolyte = ~np.isin(mesh.kind, (CellKind.HL, CellKind.CONTACT))
         assert (~in_slab).sum() == electrolyte.sum()
+
+
+def test_what_is_left_of_a_nested_mesh_comes_first() -> None:
+    planes = (0.25, 0.5, 4.0)
+    mesh = nested(build_mesh(recipe(case(LAYERS), hl_planes_um=(planes, planes))).mesh, (planes, planes))
+    for um in planes:
+        left = cut_slabs(mesh, (um, um))
+        assert left.cells == slice(len(left.mesh.cells))
+        assert left.points == slice(len(left.mesh.points))
+    assert isinstance(cut_slabs(mesh, (0.5, 4.0)).cells, np.ndarray)

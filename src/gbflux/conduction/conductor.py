@@ -23,9 +23,9 @@ from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
 from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
 from gbflux.conduction.system import LinearSystem, ScaledElectrode
-from gbflux.conduction.validate import check_cut, check_mesh, check_problem
+from gbflux.conduction.validate import check_cut, check_mesh, check_planes, check_problem
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh
+from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh, is_kind
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class Conductor:
         with errors_of_root(comm) as is_root:
             if is_root:
                 if cut is not None:
-                    check_mesh(cut.mesh)
+                    check_planes(cut.mesh)
                 check_problem(self._mesh if cut is None else cut.mesh, sigma, bottom, top, settings)
                 check_cut(cut, bottom, top)
                 sigma = np.asarray(sigma, dtype=np.float64)
@@ -158,7 +158,7 @@ class Conductor:
 
         def fields_of(parts: Parts) -> Fields | None:
             with watch("assemble"), compat.quiet_compiler():
-                local = local_fields(elements, parts, np.isin(self._kind, ELECTROLYTE), converged.scaling)
+                local = local_fields(elements, parts, is_kind(self._kind, ELECTROLYTE), converged.scaling)
             with watch("distribute"):
                 return _collected(dealt, local, sigma, cut)
 
@@ -216,7 +216,7 @@ class Conductor:
                 ksp, converged = problem.linear(system, elements)
             if settings.bracket:
                 with watch("bracket"), compat.quiet_compiler():
-                    phi, thin = elements.currents.phi, np.isin(self._kind, LAYERS)
+                    phi, thin = elements.currents.phi, is_kind(self._kind, LAYERS)
                     bracket = conductance_bracket(
                         phi, elements.sigma, thin, problem.electrodes, settings, ksp
                     )

@@ -29,7 +29,8 @@ from petsc4py import PETSc
 from gbflux.conduction import compat
 from gbflux.conduction.balance import imbalances
 from gbflux.conduction.elements import Elements, Parts, Problem
-from gbflux.conduction.fluxes import CellCurrents, NodalCurrents
+from gbflux.conduction.fluxes import CellCurrents, NodalCurrents, ShapeCurrents
+from gbflux.conduction.gradients import MeanGradient
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Fields, SolverSettings
 from gbflux.conduction.solver import converge
@@ -113,17 +114,17 @@ class SplitPotential:
     def __init__(self, elements: Elements):
         self._elements = elements
         space, sigma = elements.space, elements.sigma
-        hats, cells = elements.currents.hats, sigma.function_space
+        hats = elements.currents.hats
         self._rest = compat.fem.Function(space)
-        rest = NodalCurrents(self._rest, cells, hats), CellCurrents(sigma, self._rest)
+        rest = _currents(self._rest, elements)
         if space is hats:
             self.parts: Parts = ((elements.currents, elements.cell_currents), rest)
             self._by_dof = (elements.currents, rest[0])
             return
         linear = _linear(elements.currents.phi, hats)
         _rise_above_ends(elements.currents.phi, self._rest)
-        self.parts = ((NodalCurrents(linear, cells, hats), CellCurrents(sigma, linear)), rest)
-        self._by_dof = tuple(NodalCurrents(part, cells, space) for part in (linear, self._rest))
+        self.parts = (_currents(linear, elements), rest)
+        self._by_dof = tuple(ShapeCurrents(part, space, sigma) for part in (linear, self._rest))
 
     def correct(
         self,
@@ -185,6 +186,12 @@ def _solved(
         if not short.relative_residual < 1.0:
             raise
         return short.iterations
+
+
+def _currents(phi: compat.fem.Function, elements: Elements) -> tuple[NodalCurrents, CellCurrents]:
+    """Return what gives the currents of a part of the potential."""
+    gradient = MeanGradient(phi)
+    return NodalCurrents(gradient, elements.currents.hats), CellCurrents(elements.sigma, gradient)
 
 
 def _linear(phi: compat.fem.Function, hats: compat.fem.FunctionSpace) -> compat.fem.Function:

@@ -7,6 +7,7 @@ module are those of the `LayeredMesh`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from mpi4py import MPI
@@ -70,9 +71,17 @@ class DistributedMesh:
 
     def collect_cells(self, rows: NDArray) -> NDArray | None:
         """Return on rank 0 the rows of all cells, given those of the local cells; *collective*."""
-        in_dealt_order = np.empty_like(rows)
-        in_dealt_order[self.handed_in] = rows
+        in_dealt_order = rows.take(self._local_cell, axis=0)
+        if self.comm.size == 1:
+            return in_dealt_order
         return transfer.gather_rows(self.comm, in_dealt_order, self.parts, self.cell_count)
+
+    @cached_property
+    def _local_cell(self) -> NDArray[np.intp]:
+        """The local cell of each row dealt to this rank."""
+        found = np.empty(len(self.handed_in), dtype=np.intp)
+        found[self.handed_in] = np.arange(len(found))
+        return found
 
     def collect_points(self, values: NDArray) -> NDArray | None:
         """Return on rank 0 the values at all mesh points, given those at the local nodes; *collective*."""

@@ -14,17 +14,19 @@ from petsc4py import PETSc
 
 from gbflux.conduction import compat
 from gbflux.conduction.fluxes import CellCurrents, NodalCurrents, cell_values
+from gbflux.conduction.gradients import MeanGradient
 from gbflux.conduction.kinetics import Converged, guessed_potentials, rescaled, solve_kinetics
 from gbflux.conduction.records import Electrode, SolverSettings
+from gbflux.conduction.reuse import LAYERS, Base, free_count, made_for, reused
 from gbflux.conduction.scaling import Scaling
-from gbflux.conduction.solver import best_guess, conjugate_gradients, restricted, solve_system
+from gbflux.conduction.solver import best_guess, solve_system
 from gbflux.conduction.system import Assembler, LinearSystem, ScaledElectrode
 from gbflux.errors import SolverError
 
 #: Potentials kept for the first guess of the next solve.
 PAST = 4
 #: Making a preconditioner costs about as much as so many iterations: it is made anew when it has cost more
-#: than that beyond what it took when it was new.
+#: than that beyond what one made for each system would have.
 SET_UP = 13
 #: What gives the currents of each part of a potential.
 Parts = Sequence[tuple[NodalCurrents, CellCurrents]]
@@ -39,39 +41,53 @@ class Elements:
         hats = self.space if order == 1 else compat.scalar_space(domain, "Lagrange", 1)
         phi = compat.fem.Function(self.space)
         self.assembler = Assembler(self.space, self.sigma, many=many)
-        self.currents = NodalCurrents(phi, self.sigma.function_space, hats)
-        self.cell_currents = CellCurrents(self.sigma, phi)
+        gradient = MeanGradient(phi, many)
+        self.currents = NodalCurrents(gradient, hats)
+        self.cell_currents = CellCurrents(self.sigma, gradient)
         self.node_dofs = self.currents.node_dofs if order == 1 else compat.node_dofs(self.space)
         self.past: deque[NDArray[np.float64]] = deque(maxlen=PAST if many else 0)
-        self.ksp: PETSc.KSP | None = None
-        self._fixed = np.zeros(len(phi.x.array), dtype=bool)
+        self.balanced_at = 1.0
+        self._base: Base | None = None
         self._made_with = ""
-        self._fewest = self._excess = 0
+        self._fewest, self._excess = 0, 0.0
 
     def preconditioned(self, system: LinearSystem, settings: SolverSettings) -> PETSc.KSP:
-        """Return CG for a system, with the preconditioner of the last where that will do; *collective*."""
-        fixed = np.zeros_like(self._fixed)
-        fixed[system.fixed] = True
-        fits = system.same and self._made_with == settings.preconditioner != "lu" and fixed[self._fixed].all()
-        fits = fits and self._excess <= SET_UP
-        if self.space.mesh.comm.allreduce(bool(fits), MPI.LAND):
-            return restricted(self.ksp, system.matrix, system.fixed)
-        self.forget()
-        self.ksp = conjugate_gradients(system.matrix, settings)
-        self._fixed, self._made_with = fixed, settings.preconditioner
-        return self.ksp
+        """Return CG for a system, with the preconditioner of a former where that will do; *collective*.
 
-    def took(self, iterations: int) -> None:
-        """Note how many iterations the last system took."""
+        It is the caller's if it is not `ksp`.
+        """
+        fixed = np.zeros(len(self.currents.phi.x.array), dtype=bool)
+        fixed[system.fixed] = True
+        base = self._base
+        fits = base is not None and system.same and self._made_with == settings.preconditioner != "lu"
+        fits = fits and fixed[base.fixed].all()
+        if self.space.mesh.comm.allreduce(bool(fits), MPI.LAND):
+            share = free_count(system) / base.size
+            if self._excess <= SET_UP * share:
+                owned = system.rhs.getLocalSize()
+                new = (fixed & ~base.fixed)[:owned]
+                seam = self.assembler.around(new, LAYERS) & ~fixed[:owned]
+                return reused(base, system, np.flatnonzero(seam))
+        self.forget()
+        self._base, self._made_with = made_for(system, fixed, settings), settings.preconditioner
+        return self.ksp if self._base.dofs is None else reused(self._base, system, np.zeros(0, dtype=np.intp))
+
+    @property
+    def ksp(self) -> PETSc.KSP | None:
+        """CG with the preconditioner that is kept."""
+        return None if self._base is None else self._base.ksp
+
+    def took(self, iterations: int, free: int) -> None:
+        """Note how many iterations the last system took, and how many dofs were free in it."""
         self._fewest = min(self._fewest or iterations, iterations)
-        self._excess += iterations - self._fewest
+        self._excess += iterations - self._fewest * free / self._base.size
 
     def forget(self) -> None:
         """Free the preconditioner; *collective*."""
-        if self.ksp is not None:
-            self.ksp.destroy()
-        self.ksp, self._made_with, self._fewest = None, "", 0
-        self._excess = 0
+        if self._base is not None:
+            self._base.destroy()
+        self._base, self._made_with = None, ""
+        self._fewest, self._excess = 0, 0.0
 
     def destroy(self) -> None:
         """Free what PETSc holds; *collective*."""
@@ -121,7 +137,7 @@ class Problem:
             elements.forget()  # what served the last system did not serve this one
             ksp = elements.preconditioned(system, self.settings)
             iterations, relative = _potential(system, ksp, elements, self.sigma, self.settings)
-        elements.took(iterations)
+        elements.took(iterations, free_count(system))
         scaling = rescaled(
             self.sides, self.scaling, elements.currents, self.sigma, self.electrodes, self.section
         )
@@ -149,7 +165,9 @@ def _potential(
 
     guess = best_guess(system, elements.past)
     try:
-        solution, iterations, relative = solve_system(system, ksp, settings, current, guess)
+        solution, iterations, relative, elements.balanced_at = solve_system(
+            system, ksp, settings, current, guess, elements.balanced_at if system.same else 1.0
+        )
     finally:
         if guess is not None:
             guess.destroy()

@@ -10,27 +10,30 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat, forms
+from gbflux.conduction.gradients import MeanGradient
 
 
 class NodalCurrents:
     """The currents ∫ σ∇φ·∇λ_i dx of a potential through the P1 hats λ_i of the mesh points.
 
+    As ∇λ_i is constant in each cell, so much of ∇φ matters as its mean there.
+
     Attributes
     ----------
     phi : dolfinx.fem.Function
         The scaled potential; its values may change between calls.
-    cells, hats : dolfinx.fem.FunctionSpace
-        DG0 and P1 on its mesh; for what is left of the equations of order 2, P2 in place of P1.
+    hats : dolfinx.fem.FunctionSpace
+        P1 on its mesh.
     """
 
-    def __init__(
-        self, phi: compat.fem.Function, cells: compat.fem.FunctionSpace, hats: compat.fem.FunctionSpace
-    ):
-        self.phi = phi
-        self._sigma = compat.fem.Function(cells)
+    def __init__(self, gradient: MeanGradient, hats: compat.fem.FunctionSpace):
+        self.phi = gradient.phi
         self.hats = hats
         self.node_dofs = compat.node_dofs(hats)
-        self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(self.hats)))
+        self._gradient = gradient
+        self._corners = np.ascontiguousarray(compat.vertex_dofs(hats).T)
+        self._last: tuple | None = None
+        self._zero = compat.fem.form(compat.constant(hats.mesh, 0.0) * ufl.TestFunction(hats) * ufl.dx)
 
     def at_nodes(self, sigma: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (n_nodes,) currents at the local geometry nodes, summed over all ranks; *collective*.
@@ -67,6 +70,54 @@ class NodalCurrents:
 
     def by_dof(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
         """Return the vector of currents, complete at the dofs each rank owns; *collective*."""
+        vector = compat.fem.petsc.create_vector(self._zero)
+        with vector.localForm() as local:
+            local.array[:] = self._summed(sigma, local.getSize())
+        vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+        return vector
+
+    def _summed(self, sigma: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+        """Return (count,) sums of what the local cells contribute to each local dof."""
+        mean = self._gradient()
+        if self._last is not None and self._last[0] is mean and np.array_equal(self._last[1], sigma):
+            return self._last[2]
+        shares = np.empty(self._corners.shape)
+        for block, hats, volume in self._gradient.hats():
+            weight = sigma[block] * volume
+            flow = [weight * component for component in mean[:, block]]
+            for share, hat in zip(shares[1:, block], hats, strict=True):
+                np.multiply(flow[0], hat[0], out=share)
+                for f, slope in zip(flow[1:], hat[1:], strict=True):
+                    share += f * slope
+            first = shares[0, block]
+            np.negative(shares[1, block], out=first)
+            for share in shares[2:, block]:
+                first -= share
+        pairs = zip(self._corners, shares, strict=True)
+        total = sum(np.bincount(corner, share, minlength=count) for corner, share in pairs)
+        self._last = mean, sigma.copy(), total
+        return total
+
+
+class ShapeCurrents:
+    """The currents ∫ σ∇φ·∇v dx of a potential through all shape functions v of a space.
+
+    Parameters
+    ----------
+    phi : dolfinx.fem.Function
+        Scaled potential; its values may change between calls.
+    space : dolfinx.fem.FunctionSpace
+        Of v.
+    like : dolfinx.fem.Function
+        Constant in each cell, as the conductivity is.
+    """
+
+    def __init__(self, phi: compat.fem.Function, space: compat.fem.FunctionSpace, like: compat.fem.Function):
+        self._sigma = compat.fem.Function(like.function_space)
+        self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(space)))
+
+    def by_dof(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
+        """Return the vector of currents, complete at the dofs each rank owns; *collective*."""
         set_cell_values(self._sigma, sigma)
         vector = compat.fem.petsc.assemble_vector(self._form)
         vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
@@ -84,20 +135,15 @@ def cell_values(function: compat.fem.Function) -> NDArray[np.float64]:
 
 
 class CellCurrents:
-    """Cell means of −σ∇φ; the values of both functions may change between calls.
+    """Cell means of −σ∇φ; the values of both functions may change between calls."""
 
-    Parameters
-    ----------
-    sigma, phi : dolfinx.fem.Function
-        Scaled conductivity, constant in each cell, and potential.
-    """
-
-    def __init__(self, sigma: compat.fem.Function, phi: compat.fem.Function):
-        self._at_midpoints = compat.MidpointValues(forms.current_density(sigma, phi), phi.function_space.mesh)
+    def __init__(self, sigma: compat.fem.Function, gradient: MeanGradient):
+        self._sigma, self._gradient = sigma, gradient
 
     def __call__(self) -> NDArray[np.float64]:
-        """Return (m_local, dimension) currents.
-
-        The gradient is linear at most (order 2), so its value at the midpoint is its mean.
-        """
-        return self._at_midpoints()
+        """Return (m_local, dimension) currents."""
+        factor, mean = -cell_values(self._sigma), self._gradient()
+        currents = np.empty(mean.shape[::-1])
+        for column, component in zip(currents.T, mean, strict=True):
+            np.multiply(factor, component, out=column)
+        return currents

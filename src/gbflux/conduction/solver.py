@@ -68,7 +68,8 @@ def solve_system(
     settings: SolverSettings,
     current: Callable[[PETSc.Vec], float],
     guess: PETSc.Vec | None = None,
-) -> tuple[PETSc.Vec, int, float]:
+    target: float = 1.0,
+) -> tuple[PETSc.Vec, int, float, float]:
     """Solve A u = b; *collective*.
 
     Residuals can be small beside b and large beside the current of a resistive cell. So CG goes on until
@@ -90,6 +91,9 @@ def solve_system(
     guess : PETSc.Vec, optional
         Where to start from, zero at the fixed dofs; by default zero. It saves iterations and changes nothing
         about when they end.
+    target : float
+        Relative residual at which currents are expected to balance: CG goes on to there at once, if it is
+        below `settings.rtol`.
 
     Returns
     -------
@@ -99,6 +103,8 @@ def solve_system(
         CG iterations, restarts included.
     relative_residual : float
         ‖b − Au‖/‖b‖ (see `system` for ‖b‖ beside resistive electrodes), at most `settings.rtol`.
+    balanced_at : float
+        Relative residual at which currents would just balance, for the next problem of this kind.
 
     Raises
     ------
@@ -110,25 +116,34 @@ def solve_system(
     if guess is not None:
         guess.copy(solution)
     ksp.setInitialGuessNonzero(guess is not None)
-    iterate = partial(converge, ksp, system, solution, residual, settings)
+    iterate = partial(_closest, partial(converge, ksp, system, solution, residual, settings), settings)
     try:
-        iterations, relative = iterate(0, settings.rtol)
+        iterations, relative, _ = iterate(0, min(target, settings.rtol))
         flow = current(solution)  # further iterations change it by no more than rtol
         while (excess := _imbalance(residual, flow)) > settings.rtol:
-            try:
-                target = relative * max(1.0e-3, min(0.1, settings.rtol / excess))
-                iterations, relative = iterate(iterations, target)
-            except SolverError as short:
-                if not short.relative_residual <= settings.rtol:
-                    raise
-                iterations, relative = short.iterations, short.relative_residual
+            target = relative * max(1.0e-3, min(0.1, settings.rtol / excess))
+            iterations, relative, reached = iterate(iterations, target)
+            if not reached:
+                excess = _imbalance(residual, flow)
                 break
     except SolverError:
         solution.destroy()
         raise
     finally:
         residual.destroy()
-    return solution, iterations, relative
+    return solution, iterations, relative, relative * settings.rtol / excess if excess else 1.0
+
+
+def _closest(
+    iterate: Callable[[int, float], tuple[int, float]], settings: SolverSettings, iterations: int, rtol: float
+) -> tuple[int, float, bool]:
+    """Go on to a relative residual, or as close to it as round-off allows; raise above `settings.rtol`."""
+    try:
+        return *iterate(iterations, rtol), True
+    except SolverError as short:
+        if not short.relative_residual <= settings.rtol:
+            raise
+        return short.iterations, short.relative_residual, False
 
 
 def _imbalance(residual: PETSc.Vec, current: float) -> float:
@@ -209,45 +224,6 @@ def best_guess(system: LinearSystem, past: Sequence[NDArray[np.float64]]) -> PET
     for vector in (*basis, *products):
         vector.destroy()
     return guess
-
-
-def restricted(ksp: PETSc.KSP, matrix: PETSc.Mat, fixed: NDArray[np.int32]) -> PETSc.KSP:
-    """Return CG for a matrix with more fixed dofs than that of `ksp`, with the preconditioner of that.
-
-    M⁻¹ restricted to the free dofs is symmetric and positive definite too, and as good as the two matrices
-    are close. `ksp` must outlive what is returned, which the caller destroys; *collective*.
-
-    Parameters
-    ----------
-    ksp : PETSc.KSP
-        From `conjugate_gradients`; from now on its preconditioner stays as it is.
-    matrix : PETSc.Mat
-        With identity rows at fixed dofs; free ones are free in the matrix of `ksp` too.
-    fixed : int32 array
-        Local fixed dofs.
-    """
-    inner = ksp.getPC()
-    inner.setReusePreconditioner(True)
-    outer = PETSc.KSP().create(matrix.getComm())
-    outer.setOperators(matrix)
-    outer.setType(PETSc.KSP.Type.CG)
-    outer.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
-    outer.getPC().setType(PETSc.PC.Type.PYTHON)
-    outer.getPC().setPythonContext(_Restricted(inner, fixed))
-    outer.setUp()
-    return outer
-
-
-class _Restricted:
-    """A preconditioner between fixed dofs, as PETSc wants it."""
-
-    def __init__(self, inner: PETSc.PC, fixed: NDArray[np.int32]):
-        self._inner, self._fixed = inner, fixed
-
-    def apply(self, _: PETSc.PC, residual: PETSc.Vec, step: PETSc.Vec) -> None:
-        """Set `step` to M⁻¹ `residual`, zero at the fixed dofs, where the residual is zero."""
-        self._inner.apply(residual, step)
-        step.array[self._fixed[self._fixed < step.getLocalSize()]] = 0.0
 
 
 def _stopped(iterations: int, relative: float, settings: SolverSettings, remedy: str) -> SolverError:

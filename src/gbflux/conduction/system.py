@@ -140,14 +140,15 @@ class Assembler:
         self._matrix: PETSc.Mat | None = None
         self._whole: PETSc.Mat | None = None
         self._content: tuple | None = None
+        self._node_dofs: NDArray[np.int32] | None = None
+        self._fixed = np.zeros(0, dtype=np.int32)
 
     def system(self, electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> LinearSystem:
         """Return the system with the conductivities as they are and these electrodes; *collective*."""
-        space = self._space
         resistive = resistive_electrodes(electrodes)
         ideal = [e for e in electrodes if e.ideal]
-        start = _electrode_potentials(space, resistive.values())[0] if resistive else None
-        lift, fixed = _electrode_potentials(space, ideal)
+        start = self._potentials(resistive.values())[0] if resistive else None
+        lift, fixed = self._potentials(ideal)
         forms_ = self._prepared(resistive)
         same = self._assembled(forms_, resistive)
         rhs = compat.fem.petsc.create_vector(forms_.rhs)
@@ -157,14 +158,30 @@ class Assembler:
         _subtract_product(self._whole, lift, rhs)
         owned = fixed[fixed < rhs.getLocalSize()]
         rhs.array[owned] = 0.0
-        if self._matrix is None:
-            self._matrix = self._whole.duplicate() if self._many else self._whole
-        matrix = self._matrix
-        if self._many:
-            self._whole.copy(matrix, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
-        first = matrix.getOwnershipRange()[0]
-        matrix.zeroRowsColumns((owned + first).astype(PETSc.IntType))
+        matrix = self._eliminated(owned, same)
         return LinearSystem(matrix, rhs, _reference(matrix, rhs, start), lift, fixed, same)
+
+    def around(self, dofs: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
+        """Return (n_owned,) which dofs are up to so many layers of cells away from some; *collective*.
+
+        Parameters
+        ----------
+        dofs : (n_owned,) bool array
+            Those some, which count too.
+        layers : int
+            How many.
+        """
+        reached, product = self._whole.createVecs()
+        # entries of one row may cancel where all values are the same
+        values = 1.0 + np.sqrt(np.arange(1.0, len(dofs) + 1.0)) % 1.0
+        found = dofs.copy()
+        for _ in range(layers):
+            reached.array[:] = np.where(found, values, 0.0)
+            self._whole.mult(reached, product)
+            found |= product.array_r != 0.0
+        reached.destroy()
+        product.destroy()
+        return found
 
     def destroy(self) -> None:
         """Free the matrices; *collective*."""
@@ -172,6 +189,45 @@ class Assembler:
             if matrix is not None:
                 matrix.destroy()
         self._matrix = self._whole = self._content = None
+
+    def _eliminated(self, fixed: NDArray[np.int32], same: bool) -> PETSc.Mat:
+        """Return the matrix with unit rows at owned dofs; where more are fixed than were, these are added."""
+        if self._matrix is None:
+            self._matrix = self._whole.duplicate() if self._many else self._whole
+        matrix = self._matrix
+        is_fixed = np.zeros(matrix.getLocalSize()[0], dtype=bool)
+        is_fixed[fixed] = True
+        if self._many:
+            more = same and bool(is_fixed[self._fixed].all())
+            if self._space.mesh.comm.allreduce(more, MPI.LAND):
+                is_fixed[self._fixed] = False
+            else:
+                self._whole.copy(matrix, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+            self._fixed = fixed
+        first = matrix.getOwnershipRange()[0]
+        matrix.zeroRowsColumns((np.flatnonzero(is_fixed) + first).astype(PETSc.IntType))
+        return matrix
+
+    def _potentials(
+        self, electrodes: Iterable[ScaledElectrode]
+    ) -> tuple[compat.fem.Function, NDArray[np.int32]]:
+        """Return a function that is zero but for the metals' potentials on the electrodes; and dofs there."""
+        function = compat.fem.Function(self._space)
+        is_fixed = np.zeros(len(function.x.array), dtype=bool)
+        for electrode in electrodes:
+            dofs = self._dofs(electrode)
+            is_fixed[dofs] = True
+            function.x.array[dofs] = electrode.potential
+        return function, np.flatnonzero(is_fixed).astype(np.int32)
+
+    def _dofs(self, electrode: ScaledElectrode) -> NDArray[np.int32]:
+        """Return the dofs an electrode covers; of many that reach into the mesh faster than by itself."""
+        space = self._space
+        if electrode.inside is None or any(len(at) > 1 for at in compat.dof_vertices(space).values()):
+            return electrode.dofs(space)
+        if self._node_dofs is None:
+            self._node_dofs = compat.node_dofs(self._space)
+        return self._node_dofs[electrode.inside]
 
     def _prepared(self, resistive: dict[int, ScaledElectrode]) -> _Forms:
         """Return the forms for these resistive electrodes, their numbers put in, and see to the matrices."""
@@ -279,18 +335,6 @@ def resistive_measure(
     `degree` is as for `facet_measure`.
     """
     return facet_measure(domain, {tag: plane_facets(domain, e.z) for tag, e in resistive.items()}, degree)
-
-
-def _electrode_potentials(
-    space: compat.fem.FunctionSpace, electrodes: Iterable[ScaledElectrode]
-) -> tuple[compat.fem.Function, NDArray[np.int32]]:
-    """Return a function that is zero but for the metals' potentials on the electrodes, and the dofs there."""
-    function = compat.fem.Function(space)
-    covered = [np.zeros(0, dtype=np.int32)]
-    for electrode in electrodes:
-        covered.append(electrode.dofs(space))
-        function.x.array[covered[-1]] = electrode.potential
-    return function, np.unique(np.concatenate(covered))
 
 
 def _subtract_product(matrix: PETSc.Mat, function: compat.fem.Function, vector: PETSc.Vec) -> None:

@@ -47,6 +47,11 @@ def check_mesh(mesh: LayeredMesh) -> None:
     _raise(list(_mesh_faults(mesh)))
 
 
+def check_planes(mesh: LayeredMesh) -> None:
+    """Raise an `InputError` if an electrode is no plane of points: all that a cut could spoil."""
+    _raise(list(_plane_faults(mesh)))
+
+
 def check_problem(
     mesh: LayeredMesh,
     sigma: NDArray[np.float64],
@@ -106,8 +111,13 @@ def _mesh_faults(mesh: LayeredMesh) -> Iterator[str]:
             f"conduction: every mesh point must belong to a cell; got {np.count_nonzero(~used)} loose "
             "points. Leave them out of the mesh."
         )
+    yield from _plane_faults(mesh)
+
+
+def _plane_faults(mesh: LayeredMesh) -> Iterator[str]:
+    """Yield which electrodes are no planes of points."""
     for name, z in zip(SIDES, mesh.z_electrodes, strict=True):
-        if np.count_nonzero(points[:, -1] == z) < dimension:
+        if np.count_nonzero(mesh.points[:, -1] == z) < mesh.dimension:
             yield (
                 f"conduction: the {name} electrode must be a plane of mesh points; got none "
                 f"at exactly z = {z!r} µm. Set z_electrodes to coordinates that occur in the mesh."

@@ -58,4 +58,4 @@ def cut_areas(
 
 def _inverse(length: NDArray[np.float64]) -> NDArray[np.float64]:
     """1/length, and 0 where knots fall together: such a spline is zero."""
-    return np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
+    return 1.0 / np.where(length > 0, length, np.inf)

@@ -6,7 +6,7 @@ cells.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,57 +18,80 @@ _BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
-class CellSurvey:
-    """What one pass over all cells yields.
+class CellGeometry:
+    """Volumes of cells, and of grains with their centres.
 
     Attributes
     ----------
     volume : (m,) float64 array
         Cell volume (µm³; in 2D the area, µm²).
-    region_volume : (r,) float64 array
-        Volume of each region's cells, contacts included (µm³; µm²); r = number of grains and slabs.
-    region_centroid : (r, dimension) float64 array
-        Centre of volume of each region (µm).
-    region_mean_j : (r,) float64 array
-        Volume mean of |J| in each region (A/m²).
+    grain_volume : (n_grains,) float64 array
+        Volume of each grain's cells (µm³; µm²).
+    grain_centroid : (n_grains, dimension) float64 array
+        Centre of volume of each grain (µm).
     """
 
     volume: NDArray[np.float64]
-    region_volume: NDArray[np.float64]
-    region_centroid: NDArray[np.float64]
-    region_mean_j: NDArray[np.float64]
+    grain_volume: NDArray[np.float64]
+    grain_centroid: NDArray[np.float64]
+
+    def of(self, cells: NDArray[np.integer] | slice) -> CellGeometry:
+        """That of some cells, all cells of grains among them."""
+        return replace(self, volume=self.volume[cells])
 
 
-def survey_cells(mesh: LayeredMesh, fields: Fields) -> CellSurvey:
-    """Volumes of all cells, and volume, centroid and mean |J| of every region.
+def cell_geometry(mesh: LayeredMesh) -> CellGeometry:
+    """Volumes of all cells, and volume and centroid of every grain.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+
+    Returns
+    -------
+    CellGeometry
+    """
+    axes = [np.ascontiguousarray(mesh.points[:, axis]) for axis in range(mesh.dimension)]
+    volume = np.empty(len(mesh.cells))
+    sums = np.zeros((mesh.dimension + 1, mesh.n_grains))
+    for start in range(0, len(mesh.cells), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        corners = [[x.take(mesh.cells[block, k]) for x in axes] for k in range(mesh.dimension + 1)]
+        volume[block] = v = _simplex_volume(corners)
+        weights = [v] + [v * sum(corner[axis] for corner in corners) for axis in range(mesh.dimension)]
+        for row, weight in zip(sums, weights, strict=True):
+            row += _grain_sums(mesh, block, weight)
+    total, *moments = sums
+    filled = np.where(total > 0, total, 1.0)
+    centroid = np.stack(moments, axis=1) / ((mesh.dimension + 1) * filled[:, None])
+    return CellGeometry(volume, total.copy(), centroid)
+
+
+def grain_mean_j(mesh: LayeredMesh, fields: Fields, geometry: CellGeometry) -> NDArray[np.float64]:
+    """Volume mean of |J| in each grain (A/m²).
 
     Parameters
     ----------
     mesh : LayeredMesh
     fields : Fields
+    geometry : CellGeometry
 
     Returns
     -------
-    CellSurvey
+    (n_grains,) array
     """
-    n_regions = mesh.n_grains + len(mesh.slabs)
-    axes = [np.ascontiguousarray(mesh.points[:, axis]) for axis in range(mesh.dimension)]
-    volume = np.empty(len(mesh.cells))
-    sums = np.zeros((mesh.dimension + 2, n_regions + 1))
+    total = np.zeros(mesh.n_grains)
     for start in range(0, len(mesh.cells), _BLOCK):
         block = slice(start, start + _BLOCK)
-        corners = [[x.take(mesh.cells[block, k]) for x in axes] for k in range(mesh.dimension + 1)]
-        volume[block] = v = _simplex_volume(corners)
-        region = mesh.region[block] + 1
         j = fields.j[block]
-        weights = [v, v * np.sqrt(np.einsum("ci,ci->c", j, j))]
-        weights += [v * sum(corner[axis] for corner in corners) for axis in range(mesh.dimension)]
-        for row, weight in zip(sums, weights, strict=True):
-            row += np.bincount(region, weight, minlength=n_regions + 1)
-    total, j_sum, *moments = sums[:, 1:]
-    filled = np.where(total > 0, total, 1.0)
-    centroid = np.stack(moments, axis=1) / ((mesh.dimension + 1) * filled[:, None])
-    return CellSurvey(volume, total.copy(), centroid, j_sum / filled)
+        total += _grain_sums(mesh, block, geometry.volume[block] * np.sqrt(np.einsum("ci,ci->c", j, j)))
+    return total / np.where(geometry.grain_volume > 0, geometry.grain_volume, 1.0)
+
+
+def _grain_sums(mesh: LayeredMesh, block: slice, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums over the cells of each grain in a block; those between grains are region −1, slabs come after."""
+    count = mesh.n_grains + len(mesh.slabs) + 1
+    return np.bincount(mesh.region[block] + 1, weight, minlength=count)[1 : mesh.n_grains + 1]
 
 
 def cell_volumes(points: NDArray[np.float64], cells: NDArray[np.integer]) -> NDArray[np.float64]:

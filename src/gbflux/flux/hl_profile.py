@@ -96,7 +96,10 @@ def hl_profile(
     for position in z:
         # where a plane runs along facets, cut the cells beyond it; on the electrode those before it
         upper = end != (position == electrode)
-        crossed = np.flatnonzero((heights[0] <= position) & (heights[-1] >= position))
+        if upper:
+            crossed = np.flatnonzero((heights[0] <= position) & (heights[-1] > position))
+        else:
+            crossed = np.flatnonzero((heights[0] < position) & (heights[-1] >= position))
         area = cut_areas(volume[crossed], heights[:, crossed], position, upper)
         rows.append(_spread(j[crossed[area > 0]], area[area > 0]))
     largest, p99, std = (tuple(column) for column in zip(*rows, strict=True))
@@ -160,11 +163,11 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
         return None
     remaining, log_std = thickness_um - distance[used], np.log(std[used])
 
-    def rest(log_length: float) -> NDArray[np.float64]:
+    def rest(log_length: float | NDArray[np.float64]) -> NDArray[np.float64]:
         return log_std - log_cosh(remaining / np.exp(log_length))
 
     grid = np.linspace(np.log(thickness_um / 1000), np.log(LONGEST * thickness_um), 200)
-    best = int(np.argmin([np.var(rest(x)) for x in grid]))
+    best = int(np.argmin(np.var(rest(grid[:, None]), axis=1)))
     if best == len(grid) - 1:
         return None
     found = _lowest(rest, remaining, grid[max(best - 1, 0)], grid[best + 1])
@@ -220,7 +223,7 @@ def _planes(start: float, electrode: float, mesh_size: float) -> NDArray[np.floa
 
 def _spread(j: NDArray[np.float64], area: NDArray[np.float64]) -> tuple[float, float, float]:
     """max|J|, P99 of |J| and standard deviation of J_z on one plane, given J over the mean."""
-    size = np.linalg.norm(j, axis=1)
-    average = np.average(j[:, -1], weights=area)
-    variance = np.average((j[:, -1] - average) ** 2, weights=area)
+    size, along, whole = np.sqrt(np.einsum("ci,ci->c", j, j)), j[:, -1], float(area.sum())
+    average = np.dot(along, area) / whole
+    variance = np.dot((along - average) ** 2, area) / whole
     return float(size.max()), float(quantiles(size, area, [0.99])[0]), float(np.sqrt(variance))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gbflux.case.sides import SIDES
 from gbflux.conduction.records import Fields
-from gbflux.flux.cells import survey_cells
+from gbflux.flux.cells import CellGeometry, cell_geometry
 from gbflux.flux.hl_profile import HLProfile, hl_profile
 from gbflux.flux.hot_spots import HotSpots, hot_spots
 from gbflux.flux.planes import PlaneFacets, PlaneNodes, cells_touching, plane_facets, plane_nodes
@@ -42,7 +42,12 @@ class Measurement:
 
 
 def measure(
-    mesh: LayeredMesh, fields: Fields, *, mean_grain_size_um: float, potentials: tuple[float, float]
+    mesh: LayeredMesh,
+    fields: Fields,
+    *,
+    mean_grain_size_um: float,
+    potentials: tuple[float, float],
+    geometry: CellGeometry | None = None,
 ) -> Measurement:
     """Measure a solved case.
 
@@ -54,6 +59,8 @@ def measure(
         d (µm).
     potentials : (float, float)
         Of the bottom and the top electrode (V).
+    geometry : CellGeometry, optional
+        That of the mesh, where it is known.
 
     Returns
     -------
@@ -69,20 +76,21 @@ def measure(
     ends = {side: electrolyte_end(mesh, fields, side, among) for side in SIDES}
     spots = {side: hot_spots(*plane, mesh.n_grains, mean_grain_size_um) for side, plane in electrodes.items()}
     end_spots = {side: hot_spots(*ends[side], mesh.n_grains, mean_grain_size_um) for side in mesh.slabs}
-    survey = survey_cells(mesh, fields)
+    geometry = cell_geometry(mesh) if geometry is None else geometry
     entering = tuple(float(fields.residual[electrodes[side][1].node].sum()) for side in SIDES)
     whole = transport(
         mesh,
         fields,
-        survey.volume,
+        geometry.volume,
         entering=entering,
         potentials=potentials,
         mean_grain_size_um=mean_grain_size_um,
     )
-    grains = grain_table(mesh, survey, (ends["bottom"][1], ends["top"][1]))
-    boundaries = boundary_table(mesh, fields, survey.volume)
+    grains = grain_table(mesh, fields, geometry, (ends["bottom"][1], ends["top"][1]))
+    boundaries = boundary_table(mesh, fields, geometry.volume)
     profiles = {
-        side: hl_profile(mesh, fields, side, whole.mean_current_density, survey.volume) for side in mesh.slabs
+        side: hl_profile(mesh, fields, side, whole.mean_current_density, geometry.volume)
+        for side in mesh.slabs
     }
     return Measurement(
         transport=whole,

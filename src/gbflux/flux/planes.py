@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh
+from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh, is_kind
 
 _BLOCK = 1 << 18
 
@@ -97,7 +97,7 @@ def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.int
     for z in planes:
         on_plane |= _on_plane(mesh, z)
     found = [
-        start + np.flatnonzero(on_plane[mesh.cells[start : start + _BLOCK].T].any(axis=0))
+        start + np.flatnonzero(_any_corner(on_plane, mesh.cells[start : start + _BLOCK]))
         for start in range(0, len(mesh.cells), _BLOCK)
     ]
     return np.concatenate(found) if found else np.empty(0, dtype=np.intp)
@@ -131,10 +131,10 @@ def plane_facets(
     PlaneFacets
     """
     among = cells_touching(mesh, [z]) if among is None else among
-    among = among[np.isin(mesh.kind[among], [int(kind) for kind in kinds])]
+    among = among[is_kind(mesh.kind[among], kinds)]
     corners = mesh.cells[among]
     on_plane = _on_plane(mesh, z)[corners]
-    whole = on_plane.sum(axis=1) == mesh.dimension
+    whole = np.add.reduce([column.astype(np.uint8) for column in on_plane.T]) == mesh.dimension
     among, corners, on_plane = among[whole], corners[whole], on_plane[whole]
     apex_z = mesh.points[corners[~on_plane], -1]
     side = (apex_z < z) == below
@@ -151,7 +151,7 @@ def plane_facets(
         j_abs=np.sqrt(np.einsum("ci,ci->c", j, j)),
         j_z=j[:, -1],
         grain=np.where(kind == CellKind.GRAIN, mesh.region[among], -1).astype(np.int32),
-        is_layer=np.isin(kind, LAYERS),
+        is_layer=is_kind(kind, LAYERS),
     )
 
 
@@ -182,7 +182,7 @@ def plane_nodes(
     node, position = np.unique(facets.nodes, return_inverse=True)
     share = np.repeat(facets.area / mesh.dimension, mesh.dimension)
     current = residual[node]
-    bulk = among[np.isin(mesh.kind[among], [int(CellKind.GRAIN), int(CellKind.HL)])]
+    bulk = among[is_kind(mesh.kind[among], (CellKind.GRAIN, CellKind.HL))]
     owner = np.full(len(mesh.points), -1, dtype=np.int32)
     owner[mesh.cells[bulk]] = mesh.region[bulk, None]
     return PlaneNodes(
@@ -210,6 +210,11 @@ def facet_edges(facets: PlaneFacets) -> NDArray[np.float64]:
     if points.shape[1] == 2:
         return np.abs(points[:, 1] - points[:, 0])
     return np.linalg.norm(points - np.roll(points, 1, axis=1), axis=2)
+
+
+def _any_corner(chosen: NDArray[np.bool_], cells: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Which cells have a chosen point among their corners."""
+    return np.logical_or.reduce([chosen.take(corner) for corner in cells.T])
 
 
 def _on_plane(mesh: LayeredMesh, z: float) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gbflux.case.sides import SIDES
 from gbflux.conduction.balance import boundary_currents
 from gbflux.conduction.records import Fields
-from gbflux.flux.cells import CellSurvey
+from gbflux.flux.cells import CellGeometry, grain_mean_j
 from gbflux.flux.planes import PlaneNodes
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, NM_TO_UM, S_PER_M_TO_S_PER_CM
@@ -72,13 +72,16 @@ class BoundaryTable:
     current: NDArray[np.float64]
 
 
-def grain_table(mesh: LayeredMesh, survey: CellSurvey, ends: tuple[PlaneNodes, PlaneNodes]) -> GrainTable:
+def grain_table(
+    mesh: LayeredMesh, fields: Fields, geometry: CellGeometry, ends: tuple[PlaneNodes, PlaneNodes]
+) -> GrainTable:
     """Geometry and currents of every grain.
 
     Parameters
     ----------
     mesh : LayeredMesh
-    survey : CellSurvey
+    fields : Fields
+    geometry : CellGeometry
     ends : (PlaneNodes, PlaneNodes)
         Nodes of the bottom and the top plane of the electrolyte.
 
@@ -86,17 +89,16 @@ def grain_table(mesh: LayeredMesh, survey: CellSurvey, ends: tuple[PlaneNodes, P
     -------
     GrainTable
     """
-    grains = slice(mesh.n_grains)
 
     def sums(nodes: PlaneNodes, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(nodes.region + 1, values, minlength=mesh.n_grains + 1)[1:][grains]
+        return np.bincount(nodes.region + 1, values, minlength=mesh.n_grains + 1)[1 : mesh.n_grains + 1]
 
     return GrainTable(
-        centroid_um=survey.region_centroid[grains],
-        volume_um3=survey.region_volume[grains],
+        centroid_um=geometry.grain_centroid,
+        volume_um3=geometry.grain_volume,
         exposed_area_um2=np.stack([sums(nodes, nodes.area) for nodes in ends]),
         current=np.stack([sums(nodes, nodes.current) for nodes in ends]),
-        mean_current_density=survey.region_mean_j[grains],
+        mean_current_density=grain_mean_j(mesh, fields, geometry),
     )
 
 

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
+from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind
 from gbflux.units import UM_TO_M
 
 
@@ -126,7 +126,7 @@ def wiener_bounds(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]
     -------
     lower, upper : float
     """
-    v = np.where(np.isin(mesh.kind, [int(kind) for kind in ELECTROLYTE]), volume, 0.0)
+    v = np.where(is_kind(mesh.kind, ELECTROLYTE), volume, 0.0)
     total = v.sum()
     return float(total / np.sum(v / fields.sigma)), float(np.dot(v, fields.sigma) / total)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from gbflux.errors import MeshError
 from gbflux.grains.tessellation import Tessellation, face_simplices, volumes_and_centroids
-from gbflux.mesh.drawing import MeshSize, cores, draw, grade, load_gmsh, set_options
+from gbflux.mesh.drawing import MeshSize, cores, draw, grade, load_gmsh, repeat_planes, set_options
+from gbflux.mesh.prisms import with_prisms
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.mesh.volumes import FEWEST_CELLS, Volumes, mesh_volumes, simplices, surface
 
@@ -48,7 +50,10 @@ class ConformingMesh:
 
 
 def mesh_conforming(
-    tessellation: Tessellation, size: MeshSize, end_planes: tuple[float, ...]
+    tessellation: Tessellation,
+    size: MeshSize,
+    end_planes: tuple[float, ...],
+    layers: Sequence[range] = (),
 ) -> ConformingMesh:
     """Mesh the cells of a tessellation so that neighbours share nodes on their common faces.
 
@@ -60,6 +65,9 @@ def mesh_conforming(
         Edge lengths.
     end_planes : tuple of float
         z of the planes where grains end (µm), meshed at ``size.end_size_um``.
+    layers : sequence of range
+        Cells that are the layers of each slab, from the grains outwards. In 3D the planes between them are
+        meshed alike where they are to have cells of the same size, and thin layers consist of prisms.
 
     Raises
     ------
@@ -69,7 +77,7 @@ def mesh_conforming(
     gmsh = load_gmsh()
     gmsh.initialize()
     try:
-        volumes, facets, face = _meshed(gmsh, tessellation, size, end_planes)
+        volumes, facets, face = _meshed(gmsh, tessellation, size, end_planes, layers)
     except MeshError:
         raise
     except Exception as error:
@@ -83,17 +91,27 @@ def mesh_conforming(
 
 
 def _meshed(
-    gmsh, tessellation: Tessellation, size: MeshSize, end_planes: tuple[float, ...]
+    gmsh,
+    tessellation: Tessellation,
+    size: MeshSize,
+    end_planes: tuple[float, ...],
+    layers: Sequence[range],
 ) -> tuple[Volumes, NDArray[np.int32], NDArray[np.int32]]:
     """Cells as gmsh makes them, then the simplices of the inner faces, and the face of each."""
     set_options(gmsh, size)
     draw(gmsh, tessellation)
     grade(gmsh, tessellation, size, end_planes)
+    stacked = []
+    if tessellation.dimension == 3 and size.field is None:
+        stacked = repeat_planes(gmsh, tessellation, size, end_planes, layers)
     gmsh.model.mesh.generate(2)
     facets, face = simplices(gmsh, tessellation.dimension - 1, _inner_faces(tessellation))
     if tessellation.dimension == 2:
         return surface(gmsh, range(tessellation.n_cells)), facets, face
-    return mesh_volumes(gmsh, _shares(tessellation, size)), facets, face
+    planes = {face: simplices(gmsh, 2, [face])[0] for layer in stacked for face in layer.faces}
+    filled = np.array([layer.cell for layer in stacked], dtype=np.int64)
+    volumes = mesh_volumes(gmsh, _shares(tessellation, size, filled), filled)
+    return with_prisms(volumes, stacked, planes), facets, face
 
 
 def merged(mesh: ConformingMesh, n_grains: int, layers: tuple[int, ...]) -> ConformingMesh:
@@ -127,20 +145,26 @@ def _inner_faces(t: Tessellation) -> NDArray[np.int64]:
     return np.flatnonzero(np.all(t.face_cells >= 0, axis=1))
 
 
-def _shares(t: Tessellation, size: MeshSize) -> list[NDArray[np.int64]]:
-    """Cells of the tessellation for each process, of about equal work; one share where one will do."""
+def _shares(t: Tessellation, size: MeshSize, filled: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Cells of the tessellation for each process, of about equal work; one share where one will do.
+
+    Those that are filled without gmsh are in none.
+    """
     if size.field is None:
         expected = _TETRAHEDRA_PER_CUBE * volumes_and_centroids(t)[0] / size.size_um**3
     else:
         expected = np.bincount(size.field.region, size.field.expected_cells(), t.n_cells)
+    expected[filled] = 0.0
+    mine = np.setdiff1d(np.arange(t.n_cells), filled)
     processes = min(cores(), _MOST_PROCESSES, t.n_cells, int(expected.sum() / FEWEST_CELLS) + 1)
     if size.reproducible or processes == 1:
-        return [np.arange(t.n_cells)]
+        return [mine]
     middle = np.cumsum(expected) - expected / 2
     capacity = np.ones(processes)
     capacity[0] = _PARENT
     share = np.searchsorted(np.cumsum(capacity)[:-1] / capacity.sum(), middle / expected.sum())
-    return [mine for k in range(processes) if len(mine := np.flatnonzero(share == k))]
+    parts = (mine[share[mine] == k] for k in range(processes))
+    return [part for part in parts if len(part)]
 
 
 def _oriented(t: Tessellation, volumes: Volumes, facets: NDArray, face: NDArray) -> ConformingMesh:

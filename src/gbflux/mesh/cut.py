@@ -23,19 +23,51 @@ class Cut:
     ----------
     mesh : LayeredMesh
         What is left; a side cut off at the electrolyte has no slab. `quality` is that of the whole mesh.
-    cells : (m,) int64 array
-        Its cells in the whole mesh, ascending.
-    points : (n,) int64 array
-        Its points in the whole mesh, ascending.
+    cells : (m,) int64 array or slice
+        Its cells in the whole mesh, ascending; a slice where they are the first ones, see `nested`.
+    points : (n,) int64 array or slice
+        Its points in the whole mesh, likewise.
     covered : pair of (n_whole,) bool arrays or None
         For the bottom and the top, the points of the whole mesh on the electrode plane or beyond it; None
         where nothing is cut off.
     """
 
     mesh: LayeredMesh
-    cells: NDArray[np.int64]
-    points: NDArray[np.int64]
+    cells: NDArray[np.int64] | slice
+    points: NDArray[np.int64] | slice
     covered: tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]
+
+
+def nested(mesh: LayeredMesh, hl_planes_um: tuple[tuple[float, ...], tuple[float, ...]]) -> LayeredMesh:
+    """A mesh with the outermost cells and points last.
+
+    What is left when both layers are cut at planes of the same number, counted from the electrolyte, are then
+    the first of them, which saves copies.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    hl_planes_um : pair of tuples of float
+        Distances of the mesh planes in the bottom and the top layer from the electrolyte (µm), ascending.
+    """
+    z, near = mesh.points[:, -1], _NEAR * float(np.ptp(mesh.points[:, -1]))
+    depths = (mesh.z_electrolyte[0] - z, z - mesh.z_electrolyte[1])
+    level = np.zeros(len(z), dtype=np.int32)  # planes before a point; none in the electrolyte
+    for depth, planes in zip(depths, hl_planes_um, strict=True):
+        level += np.searchsorted(np.array((0.0, *planes)) + near, depth).astype(np.int32)
+    of_cells = np.max([level[corner] for corner in mesh.cells.T], axis=0)
+    points, cells = (np.argsort(x, kind="stable") for x in (level, of_cells))
+    number = np.empty(len(points), dtype=mesh.cells.dtype)
+    number[points] = np.arange(len(points))
+    return replace(
+        mesh,
+        points=mesh.points[points],
+        cells=number[mesh.cells[cells]],
+        kind=mesh.kind[cells],
+        region=mesh.region[cells],
+        boundary=mesh.boundary[cells],
+        node=None if mesh.node is None else mesh.node[points],
+    )
 
 
 def cut_slabs(mesh: LayeredMesh, hl_um: tuple[float, float]) -> Cut:
@@ -59,66 +91,79 @@ def cut_slabs(mesh: LayeredMesh, hl_um: tuple[float, float]) -> Cut:
         If there is no mesh plane at a thickness.
     """
     electrodes = (mesh.z_electrolyte[0] - hl_um[0], mesh.z_electrolyte[1] + hl_um[1])
-    beyond = [_beyond(mesh, side, electrodes[side]) for side in (0, 1)]
-    kept = np.ones(len(mesh.cells), dtype=bool)
-    covered = []
-    for cells in beyond:
-        if not cells.any():
-            covered.append(None)
-            continue
-        kept &= ~cells
-        nodes = np.zeros(len(mesh.points), dtype=bool)
-        nodes[mesh.cells[cells]] = True
-        covered.append(nodes)
-    used = np.zeros(len(mesh.points), dtype=bool)
-    used[mesh.cells[kept]] = True
-    left = _left(mesh, hl_um, electrodes, kept, used, covered)
-    return Cut(left, np.flatnonzero(kept), np.flatnonzero(used), tuple(covered))
-
-
-def _beyond(mesh: LayeredMesh, side: int, electrode: float) -> NDArray[np.bool_]:
-    """Cells beyond the plane of an electrode; no cell may cross it."""
-    beyond = np.zeros(len(mesh.cells), dtype=bool)
-    if electrode == mesh.z_electrodes[side]:
-        return beyond
-    slab = mesh.n_grains + mesh.slabs.index(SIDES[side])
-    cells = np.flatnonzero(mesh.region == slab)
-    depth = (mesh.points[:, -1] - electrode) * (1 if side else -1)
     near = _NEAR * float(np.ptp(mesh.points[:, -1]))
-    corners = mesh.cells[cells].T  # corner by corner: much faster than by rows of four
-    outside = (depth > near)[corners].any(axis=0)
-    if np.any(outside & (depth < -near)[corners].any(axis=0)):
+    depths = [
+        None if electrodes[side] == mesh.z_electrodes[side] else _depth(mesh, side, electrodes[side])
+        for side in (0, 1)
+    ]
+    outer = [depth for depth in depths if depth is not None]
+    outside = np.logical_or.reduce([np.zeros(len(mesh.points), dtype=bool), *(x > near for x in outer)])
+    kept = ~_beyond(mesh, electrodes, outside, [x < -near for x in outer])
+    if 0.0 in hl_um:  # points of the contact may lie on the plane
+        used = np.zeros(len(mesh.points), dtype=bool)
+        used[mesh.cells[kept]] = True
+    else:
+        used = ~outside
+    covered = tuple(None if depth is None else depth >= -near for depth in depths)
+    cells, points = _chosen(kept), _chosen(used)
+    return Cut(_left(mesh, hl_um, electrodes, cells, points, covered), cells, points, covered)
+
+
+def _chosen(mask: NDArray[np.bool_]) -> NDArray[np.int64] | slice:
+    """What a mask chooses, as a slice where that are the first ones."""
+    count = np.count_nonzero(mask)
+    return slice(count) if mask[:count].all() else np.flatnonzero(mask)
+
+
+def _depth(mesh: LayeredMesh, side: int, electrode: float) -> NDArray[np.float64]:
+    """How far each point lies beyond the plane of an electrode (µm)."""
+    return (mesh.points[:, -1] - electrode) * (1 if side else -1)
+
+
+def _beyond(
+    mesh: LayeredMesh,
+    electrodes: tuple[float, float],
+    outside: NDArray[np.bool_],
+    inside: list[NDArray[np.bool_]],
+) -> NDArray[np.bool_]:
+    """Cells with points outside the electrodes; no cell may have others strictly inside."""
+    place = outside.astype(np.uint8)
+    place[np.logical_and.reduce([~outside, *inside])] = 2
+    of_cells = np.bitwise_or.reduce([place.take(corner) for corner in mesh.cells.T])
+    if np.any(of_cells == 3):
         raise MeshError(
-            f"mesh: the {SIDES[side]} homogenizing layer must have a mesh plane at z = {electrode:g} µm; "
-            "got cells across it. Mesh this thickness by itself."
+            "mesh: the homogenizing layers must have mesh planes at z = "
+            f"{electrodes[0]:g} and {electrodes[1]:g} µm; got cells across. Mesh this thickness by itself."
         )
-    beyond[cells[outside]] = True
-    return beyond
+    return of_cells == 1
 
 
 def _left(
     mesh: LayeredMesh,
     hl_um: tuple[float, float],
     electrodes: tuple[float, float],
-    kept: NDArray[np.bool_],
-    used: NDArray[np.bool_],
-    covered: list[NDArray[np.bool_] | None],
+    kept: NDArray[np.int64] | slice,
+    used: NDArray[np.int64] | slice,
+    covered: tuple[NDArray[np.bool_] | None, ...],
 ) -> LayeredMesh:
     """The kept cells as a mesh of their own, points on the new electrodes exactly there."""
     slabs = tuple(side for side, um in zip(SIDES, hl_um, strict=True) if side in mesh.slabs and um > 0)
-    number = np.cumsum(used, dtype=np.int32) - 1
-    points = mesh.points[used]
+    points, cells, region = mesh.points[used].copy(), mesh.cells[kept], mesh.region[kept]
+    if not isinstance(used, slice):
+        number = np.zeros(len(mesh.points), dtype=np.int32)
+        number[used] = np.arange(len(used), dtype=np.int32)
+        cells = number[cells]
     for nodes, z in zip(covered, electrodes, strict=True):
         if nodes is not None:
             points[nodes[used], -1] = z
-    region = mesh.region[kept]
     for old, side in enumerate(mesh.slabs):
         if side in slabs and slabs.index(side) != old:
+            region = region.copy()
             region[region == mesh.n_grains + old] = mesh.n_grains + slabs.index(side)
     return replace(
         mesh,
         points=points,
-        cells=number[mesh.cells[kept]],
+        cells=cells,
         kind=mesh.kind[kept],
         region=region,
         boundary=mesh.boundary[kept],

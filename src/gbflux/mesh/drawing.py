@@ -8,15 +8,19 @@ solid-modelling kernel would search for it with an absolute tolerance.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gbflux.errors import MissingLibrary
 from gbflux.grains.tessellation import Tessellation
+from gbflux.mesh.prisms import Stacked
 from gbflux.mesh.sizing import SizeField
 
 _HXT, _DELAUNAY = 10, 1
+#: Thickest layer that is made of one layer of prisms, in cell sizes.
+_THICKEST = 1.01
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,43 @@ def draw(gmsh, t: Tessellation) -> None:
             geo.addSurfaceLoop(faces, cell + 1)
             geo.addVolume([cell + 1], cell + 1)
     geo.synchronize()
+
+
+def repeat_planes(
+    gmsh, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...], layers: Sequence[range]
+) -> list[Stacked]:
+    """Have the planes between the layers of a slab meshed once and copied, in 3D.
+
+    Planes so near to `end_planes` that their cells have another size than those farther out are left alone.
+
+    Returns
+    -------
+    list of Stacked
+        Layers between copies that are no thicker than their cells are wide.
+    """
+    stacked = []
+    fine, coarse = size.end_size_um, size.size_um
+    graded = 0.0 if fine == coarse else fine + 3 * abs(coarse - fine)
+    for slab in layers:
+        faces = [_outer_face(t, cell) for cell in slab]
+        z = [float(t.vertices[t.face(face)[0], -1]) for face in faces]
+        even = [k for k in range(len(faces)) if min(abs(z[k] - end) for end in end_planes) >= graded]
+        for k in even[1:]:
+            if k - 1 in even and abs(z[k] - z[k - 1]) <= _THICKEST * size.size_um:
+                stacked.append(Stacked(slab[k], (faces[k - 1], faces[k])))
+            shift = np.eye(4)
+            shift[2, 3] = z[k] - z[even[0]]
+            gmsh.model.mesh.setPeriodic(2, [faces[k] + 1], [faces[even[0]] + 1], shift.ravel().tolist())
+    return stacked
+
+
+def _outer_face(t: Tessellation, cell: int) -> int:
+    """The face of a layer that is farthest from the grains: with the same corners as the next one."""
+    faces = np.flatnonzero((t.face_cells == cell).any(axis=1))
+    z = [t.vertices[t.face(face), -1] for face in faces]
+    level = [face for face, heights in zip(faces, z, strict=True) if np.ptp(heights) == 0.0]
+    height = np.array([t.vertices[t.face(face)[0], -1] for face in level])
+    return int(level[np.argmax(np.abs(height - t.size_um[-1] / 2))])
 
 
 def _line(geo, lines: dict[tuple[int, int], int], a: int, b: int) -> int:

@@ -17,19 +17,8 @@ from numpy.typing import NDArray
 
 from gbflux.mesh.conforming import ConformingMesh
 from gbflux.mesh.junctions import Junctions
+from gbflux.mesh.prisms import split_prisms
 from gbflux.mesh.split import Copies
-
-# Vertex orders that bring each of the six corners of a prism to the front, all of the same handedness.
-_TO_FRONT = np.array(
-    [
-        [0, 1, 2, 3, 4, 5],
-        [1, 2, 0, 4, 5, 3],
-        [2, 0, 1, 5, 3, 4],
-        [3, 5, 4, 0, 2, 1],
-        [4, 3, 5, 1, 0, 2],
-        [5, 4, 3, 2, 1, 0],
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -115,26 +104,6 @@ def _smallest_region(copies: Copies) -> NDArray:
 def _padded(regions: NDArray, width: int) -> NDArray:
     """Rows filled up with their last entry."""
     return np.hstack([regions, np.repeat(regions[:, -1:], width - regions.shape[1], axis=1)])
-
-
-def split_prisms(prisms: NDArray) -> NDArray:
-    """Three tetrahedra for each prism.
-
-    Parameters
-    ----------
-    prisms : (m, 6) int array
-        A triangle, then the opposite one corner by corner, counter-clockwise seen from the latter.
-
-    Returns
-    -------
-    (3 m, 4) int array
-        The three cells of a prism follow one another.
-    """
-    q = np.take_along_axis(prisms, _TO_FRONT[np.argmin(prisms, axis=1)], axis=1)
-    rising = np.minimum(q[:, 1], q[:, 5]) < np.minimum(q[:, 2], q[:, 4])
-    one = q[:, [[0, 1, 2, 5], [0, 1, 5, 4], [0, 4, 5, 3]]]
-    other = q[:, [[0, 1, 2, 4], [0, 4, 2, 5], [0, 4, 5, 3]]]
-    return np.where(rising[:, None, None], one, other).reshape(-1, 4)
 
 
 def split_quads(quads: NDArray) -> NDArray:

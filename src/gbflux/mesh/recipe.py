@@ -17,7 +17,7 @@ from gbflux.mesh.sizing import SizeField
 if TYPE_CHECKING:
     from gbflux.case import Case
 
-_MESHER = 2  # raise it when the same recipe gives another mesh
+_MESHER = 3  # raise it when the same recipe gives another mesh
 
 
 @dataclass(frozen=True)

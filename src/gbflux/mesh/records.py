@@ -7,7 +7,7 @@ MPI rank 0.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from typing import Any
@@ -30,6 +30,24 @@ class CellKind(IntEnum):
 ELECTROLYTE = (CellKind.GRAIN, CellKind.GB, CellKind.GB_JUNCTION)
 #: Kinds of the thin cells between two bodies.
 LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
+
+
+def is_kind(kind: NDArray[np.uint8], kinds: Iterable[CellKind]) -> NDArray[np.bool_]:
+    """Which cells are of one of the kinds.
+
+    Parameters
+    ----------
+    kind : (k,) uint8 array
+        `CellKind` of each cell.
+    kinds : iterable of CellKind
+
+    Returns
+    -------
+    (k,) bool array
+    """
+    chosen = np.zeros(len(CellKind), dtype=bool)
+    chosen[list(kinds)] = True
+    return chosen[kind]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +53,15 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     for side, depths in recipe.slabs.items():
         grains = add_slab(grains, depths, upper=side == "top")
     layers = tuple(len(depths) for depths in recipe.slabs.values())
+    starts = np.cumsum([n_grains, *layers]).tolist()
+    slabs = [range(start, end) for start, end in pairwise(starts)]
     timings = {"grains": time.perf_counter() - began, "mesh": 0.0, "layers": 0.0}
     failure = None
     for size in _attempts(recipe.size):
         try:
             began = time.perf_counter()
             planes = 0.0, float(size_um[-1])
-            mesh = merged(mesh_conforming(grains, size, planes), n_grains, layers)
+            mesh = merged(mesh_conforming(grains, size, planes, slabs), n_grains, layers)
             mesh, node = _cut(mesh, size, n_grains, planes)
             timings["mesh"] += time.perf_counter() - began
             began = time.perf_counter()

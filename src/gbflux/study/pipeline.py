@@ -188,7 +188,7 @@ def _solved(
     del sigma
     with errors_of_root(comm) as is_root:
         if is_root:
-            snapshot = _measured(case, built, solution, progress)
+            snapshot = _measured(case, built, solution, shared, progress)
     return Solved(built, solution, snapshot)
 
 
@@ -264,7 +264,9 @@ def _settings(case: Case) -> SolverSettings:
     return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, element_order(case), certifies(case))
 
 
-def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progress) -> Snapshot:
+def _measured(
+    case: Case, built: BuiltMesh, solution: Solution, shared: SharedMesh, progress: Progress
+) -> Snapshot:
     """The solved case with its measures, on rank 0."""
     progress.add(dict(solution.timings))
     progress.note(
@@ -285,6 +287,7 @@ def _measured(case: Case, built: BuiltMesh, solution: Solution, progress: Progre
             solution.fields,
             mean_grain_size_um=case.mean_grain_size_um,
             potentials=solution.potentials,
+            geometry=shared.geometry(),
         )
     return Snapshot(case, built.mesh, solution.fields, measurement)
 

@@ -8,8 +8,9 @@ from typing import Any
 from gbflux.case import Case
 from gbflux.case.hashing import digest
 from gbflux.conduction.records import Electrode, Solution, SolverSettings
+from gbflux.flux.cells import CellGeometry, cell_geometry
 from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
-from gbflux.mesh.cut import Cut, cut_slabs
+from gbflux.mesh.cut import Cut, cut_slabs, nested
 from gbflux.study.progress import Progress
 
 #: Distances from the electrolyte of mesh planes in the bottom and the top homogenizing layer (µm).
@@ -56,6 +57,7 @@ class SharedMesh:
         self._built: BuiltMesh | None = None
         self._failure: Exception | None = None
         self._cut: Cut | None = None
+        self._geometry: CellGeometry | None = None
         self._conductors: dict[bool, tuple[Any, Any]] = {}  # by whether it is of a cut mesh
 
     def meshed(self, case: Case, progress: Progress, field: SizeField | None = None) -> BuiltMesh:
@@ -75,6 +77,8 @@ class SharedMesh:
             except Exception as error:
                 self._failure = error
                 raise
+            if self.hl_planes_um is not None:
+                self._built = replace(self._built, mesh=nested(self._built.mesh, self.hl_planes_um))
             built = self._built
         else:
             built = replace(self._built, timings={}, from_cache=True, worker_peak_MiB=0.0)
@@ -107,6 +111,12 @@ class SharedMesh:
         if self._left == 0:
             self.close()
         return solution
+
+    def geometry(self) -> CellGeometry:
+        """Volumes of the mesh of the case that was meshed last, on rank 0."""
+        if self._geometry is None:
+            self._geometry = cell_geometry(self._built.mesh)
+        return self._geometry if self._cut is None else self._geometry.of(self._cut.cells)
 
     def close(self) -> None:
         """Free what solves share; *collective*."""

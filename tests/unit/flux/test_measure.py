@@ -7,7 +7,7 @@ import pytest
 
 from gbflux.conduction.balance import worst_grain_imbalance
 from gbflux.flux import as_result, measure
-from gbflux.flux.cells import cell_volumes, survey_cells
+from gbflux.flux.cells import cell_geometry, cell_volumes, grain_mean_j
 
 from .synthetic import DELTA_UM, brick_mesh, sigma_of, solved, uneven_sigma
 
@@ -114,11 +114,20 @@ def test_tables_of_grains_in_series():
     assert found.boundaries.current == pytest.approx(-found.transport.current, rel=1e-9)
 
 
-def test_survey_agrees_with_the_plain_volumes():
+def test_volumes_agree_with_the_plain_ones():
     mesh = brick_mesh((2, 2, 1), hl_um=(1.0, 0.0))
-    survey = survey_cells(mesh, solved(mesh, sigma_of(mesh)))
-    assert survey.volume == pytest.approx(cell_volumes(mesh.points, mesh.cells), rel=1e-12)
-    assert survey.region_volume[-1] == pytest.approx(64.0)  # slab and contact: 8 × 8 × 1
+    geometry = cell_geometry(mesh)
+    assert geometry.volume == pytest.approx(cell_volumes(mesh.points, mesh.cells), rel=1e-12)
+    slab, layers = mesh.region == mesh.n_grains, mesh.region == -1
+    assert geometry.volume[slab].sum() == pytest.approx(64.0)  # slab and contact: 8 × 8 × 1
+    assert geometry.grain_volume == pytest.approx((256.0 - geometry.volume[layers].sum()) / 4)
+    fields = solved(mesh, sigma_of(mesh))
+    left = geometry.of(np.flatnonzero(~slab))
+    assert left.volume == pytest.approx(geometry.volume[~slab], rel=0)
+    size = np.linalg.norm(fields.j, axis=1)
+    first = mesh.region == 0
+    mean = np.average(size[first], weights=geometry.volume[first])
+    assert grain_mean_j(mesh, fields, geometry)[0] == pytest.approx(mean, rel=1e-12)
 
 
 @pytest.mark.parametrize(("grains", "current"), [((2, 2), "current_A_per_m"), ((2, 2, 1), "current_A")])
