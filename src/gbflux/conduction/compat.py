@@ -187,6 +187,23 @@ def scalar_space(domain: mesh.Mesh, family: str, degree: int) -> fem.FunctionSpa
     return create(domain, (family, degree))
 
 
+class MidpointValues:
+    """Values of an expression at the midpoints of the local cells; its functions may change between calls."""
+
+    def __init__(self, expression: ufl.core.expr.Expr, domain: mesh.Mesh):
+        dimension = domain.topology.dim
+        midpoint = np.full((1, dimension), 1.0 / (dimension + 1))
+        self._expression = fem.Expression(expression, midpoint)
+        self._cells = np.arange(domain.topology.index_map(dimension).size_local, dtype=np.int32)
+        takes_mesh = "mesh" in inspect.signature(self._expression.eval).parameters
+        self._first = (domain,) if takes_mesh else ()
+
+    def __call__(self) -> NDArray[np.float64]:
+        """Return (m_local, components) values."""
+        values = self._expression.eval(*self._first, self._cells)
+        return values.reshape(len(self._cells), -1)
+
+
 def constant(domain: mesh.Mesh, value: float) -> fem.Constant:
     """Return a number that forms can use without being compiled anew for each value."""
     return fem.Constant(domain, PETSc.ScalarType(value))

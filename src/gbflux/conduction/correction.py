@@ -29,8 +29,7 @@ from petsc4py import PETSc
 from gbflux.conduction import compat
 from gbflux.conduction.balance import imbalances
 from gbflux.conduction.elements import Elements, Parts, Problem
-from gbflux.conduction.fluxes import CellCurrents, NodalCurrents, ShapeCurrents
-from gbflux.conduction.gradients import MeanGradient
+from gbflux.conduction.fluxes import CellCurrents, FormCurrents, NodalCurrents
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Fields, SolverSettings
 from gbflux.conduction.solver import converge
@@ -124,7 +123,7 @@ class SplitPotential:
         linear = _linear(elements.currents.phi, hats)
         _rise_above_ends(elements.currents.phi, self._rest)
         self.parts = (_currents(linear, elements), rest)
-        self._by_dof = tuple(ShapeCurrents(part, space, sigma) for part in (linear, self._rest))
+        self._by_dof = tuple(FormCurrents(part, space, sigma.function_space) for part in (linear, self._rest))
 
     def correct(
         self,
@@ -190,8 +189,8 @@ def _solved(
 
 def _currents(phi: compat.fem.Function, elements: Elements) -> tuple[NodalCurrents, CellCurrents]:
     """Return what gives the currents of a part of the potential."""
-    gradient = MeanGradient(phi)
-    return NodalCurrents(gradient, elements.currents.hats), CellCurrents(elements.sigma, gradient)
+    sigma = elements.sigma
+    return FormCurrents(phi, elements.currents.hats, sigma.function_space), CellCurrents(sigma, phi)
 
 
 def _linear(phi: compat.fem.Function, hats: compat.fem.FunctionSpace) -> compat.fem.Function:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
-from gbflux.conduction.fluxes import CellCurrents, NodalCurrents, cell_values
+from gbflux.conduction.fluxes import (
+    CellCurrents,
+    FormCurrents,
+    KeptCellCurrents,
+    KeptCurrents,
+    NodalCurrents,
+    cell_values,
+)
 from gbflux.conduction.gradients import MeanGradient
 from gbflux.conduction.kinetics import Converged, guessed_potentials, rescaled, solve_kinetics
 from gbflux.conduction.records import Electrode, SolverSettings
@@ -29,7 +36,7 @@ PAST = 4
 #: than that beyond what one made for each system would have.
 SET_UP = 13
 #: What gives the currents of each part of a potential.
-Parts = Sequence[tuple[NodalCurrents, CellCurrents]]
+Parts = Sequence[tuple[NodalCurrents, Callable[[], NDArray[np.float64]]]]
 
 
 class Elements:
@@ -41,9 +48,13 @@ class Elements:
         hats = self.space if order == 1 else compat.scalar_space(domain, "Lagrange", 1)
         phi = compat.fem.Function(self.space)
         self.assembler = Assembler(self.space, self.sigma, many=many)
-        gradient = MeanGradient(phi, many)
-        self.currents = NodalCurrents(gradient, hats)
-        self.cell_currents = CellCurrents(self.sigma, gradient)
+        if many:
+            gradient = MeanGradient(phi)
+            self.currents: NodalCurrents = KeptCurrents(gradient, hats)
+            self.cell_currents: Callable[[], NDArray[np.float64]] = KeptCellCurrents(self.sigma, gradient)
+        else:
+            self.currents = FormCurrents(phi, hats, self.sigma.function_space)
+            self.cell_currents = CellCurrents(self.sigma, phi)
         self.node_dofs = self.currents.node_dofs if order == 1 else compat.node_dofs(self.space)
         self.past: deque[NDArray[np.float64]] = deque(maxlen=PAST if many else 0)
         self.balanced_at = 1.0

@@ -25,3 +25,8 @@ def exchange(kappa: Expr, phi: Expr, v: Expr, ds: ufl.Measure) -> ufl.Form:
 def drive(kappa: Expr, potential: Expr, v: Expr, ds: ufl.Measure) -> ufl.Form:
     """Return ∫ κVv ds, the part of a resistive electrode's current that the metal's potential sets."""
     return kappa * ufl.inner(potential, v) * ds
+
+
+def current_density(sigma: Expr, phi: Expr) -> Expr:
+    """Return −σ∇φ."""
+    return -sigma * ufl.grad(phi)
