@@ -103,11 +103,13 @@ def few_cells() -> None:
 
 
 def as_many_cells_as_ranks() -> None:
-    """Six tetrahedra can have a rank each."""
+    """Six tetrahedra can have a rank each, which may own no facet."""
     mesh, sigma = on_root(lambda: stack([Layer(CellKind.GRAIN, 10.0)], 3, across=1))
-    solution = solve(COMM, mesh, sigma, ZERO, TOP, SolverSettings())
-    if COMM.rank == 0:
-        assert abs(solution.fields.residual.sum()) <= 1e-9 * np.abs(solution.fields.residual).max()
+    for order in (1, 2):
+        solution = solve(COMM, mesh, sigma, ZERO, TOP, SolverSettings(order=order, bracket=True))
+        assert 0.0 < solution.bracket.lower < solution.bracket.upper
+        if COMM.rank == 0:
+            assert abs(solution.fields.residual.sum()) <= 1e-9 * np.abs(solution.fields.residual).max()
 
 
 def bad_input() -> None:

@@ -195,7 +195,7 @@ def _blocks(matrix: PETSc.Mat, rows: _Rows, entry: NDArray[np.int64]) -> NDArray
     start = np.searchsorted(rows.row, np.arange(rows.first, rows.last))
     facet = rows.row[entry] - rows.first
     place = entry - start[facet]
-    width = np.arange((len(offsets) - 1) // max(rows.last - rows.first, 1))
+    width = np.arange(matrix.getBlockSize())
     begin = offsets[len(width) * facet[:, None] + width] + len(width) * place[:, None]
     return values[begin[:, :, None] + width]
 
@@ -235,9 +235,9 @@ def _empty(matrix: PETSc.Mat, label: NDArray[np.int64], members: tuple[NDArray, 
     if len(labels):
         far = np.where(labels[at] == label, total[at] - near, 0)
     sizes, _ = matrix.getSizes()
-    width = sizes[0] // max(len(label), 1)
+    width = matrix.getBlockSize()
     inverse = PETSc.Mat().create(comm=matrix.getComm())
-    inverse.setSizes((sizes, sizes), bsize=matrix.getBlockSize())
+    inverse.setSizes((sizes, sizes), bsize=width)
     inverse.setType("aij")
     inverse.setPreallocationNNZ([np.repeat(width * n, width).astype(PETSc.IntType) for n in (near, far)])
     inverse.setOption(PETSc.Mat.Option.IGNORE_OFF_PROC_ENTRIES, True)

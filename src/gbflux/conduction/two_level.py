@@ -2,8 +2,9 @@
 
 P1 lies in the Crouzeix–Raviart space: the value at a facet is the mean of its vertices. With that
 prolongation P, PᵀAP is the P1 matrix itself (with resistive electrodes close to it), so its
-preconditioner is at hand. What is left is local, but for layers, where facets couple over a few
-nanometres and over micrometres at once; `clusters` takes care of these. One application is
+preconditioner is at hand; so it is with potentials linear on facets, which P1 gives its traces. What is left
+is local, but for layers, where facets couple over a few nanometres and over micrometres at once; `clusters`
+takes care of these. One application is
 
     smoother, P (P1 preconditioner) Pᵀ, smoother
 
