@@ -2,10 +2,10 @@
 
 ``python benchmarks/bench_hl_sweep.py [--grains 64] [--size 1.0] [--ranks 1] [--asr 0] [--repeat 1]`` prints a
 JSON line: seconds of the study's unit, and of runs of the thickest, the middle and the thinnest layer by
-itself, in turn and each from start of the process to the last file, with an empty cache; every case on both
-sides leaves the same files: result, provenance, tables, electrode surfaces and log, no fields and figures; the
-ratios to these runs, by wall time and by processor time (child processes included); and the times of the unit's stages, summed over its cases. Ratios, not
-seconds, are what compares between machines.
+itself, in turn and each from start of the process to the last file, with an empty cache; the ratios to these
+runs, by wall time and by processor time (child processes included); and the times of its stages, summed
+over its cases. Every case on both sides leaves the same files: result, provenance, tables, electrode surfaces
+and log, no fields and figures. Ratios, not seconds, are what compares between machines.
 """
 
 from __future__ import annotations
