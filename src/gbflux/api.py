@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gbflux.case import Case, estimate, machine_memory, require_memory
+from gbflux.errors import InputError
 from gbflux.study.pipeline import Outcome, Pictures, run_case
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run(case: Case, directory: str | Path | None = None, *, force: bool = False,
     Raises
     ------
     InputError
-        If the case cannot be run here, or the folder holds another case.
+        If it is no case or cannot be run here, or the folder holds another case.
     MeshError
         If no valid mesh can be made.
     SolverError
@@ -44,6 +45,8 @@ def run(case: Case, directory: str | Path | None = None, *, force: bool = False,
     MissingLibrary
         If gmsh, DOLFINx or h5py is missing.
     """
+    if not isinstance(case, Case):
+        raise InputError(f"run: case must be a Case; got {case!r}. Read one with gbflux.load_case(path).")
     return run_with_pictures(case, directory, force=force, comm=comm)[0].result
 
 

@@ -41,3 +41,8 @@ def test_errors_are_gbfluxs_own(tmp_path: Path) -> None:
     large = {"geometry.size_um": [100, 100, 100], "mesh.size_um": 0.01, "mesh.electrode_size_um": 0.01}
     with pytest.raises(gbflux.InputError, match="memory"):
         gbflux.run(gbflux.parse_case(case_text(large)))
+
+
+def test_a_path_is_no_case() -> None:
+    with pytest.raises(gbflux.InputError, match=r"got 'case.yaml'. Read one with gbflux.load_case"):
+        gbflux.run("case.yaml")

@@ -42,6 +42,8 @@ def findings_of(error: ValidationError, model: type[BaseModel] = Case) -> list[F
             meant.add((*place[:-1], name))
         elif item["type"] == "default_factory_not_called":
             continue  # its default follows from a key that is wrong and reported itself
+        elif item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"]:
+            continue  # pydantic counts the right entries only; the wrong ones are reported themselves
         else:
             message = _message(place, item, model)
         found.append((item["type"], Finding(place, message)))
@@ -181,9 +183,8 @@ def _hint(kind: str, value: Any, field: FieldInfo | None) -> str:
     if not isinstance(value, str) or kind not in ("float_type", "int_type"):
         return ""
     with contextlib.suppress(ValueError):
-        float(value)
-        return " Write it without quotes."
-    if re.fullmatch(r"\s*[-+]?\d+,\d+\s*", value):
+        return " Write it without quotes." if math.isfinite(float(value)) else ""
+    if re.fullmatch(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*", value):
         return " Write a decimal point."
     if field and unit_of(field) and _NUMBER_AND_UNIT.match(value):
         return f" Write the number alone: the unit, {unit_of(field)}, is in the key."

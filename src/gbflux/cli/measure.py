@@ -18,7 +18,7 @@ def measure(
     Raises
     ------
     InputError
-        If the folder holds no finished run with fields.
+        If the folder holds no finished run with fields, or cannot be written.
     """
     from gbflux.api import views
     from gbflux.report.case_figures import draw_views

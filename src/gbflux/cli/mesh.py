@@ -19,8 +19,13 @@ def mesh(
         ),
     ] = None,
     file_format: Annotated[
-        str, typer.Option("--format", help="msh (gmsh 2.2), vtu, xdmf, or another name that meshio writes.")
-    ] = "msh",
+        str | None,
+        typer.Option(
+            "--format",
+            help="msh (gmsh 2.2), vtu, xdmf, or another name that meshio writes "
+            "(default: what FILE's ending stands for, else msh).",
+        ),
+    ] = None,
 ) -> None:
     """Mesh a case and write it: coordinates in µm, physical groups, a tag for each grain and boundary.
 
@@ -31,14 +36,22 @@ def mesh(
     MeshError
         If no valid mesh can be made.
     InputError
-        If the format is unknown or the file cannot be written.
+        If the format is unknown or cannot hold the mesh, or the file cannot be written.
     """
     from gbflux.case import estimate, load_case, machine_memory, require_memory
     from gbflux.conduction.materials import conductivities
     from gbflux.mesh import build_mesh, recipe
-    from gbflux.mesh.export import check_format, export_conductivities, export_mesh, quality_rows, suffix
+    from gbflux.mesh.export import (
+        check_format,
+        export_conductivities,
+        export_mesh,
+        format_of,
+        quality_rows,
+        suffix,
+    )
 
     case = load_case(case_file)
+    file_format = file_format or format_of(output)
     check_format(file_format)
     require_memory(estimate(case), machine_memory())
     built = build_mesh(recipe(case))

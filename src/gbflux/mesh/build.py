@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import resource
@@ -61,16 +62,9 @@ def build_mesh(recipe: Recipe) -> BuiltMesh:
     """
     path = mesh_file(recipe.key())
     began = time.perf_counter()
-    if path.is_file():
-        try:
-            mesh, _ = load_mesh(path)
-            os.utime(path)
-            return BuiltMesh(
-                mesh, {"grains": 0.0, "mesh": time.perf_counter() - began, "layers": 0.0}, True, 0.0
-            )
-        except (MeshError, OSError) as error:
-            logger.warning("%s It is made anew.", error)
-            path.unlink(missing_ok=True)
+    mesh = _cached(path)
+    if mesh is not None:
+        return BuiltMesh(mesh, {"grains": 0.0, "mesh": time.perf_counter() - began, "layers": 0.0}, True, 0.0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(dir=path.parent, prefix="making-")
@@ -85,12 +79,28 @@ def build_mesh(recipe: Recipe) -> BuiltMesh:
     return BuiltMesh(mesh, timings, False, peak)
 
 
+def _cached(path: Path) -> LayeredMesh | None:
+    """The mesh in the cache, None if there is none to be read; others may own the file and its folder."""
+    if not os.path.isfile(path):
+        return None
+    try:
+        mesh, _ = load_mesh(path)
+    except MeshError as error:
+        logger.warning("%s It is made anew.", error)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)
+    return mesh
+
+
 def _keep(draft: Path, path: Path) -> Path:
     """Move a draft into the cache unless the mesh is there by now; where the mesh can be read."""
     try:
         os.link(draft, path)
-    except FileExistsError:
-        pass  # another process was faster
+    except FileExistsError:  # another process was faster, or another user keeps it to himself
+        return path if os.access(path, os.R_OK) else draft
     except OSError:
         return draft
     return path

@@ -59,6 +59,13 @@ def check_format(file_format: str) -> None:
         raise InputError(f"mesh: --format must be one of {', '.join(known)}; got {file_format}.")
 
 
+def format_of(path: Path | None) -> str:
+    """The format that a file's ending stands for; ``"msh"`` without a file or where it stands for none."""
+    ending = "" if path is None else path.suffix.lower()
+    own = {mine: name for name, (_, mine) in _FORMATS.items()}
+    return own.get(ending) or _load_meshio().extension_to_filetypes.get(ending, ["msh"])[0]
+
+
 def _load_meshio() -> Any:
     try:
         import meshio
@@ -89,16 +96,11 @@ def export_mesh(mesh: LayeredMesh, path: Path, file_format: str = "msh") -> list
     Raises
     ------
     InputError
-        If the format is unknown or the file cannot be written.
+        If the format is unknown or cannot hold the mesh, or the file cannot be written.
     MissingLibrary
-        If meshio is missing.
+        If meshio, or what it needs for the format, is missing.
     """
-    try:
-        import meshio
-    except ImportError as error:
-        raise MissingLibrary(
-            f"mesh: exporting needs meshio; got {error}. Install it with `pip install meshio`."
-        ) from error
+    meshio = _load_meshio()
     name = _FORMATS.get(file_format, (file_format, ""))[0]
     options: dict[str, Any] = {"binary": True} if name == "gmsh22" else {}
     try:
@@ -109,6 +111,17 @@ def export_mesh(mesh: LayeredMesh, path: Path, file_format: str = "msh") -> list
     except KeyError as error:
         raise InputError(
             f"mesh: --format must be a format meshio can write; got {file_format}. Try msh, vtu or xdmf."
+        ) from error
+    except meshio.WriteError as error:
+        path.unlink(missing_ok=True)
+        raise InputError(
+            f"mesh: --format must be one that can hold the mesh; got {file_format}: {error} "
+            "Try msh, vtu or xdmf."
+        ) from error
+    except ImportError as error:
+        raise MissingLibrary(
+            f"mesh: meshio needs one more library for --format {file_format}; got {error}. "
+            "Install it, or try msh, vtu or xdmf."
         ) from error
     except OSError as error:
         raise InputError(

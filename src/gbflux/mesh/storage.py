@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import uuid
 import zipfile
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from gbflux.mesh.records import MESH_ARRAYS, LayeredMesh, mesh_facts, mesh_of
 def save_mesh(path: Path, mesh: LayeredMesh, timings: dict[str, float]) -> None:
     """Write a mesh and the seconds its making took; a file already there is replaced in one step."""
     about = np.array(json.dumps({"facts": mesh_facts(mesh), "timings": timings}))
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
+    draft = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.part")  # not tempfile's: others may read a cache
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with draft.open("xb") as stream:
             np.savez(stream, about=about, **{name: getattr(mesh, name) for name in MESH_ARRAYS})
         os.replace(draft, path)
     except BaseException:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 
@@ -39,6 +39,6 @@ def load_mesh(path: Path) -> tuple[LayeredMesh, dict[str, float]]:
         with np.load(path, allow_pickle=False) as archive:
             about = json.loads(str(archive["about"]))
             arrays = {name: archive[name] for name in MESH_ARRAYS}
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        return mesh_of(about["facts"], arrays), about["timings"]
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise MeshError(f"mesh: {path} must be a whole mesh archive; got {error!r}. Delete it.") from error
-    return mesh_of(about["facts"], arrays), about["timings"]

@@ -149,6 +149,8 @@ def _run_all(
     if folder is not None:
         with progress.stage("write"):
             _kept(folder, snapshot, pictures, comm)
+        if comm.rank == 0:
+            progress.note("write", f"{progress.seconds['write']:.1f} s")
     peaks = comm.gather(peak_MiB())
     with errors_of_root(comm) as is_root:
         if is_root:
@@ -289,6 +291,7 @@ def _measured(
             potentials=solution.potentials,
             geometry=shared.geometry(),
         )
+    progress.note("measure", f"{progress.seconds['measure']:.1f} s")
     return Snapshot(case, built.mesh, solution.fields, measurement)
 
 
@@ -414,7 +417,7 @@ def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str,
     if errors is not None and not errors["conductance"]["reached"]:
         facts = errors["conductance"]
         found.append(missed(facts["relative_width"], facts["asked"], facts["stopped_by"]))
-    if any(snapshot.case.ideal_electrodes):
+    if len(snapshot.mesh.boundaries) and (snapshot.mesh.slabs or any(snapshot.case.ideal_electrodes)):
         found.append(
             "hot_spots: where a grain boundary ends at an ideal electrode or a homogenizing layer, "
             "the pointwise maximum grows without limit as the mesh is refined; "

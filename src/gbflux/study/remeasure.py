@@ -58,7 +58,7 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
     Raises
     ------
     InputError
-        If the folder holds no finished run with fields.
+        If the folder holds no finished run with fields, or cannot be written.
     """
     folder = RunFolder(directory)
     before = read_result(folder.result_file)
@@ -82,6 +82,12 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
         homogenizing_layer=snapshot.measurement.homogenizing_layer,
         warnings=warnings(snapshot, before.errors),
     )
-    write_tables(folder, snapshot)
-    folder.write_json("result.json", result.as_dict())
+    try:
+        write_tables(folder, snapshot)
+        folder.write_json("result.json", result.as_dict())
+    except OSError as error:
+        raise InputError(
+            f"{directory}: must be writable; got '{error.strerror or error}'. "
+            "Change its permissions, or measure a copy."
+        ) from error
     return result, snapshot

@@ -127,7 +127,7 @@ def read_fields(path: Path) -> tuple[LayeredMesh, Fields]:
             solved = Fields(
                 j=j, sigma=cell_data["sigma"][:], **{name: point_data[name][:] for name in _point_names()}
             )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: must hold the fields of a run; got {error}. "
             "Run the case again with output.fields: true."

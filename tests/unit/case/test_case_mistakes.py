@@ -32,6 +32,7 @@ BAD_VALUES = [
     ("thickness_nm: 5", "thickness_nm: 5 nm", "the unit, nm, is in the key"),
     ("thickness_nm: 5", "thickness_nm: 5um", "the unit, nm, is in the key"),
     ("thickness_nm: 5", "thickness_nm: '5,0'", "Write a decimal point"),
+    ("thickness_nm: 5", "thickness_nm: '5,0e0'", "Write a decimal point"),
     ("thickness_nm: 5", "thickness_nm: [5]", "must be a number in nm; got a list of 1"),
     ("thickness_nm: 5", "thickness_nm: ~", "must be a number in nm; got nothing"),
     ("thickness_nm: 5", "thickness_nm: 5000", "must be <= 1000 nm, a tenth of the grain size; got 5000"),
@@ -101,6 +102,19 @@ def test_unknown_key_is_reported_once_with_the_key_that_was_meant(full, old, new
     problem = only_problem(full.replace(old, new, 1))
     assert "is not a key of" in problem.message
     assert message in problem.message
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "-Infinity"])
+def test_a_word_for_no_finite_number_is_text(full, word):
+    problem = only_problem(full.replace("top_V: 0.1", f"top_V: {word}"))
+    assert problem.message == f"must be a number in V; got '{word}'."
+
+
+@pytest.mark.parametrize("size", ["[-20, 20]", "[-20, -20]"])
+def test_the_sides_of_a_flat_box_are_counted_whatever_they_are(full, size):
+    text = full.replace("dimension: 3, size_um: [50, 50, 50]", f"dimension: 2, size_um: {size}")
+    assert text != full
+    assert {problem.message for problem in problems(text)} == {"must be > 0 µm; got -20."}
 
 
 def test_position_is_that_of_the_key(full):

@@ -40,6 +40,37 @@ def test_other_formats(words: list[str], case_file: Path, tmp_path: Path) -> Non
     assert len(meshio.read(tmp_path / words[1]).points) > 100
 
 
+@pytest.mark.parametrize(
+    ("name", "head"), [("a.vtu", b"<?xml"), ("a.msh", b"$MeshFormat"), ("a.x", b"$MeshFormat")]
+)
+def test_an_ending_stands_for_a_format(name: str, head: bytes, case_file: Path, tmp_path: Path) -> None:
+    assert command.exit_code(["mesh", str(case_file), "-o", name]) == 0
+    assert (tmp_path / name).read_bytes().startswith(head)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(meshio.WriteError("two sections."), 2), (ModuleNotFoundError("No module 'net'"), 4)]
+)
+def test_a_format_that_cannot_hold_the_mesh(
+    error: Exception,
+    code: int,
+    case_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def write(path: Path, *_: object, **__: object) -> None:
+        if isinstance(error, meshio.WriteError):
+            path.touch()  # as meshio's writer of MED does
+        raise error
+
+    monkeypatch.setattr(meshio, "write", write)
+    assert command.exit_code(["mesh", str(case_file), "--format", "med"]) == code
+    message = capsys.readouterr().err
+    assert str(error) in message
+    assert "Try msh, vtu or xdmf." in message or "or try msh, vtu or xdmf." in message
+    assert [path.name for path in case_file.parent.iterdir()] == ["case.yaml"]
+
+
 def test_an_unknown_format_is_refused_first(case_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.exit_code(["mesh", str(case_file), "--format", "docx"]) == 2
     message = capsys.readouterr().err

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -60,6 +62,44 @@ def test_a_broken_archive_is_made_anew(damage: str, folder: Path, caplog: pytest
         assert not build_mesh(chosen).from_cache
     assert "made anew" in caplog.text
     assert build_mesh(chosen).from_cache
+
+
+def test_a_mesh_of_another_user_is_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = recipe(case(TINY))
+    made = build_mesh(chosen).mesh
+    path = cache.mesh_file(chosen.key())
+    umask = os.umask(0)
+    os.umask(umask)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    monkeypatch.setattr(os, "utime", _refused)
+    again = build_mesh(chosen)
+    assert again.from_cache
+    assert again.mesh.hash == made.hash
+
+
+def test_a_mesh_that_another_user_keeps_to_himself_is_made_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = recipe(case(TINY))
+    build_mesh(chosen)
+    path = cache.mesh_file(chosen.key())
+
+    def load(archive: Path):  # root may read and delete everything
+        if archive == path:
+            raise MeshError(f"mesh: {path} must be a whole mesh archive; got PermissionError().")
+        return load_mesh(archive)
+
+    monkeypatch.setattr(build, "load_mesh", load)
+    monkeypatch.setattr(Path, "unlink", _refused)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with caplog.at_level(logging.WARNING, "gbflux"):
+        assert not build_mesh(chosen).from_cache
+    assert "made anew" in caplog.text
+    assert path.is_file()
+
+
+def _refused(*_: object, **__: object) -> None:
+    raise PermissionError(13, "Permission denied")
 
 
 def test_a_cache_that_cannot_be_written_costs_a_warning(
@@ -200,6 +240,19 @@ def test_an_archive_holds_the_whole_mesh(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
     with pytest.raises(MeshError, match="whole mesh archive"):
         load_mesh(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize("change", [lambda facts: facts.pop("slabs"), lambda facts: facts.update(newer=1)])
+def test_an_archive_of_another_version_is_not_whole(change: Callable[[dict], None], tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    save_mesh(path, bricks(3, [1, 1, 0], 0.01), {})
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    about = json.loads(str(arrays["about"]))
+    change(about["facts"])
+    np.savez(path, **{**arrays, "about": np.array(json.dumps(about))})
+    with pytest.raises(MeshError, match="whole mesh archive"):
+        load_mesh(path)
 
 
 def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -33,6 +33,17 @@ def test_rank_0_finds_the_cores_of_all_ranks_beside_it(ranks: int, mpirun: Calla
     assert done.stdout.count("as it should be") == ranks
 
 
+def test_a_system_that_gives_no_other_cores_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    entered = False
+    with on_cores(frozenset([0])):
+        entered = True
+    assert entered
+
+
 def test_cores_are_as_before_after_the_block() -> None:
     """Also where it fails; without a word on cores nothing changes."""
     before = os.sched_getaffinity(0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gbflux.cli import main as command
+from gbflux.study import remeasure
 from small_cases import LAYERS, NO_FIGURES, TINY, case_text
 
 THREE_D = {"name": "tiny3d", "geometry.size_um": [12, 10, 15]}
@@ -60,6 +61,17 @@ def test_a_file_that_is_missing_is_named(name: str, folder: Path, capsys: pytest
     assert command.exit_code(["measure", str(folder)]) == 2
     assert name in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == left
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")  # root may write everywhere
+
+    monkeypatch.setattr(remeasure, "write_tables", refuse)
+    assert command.exit_code(["measure", str(folder)]) == 2
+    assert f"{folder}: must be writable; got 'Permission denied'." in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -167,6 +167,18 @@ def test_a_resistive_electrode_silences_the_warning_about_ideal_ones() -> None:
     assert not any("pointwise maximum" in text for text in resistive.warnings)
 
 
+def test_boundaries_that_end_on_a_layer_are_warned_of_whatever_the_electrodes() -> None:
+    layered = solved(TINY, LAYERS, {"electrodes.asr_ohm_cm2": 10}).result
+    assert any("pointwise maximum" in text for text in layered.warnings)
+
+
+def test_without_grain_boundaries_there_is_nothing_to_warn_of() -> None:
+    whole = {"geometry.size_um": [10, 10], "grains.mean_size_um": 10, "grains.arrangement": "columnar"}
+    single = solved(TINY, whole, {"grains.boundary": "mirror"}).result
+    assert single.mesh.grains == 1
+    assert not any("pointwise maximum" in text for text in single.warnings)
+
+
 def test_kinetics_silence_that_warning_and_count_newton_steps() -> None:
     kinetics = {"electrodes.kinetics": {"exchange_current_density_mA_per_cm2": 1.0}}
     found = solved(TINY, kinetics, {"output.bracket": True}).result

@@ -58,7 +58,7 @@ def test_a_run_leaves_its_files(case_file: Path, tmp_path: Path, capsys: pytest.
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     printed = capsys.readouterr()
     assert "sigma_eff" in printed.out
-    assert [line.split()[2] for line in printed.err.splitlines()] == ["mesh", "solve"]
+    assert [line.split()[2] for line in printed.err.splitlines()] == ["mesh", "solve", "measure", "write"]
     result, case = read_result(tmp_path / "out/result.json"), load_case(tmp_path / "out/case.resolved.yaml")
     assert result.case_hash == case.physics_hash == load_case(case_file).physics_hash
     facts = json.loads((tmp_path / "out/provenance.json").read_text())
