@@ -214,6 +214,14 @@ def dof_count(space: fem.FunctionSpace) -> int:
     return int(space.dofmap.index_map.size_global)
 
 
+def create_vector(space: fem.FunctionSpace) -> PETSc.Vec:
+    """Return a vector of zeros with the layout of a scalar space, ghosts included; *collective*."""
+    index_map = space.dofmap.index_map
+    ghosts = np.asarray(index_map.ghosts, dtype=PETSc.IntType)
+    size = (index_map.size_local, index_map.size_global)
+    return PETSc.Vec().createGhost(ghosts, size, comm=space.mesh.comm)
+
+
 def copy_to_function(vector: PETSc.Vec, function: fem.Function) -> None:
     """Copy a ghosted vector, ghosts included, into a function of the same space."""
     with vector.localForm() as local:

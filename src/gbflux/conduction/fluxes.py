@@ -105,11 +105,10 @@ class KeptCurrents(NodalCurrents):
         self._gradient = gradient
         self._corners = np.ascontiguousarray(compat.vertex_dofs(hats).T)
         self._last: tuple | None = None
-        self._zero = compat.fem.form(compat.constant(hats.mesh, 0.0) * ufl.TestFunction(hats) * ufl.dx)
 
     def by_dof(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
         """Return the vector of currents, complete at the dofs each rank owns; *collective*."""
-        vector = compat.fem.petsc.create_vector(self._zero)
+        vector = compat.create_vector(self.hats)
         with vector.localForm() as local:
             local.array[:] = self._summed(sigma, local.getSize())
         vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)

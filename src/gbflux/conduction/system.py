@@ -151,7 +151,7 @@ class Assembler:
         lift, fixed = self._potentials(ideal)
         forms_ = self._prepared(resistive)
         same = self._assembled(forms_, resistive)
-        rhs = compat.fem.petsc.create_vector(forms_.rhs)
+        rhs = compat.create_vector(self._space)
         if resistive:
             compat.fem.petsc.assemble_vector(rhs, forms_.rhs)
         rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
