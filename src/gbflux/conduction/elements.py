@@ -34,7 +34,7 @@ from gbflux.errors import SolverError
 PAST = 4
 #: Making a preconditioner costs about as much as so many iterations: it is made anew when it has cost more
 #: than that beyond what one made for each system would have.
-SET_UP = 12
+SET_UP = 18
 #: What gives the currents of each part of a potential.
 Parts = Sequence[tuple[NodalCurrents, Callable[[], NDArray[np.float64]]]]
 

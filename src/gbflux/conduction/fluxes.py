@@ -165,7 +165,11 @@ class KeptCellCurrents:
 
     def __call__(self) -> NDArray[np.float64]:
         """Return (m_local, dimension) currents."""
-        return np.ascontiguousarray((-cell_values(self._sigma) * self._gradient()).T)
+        factor, mean = -cell_values(self._sigma), self._gradient()
+        currents = np.empty(mean.shape[::-1])
+        for column, component in zip(currents.T, mean, strict=True):
+            np.multiply(factor, component, out=column)
+        return currents
 
 
 def set_cell_values(function: compat.fem.Function, values: NDArray[np.float64]) -> None:

@@ -42,7 +42,7 @@ class Base:
     dofs : (k,) int array or None
         Owned dofs that its matrix has; None for all.
     size : int
-        Free dofs on all ranks.
+        Free dofs on all ranks, at least 1.
     """
 
     ksp: PETSc.KSP
@@ -59,8 +59,8 @@ def made_for(system: LinearSystem, fixed: NDArray[np.bool_], settings: SolverSet
     """Return a preconditioner made for a system, `fixed` being its fixed dofs; *collective*."""
     free = np.flatnonzero(~fixed[: system.rhs.getLocalSize()])
     size, count = free_count(system), system.rhs.getSize()
-    if size > (1.0 - MANY_FIXED) * count or settings.preconditioner == "lu":
-        return Base(conjugate_gradients(system.matrix, settings), fixed, None, size)
+    if size == 0 or size > (1.0 - MANY_FIXED) * count or settings.preconditioner == "lu":
+        return Base(conjugate_gradients(system.matrix, settings), fixed, None, max(size, 1))
     rows = PETSc.IS().createGeneral(
         (free + system.matrix.getOwnershipRange()[0]).astype(PETSc.IntType), system.matrix.getComm()
     )
