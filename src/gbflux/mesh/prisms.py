@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from gbflux.errors import MeshError
 from gbflux.mesh.volumes import Volumes
@@ -23,8 +22,6 @@ _TO_FRONT = np.array(
         [5, 4, 3, 2, 1, 0],
     ]
 )
-
-
 _SAME = 1e-9  # of the extent of a plane: how closely its nodes lie above those of its copy
 
 
@@ -74,6 +71,8 @@ def with_prisms(
 
 def _above(points: NDArray[np.float64], inner: NDArray, outer: NDArray) -> NDArray[np.int64]:
     """For each node of the inner triangles the node of the outer ones above it; elsewhere −1."""
+    from scipy.spatial import cKDTree
+
     here, there = np.unique(inner), np.unique(outer)
     apart, nearest = cKDTree(points[there, :2]).query(points[here, :2])
     extent = float(np.ptp(points[here, :2], axis=0).max())
