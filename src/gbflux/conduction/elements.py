@@ -40,7 +40,34 @@ Parts = Sequence[tuple[NodalCurrents, Callable[[], NDArray[np.float64]]]]
 
 
 class Elements:
-    """What all solves with elements of one order share: spaces, potential, forms and matrix."""
+    """What all solves with elements of one order share: spaces, potential, forms and matrix.
+
+    Parameters
+    ----------
+    domain : dolfinx.mesh.Mesh
+    order : int
+        1 or 2.
+    many : bool
+        Keep what solves can share, at the price of memory.
+
+    Attributes
+    ----------
+    space : dolfinx.fem.FunctionSpace
+        Of the potential.
+    sigma : dolfinx.fem.Function
+        Scaled conductivity, constant in each cell.
+    assembler : Assembler
+    currents : NodalCurrents
+        Of the scaled potential, `currents.phi`.
+    cell_currents : callable
+        Gives the (m_local, dimension) cell means of −σ∇φ.
+    node_dofs : (n_nodes,) int32 array
+        Dof of `space` at each local geometry node.
+    past : deque of arrays
+        The last potentials.
+    balanced_at : float
+        Relative residual at which the currents of the last system balanced.
+    """
 
     def __init__(self, domain: compat.mesh.Mesh, order: int, many: bool):
         self.space = compat.scalar_space(domain, "Lagrange", order)
@@ -87,6 +114,11 @@ class Elements:
     def ksp(self) -> PETSc.KSP | None:
         """CG with the preconditioner that is kept."""
         return None if self._base is None else self._base.ksp
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the preconditioner has served no system yet."""
+        return self._fewest == 0
 
     def took(self, iterations: int, free: int) -> None:
         """Note how many iterations the last system took, and how many dofs were free in it."""
@@ -137,17 +169,30 @@ class Problem:
         return solve_kinetics(system, phi, planes, self.sides, self.scaling, self.section, self.settings)
 
     def linear(self, system: LinearSystem, elements: Elements) -> tuple[PETSc.KSP, Converged]:
-        """Solve without kinetics; return CG too, which is the caller's unless it is that of `elements`."""
-        ksp = elements.preconditioned(system, self.settings)
-        try:
-            iterations, relative = _potential(system, ksp, elements, self.sigma, self.settings)
-        except SolverError:
-            if ksp is elements.ksp:
-                raise
-            ksp.destroy()
-            elements.forget()  # what served the last system did not serve this one
+        """Solve without kinetics; *collective*.
+
+        Returns
+        -------
+        PETSc.KSP
+            CG; the caller's unless it is that of `elements`.
+        Converged
+
+        Raises
+        ------
+        SolverError
+            On all ranks, if the residual does not fall with a preconditioner made for this system.
+        """
+        while True:
             ksp = elements.preconditioned(system, self.settings)
-            iterations, relative = _potential(system, ksp, elements, self.sigma, self.settings)
+            try:
+                iterations, relative = _potential(system, ksp, elements, self.sigma, self.settings)
+                break
+            except SolverError:
+                if ksp is not elements.ksp:
+                    ksp.destroy()
+                if elements.fresh:
+                    raise
+                elements.forget()  # what served former systems did not serve this one
         elements.took(iterations, free_count(system))
         scaling = rescaled(
             self.sides, self.scaling, elements.currents, self.sigma, self.electrodes, self.section
