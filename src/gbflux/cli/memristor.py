@@ -60,7 +60,7 @@ def memristor(
     Raises
     ------
     InputError
-        If a file holds no cycles.
+        If a file holds no cycles, or the one to fit cannot be fitted.
     """
     from gbflux.cli.analysis import json_text
     from gbflux.cli.memristor_fit import fit_record
@@ -74,6 +74,9 @@ def memristor(
         raise InputError(f"--set-polarity: must be negative or positive; got '{polarity}'.")
     if areas and len(areas) not in (1, len(files)):
         raise InputError(f"--area-um2: must be given once, or {len(files)} times; got {len(areas)}.")
+    for option, value in (("--rate-V-per-s", rate), ("--compliance-mA", compliance)):
+        if fit is None and value is not None:
+            raise InputError(f"{option}: must come with --fit; got {value:g} alone. Say which cycle to fit.")
     of_file = [None] * len(files) if not areas else areas * len(files) if len(areas) == 1 else areas
     of_file = [None if area is None else area * units.UM2_TO_M2 for area in of_file]
     sign = POLARITIES[polarity]

@@ -205,6 +205,9 @@ def test_the_command_fits_a_cycle(tmp_path, capsys):
     assert {"filament_cycle_fit.png", "filament_cycle_fit.csv"} < {path.name for path in out.iterdir()}
     assert exit_code(["memristor", file, "--fit", "2"]) == 2
     assert exit_code(["memristor", file, "--fit", "1", "--rate-V-per-s", "0"]) == 2
+    for option in ("--rate-V-per-s", "--compliance-mA"):
+        assert exit_code(["memristor", file, option, "1"]) == 2
+        assert f"{option}: must come with --fit" in capsys.readouterr().err
 
 
 def test_time_comes_from_the_file_or_from_a_rate(tmp_path):
