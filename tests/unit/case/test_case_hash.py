@@ -55,6 +55,11 @@ def test_what_changes_results_changes_the_hash(full, old, new):
     assert parse_case(full.replace(old, new)).physics_hash != parse_case(full).physics_hash
 
 
+def test_the_order_has_no_effect_where_an_accuracy_is_asked_for(full):
+    one = full + "accuracy: {conductance: 0.001}\n"
+    assert parse_case(one.replace("order: 1", "order: 2")).physics_hash == parse_case(one).physics_hash
+
+
 def test_a_layer_of_no_thickness_is_no_layer(minimal):
     bare = parse_case(minimal).physics_hash
     assert parse_case(minimal + LAYER.replace("10", "0")).physics_hash == bare
