@@ -2,10 +2,9 @@
 
 A facet between two regions becomes a prism (2D: a quadrilateral), a mesh edge on a triple line a wedge (2D: a
 triple point a triangle), a node at a quadruple point a tetrahedron; where more regions meet, their copies
-span a fan around the copy of the smallest region. Prisms are cut into tetrahedra so that the diagonal of each
-quadrilateral starts at its smallest node number (Dompierre, Labbé, Vallet & Camarero, 8th International
-Meshing Roundtable, 1999): neighbours always agree. All cells come out positively oriented by construction, so
-that a negative volume is an inverted cell.
+span a fan around the copy of the smallest region. Quadrilaterals and prisms are cut into simplices from their
+smallest node numbers (`prisms`), so that neighbours always agree. All cells come out positively oriented by
+construction, so that a negative volume is an inverted cell.
 """
 
 from __future__ import annotations
