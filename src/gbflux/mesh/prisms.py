@@ -1,7 +1,7 @@
 """Prisms between two equal triangulations, cut into tetrahedra.
 
-The diagonal of each quadrilateral starts at its smallest node number (Dompierre, Labbé, Vallet & Camarero, 8th
-International Meshing Roundtable, 1999): neighbours always agree.
+The diagonal of each quadrilateral starts at its smallest node number (Dompierre, Labbé, Vallet & Camarero,
+8th International Meshing Roundtable, 1999): neighbours always agree.
 """
 
 from __future__ import annotations
