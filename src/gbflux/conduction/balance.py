@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.records import CellKind, LayeredMesh, points_on_plane
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import UM_TO_M
 
@@ -33,7 +33,7 @@ def imbalances(mesh: LayeredMesh, fields: Fields) -> tuple[float, float]:
     float, float
         Dimensionless.
     """
-    entering = [float(fields.residual[_on_plane(mesh, z)].sum()) for z in mesh.z_electrodes]
+    entering = [float(fields.residual[points_on_plane(mesh, z)].sum()) for z in mesh.z_electrodes]
     current = 0.5 * sum(map(abs, entering))
     return abs(sum(entering)) / (current or 1.0), worst_grain_imbalance(mesh, fields)
 
@@ -55,7 +55,7 @@ def worst_grain_imbalance(mesh: LayeredMesh, fields: Fields) -> float:
     gain = np.abs(np.bincount(owner[inside], fields.residual[inside], minlength=mesh.n_grains))
     inflow = np.zeros(mesh.n_grains)
     for z in mesh.z_electrolyte:
-        end = np.flatnonzero((owner >= 0) & _on_plane(mesh, z))
+        end = np.flatnonzero((owner >= 0) & points_on_plane(mesh, z))
         inflow += np.abs(np.bincount(owner[end], fields.residual_electrolyte[end], minlength=mesh.n_grains))
     across = np.abs(_boundary_currents(mesh, fields))
     for column in range(2):
@@ -112,10 +112,5 @@ def _grain_nodes(mesh: LayeredMesh) -> tuple[NDArray[np.int32], NDArray[np.bool_
         inside[cells[~in_grain]] = False
     inside &= owner >= 0
     for z in mesh.z_electrodes:
-        inside &= ~_on_plane(mesh, z)
+        inside &= ~points_on_plane(mesh, z)
     return owner, inside
-
-
-def _on_plane(mesh: LayeredMesh, z: float) -> NDArray[np.bool_]:
-    """Nodes on the plane at z (µm), to rounding."""
-    return np.abs(mesh.points[:, -1] - z) <= 1e-12 * max(1.0, abs(z))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh, is_kind
+from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh, is_kind, points_on_plane
 
 _BLOCK = 1 << 18
 
@@ -95,7 +95,7 @@ def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.int
     """
     on_plane = np.zeros(len(mesh.points), dtype=bool)
     for z in planes:
-        on_plane |= _on_plane(mesh, z)
+        on_plane |= points_on_plane(mesh, z)
     found = [
         start + np.flatnonzero(_any_corner(on_plane, mesh.cells[start : start + _BLOCK]))
         for start in range(0, len(mesh.cells), _BLOCK)
@@ -133,7 +133,7 @@ def plane_facets(
     among = cells_touching(mesh, [z]) if among is None else among
     among = among[is_kind(mesh.kind[among], kinds)]
     corners = mesh.cells[among]
-    on_plane = _on_plane(mesh, z)[corners]
+    on_plane = points_on_plane(mesh, z)[corners]
     whole = np.add.reduce([column.astype(np.uint8) for column in on_plane.T]) == mesh.dimension
     among, corners, on_plane = among[whole], corners[whole], on_plane[whole]
     apex_z = mesh.points[corners[~on_plane], -1]
@@ -215,11 +215,6 @@ def facet_edges(facets: PlaneFacets) -> NDArray[np.float64]:
 def _any_corner(chosen: NDArray[np.bool_], cells: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Which cells have a chosen point among their corners."""
     return np.logical_or.reduce([chosen.take(corner) for corner in cells.T])
-
-
-def _on_plane(mesh: LayeredMesh, z: float) -> NDArray[np.bool_]:
-    """Points on the plane, to rounding."""
-    return np.abs(mesh.points[:, -1] - z) <= 1e-12 * max(1.0, abs(z))
 
 
 def _facet_area(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -149,6 +149,11 @@ class LayeredMesh:
     node: NDArray[np.int32] | None = None
 
 
+def points_on_plane(mesh: LayeredMesh, z: float) -> NDArray[np.bool_]:
+    """Which points lie on the plane at z (µm), to rounding, (n,)."""
+    return np.abs(mesh.points[:, -1] - z) <= 1e-12 * max(1.0, abs(z))
+
+
 #: Names of the arrays of a `LayeredMesh`.
 MESH_ARRAYS = tuple(field.name for field in fields(LayeredMesh) if "NDArray" in field.type)
 
