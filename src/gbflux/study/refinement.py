@@ -53,7 +53,15 @@ REASONS = {
 
 
 class MeshTooLarge(MeshError):
-    """A mesh that turned out larger than memory has room for."""
+    """A mesh that turned out larger than memory has room for.
+
+    Attributes
+    ----------
+    cells : int
+        What it has.
+    room : float
+        The most it may have.
+    """
 
     def __init__(self, cells: int, room: float):
         super().__init__(
