@@ -9,7 +9,7 @@ With a basis τ_j of W, hats μ_i of the facets, B_ij = ∫ μ_i τ_j·n ds and 
 λᵀBA⁻¹Bᵀλ, and A⁻¹Bᵀλ are the coefficients of the maximiser. Fields are those of the reference simplex,
 mapped by τ = Jτ̂/|det J|, which keeps ∇·τ = 0 and B, so that A alone changes from cell to cell, with
 JᵀJ/(|det J|σ).
-L. D. Marini, P. Pietra, Calcolo 22 (1989) 1, doi:10.1007/BF02575721, hybridise mixed elements that way.
+D. N. Arnold, F. Brezzi, RAIRO Modél. Math. Anal. Numér. 19 (1985) 7, hybridise mixed elements that way.
 """
 
 from __future__ import annotations

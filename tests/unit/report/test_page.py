@@ -212,6 +212,17 @@ def test_only_what_was_used_is_cited(run, tmp_path):
     assert "hypre" not in Page(report_html(other)).by_id("citations").text
 
 
+@pytest.mark.parametrize(("order", "cited", "other"), [(1, "Marini", "Brezzi"), (2, "Brezzi", "Marini")])
+def test_the_lower_bound_is_cited_by_the_order_of_the_elements(tmp_path, order, cited, other):
+    folder = write_run(tmp_path / "run", BASE, **{"solver.order": order})
+    tree = json.loads((folder / "result.json").read_text())
+    tree["transport"]["bracket"] = {"asr_ohm_cm2": {"lower": 18.9, "upper": 19.1}}
+    (folder / "result.json").write_text(json.dumps(tree))
+    used = Page(report_html(folder)).by_id("citations").text
+    assert cited in used
+    assert other not in used
+
+
 def test_hostile_words_stay_words(tmp_path):
     folder = write_study(tmp_path / "study", BASE, {THICKNESS: [0, 3]}, [1], made_up, name=HOSTILE)
     for name in ("table.csv", "summary.csv"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gbflux.case import Case
+from gbflux.case.estimate import element_order
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,20 @@ _HYPRE = Citation(
     "2331, 632.",
     f"{_DOI}10.1007/3-540-47789-6_66",
 )
-_MARINI = Citation(
-    "lower bound of the certified bracket",
-    "L. D. Marini, An inexpensive method for the evaluation of the solution of the lowest order Raviart–"
-    "Thomas mixed method, SIAM J. Numer. Anal. 22, 493 (1985).",
-    f"{_DOI}10.1137/0722029",
-)
+_LOWER_BOUND = {  # by order of the elements
+    1: Citation(
+        "lower bound of the certified bracket",
+        "L. D. Marini, An inexpensive method for the evaluation of the solution of the lowest order Raviart–"
+        "Thomas mixed method, SIAM J. Numer. Anal. 22, 493 (1985).",
+        f"{_DOI}10.1137/0722029",
+    ),
+    2: Citation(
+        "lower bound of the certified bracket, quadratic elements",
+        "D. N. Arnold, F. Brezzi, Mixed and nonconforming finite element methods: implementation, "
+        "postprocessing and error estimates, RAIRO Modél. Math. Anal. Numér. 19, 7 (1985).",
+        "http://www.numdam.org/item?id=M2AN_1985__19_1_7_0",
+    ),
+}
 _MATPLOTLIB = Citation(
     "plots",
     "J. D. Hunter, Matplotlib: a 2D graphics environment, Comput. Sci. Eng. 9 (3), 90 (2007).",
@@ -110,5 +119,5 @@ def citations(
     if any(p.get("gmsh") for p in provenances):
         found.append(_GMSH)
     if any((result.get("transport") or {}).get("bracket") for result in results):
-        found.append(_MARINI)
+        found += [_LOWER_BOUND[order] for order in sorted({element_order(case) for case in cases} or {1})]
     return found + ([_MATPLOTLIB] if plots else [])
