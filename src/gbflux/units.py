@@ -26,8 +26,6 @@ ICE_POINT_K = 273.15  # 0 °C, by definition of the Celsius scale
 NM_TO_M = 1e-9
 NM_TO_UM = 1e-3
 UM_TO_M = 1e-6
-UM_TO_CM = 1e-4
-CM_TO_M = 1e-2
 M_TO_UM = 1e6
 
 # Areas

@@ -246,6 +246,7 @@ def record(result: MemristorResult, loss: float) -> dict[str, Any]:
 
 
 def _trend_record(trend) -> dict[str, Any]:
+    """The dependence on area as plain data."""
     return {
         "area_um2": (trend.areas * M2_TO_UM2).tolist(),
         "on_off": trend.ratios.tolist(),

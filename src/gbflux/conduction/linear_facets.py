@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
+from gbflux.conduction.fluxes import cell_values
 from gbflux.conduction.moments import Cells, Quadratic
 from gbflux.conduction.system import LinearSystem, ScaledElectrode, resistive_electrodes
 
@@ -43,7 +44,7 @@ class LinearFacets:
         self._space, self._comm, self._d = space, domain.comm, domain.topology.dim
         nodes = compat.cell_nodes(domain)
         self._corners = domain.geometry.x[:, : self._d][nodes]
-        self._sigma = sigma.x.array[compat.cell_dofs(sigma.function_space)[:, 0]]
+        self._sigma = cell_values(sigma)
         self._facets = compat.facet_dofs(space)
         self._place = self._places(compat.input_points(domain)[nodes])
         self._exchanges = [
@@ -54,6 +55,7 @@ class LinearFacets:
         ]
 
     def _places(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Local numbers of the unknowns of each cell, (m, d(d + 1)), `nodes` those of its vertices."""
         d = self._d
         place = []
         for facet in range(d + 1):
@@ -66,6 +68,7 @@ class LinearFacets:
         return np.delete(self._corners, facet, axis=1)
 
     def _pieces(self) -> Iterator[tuple[slice, Cells]]:
+        """All cells, some at a time."""
         for start in range(0, len(self._sigma), _AT_ONCE):
             piece = slice(start, start + _AT_ONCE)
             yield piece, Cells(self._corners[piece], self._sigma[piece])
@@ -188,6 +191,7 @@ class LinearFacets:
         return gap
 
     def _on(self, facet: int, potential: NDArray) -> NDArray:
+        """Of a potential at all facets of cells, that at one of them, (m, d)."""
         return potential[:, self._d * facet : self._d * (facet + 1)]
 
 

@@ -44,6 +44,7 @@ def _reference(dimension: int) -> tuple[NDArray, NDArray, NDArray]:
 
 
 def _hat_gradients(d: int) -> NDArray[np.float64]:
+    """∇λ_v on the reference simplex."""
     return np.vstack([-np.ones(d), np.eye(d)])
 
 
@@ -108,6 +109,7 @@ class Cells:
         return (potential - potential.mean(axis=1, keepdims=True)) @ _reference(self._d)[1]
 
     def _fluxes(self, drive: NDArray) -> NDArray:
+        """A⁻¹ times Bᵀλ: the coefficients of the fluxes."""
         a, scale = self._products()
         return np.linalg.solve(a, (scale * drive)[:, :, None])[:, :, 0] * scale
 
@@ -172,4 +174,5 @@ class Quadratic:
         return gradient
 
     def _on(self, facet: int) -> list[tuple[tuple[int, int], NDArray]]:
+        """Edges of a facet, and what the potential is in their middles beyond the mean of both ends."""
         return [(edge, bubble) for edge, bubble in self._bubbles.items() if facet not in edge]

@@ -94,22 +94,6 @@ def _grain_sums(mesh: LayeredMesh, block: slice, weight: NDArray[np.float64]) ->
     return np.bincount(mesh.region[block] + 1, weight, minlength=count)[1 : mesh.n_grains + 1]
 
 
-def cell_volumes(points: NDArray[np.float64], cells: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Volumes of simplices, positive for positive orientation (µm³; in 2D areas, µm²).
-
-    Parameters
-    ----------
-    points : (n, dimension) array
-        Coordinates (µm).
-    cells : (m, dimension + 1) array
-
-    Returns
-    -------
-    (m,) array
-    """
-    return _simplex_volume([list(points[cells[:, k]].T) for k in range(cells.shape[1])])
-
-
 def _simplex_volume(corners: list[list[NDArray[np.float64]]]) -> NDArray[np.float64]:
     """Signed volumes from corners[k][axis], each an array over cells."""
     edges = [[x - x0 for x, x0 in zip(corner, corners[0], strict=True)] for corner in corners[1:]]

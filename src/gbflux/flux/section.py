@@ -79,7 +79,7 @@ def slice_plane(
             f"section: axis must be 0 … {mesh.dimension - 1}; got {axis}. Give an axis of the mesh."
         )
     height = mesh.points[:, axis] - position
-    cells = _selected(mesh, cell_mask)
+    cells = _selected(cell_mask)
     if upper is None:
         upper = not _any_below(height, mesh.cells, cells)
     low = height <= 0 if upper else height < 0
@@ -93,7 +93,7 @@ def slice_plane(
     return Section(axis, float(position), points[kept], cut[owner[kept]], area[kept])
 
 
-def _selected(mesh: LayeredMesh, cell_mask: NDArray | None) -> NDArray[np.intp] | None:
+def _selected(cell_mask: NDArray | None) -> NDArray[np.intp] | None:
     """Cell numbers from a mask or numbers; None for all."""
     if cell_mask is None:
         return None

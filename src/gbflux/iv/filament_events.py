@@ -171,6 +171,7 @@ def measured_cycle(
 
 
 def _with_events(time: Array, bias: Array, current: Array, noise: float, compliance: float) -> MeasuredCycle:
+    """The cycle with its set and its reset; raise if there is no set."""
     events, kept = [], bias != 0
     begin = 0
     for rising in (True, False):

@@ -216,6 +216,7 @@ class Laws:
         return ionic / bridge_charge * np.where(across < 0, driving, -stripping)
 
     def _limited(self, bias: Array, conductance: Array) -> Array:
+        """Current (A) through the series resistance, as far as the instrument lets it."""
         current = bias * conductance / (1 + self.parameters[4] * conductance)
         return np.minimum(np.maximum(current, -self.compliance), self.compliance)
 

@@ -133,6 +133,7 @@ class _Run:
         self.times = np.full((len(crossings), count), np.inf)
 
     def run(self) -> tuple[Array, Array]:
+        """Charges and times, see `integrate`."""
         last = len(self.time) - 1
         rate = self._rate(self.t, self.x)
         for _ in range(_MOST_STEPS + _MOST_STEPS_A_SAMPLE * last):
@@ -174,6 +175,7 @@ class _Run:
         return np.where(accepted, stages[6], rate)
 
     def _note_crossings(self, x: Array, h: Array, stages: Array, accepted: Array) -> None:
+        """Keep the times of crossings within a step from `self.x` to `x`."""
         before = self.laws.conductance(_charge(self.x))
         after = self.laws.conductance(_charge(x))
         bias = self.bias[self.sample] + self.slope[self.sample] * (self.t + h / 2 - self.time[self.sample])

@@ -46,6 +46,21 @@ class Ends:
     def of(
         cls, mesh: LayeredMesh, now: SizeField, gap: NDArray, goal: float, before: SizeField | None
     ) -> Ends:
+        """What to cut in the next mesh.
+
+        Parameters
+        ----------
+        mesh : LayeredMesh
+            As gbflux made it: with `LayeredMesh.node`.
+        now : SizeField
+            The mesh closed.
+        gap : (m,) float array
+            What each cell contributes.
+        goal : float
+            Gap to reach, in the same unit.
+        before : SizeField or None
+            What the mesh was made with.
+        """
         if mesh.dimension == 2:
             return cls(np.zeros(0, dtype=np.int64), np.inf, 0, gap)
         node, put_in = uncut_nodes(mesh)
@@ -68,7 +83,7 @@ class Ends:
         return cls(nodes, end_um, int(np.count_nonzero(new)) - same, gap)
 
     def cells(self, now_um: NDArray, asked_um: NDArray) -> float:
-        """Cells that cuts will add to a mesh of other sizes."""
+        """Cells that cuts will add to a mesh of other sizes, given at the nodes (µm)."""
         if self.end_um == np.inf or not len(self.nodes):
             return 0.0
         asked = asked_um[self.nodes]

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.mesh.conforming import ConformingMesh
-from gbflux.mesh.fill import split_prisms, split_quads
+from gbflux.mesh.fill import split_quads
+from gbflux.mesh.prisms import split_prisms
 
 RATIO = 0.2  # distance of a cut from the line over that of the next
 
@@ -75,13 +76,14 @@ def cut_towards(
 
 @dataclass(frozen=True)
 class _Edges:
-    """Edges with one end on a line, in the order of their keys."""
+    """Edges with one end on a line, in the order of their keys, near end · `nodes` + far end."""
 
     nodes: int
     key: NDArray[np.int64]
 
     @classmethod
     def of(cls, mesh: ConformingMesh, on_line: NDArray[np.bool_]) -> _Edges:
+        """Those of a mesh."""
         cells = mesh.cells[on_line[mesh.cells].any(axis=1)].astype(np.int64)
         pairs = np.vstack([cells[:, [i, j]] for i in range(4) for j in range(4) if i != j])
         pairs = pairs[on_line[pairs[:, 0]] & ~on_line[pairs[:, 1]]]
@@ -89,10 +91,12 @@ class _Edges:
 
     @property
     def near(self) -> NDArray[np.int64]:
+        """Their ends on the line."""
         return self.key // self.nodes
 
     @property
     def far(self) -> NDArray[np.int64]:
+        """Their other ends."""
         return self.key % self.nodes
 
     def cut(self, near: NDArray, far: NDArray, level: int) -> NDArray[np.int64]:
@@ -110,7 +114,15 @@ def _levels(mesh: ConformingMesh, edges: _Edges, end_um: float) -> int:
 
 
 def line_first(simplices: NDArray, on_line: NDArray) -> NDArray:
-    """Simplices with their corners on lines first, of the same orientation."""
+    """Simplices with their corners on lines first, of the same orientation.
+
+    Parameters
+    ----------
+    simplices : (m, k) int array
+        Cells or facets.
+    on_line : (n,) bool array
+        Nodes on lines.
+    """
     width = simplices.shape[1]
     order = np.argsort(~on_line[simplices], axis=1, kind="stable")
     odd = sum(order[:, i] > order[:, j] for i in range(width) for j in range(i + 1, width)) % 2 == 1
@@ -156,6 +168,7 @@ def _corners(simplices: NDArray, names: str, edges: _Edges, inner: int, outer: i
 
 
 def _itself(simplices: NDArray) -> NDArray:
+    """A part that is a simplex already."""
     return simplices
 
 

@@ -88,57 +88,117 @@ def next_sizes(
     """
     now = closed(mesh)
     ends = Ends.of(mesh, now, gap, goal, before)
-    power = FALL[order]
-    fixed = gap[mesh.kind == CellKind.GB_JUNCTION].sum() if mesh.dimension == 3 else 0.0
-    local = _Local.of(mesh, now, ends.gap, power)
+    fixed = float(gap[mesh.kind == CellKind.GB_JUNCTION].sum()) if mesh.dimension == 3 else 0.0
     goal = max(goal - fixed, _LEAST_GOAL * goal)
-    layers = (len(mesh.cells) - ends.cut_cells) / len(now.cells)
-    least_um = SMALLEST * mesh.layer_thickness_um
-    resolved = before is not None and before.junctions_resolved
-    core = now.size_um < mesh.layer_thickness_um if resolved else np.zeros(len(now.points), dtype=bool)
-    added = 0.0
-    if mesh.dimension == 2 and not resolved:
-        junction = is_junction(mesh)
-        around = _CELLS_PER_JUNCTION * len(np.unique(mesh.node[mesh.cells[junction]]))
-        resolved = float(gap[junction].sum()) > AT_JUNCTIONS * goal and len(mesh.cells) + around <= room
-        core[mesh.node[mesh.cells[junction]]] = resolved
-        added = around if resolved else 0.0
-    most_cells = min(most_cells, room - added)
-
-    def sizes(level: float) -> NDArray[np.float64]:
-        asked = np.maximum(local.sizes(math.exp(level)), least_um)
-        return np.where(core, np.minimum(now.size_um, least_um), asked)
-
-    def expected(asked: NDArray) -> float:
-        elsewhere = np.where(core, now.size_um, asked)  # few cells are that small around a junction
-        return local.cells(elsewhere) * layers + ends.cells(now.size_um, asked)
-
-    positive, slope = local.eta[local.eta > 0], mesh.dimension + power
-    low = math.log(positive.min()) - slope * math.log(FINER)
-    high = math.log(positive.max()) + slope * math.log(COARSER)
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        asked = sizes(middle)
-        if local.gap(asked) > goal and expected(asked) < most_cells:
-            high = middle
-        else:
-            low = middle
-    asked = sizes(high)
-    rounded = 2.0 ** (np.round(np.log2(asked) * _STEPS) / _STEPS)
-    field = replace(
-        now,
-        size_um=np.maximum(rounded, least_um),
-        junctions_resolved=resolved,
-        end_um=0.0 if ends.end_um == np.inf else ends.end_um,
+    junctions = _Junctions.of(mesh, now, gap, goal, before, room)
+    most_cells = min(most_cells, room - junctions.added)
+    plan = _Plan(
+        _Local.of(mesh, now, ends.gap, FALL[order]),
+        ends,
+        junctions,
+        layers=(len(mesh.cells) - ends.cut_cells) / len(now.cells),
+        least_um=SMALLEST * mesh.layer_thickness_um,
     )
-    field = graded(field, GROWTH)
-    if resolved:
-        return NextSizes(field, expected(asked) + added, local.gap(field.size_um))
-    cells = float(field.expected_cells().sum()) * layers + ends.cells(now.size_um, field.size_um)
-    if cells > most_cells:
-        field = field.scaled((cells / most_cells) ** (1 / mesh.dimension))
-        cells = float(most_cells)
-    return NextSizes(field, cells, local.gap(field.size_um) + fixed)
+    asked = plan.sizes(plan.contribution(goal, most_cells))
+    field = graded(plan.field(now, asked), GROWTH)
+    promised = plan.local.gap(field.size_um) + fixed
+    if junctions.resolved:
+        return NextSizes(field, plan.cells(asked) + junctions.added, promised)
+    cells = float(field.expected_cells().sum()) * plan.layers + ends.cells(now.size_um, field.size_um)
+    if cells <= most_cells:
+        return NextSizes(field, cells, promised)
+    field = field.scaled((cells / most_cells) ** (1 / mesh.dimension))
+    return NextSizes(field, float(most_cells), plan.local.gap(field.size_um) + fixed)
+
+
+@dataclass(frozen=True)
+class _Junctions:
+    """Junctions of the next mesh: whether it has them resolved, nodes around them, cells that this adds."""
+
+    resolved: bool
+    core: NDArray[np.bool_]
+    added: float
+
+    @classmethod
+    def of(
+        cls,
+        mesh: LayeredMesh,
+        now: SizeField,
+        gap: NDArray[np.float64],
+        goal: float,
+        before: SizeField | None,
+        room: float,
+    ) -> _Junctions:
+        """In 2D resolved from when the goal needs it and there is room, and ever after; see `next_sizes`."""
+        if before is not None and before.junctions_resolved:
+            return cls(True, now.size_um < mesh.layer_thickness_um, 0.0)
+        core = np.zeros(len(now.points), dtype=bool)
+        if mesh.dimension == 3:
+            return cls(False, core, 0.0)
+        junction = is_junction(mesh)
+        nodes = np.unique(mesh.node[mesh.cells[junction]])
+        added = _CELLS_PER_JUNCTION * len(nodes)
+        if float(gap[junction].sum()) <= AT_JUNCTIONS * goal or len(mesh.cells) + added > room:
+            return cls(False, core, 0.0)
+        core[nodes] = True
+        return cls(True, core, added)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a level of the contributions sets sizes and cells of the next mesh.
+
+    Attributes
+    ----------
+    local : _Local
+    ends : Ends
+    junctions : _Junctions
+    layers : float
+        Cells of the layered mesh for each of the closed one.
+    least_um : float
+        Smallest size (µm).
+    """
+
+    local: _Local
+    ends: Ends
+    junctions: _Junctions
+    layers: float
+    least_um: float
+
+    def contribution(self, goal: float, most_cells: float) -> float:
+        """The largest contribution of a cell that meets the goal, or the smallest with not too many cells."""
+        positive, slope = self.local.eta[self.local.eta > 0], self.local.dimension + self.local.power
+        low = math.log(positive.min()) - slope * math.log(FINER)
+        high = math.log(positive.max()) + slope * math.log(COARSER)
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            asked = self.sizes(math.exp(middle))
+            if self.local.gap(asked) > goal and self.cells(asked) < most_cells:
+                high = middle
+            else:
+                low = middle
+        return math.exp(high)
+
+    def sizes(self, eta: float) -> NDArray[np.float64]:
+        """Sizes at the nodes (µm) at which every cell contributes `eta`, as far as they may change."""
+        asked = np.maximum(self.local.sizes(eta), self.least_um)
+        return np.where(self.junctions.core, np.minimum(self.local.size_um, self.least_um), asked)
+
+    def cells(self, asked: NDArray[np.float64]) -> float:
+        """Cells of a mesh of these sizes (µm), layers and cuts included."""
+        # few cells are that small around a junction
+        elsewhere = np.where(self.junctions.core, self.local.size_um, asked)
+        return self.local.cells(elsewhere) * self.layers + self.ends.cells(self.local.size_um, asked)
+
+    def field(self, now: SizeField, asked: NDArray[np.float64]) -> SizeField:
+        """What to mesh with: these sizes, rounded, on the closed mesh."""
+        rounded = 2.0 ** (np.round(np.log2(asked) * _STEPS) / _STEPS)
+        return replace(
+            now,
+            size_um=np.maximum(rounded, self.least_um),
+            junctions_resolved=self.junctions.resolved,
+            end_um=0.0 if self.ends.end_um == np.inf else self.ends.end_um,
+        )
 
 
 @dataclass(frozen=True)
@@ -153,6 +213,7 @@ class _Local:
 
     @classmethod
     def of(cls, mesh: LayeredMesh, now: SizeField, gap: NDArray[np.float64], power: float) -> _Local:
+        """By what each cell contributes, and the power of sizes that this goes with."""
         corners, nodes = mesh.dimension + 1, len(now.points)
         node = uncut_nodes(mesh)[0][mesh.cells]
         share = np.bincount(node.ravel(), np.repeat(gap / corners, corners), nodes)
@@ -161,6 +222,7 @@ class _Local:
 
     @property
     def eta(self) -> NDArray[np.float64]:
+        """What a cell at each node contributes."""
         return self.share / np.maximum(self.count, 1 / (self.dimension + 1))
 
     def sizes(self, eta: float) -> NDArray[np.float64]:
@@ -170,7 +232,9 @@ class _Local:
         return self.size_um * np.clip(factor, 1 / FINER, COARSER)
 
     def cells(self, sizes: NDArray[np.float64]) -> float:
+        """Cells of a closed mesh of other sizes (µm)."""
         return float(np.sum(self.count * (self.size_um / sizes) ** self.dimension))
 
     def gap(self, sizes: NDArray[np.float64]) -> float:
+        """The gap of a mesh of other sizes (µm)."""
         return float(np.sum(self.share * (sizes / self.size_um) ** self.power))

@@ -8,45 +8,19 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gbflux.case.sides import SIDES
-from gbflux.conduction.records import Fields
 from gbflux.flux.hl_profile import HOMOGENIZED, HLProfile, fit_decay, log_cosh
 from gbflux.flux.hot_spots import HotSpots
-from gbflux.flux.measure import Measurement
 from gbflux.flux.weighted import complementary_distribution
-from gbflux.mesh.records import LayeredMesh
 from gbflux.report import style
 from gbflux.report.panels import draw_plane, draw_section
-from gbflux.report.views import CaseViews, PlaneView, case_views
+from gbflux.report.views import CaseViews, PlaneView
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, S_PER_M_TO_S_PER_CM
 
 _MOST_POINTS = 4000
 
 
-def draw_case(
-    directory_figures: Path, mesh: LayeredMesh, fields: Fields, measurement: Measurement, title: str
-) -> list[Path]:
-    """Draw all figures of a case into a folder that exists.
-
-    Parameters
-    ----------
-    directory_figures : Path
-    mesh : LayeredMesh
-    fields : Fields
-    measurement : Measurement
-    title : str
-        Short name of the case.
-
-    Returns
-    -------
-    list of Path
-        ``section.png``, ``electrodes.png``, ``distribution.png`` and, with a layer,
-        ``homogenizing_layer.png``.
-    """
-    return draw_views(directory_figures, case_views(mesh, fields, measurement, title))
-
-
 def draw_views(directory_figures: Path, views: CaseViews) -> list[Path]:
-    """Draw all figures of a case from its views.
+    """Draw all figures of a case into a folder that exists.
 
     Parameters
     ----------
@@ -56,6 +30,8 @@ def draw_views(directory_figures: Path, views: CaseViews) -> list[Path]:
     Returns
     -------
     list of Path
+        ``section.png``, ``electrodes.png``, ``distribution.png`` and, with a layer,
+        ``homogenizing_layer.png``.
     """
     folder = Path(directory_figures)
     paths = [

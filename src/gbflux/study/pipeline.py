@@ -249,6 +249,7 @@ def _law(case: Case, side: int) -> ButlerVolmer | None:
 
 
 def _settings(case: Case) -> SolverSettings:
+    """What the solver is asked for."""
     s = case.solver
     return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, element_order(case), certifies(case))
 
@@ -308,6 +309,7 @@ def _peak(built: BuiltMesh, peaks: list[float]) -> float:
 
 
 def _mpi_library() -> str:
+    """Name and version of the MPI library."""
     from mpi4py import MPI
 
     return MPI.Get_library_version()

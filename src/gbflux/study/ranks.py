@@ -22,10 +22,11 @@ def world() -> Any:
 
 
 def cores_beside_root(comm: Any) -> frozenset[int]:
-    """Return on rank 0 the cores that the ranks on its computer may use, elsewhere none; *collective*.
+    """Return on rank 0 the cores that the ranks on its computer may use; *collective*.
 
     Launchers often bind each rank to a core of its own. While rank 0 works alone with other processes or
-    threads, the cores of the ranks that sleep are idle. None where the system cannot tell.
+    threads, the cores of the ranks that sleep are idle. The set is empty on other ranks, and where the system
+    cannot tell.
     """
     from mpi4py import MPI
 

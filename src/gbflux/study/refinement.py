@@ -192,6 +192,7 @@ def refined(
 
 
 def _require_bounds(bracket: Bracket | None) -> None:
+    """Raise where there are no bounds to refine by."""
     if bracket is None:
         raise SolverError(
             "accuracy: the conductance must have certified bounds to refine by; none were found. "
@@ -200,6 +201,7 @@ def _require_bounds(bracket: Bracket | None) -> None:
 
 
 def _round(solved: Solved, seconds: float) -> Round:
+    """The record of a round."""
     mesh, bracket = solved.built.mesh, solved.solution.bracket
     return Round(
         cells=len(mesh.cells),

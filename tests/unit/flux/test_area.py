@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gbflux.flux.area import cut_areas
-from gbflux.flux.cells import cell_volumes
 from gbflux.flux.section import slice_plane
+from gbflux.mesh.simplices import signed_volumes
 
 from .synthetic import brick_mesh
 
@@ -17,7 +17,7 @@ def test_each_cell_has_the_area_it_is_cut_in(shape, upper):
     z = mesh.points[:, -1]
     inner = (z > 0.1) & (z < 2.9)
     mesh.points[inner] += np.random.default_rng(1).uniform(-0.05, 0.05, (inner.sum(), mesh.dimension))
-    volume = np.abs(cell_volumes(mesh.points, mesh.cells))  # layers may be turned over
+    volume = np.abs(signed_volumes(mesh.points, mesh.cells))  # layers may be turned over
     heights = np.sort(z[mesh.cells.T], axis=0)
     planes = np.unique(z)  # through nodes, along facets, and on both ends
     for position in (*planes[:: max(1, len(planes) // 40)], planes[-1], -0.777, 1.234, 4.5):

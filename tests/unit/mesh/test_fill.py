@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from gbflux.mesh.fill import split_prisms, split_quads
+from gbflux.mesh.fill import split_quads
+from gbflux.mesh.prisms import split_prisms
 from gbflux.mesh.simplices import is_conforming, signed_volumes
 
 PRISM = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1.2], [0, 1, 0.9]], dtype=float)

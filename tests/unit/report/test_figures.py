@@ -9,7 +9,7 @@ from flux.synthetic import brick_mesh, solved, uneven_sigma
 from matplotlib.image import imread
 
 from gbflux.flux import as_result, measure
-from gbflux.report.case_figures import draw_case
+from gbflux.report.case_figures import draw_views
 from gbflux.report.comparison import comparison_table, draw_comparison
 from gbflux.report.panels import stream_lines
 from gbflux.report.style import MESH_LIMITED, round_length, shared_limits
@@ -30,7 +30,7 @@ def cases(request):
 def test_all_figures_of_a_case_are_drawn(cases, tmp_path):
     names = ["section.png", "electrodes.png", "distribution.png", "homogenizing_layer.png"]
     for case, count in zip(cases, (3, 4), strict=True):
-        paths = draw_case(tmp_path, *case, title="bricks")
+        paths = draw_views(tmp_path, case_views(*case, "bricks"))
         assert [path.name for path in paths] == names[:count]
         for path in paths:
             image = imread(path)
@@ -48,7 +48,7 @@ def test_odd_shapes_and_names_are_drawn(grains, tmp_path):
     mesh = brick_mesh(grains, grain_um=3.0, hl_um=(0.0, 1.0))
     fields = solved(mesh, uneven_sigma(mesh))
     found = measure(mesh, fields, mean_grain_size_um=3.0, potentials=(0.0, 0.1))
-    assert len(draw_case(tmp_path, mesh, fields, found, title=r"50 $ of $\nothing_{")) == 4
+    assert len(draw_views(tmp_path, case_views(mesh, fields, found, r"50 $ of $\nothing_{"))) == 4
 
 
 def test_section_shows_the_field_everywhere(cases):
