@@ -133,7 +133,7 @@ def _at_voltage(voltage: float | None) -> str:
 
 def report_lines(result: Result) -> list[str]:
     """The numbers of a result that one looks at first."""
-    from gbflux.study.pipeline import newton_steps
+    from gbflux.study.notes import newton_steps
 
     transport, solver = result.transport, result.solver
     lines = [

@@ -22,6 +22,7 @@ from gbflux.study.certificate import bracket_facts, bracket_reason
 from gbflux.study.estimated_errors import hot_spot_errors
 from gbflux.study.files import write_files
 from gbflux.study.folder import RunFolder
+from gbflux.study.notes import note_mesh, note_solution
 from gbflux.study.progress import Progress, log_file, logged_to
 from gbflux.study.provenance import peak_MiB, provenance
 from gbflux.study.ranks import cores_beside_root, on_cores, world
@@ -218,23 +219,9 @@ def _claimed(folder: RunFolder, case: Case, key: str, force: bool) -> Result | N
 
 
 def _meshed(case: Case, field: SizeField | None, progress: Progress, shared: SharedMesh) -> BuiltMesh:
-    """The case's mesh, or one of other sizes, with a line on it."""
+    """The case's mesh, or one of other sizes, with a line for each stage."""
     built = shared.meshed(case, progress, field)
-    mesh, quality = built.mesh, built.mesh.quality
-    origin = (
-        "made before"
-        if built.from_cache
-        else f"gmsh {built.timings['mesh']:.1f} s, layers {built.timings['layers']:.1f} s"
-    )
-    progress.note(
-        "mesh",
-        f"{mesh.n_grains:,} grains, {len(mesh.cells):,} cells, {len(mesh.points):,} points ({origin})",
-    )
-    if quality.gb_area_limited_fraction > 0:
-        progress.note(
-            "layers",
-            f"thickness limited on {100 * quality.gb_area_limited_fraction:.3g} % of the boundary area",
-        )
+    note_mesh(progress, built)
     return built
 
 
@@ -272,18 +259,7 @@ def _measured(
 ) -> Snapshot:
     """The solved case with its measures, on rank 0."""
     progress.add(dict(solution.timings))
-    progress.note(
-        "solve",
-        f"{solution.dofs:,} unknowns, {solution.iterations} iterations"
-        f"{newton_steps(solution.newton_iterations)}, "
-        f"residual {solution.relative_residual:.1e}",
-    )
-    if solution.bracket is not None:
-        bracket = solution.bracket
-        progress.note(
-            "bracket",
-            f"conductance certified to {100 * bracket.relative_width:.2g} %, {bracket.iterations} iterations",
-        )
+    note_solution(progress, solution)
     with progress.stage("measure"):
         measurement = measure(
             built.mesh,
@@ -402,15 +378,6 @@ def _result(
         refinement=() if history is None else history.rounds,
         errors=errors,
     )
-
-
-def newton_steps(count: int) -> str:
-    """How often Newton's method went on, as a line on the solver says it; nothing for a linear problem.
-
-    >>> newton_steps(4)
-    ' in 4 Newton steps'
-    """
-    return f" in {count} Newton steps" if count else ""
 
 
 def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -1,0 +1,44 @@
+"""What the stages of a run say when they are done, a line each."""
+
+from __future__ import annotations
+
+from gbflux.conduction.records import Solution
+from gbflux.mesh import BuiltMesh
+from gbflux.study.progress import Progress
+
+
+def note_mesh(progress: Progress, built: BuiltMesh) -> None:
+    """Lines on grains, mesh and layers, with the seconds each took where it was not made before."""
+    mesh, limited = built.mesh, built.mesh.quality.gb_area_limited_fraction
+    took = {
+        name: "" if built.from_cache else f" ({seconds:.1f} s)" for name, seconds in built.timings.items()
+    }
+    progress.note("grains", f"{mesh.n_grains:,} grains{took.get('grains', '')}")
+    origin = " (made before)" if built.from_cache else took.get("mesh", "")
+    progress.note("mesh", f"{len(mesh.cells):,} cells, {len(mesh.points):,} points{origin}")
+    thinner = f", thickness limited on {100 * limited:.3g} % of their area" if limited > 0 else ""
+    progress.note("layers", f"{len(mesh.boundaries):,} boundaries{thinner}{took.get('layers', '')}")
+
+
+def note_solution(progress: Progress, solution: Solution) -> None:
+    """Lines on distribution, assembly, solver and bracket."""
+    for stage in ("distribute", "assemble"):
+        progress.note(stage, f"{solution.timings[stage]:.1f} s")
+    progress.note(
+        "solve",
+        f"{solution.dofs:,} unknowns, {solution.iterations} iterations"
+        f"{newton_steps(solution.newton_iterations)}, residual {solution.relative_residual:.1e} "
+        f"({solution.timings['solve']:.1f} s)",
+    )
+    if solution.bracket is not None:
+        width, count = solution.bracket.relative_width, solution.bracket.iterations
+        progress.note("bracket", f"conductance certified to {100 * width:.2g} %, {count} iterations")
+
+
+def newton_steps(count: int) -> str:
+    """How often Newton's method went on, as a line on the solver says it; nothing for a linear problem.
+
+    >>> newton_steps(4)
+    ' in 4 Newton steps'
+    """
+    return f" in {count} Newton steps" if count else ""
