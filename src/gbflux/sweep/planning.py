@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from gbflux.case import Case, Estimate, estimate
 from gbflux.case.estimate import MESH_PER_CELL_S, REPRODUCIBLE_FACTOR, START_S
+from gbflux.mesh.drawing import cores
 from gbflux.study.unit import Unit, units
 from gbflux.sweep.study import Point, Study
 
@@ -106,11 +106,6 @@ def plan(study: Study) -> Plan:
         for seed, case in zip(point.seeds, point.cases, strict=True)
     )
     return Plan(study, entries, tuple(made))
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def at_a_time(study: Study) -> int:

@@ -15,9 +15,9 @@ import pytest
 from tests.study_cases import StandIn, made, study_data, study_file
 
 from gbflux.errors import InputError
+from gbflux.mesh.drawing import cores
 from gbflux.sweep import Plan, StudyFolder, load_study, open_cases, plan, tally
 from gbflux.sweep.locks import is_locked, locked
-from gbflux.sweep.planning import cores
 
 HL = "homogenizing_layer"
 LAYER = {"thickness_um": 5, "conductivity_S_per_cm": 1e-4}
