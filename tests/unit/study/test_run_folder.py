@@ -20,6 +20,7 @@ from gbflux.study import pipeline as pipeline_room
 from gbflux.study.result import read_result
 from small_cases import LAYERS, NO_FIGURES, TINY, case_text
 
+STAGES = ["grains", "mesh", "layers", "distribute", "assemble", "solve", "measure", "write"]
 FILES = {
     "result.json",
     "case.resolved.yaml",
@@ -58,7 +59,7 @@ def test_a_run_leaves_its_files(case_file: Path, tmp_path: Path, capsys: pytest.
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     printed = capsys.readouterr()
     assert "sigma_eff" in printed.out
-    assert [line.split()[2] for line in printed.err.splitlines()] == ["mesh", "solve", "measure", "write"]
+    assert [line.split()[2] for line in printed.err.splitlines()] == STAGES
     result, case = read_result(tmp_path / "out/result.json"), load_case(tmp_path / "out/case.resolved.yaml")
     assert result.case_hash == case.physics_hash == load_case(case_file).physics_hash
     facts = json.loads((tmp_path / "out/provenance.json").read_text())
