@@ -260,6 +260,7 @@ def _measured(
     """The solved case with its measures, on rank 0."""
     progress.add(dict(solution.timings))
     note_solution(progress, solution)
+    before = progress.seconds["measure"]
     with progress.stage("measure"):
         measurement = measure(
             built.mesh,
@@ -268,7 +269,7 @@ def _measured(
             potentials=solution.potentials,
             geometry=shared.geometry(),
         )
-    progress.note("measure", f"{progress.seconds['measure']:.1f} s")
+    progress.note("measure", f"{progress.seconds['measure'] - before:.1f} s")
     return Snapshot(case, built.mesh, solution.fields, measurement)
 
 
