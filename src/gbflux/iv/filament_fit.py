@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ _FEWEST_CONDUCTING = 8
 _LATEST = 2.0  # standard deviations of a moment between two samples, which are 1.73 from the middle
 _WIDE = 0.01  # of a logarithm
 _WEAK = 7.0  # standard deviation of a logarithm that is known beforehand: three decades
-_CANDIDATES, _BATCHES = 8, 3  # starts followed at once, and how often others are tried
+_CANDIDATES, _BATCHES = 8, 3  # starts followed at once, and how often others are tried, twice at least
+_AS_GOOD = 9.0  # difference in χ² between fits that the cycle does not tell apart
+_APART = 3.0  # standard errors
 _LINEAR = ("series_resistance", "mouth_conductance")
 _SERIES, _MOUTH = (PARAMETERS.index(name) for name in _LINEAR)
 
@@ -119,16 +121,29 @@ def fit_cycle(
     """
     cycle = measured_cycle(time, bias, current, compliance, noise)
     first = starts(cycle)
-    best = None
+    fits: list[FilamentFit] = []
     for batch in range(_BATCHES):
         found = _search(cycle, first[batch * _CANDIDATES : (batch + 1) * _CANDIDATES])
-        if found is not None and (best is None or _rank(found) < _rank(best)):
-            best = found
-        if best is not None and best.reason is None:
+        fits += [] if found is None else [found]
+        if len(fits) > 1 and min(fits, key=_rank).reason is None:
             break
-    if best is None:
+    if not fits:
         raise SolverError("filament fit: the model could not be integrated near any start.")
-    return best
+    best = min(fits, key=_rank)
+    most = best.relative_noise * math.sqrt(1 + _AS_GOOD / int(cycle.kept.sum()))
+    others = [fit for fit in fits if fit is not best and fit.reason is None and fit.relative_noise <= most]
+    return replace(best, parameters={name: _agreed(name, best, others) for name in best.parameters})
+
+
+def _agreed(name: str, best: FilamentFit, others: list[FilamentFit]) -> FittedParameter:
+    """A parameter without its interval where a fit from other starts, as good, has it elsewhere."""
+    known = best.parameters[name]
+    for fit in others if known.reason is None else ():
+        other = fit.parameters[name]
+        if other.reason is not None or abs(other.value - known.value) > _APART * known.error:
+            why = f"others describe the cycle as well, with {other.value:.2g} in place of {known.value:.2g}"
+            return FittedParameter(known.value, None, None, None, why)
+    return known
 
 
 def _rank(fit: FilamentFit) -> tuple[bool, float]:
