@@ -156,8 +156,9 @@ def test_parameters_are_recovered():
 
 
 @pytest.mark.slow
-def test_parameters_are_recovered_over_200_seeds():
-    shares = recovery(range(200))
+@pytest.mark.parametrize("seeds", [range(100), range(100, 200)])
+def test_parameters_are_recovered_over_200_seeds(seeds: range):
+    shares = recovery(seeds)
     assert shares["described"] >= 0.95
     assert shares["determined"] >= 0.4
     assert shares["within"] >= 0.99
