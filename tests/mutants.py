@@ -179,9 +179,9 @@ MUTANTS = (
     ),
     Mutant(
         "exact integration instead of midpoints at Crouzeix–Raviart electrodes",
-        f"{CONDUCTION}/discrete.py",
-        "_MIDPOINT = 1",
-        "_MIDPOINT = 2",
+        f"{CONDUCTION}/system.py",
+        "MIDPOINT = 1",
+        "MIDPOINT = 2",
         f"{WALL}/test_algebraic_error_of_the_bracket_is_honest.py::test_against_a_direct_solve[2D-0.01]",
     ),
     Mutant(

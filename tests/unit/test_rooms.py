@@ -131,6 +131,12 @@ def test_every_file_of_the_package_lies_in_a_room() -> None:
     assert not [place(path) for path in SOURCES if not room_of(path) and path.name not in own]
 
 
+def test_the_mesher_does_not_load_case_files() -> None:
+    """It starts once for each mesh; pydantic alone would cost it a tenth of a second."""
+    code = "import sys, gbflux.mesh.worker; sys.exit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_import_gbflux_loads_nothing_heavy() -> None:
     code = f"import sys, gbflux; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

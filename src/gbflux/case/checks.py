@@ -20,7 +20,7 @@ from gbflux.case.blocks import (
 )
 from gbflux.case.grain_size import mean_grain_size_um, tiled_lengths_um
 from gbflux.case.kinetics import exchange_current_density_at
-from gbflux.case.sides import SIDES
+from gbflux.units import SIDES
 
 
 class Finding(NamedTuple):

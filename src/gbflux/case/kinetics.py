@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from gbflux import units
 from gbflux.case.quantity import Block, Number, quantity
-from gbflux.case.sides import SIDES
+from gbflux.units import SIDES
 
 
 class Kinetics(Block):

@@ -27,8 +27,8 @@ from gbflux.case.model import Case, with_mesh_sizes
 from gbflux.case.overrides import apply_overrides, is_overridden
 from gbflux.case.quantity import Block, Number
 from gbflux.case.seeds import near_miss
-from gbflux.case.sides import SIDES
 from gbflux.errors import CaseError, Problem
+from gbflux.units import SIDES
 
 LARGEST_CASE_BYTES = 2**20
 _NEW = {"case": " `gbflux init NAME` writes a case."}

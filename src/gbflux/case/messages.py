@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from gbflux.case.checks import Finding
 from gbflux.case.model import Case
 from gbflux.case.quantity import unit_of
-from gbflux.case.sides import SIDES
+from gbflux.units import SIDES
 
 _UNIT_SUFFIX = re.compile(r"_(mA_per_cm2|ohm_cm2|S_per_cm|um|nm|eV|C|V)$")
 _NUMBER_AND_UNIT = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*[^\W\d]")

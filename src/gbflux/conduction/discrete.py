@@ -17,11 +17,8 @@ from gbflux.conduction import compat
 from gbflux.conduction.clusters import cluster_inverse
 from gbflux.conduction.gap import gap_by_cell
 from gbflux.conduction.linear_facets import LinearFacets, quadratic
-from gbflux.conduction.system import ScaledElectrode, assemble, power
+from gbflux.conduction.system import MIDPOINT, ScaledElectrode, assemble, power
 from gbflux.conduction.two_level import prolongation
-
-#: Midpoint rule on resistive electrodes.
-_MIDPOINT = 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def constant_moments(
 ) -> Discrete:
     """Return the problem of Crouzeix–Raviart potentials; *collective*."""
     space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
-    system = assemble(space, sigma, electrodes, _MIDPOINT)
+    system = assemble(space, sigma, electrodes, MIDPOINT)
     v = compat.fem.Function(space)
 
     def function(values: NDArray) -> compat.fem.Function:
@@ -82,7 +79,7 @@ def constant_moments(
         system.fixed,
         system.lift.x.array,
         _facet_means(phi, space),
-        lambda values: power(function(values), sigma, electrodes, _MIDPOINT),
+        lambda values: power(function(values), sigma, electrodes, MIDPOINT),
         lambda values: gap_by_cell(phi, function(values), sigma, electrodes),
     )
 
@@ -96,7 +93,7 @@ def linear_moments(
 ) -> Discrete:
     """Return the problem of potentials linear on facets; *collective*."""
     space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
-    lowest = assemble(space, sigma, electrodes, _MIDPOINT)
+    lowest = assemble(space, sigma, electrodes, MIDPOINT)
     facets, at_cells = LinearFacets(space, sigma, electrodes), quadratic(phi)
     matrix, rhs, lift, fixed = facets.system(lowest)
     inverse = cluster_inverse(matrix, _touched(lowest.rhs, space, thin), lowest.matrix)

@@ -7,9 +7,7 @@ import ufl
 from numpy.typing import NDArray
 
 from gbflux.conduction import compat, forms
-from gbflux.conduction.system import ScaledElectrode, resistive_electrodes, resistive_measure
-
-_MIDPOINT = 1
+from gbflux.conduction.system import MIDPOINT, ScaledElectrode, resistive_electrodes, resistive_measure
 
 
 def gap_by_cell(
@@ -39,7 +37,7 @@ def gap_by_cell(
     parts = [forms.conduction(w * sigma, phi - v, phi - v)]
     resistive = resistive_electrodes(electrodes)
     if resistive:
-        exact, middle = (resistive_measure(space.mesh, resistive, degree) for degree in (None, _MIDPOINT))
+        exact, middle = (resistive_measure(space.mesh, resistive, degree) for degree in (None, MIDPOINT))
     for tag, electrode in resistive.items():
         # ∫ (φ − c)² = |F| (φ(centre) − c)² + ∫ φ² − |F| φ(centre)², φ linear; one rule of quadrature a form
         kappa = w * compat.constant(space.mesh, electrode.kappa)

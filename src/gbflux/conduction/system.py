@@ -25,6 +25,8 @@ from gbflux.conduction import compat, forms
 from gbflux.conduction.planes import covered_dofs, facet_measure, plane_dofs, plane_facets
 
 _BOTTOM, _TOP = 1, 2
+#: Degree of the midpoint rule on resistive electrodes.
+MIDPOINT = 1
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.case.sides import SIDES
 from gbflux.conduction.records import ButlerVolmer, Electrode, SolverSettings
 from gbflux.errors import InputError
 from gbflux.mesh.cut import Cut
 from gbflux.mesh.records import LayeredMesh
+from gbflux.units import SIDES
 
 PRECONDITIONERS = ("hypre", "gamg", "lu")
 

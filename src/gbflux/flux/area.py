@@ -1,8 +1,8 @@
-"""How large a cut through a simplex is, without cutting it.
+"""Areas of facets in a plane, and of cuts through simplices, without cutting.
 
-The area of the cut z = const is the simplex's volume times the B-spline whose knots are the z of its corners,
-of degree dimension − 1 and integral one: H. B. Curry, I. J. Schoenberg, J. Analyse Math. 17 (1966) 71,
-doi:10.1007/BF02788653. The recursion is that of M. G. Cox and C. de Boor, a sum of positive terms.
+The area of the cut z = const through a simplex is the simplex's volume times the B-spline whose knots are the
+z of its corners, of degree dimension − 1 and integral one: H. B. Curry, I. J. Schoenberg, J. Analyse Math. 17
+(1966) 71, doi:10.1007/BF02788653. The recursion is that of M. G. Cox and C. de Boor, a sum of positive terms.
 """
 
 from __future__ import annotations
@@ -59,3 +59,11 @@ def cut_areas(
 def _inverse(length: NDArray[np.float64]) -> NDArray[np.float64]:
     """1/length, and 0 where knots fall together: such a spline is zero."""
     return 1.0 / np.where(length > 0, length, np.inf)
+
+
+def flat_areas(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Areas of triangles in a plane, or lengths of segments on a line, from (k, d, d − 1) corners."""
+    if points.shape[1] == 2:
+        return np.abs(points[:, 1, 0] - points[:, 0, 0])
+    a, b = points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]
+    return np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gbflux.case.sides import SIDES
 from gbflux.conduction.records import Fields
 from gbflux.flux.cells import CellGeometry, cell_geometry
 from gbflux.flux.hl_profile import HLProfile, hl_profile
@@ -13,6 +12,7 @@ from gbflux.flux.planes import PlaneFacets, PlaneNodes, cells_touching, plane_fa
 from gbflux.flux.tables import BoundaryTable, GrainTable, boundary_table, grain_table
 from gbflux.flux.transport import Transport, transport
 from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
+from gbflux.units import SIDES
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
+from gbflux.flux.area import flat_areas
 from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh, is_kind, points_on_plane
 
 _BLOCK = 1 << 18
@@ -146,7 +147,7 @@ def plane_facets(
         z=float(z),
         nodes=nodes,
         points=points,
-        area=_facet_area(points),
+        area=flat_areas(points),
         cell=among,
         j_abs=np.sqrt(np.einsum("ci,ci->c", j, j)),
         j_z=j[:, -1],
@@ -215,11 +216,3 @@ def facet_edges(facets: PlaneFacets) -> NDArray[np.float64]:
 def _any_corner(chosen: NDArray[np.bool_], cells: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Which cells have a chosen point among their corners."""
     return np.logical_or.reduce([chosen.take(corner) for corner in cells.T])
-
-
-def _facet_area(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Areas of triangles in a plane, or lengths of segments on a line."""
-    if points.shape[1] == 2:
-        return np.abs(points[:, 1, 0] - points[:, 0, 0])
-    a, b = points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]
-    return np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2

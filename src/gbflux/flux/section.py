@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
+from gbflux.flux.area import flat_areas
 from gbflux.mesh.records import LayeredMesh
 
 _BLOCK = 1 << 18
@@ -88,7 +89,7 @@ def slice_plane(
         mesh.points, height, low, mesh.cells[cut]
     )
     points = np.delete(pieces, axis, axis=2)
-    area = _area(points)
+    area = flat_areas(points)
     kept = area > 0
     return Section(axis, float(position), points[kept], cut[owner[kept]], area[kept])
 
@@ -154,11 +155,3 @@ def _crossing(points, height, a, b):
     a, b = np.minimum(a, b), np.maximum(a, b)
     t = height[a] / (height[a] - height[b])
     return points[a] + t[:, None] * (points[b] - points[a])
-
-
-def _area(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Areas of triangles, or lengths of segments."""
-    if points.shape[1] == 2:
-        return np.abs(points[:, 1, 0] - points[:, 0, 0])
-    a, b = points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]
-    return np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2

@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.case.sides import SIDES
 from gbflux.conduction.balance import boundary_currents
 from gbflux.conduction.records import Fields
 from gbflux.flux.cells import CellGeometry, grain_mean_j
 from gbflux.flux.planes import PlaneNodes
 from gbflux.mesh.records import CellKind, LayeredMesh
-from gbflux.units import A_PER_M2_TO_MA_PER_CM2, NM_TO_UM, S_PER_M_TO_S_PER_CM
+from gbflux.units import A_PER_M2_TO_MA_PER_CM2, NM_TO_UM, S_PER_M_TO_S_PER_CM, SIDES
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from gbflux import units
 from gbflux.errors import InputError
 
 LEAST_FACTOR = 2.0
+NORMAL_95 = 1.959963984540054  # normal standard deviations of a 95 % interval
 
 
 @dataclass(frozen=True)

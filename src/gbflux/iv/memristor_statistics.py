@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.iv.brick_layer import Interval
+from gbflux.iv.brick_layer import NORMAL_95, Interval
 from gbflux.iv.memristor import MemristorResult
 
 DEFAULT_LOSS = 10.0
 _FIRST = 10
 _SMOOTH = 5
 _FEWEST_FOR_TREND = 8
-_NORMAL_95 = 1.959963984540054
 
 Array = NDArray[np.float64]
 
@@ -137,9 +136,9 @@ def wilson(events: int, trials: int) -> Interval:
     """
     if trials == 0:
         return Interval(math.nan, math.nan, math.nan)
-    share, z2 = events / trials, _NORMAL_95**2
+    share, z2 = events / trials, NORMAL_95**2
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    reach = _NORMAL_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    reach = NORMAL_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
     low = max(middle - reach, 0.0) if events else 0.0
     return Interval(share, low, min(middle + reach, 1.0) if events < trials else 1.0)
 

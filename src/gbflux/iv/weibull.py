@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.iv.brick_layer import Interval
-
-_NORMAL_95 = 1.959963984540054
+from gbflux.iv.brick_layer import NORMAL_95, Interval
 
 Array = NDArray[np.float64]
 
@@ -67,7 +65,7 @@ def weibull(values: Array, limits: Array | None = None) -> Weibull | None:
     scale = float(np.mean(every**shape) * len(every) / len(x)) ** (1 / shape)
     spread = _errors(x, every, shape, scale)
     intervals = [
-        Interval(value, value * math.exp(-_NORMAL_95 * error), value * math.exp(_NORMAL_95 * error))
+        Interval(value, value * math.exp(-NORMAL_95 * error), value * math.exp(NORMAL_95 * error))
         for value, error in zip((shape, scale * unit), spread, strict=True)
     ]
     return Weibull(*intervals, observed, _ranks(observed, limits), len(limits))

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.case.sides import SIDES
 from gbflux.errors import MeshError
 from gbflux.mesh.records import LayeredMesh
+from gbflux.units import SIDES
 
 _NEAR = 1e-9  # of the mesh's extent: what lies on a plane
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gbflux.case.sides import SIDES
 from gbflux.grains import Arrangement
 from gbflux.mesh.drawing import MeshSize, gmsh_version
 from gbflux.mesh.sizing import SizeField
+from gbflux.units import SIDES
 
 if TYPE_CHECKING:
     from gbflux.case import Case

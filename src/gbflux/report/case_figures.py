@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from gbflux.case.sides import SIDES
 from gbflux.flux.hl_profile import HOMOGENIZED, HLProfile, fit_decay, log_cosh
 from gbflux.flux.hot_spots import HotSpots
 from gbflux.flux.weighted import complementary_distribution
 from gbflux.report import style
 from gbflux.report.panels import draw_plane, draw_section
 from gbflux.report.views import CaseViews, PlaneView
-from gbflux.units import A_PER_M2_TO_MA_PER_CM2, S_PER_M_TO_S_PER_CM
+from gbflux.units import A_PER_M2_TO_MA_PER_CM2, S_PER_M_TO_S_PER_CM, SIDES
 
 _MOST_POINTS = 4000
 

@@ -11,11 +11,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from gbflux.case.sides import SIDES
 from gbflux.report import style
 from gbflux.report.case_figures import spot_line, summary
 from gbflux.report.panels import draw_plane, draw_section
 from gbflux.report.views import CaseViews
+from gbflux.units import SIDES
 
 Extent = tuple[float, float, float, float]
 

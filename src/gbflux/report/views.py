@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.case.sides import SIDES
 from gbflux.conduction.records import Fields
 from gbflux.flux.hot_spots import mean_density
 from gbflux.flux.measure import Measurement, electrode_plane, electrolyte_end
@@ -15,7 +14,7 @@ from gbflux.flux.planes import PlaneFacets, cells_touching
 from gbflux.flux.section import Section, slice_plane
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.report.paint import paint
-from gbflux.units import A_PER_M2_TO_MA_PER_CM2
+from gbflux.units import A_PER_M2_TO_MA_PER_CM2, SIDES
 
 _PIXELS = 1200
 _PLACES = (0.5, 0.48, 0.52, 0.46, 0.54)

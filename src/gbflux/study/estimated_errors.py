@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from gbflux.case import Case
-from gbflux.case.sides import SIDES
 from gbflux.flux import HotSpots, Measurement
 from gbflux.mesh import LayeredMesh
+from gbflux.units import SIDES
 
 #: A measure whose last change is no larger than this share of it counts as converged.
 CONVERGED = 0.02

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.case.sides import SIDES
 from gbflux.flux import write_boundaries, write_grains
 from gbflux.flux.measure import electrode_plane
 from gbflux.flux.planes import cells_touching
@@ -15,6 +14,7 @@ from gbflux.study.folder import RunFolder
 from gbflux.study.snapshot import Snapshot
 from gbflux.study.vtkhdf import write_fields
 from gbflux.study.vtp import write_polydata
+from gbflux.units import SIDES
 
 
 def write_files(folder: RunFolder, snapshot: Snapshot) -> None:

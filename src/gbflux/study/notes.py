@@ -10,11 +10,10 @@ from gbflux.study.progress import Progress
 def note_mesh(progress: Progress, built: BuiltMesh) -> None:
     """Lines on grains, mesh and layers, with the seconds each took where it was not made before."""
     mesh, limited = built.mesh, built.mesh.quality.gb_area_limited_fraction
-    took = {
-        name: "" if built.from_cache else f" ({seconds:.1f} s)" for name, seconds in built.timings.items()
-    }
+    made = {} if built.from_cache else built.timings
+    took = {stage: f" ({seconds:.1f} s)" for stage, seconds in made.items()}
     progress.note("grains", f"{mesh.n_grains:,} grains{took.get('grains', '')}")
-    origin = " (made before)" if built.from_cache else took.get("mesh", "")
+    origin = took.get("mesh", " (made before)")
     progress.note("mesh", f"{len(mesh.cells):,} cells, {len(mesh.points):,} points{origin}")
     thinner = f", thickness limited on {100 * limited:.3g} % of their area" if limited > 0 else ""
     progress.note("layers", f"{len(mesh.boundaries):,} boundaries{thinner}{took.get('layers', '')}")
