@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gbflux.grains.blocks import bricks, extrude
 from gbflux.grains.regularise import lengthen_edges, shortest_edge_um
 from gbflux.grains.tessellation import Tessellation
-from gbflux.grains.voronoi import drop_empty, relax, voronoi_cells
+from gbflux.grains.voronoi import drop_empty, relax
 
 _MARGIN = 3.0  # a cut box is surrounded by this many grain sizes of seeds
 
@@ -78,8 +78,7 @@ def _voronoi(size: NDArray, arrangement: Arrangement) -> Tessellation:
         seeds = _seeds(size, arrangement)
     else:
         seeds = relax(np.array(arrangement.points, float), size, arrangement.relaxation_steps)
-    seeds = lengthen_edges(seeds, size, arrangement.shortest_edge_um, seed=arrangement.seed)
-    return drop_empty(voronoi_cells(seeds, size))
+    return drop_empty(lengthen_edges(seeds, size, arrangement.shortest_edge_um, seed=arrangement.seed))
 
 
 def _seeds(size: NDArray, arrangement: Arrangement) -> NDArray:

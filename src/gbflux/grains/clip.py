@@ -33,15 +33,14 @@ def clip(tessellation: Tessellation, axis: int, position: float, *, upper: bool)
     cut = (kept_corners > 0) & ~whole
     knife = _Knife(tessellation, distance, axis, position)
     side = outer_side(axis, upper)
-    faces, cells = [], []
-    for index in np.flatnonzero(cut):
-        loop, crossings = knife.trim(tessellation.face(index).tolist(), inside)
+    faces, cells = [], tessellation.face_cells[cut].tolist()
+    for index, pair in zip(np.flatnonzero(cut), list(cells), strict=True):
+        loop, crossings = knife.trim(tessellation.face(index).tolist())
         faces.append(loop)
-        cells.append(tessellation.face_cells[index])
-        knife.note(tessellation.face_cells[index], crossings)
+        knife.note(pair, crossings)
     for cell, loop in knife.new_faces():
         faces.append(loop)
-        cells.append(np.array([cell, side]))
+        cells.append([cell, side])
     loops, starts = pack_loops(faces)
     return _assemble(tessellation, whole, knife.vertices(), loops, starts, cells)
 
@@ -51,26 +50,19 @@ class _Knife:
 
     def __init__(self, tessellation: Tessellation, distance: NDArray, axis: int, position: float) -> None:
         self._old, self._distance = tessellation.vertices, distance
+        self._inside = (distance >= 0).tolist()
         self._axis, self._position = axis, position
         self._by_edge: dict[tuple[int, int], int] = {}
-        self._new: list[NDArray] = []
         self._segments: dict[int, list[list[int]]] = {}
 
     def crossing(self, a: int, b: int) -> int:
         """Vertex number of the point where edge (a, b) meets the plane."""
         key = (a, b) if a < b else (b, a)
-        if key not in self._by_edge:
-            a, b = key
-            weight = self._distance[a] / (self._distance[a] - self._distance[b])
-            point = self._old[a] + weight * (self._old[b] - self._old[a])  # exact where both ends agree
-            point[self._axis] = self._position
-            self._by_edge[key] = len(self._old) + len(self._new)
-            self._new.append(point)
-        return self._by_edge[key]
+        return self._by_edge.setdefault(key, len(self._old) + len(self._by_edge))
 
-    def trim(self, loop: list[int], inside: NDArray) -> tuple[list[int], list[int]]:
+    def trim(self, loop: list[int]) -> tuple[list[int], list[int]]:
         """The part of a face inside, and the new vertices on its rim."""
-        closed = len(loop) > 2
+        closed, inside = len(loop) > 2, self._inside
         kept, crossings = [], []
         following = loop[1:] + loop[:1]
         for k, (a, b) in enumerate(zip(loop, following, strict=True)):
@@ -81,11 +73,11 @@ class _Knife:
                 kept.append(crossings[-1])
         return kept, crossings
 
-    def note(self, cells: NDArray, crossings: list[int]) -> None:
+    def note(self, cells: list[int], crossings: list[int]) -> None:
         """Remember that a face of these cells meets the plane in these vertices."""
         for cell in cells:
             if cell >= 0:
-                self._segments.setdefault(int(cell), []).append(crossings)
+                self._segments.setdefault(cell, []).append(crossings)
 
     def new_faces(self) -> list[tuple[int, list[int]]]:
         """A face on the plane for each cut cell: its segments, chained."""
@@ -93,7 +85,11 @@ class _Knife:
 
     def vertices(self) -> NDArray:
         """Old and new vertices."""
-        return np.vstack([self._old, *[point[None] for point in self._new]])
+        a, b = np.reshape(list(self._by_edge), (-1, 2)).astype(np.int64).T
+        weight = self._distance[a] / (self._distance[a] - self._distance[b])
+        points = self._old[a] + weight[:, None] * (self._old[b] - self._old[a])  # exact where both ends agree
+        points[:, self._axis] = self._position
+        return np.concatenate([self._old, points])
 
 
 def _chain(pieces: list[list[int]]) -> list[int]:
@@ -120,6 +116,8 @@ def _assemble(
     kept_starts = np.concatenate([[0], np.cumsum(np.diff(old.starts)[whole])])
     loops = np.concatenate([kept, loops])
     starts = np.concatenate([kept_starts, kept_starts[-1] + starts[1:]])
-    face_cells = np.vstack([old.face_cells[whole], *[np.asarray(pair)[None] for pair in cells]])
-    used, compact = np.unique(loops, return_inverse=True)
-    return replace(old, vertices=vertices[used], loops=compact.ravel(), starts=starts, face_cells=face_cells)
+    face_cells = np.concatenate([old.face_cells[whole], np.reshape(cells, (-1, 2)).astype(np.int64)])
+    used = np.zeros(len(vertices), dtype=bool)
+    used[loops] = True
+    compact = np.cumsum(used) - 1
+    return replace(old, vertices=vertices[used], loops=compact[loops], starts=starts, face_cells=face_cells)

@@ -33,8 +33,8 @@ def shortest_edge_um(delta_um: float, grain_size_um: float) -> float:
     return min(max(4 * delta_um, 0.02 * grain_size_um), 0.08 * grain_size_um)
 
 
-def lengthen_edges(seeds: NDArray, size_um: NDArray, shortest_um: float, *, seed: int = 0) -> NDArray:
-    """Seeds moved so that no Voronoi edge in the box is shorter than `shortest_um`.
+def lengthen_edges(seeds: NDArray, size_um: NDArray, shortest_um: float, *, seed: int = 0) -> Tessellation:
+    """Voronoi cells whose seeds are moved until no edge in the box is shorter than `shortest_um`.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ def lengthen_edges(seeds: NDArray, size_um: NDArray, shortest_um: float, *, seed
 
     Returns
     -------
-    (n, d) float array
-        The best seeds found: those with the longest shortest edge, if the length could not be reached
-        everywhere; the layers are then limited locally, and the mesh reports where.
+    Tessellation
+        With cell numbers equal to seed numbers; that with the fewest short edges, if the length could not be
+        reached everywhere: the layers are then limited locally, and the mesh reports where.
     """
     size_um = np.asarray(size_um, dtype=np.float64)
     inside = np.all((seeds >= 0) & (seeds <= size_um), axis=1)
     rng = np.random.default_rng(seed)
-    best, fewest = seeds, np.inf
+    best, fewest = None, np.inf
     for step in range(_ROUNDS):
         cells = voronoi_cells(seeds, size_um)
         pairs = edges(cells)
@@ -64,10 +64,10 @@ def lengthen_edges(seeds: NDArray, size_um: NDArray, shortest_um: float, *, seed
         length = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
         short = np.flatnonzero(length < shortest_um)
         if len(short) < fewest:
-            best, fewest = seeds, len(short)
+            best, fewest = cells, len(short)
         if not len(short):
             logger.debug("edges reach %.3g µm after %d rounds", shortest_um, step)
-            return seeds
+            return cells
         move = _requests(cells, pairs[short], length[short], shortest_um)
         if step % _STUCK == _STUCK - 1:
             moved = np.any(move != 0, axis=1)

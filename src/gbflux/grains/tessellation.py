@@ -6,6 +6,7 @@ neighbouring faces share vertex numbers, so that a mesh built face by face confo
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,8 +71,9 @@ class Tessellation:
 
 def pack_loops(faces: list[list[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Flatten a list of vertex loops into ``(loops, starts)``."""
-    starts = np.concatenate([[0], np.cumsum([len(face) for face in faces], dtype=np.int64)]).astype(np.int64)
-    loops = np.fromiter((vertex for face in faces for vertex in face), np.int64, int(starts[-1]))
+    starts = np.zeros(len(faces) + 1, dtype=np.int64)
+    np.cumsum(list(map(len, faces)), out=starts[1:])
+    loops = np.fromiter(itertools.chain.from_iterable(faces), np.int64, int(starts[-1]))
     return loops, starts
 
 
@@ -84,7 +86,9 @@ def edges(tessellation: Tessellation) -> NDArray[np.int64]:
         following = np.arange(1, len(loops) + 1)
         following[starts[1:] - 1] = starts[:-1]
         pairs = np.stack([loops, loops[following]], axis=1)
-    return np.unique(np.sort(pairs, axis=1), axis=0)
+    n = len(tessellation.vertices)
+    keys = np.unique(pairs.min(axis=1) * n + pairs.max(axis=1))
+    return np.stack([keys // n, keys % n], axis=1)
 
 
 def edge_lengths(tessellation: Tessellation) -> NDArray[np.float64]:

@@ -90,7 +90,7 @@ def test_shortest_edge_depends_on_thickness_and_grain_size_alone():
 def test_lengthening_moves_seeds_by_little():
     size = np.array([60.0, 60.0, 60.0])
     seeds = np.random.default_rng(3).random((216, 3)) * size
-    moved = lengthen_edges(seeds, size, 0.2)
+    moved = lengthen_edges(seeds, size, 0.2).seeds
     assert edge_lengths(voronoi_cells(seeds, size)).min() < 0.2
     assert np.abs(moved - seeds).max() < 2.5  # a quarter of a grain at the very most
     assert np.median(np.abs(moved - seeds).max(axis=1)) < 0.2
