@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction import compat, transfer
 from gbflux.conduction.parallel import errors_of_root
-from gbflux.conduction.partition import bisect, facet_neighbours
+from gbflux.conduction.partition import beside, bisect, facets_within
 from gbflux.errors import InputError
 from gbflux.mesh.records import LayeredMesh
 
@@ -120,8 +120,9 @@ def distribute(comm: MPI.Intracomm, mesh: LayeredMesh | None) -> DistributedMesh
     # of the time of create_mesh
     cells = _with_sorted_rows(transfer.scatter(comm, lambda rank: mesh.cells[parts[rank]]))
     order = np.argsort(cells[:, 0], kind="stable")
-    neighbours = _renumbered(_neighbours(comm, mesh, parts), order)
-    domain = compat.simplex_mesh(comm, points, cells[order].astype(np.int64), neighbours)
+    cells = cells[order]
+    neighbours = _neighbours(comm, cells, point_count)
+    domain = compat.simplex_mesh(comm, points, cells.astype(np.int64), neighbours)
     del points, cells, neighbours
 
     numbers = compat.input_points(domain)
@@ -142,14 +143,16 @@ def distribute(comm: MPI.Intracomm, mesh: LayeredMesh | None) -> DistributedMesh
     )
 
 
-def _neighbours(
-    comm: MPI.Intracomm, mesh: LayeredMesh | None, parts: tuple[NDArray[np.int32], ...]
-) -> NDArray[np.int32]:
+def _neighbours(comm: MPI.Intracomm, cells: NDArray[np.int32], point_count: int) -> NDArray[np.int32]:
     """Return the rows of this rank's cells beside other ranks' cells, and those ranks; *collective*."""
     if comm.size == 1:
         return np.zeros((0, 2), dtype=np.int32)
-    pairs = facet_neighbours(mesh.cells, parts, len(mesh.points)) if comm.rank == 0 else None
-    return transfer.scatter(comm, lambda rank: pairs[rank])
+    here, ranks = np.zeros((2, point_count), dtype=np.uint16)
+    here[cells] = 1
+    comm.Allreduce(here, ranks)
+    facets, rows = facets_within(cells, ranks > 1)
+    places, others = beside(comm.allgather(facets), comm.rank)
+    return np.unique(np.column_stack([rows[places], others]), axis=0)
 
 
 def _with_sorted_rows(cells: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -159,14 +162,6 @@ def _with_sorted_rows(cells: NDArray[np.int32]) -> NDArray[np.int32]:
     for i, j in exchanges:
         columns[i], columns[j] = np.minimum(columns[i], columns[j]), np.maximum(columns[i], columns[j])
     return np.column_stack(columns)
-
-
-def _renumbered(pairs: NDArray[np.int32], order: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return the pairs (row, rank) once rows are put in an order, ascending."""
-    place = np.empty(len(order), dtype=np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    moved = np.stack([place[pairs[:, 0]], pairs[:, 1]], axis=1)
-    return moved[np.lexsort(moved.T[::-1])]
 
 
 def _check_cell_count(cells: int, ranks: int) -> None:

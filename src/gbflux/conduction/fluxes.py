@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import ufl
+from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
@@ -77,7 +78,7 @@ class NodalCurrents(ABC):
 
 
 class FormCurrents(NodalCurrents):
-    """Nodal currents by assembling a form, which needs no memory; `cells` is DG0 on the mesh."""
+    """Nodal currents by assembling a form, the last of which are kept; `cells` is DG0 on the mesh."""
 
     def __init__(
         self, phi: compat.fem.Function, hats: compat.fem.FunctionSpace, cells: compat.fem.FunctionSpace
@@ -85,12 +86,21 @@ class FormCurrents(NodalCurrents):
         super().__init__(phi, hats)
         self._sigma = compat.fem.Function(cells)
         self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(hats)))
+        self._last: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def by_dof(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
         """Return the vector of currents, complete at the dofs each rank owns; *collective*."""
+        phi = self.phi.x.array
+        known = self._last is not None and np.array_equal(self._last[0], phi)
+        known = known and np.array_equal(cell_values(self._sigma), sigma)
+        if self.hats.mesh.comm.allreduce(known, MPI.LAND):
+            vector = compat.create_vector(self.hats)
+            vector.array[:] = self._last[1]
+            return vector
         set_cell_values(self._sigma, sigma)
         vector = compat.fem.petsc.assemble_vector(self._form)
         vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+        self._last = phi.copy(), vector.array.copy()
         return vector
 
 

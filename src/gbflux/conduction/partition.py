@@ -6,7 +6,7 @@ partitioner would cut a little less surface and cost as much as the rest of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,17 +45,21 @@ def bisect(points: NDArray[np.floating], cells: NDArray[np.int32], parts: int) -
 def _split(
     axes: list[NDArray[np.float32]], cells: NDArray[np.int32], members: NDArray[np.int32], parts: int
 ) -> list[NDArray[np.int32]]:
-    """Split the cells `members` into `parts` parts."""
+    """Split the cells `members`, ascending, into `parts` parts."""
     if parts == 1:
-        return [np.sort(members)]
+        return [members]
     sample = cells[members[:: -(-len(members) // _SAMPLE)]]
     longest = max(axes, key=lambda axis: np.ptp(_sums(axis, sample)))
     lower_parts = parts // 2
     count = len(members) * lower_parts // parts
     whole = len(members) == len(cells)
     order = np.argpartition(_sums(longest, cells if whole else cells[members]), count)
-    lower, upper = members[order[:count]], members[order[count:]]
-    return _split(axes, cells, lower, lower_parts) + _split(axes, cells, upper, parts - lower_parts)
+    lower = np.zeros(len(members), dtype=bool)
+    lower[order[:count]] = True
+    return [
+        *_split(axes, cells, members[lower], lower_parts),
+        *_split(axes, cells, members[~lower], parts - lower_parts),
+    ]
 
 
 def _sums(axis: NDArray[np.float32], cells: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -66,58 +70,64 @@ def _sums(axis: NDArray[np.float32], cells: NDArray[np.int32]) -> NDArray[np.flo
     return total
 
 
-def facet_neighbours(
-    cells: NDArray[np.int32], parts: Sequence[NDArray[np.int32]], point_count: int
-) -> list[NDArray[np.int32]]:
-    """Find where the cells of one part share a facet with those of another.
+def facets_within(
+    cells: NDArray[np.int32], shared: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Find the facets all of whose points are shared with other parts: those that can be another's too.
 
     Parameters
     ----------
     cells : (m, dimension + 1) int32 array
-        Simplices.
-    parts : sequence of (m_k,) int32 arrays
-        The cells of each part.
-    point_count : int
-        Number of points the cells refer to.
+        The simplices of a part.
+    shared : (n,) bool array
+        Whether each point belongs to cells of several parts.
 
     Returns
     -------
-    list of (k, 2) int32 arrays
-        For each part, ascending and without repeats: row of a cell within the part, and the other part.
+    facets : (k, dimension) int32 array
+        Their points, ascending.
+    rows : (k,) int32 array
+        The cell of each.
+    """
+    near = np.flatnonzero(np.count_nonzero(shared[cells], axis=1) >= cells.shape[1] - 1)
+    facets, rows = [], []
+    for corner in range(cells.shape[1]):
+        opposite = np.delete(cells[near], corner, axis=1)
+        kept = shared[opposite].all(axis=1)
+        facets.append(np.sort(opposite[kept], axis=1))
+        rows.append(near[kept].astype(np.int32))
+    return np.concatenate(facets), np.concatenate(rows)
+
+
+def beside(facets: Sequence[NDArray[np.int32]], part: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Find which facets of a part are another part's too.
+
+    Parameters
+    ----------
+    facets : sequence of (k_i, dimension) int32 arrays
+        The facets of each part, their points ascending; those inside a part may be there twice.
+    part : int
+        The part asked about.
+
+    Returns
+    -------
+    places : (j,) int array
+        Rows of ``facets[part]``.
+    others : (j,) int32 array
+        The part that has the same facet.
 
     Examples
     --------
-    >>> squares = np.array([[0, 1, 2], [1, 2, 3], [2, 3, 4]], dtype=np.int32)
-    >>> [pairs.tolist() for pairs in facet_neighbours(squares, [np.array([0, 1]), np.array([2])], 5)]
-    [[[1, 1]], [[0, 0]]]
+    >>> places, others = beside([np.array([[0, 1], [1, 2], [1, 2]]), np.array([[0, 1]])], 0)
+    >>> places.tolist(), others.tolist()
+    ([0], [1])
     """
-    touching = np.zeros(point_count, dtype=np.int32)
-    for part in parts:
-        seen = np.zeros(point_count, dtype=bool)
-        seen[cells[part]] = True
-        touching += seen
-    shared = touching > 1
-    facets, rows, owners = (
-        np.concatenate(x) for x in zip(*_shared_facets(cells, parts, shared), strict=True)
-    )
-    order = np.lexsort(facets.T)
-    facets, rows, owners = facets[order], rows[order], owners[order]
-    first = np.flatnonzero((facets[1:] == facets[:-1]).all(axis=1) & (owners[1:] != owners[:-1]))
-    here, there = np.concatenate([first, first + 1]), np.concatenate([first + 1, first])
-    pairs = np.column_stack([rows[here], owners[there]])
-    return [np.unique(pairs[owners[here] == part], axis=0).reshape(-1, 2) for part in range(len(parts))]
-
-
-def _shared_facets(
-    cells: NDArray[np.int32], parts: Sequence[NDArray[np.int32]], shared: NDArray[np.bool_]
-) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
-    """Yield facets of shared points: their points, sorted, the row of the cell in its part, the part."""
-    for number, part in enumerate(parts):
-        members = cells[part]
-        rows = np.flatnonzero(np.count_nonzero(shared[members], axis=1) >= members.shape[1] - 1)
-        members = members[rows]
-        for corner in range(members.shape[1]):
-            facets = np.delete(members, corner, axis=1)
-            kept = shared[facets].all(axis=1)
-            owner = np.full(np.count_nonzero(kept), number, dtype=np.int32)
-            yield np.sort(facets[kept], axis=1), rows[kept].astype(np.int32), owner
+    owner = np.repeat(np.arange(len(facets), dtype=np.int32), [len(own) for own in facets])
+    every = np.concatenate(facets)
+    order = np.lexsort(every.T)
+    one, other = order[:-1], order[1:]
+    both = (every[one] == every[other]).all(axis=1) & (owner[one] != owner[other])
+    one, other = one[both], other[both]
+    here, there = np.concatenate([one, other]), np.concatenate([other, one])
+    mine = owner[here] == part
+    return here[mine] - sum(len(own) for own in facets[:part]), owner[there[mine]]

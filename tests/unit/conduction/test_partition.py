@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gbflux.conduction.partition import bisect, facet_neighbours
+from gbflux.conduction.partition import beside, bisect, facets_within
 from meshes_by_hand import FULL_STACK, stack
 
 
@@ -53,14 +53,17 @@ def test_neighbours_are_those_of_a_search_over_all_facets(dimension: int, parts:
     part_of, row_of = np.empty(len(mesh.cells), int), np.empty(len(mesh.cells), int)
     for number, part in enumerate(split):
         part_of[part], row_of[part] = number, np.arange(len(part))
-    beside: dict[frozenset, list[int]] = {}
+    sharing: dict[frozenset, list[int]] = {}
     for cell, corners in enumerate(mesh.cells.tolist()):
         for facet in itertools.combinations(corners, dimension):
-            beside.setdefault(frozenset(facet), []).append(cell)
+            sharing.setdefault(frozenset(facet), []).append(cell)
     expected: list[set] = [set() for _ in range(parts)]
-    for pair in (cells for cells in beside.values() if len(cells) == 2):
+    for pair in (cells for cells in sharing.values() if len(cells) == 2):
         for here, there in (pair, pair[::-1]):
             if part_of[here] != part_of[there]:
                 expected[part_of[here]].add((int(row_of[here]), int(part_of[there])))
-    found = facet_neighbours(mesh.cells, split, len(mesh.points))
-    assert [[tuple(pair) for pair in pairs.tolist()] for pairs in found] == [sorted(e) for e in expected]
+    touching = sum(np.isin(np.arange(len(mesh.points)), mesh.cells[part]).astype(int) for part in split)
+    facets, rows = zip(*(facets_within(mesh.cells[part], touching > 1) for part in split), strict=True)
+    for part in range(parts):
+        places, others = beside(facets, part)
+        assert set(zip(rows[part][places].tolist(), others.tolist(), strict=True)) == expected[part]
