@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +49,17 @@ class BuiltMesh:
     worker_peak_MiB: float
 
 
-def build_mesh(recipe: Recipe) -> BuiltMesh:
+def build_mesh(recipe: Recipe, meanwhile: Callable[[], object] = lambda: None) -> BuiltMesh:
     """The layered mesh of a recipe.
 
     Two processes that make the same mesh at once end up with the same one: the first to finish wins.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What determines the mesh.
+    meanwhile : callable
+        Called while another process makes the mesh; not if it is in the cache.
 
     Raises
     ------
@@ -73,7 +81,7 @@ def build_mesh(recipe: Recipe) -> BuiltMesh:
         folder = tempfile.TemporaryDirectory(prefix="gbflux-")
     with folder as name:
         draft = Path(name) / "mesh.npz"
-        _run_worker(recipe, draft)
+        _run_worker(recipe, draft, meanwhile)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         mesh, timings = load_mesh(_keep(draft, path))
     return BuiltMesh(mesh, timings, False, peak)
@@ -106,7 +114,7 @@ def _keep(draft: Path, path: Path) -> Path:
     return path
 
 
-def _run_worker(recipe: Recipe, out: Path) -> None:
+def _run_worker(recipe: Recipe, out: Path, meanwhile: Callable[[], object]) -> None:
     """Make the mesh in a process of its own; its last words become the error."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_LAUNCHERS)}
     environment.pop("OMP_NUM_THREADS", None)  # gmsh may use every core it is given
@@ -115,17 +123,40 @@ def _run_worker(recipe: Recipe, out: Path) -> None:
         sizes = out.with_name("sizes.npz")
         recipe.size.field.save(sizes)
         command.append(str(sizes))
-    done = subprocess.run(command, input=recipe.to_json(), env=environment, capture_output=True, text=True)
-    words = done.stderr.strip()
-    if done.returncode == 0:
+    asked = out.with_name("recipe.json")
+    asked.write_text(recipe.to_json())
+    code, words = _ended(command, environment, asked, meanwhile)
+    if code == 0:
         for line in words.splitlines():
             logger.warning("%s", line)
         return
-    if done.returncode < 0:
+    if code < 0:
         words = (
-            f"mesh: the mesher must finish; it was ended by signal {-done.returncode}. "
+            f"mesh: the mesher must finish; it was ended by signal {-code}. "
             "If memory ran out, raise mesh.size_um."
         )
-    raise MeshError(
-        words.splitlines()[-1] if words else f"mesh: the mesher failed with exit code {done.returncode}."
-    )
+    raise MeshError(words.splitlines()[-1] if words else f"mesh: the mesher failed with exit code {code}.")
+
+
+def _ended(
+    command: list[str], environment: dict[str, str], asked: Path, meanwhile: Callable[[], object]
+) -> tuple[int, str]:
+    """Run a command on a file while something else is done; its exit code and last words."""
+    with (
+        asked.open() as stdin,
+        subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+        ) as process,
+    ):
+        try:
+            meanwhile()
+            words = process.communicate()[1].strip()
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, words

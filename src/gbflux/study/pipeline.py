@@ -28,7 +28,7 @@ from gbflux.study.provenance import peak_MiB, provenance
 from gbflux.study.ranks import cores_beside_root, on_cores, world
 from gbflux.study.refinement import History, MeshTooLarge, Solved, missed, refined
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
-from gbflux.study.shared_mesh import SharedMesh, case_key
+from gbflux.study.shared_mesh import SharedMesh, case_key, load_solver
 from gbflux.study.snapshot import Snapshot
 from gbflux.units import kelvin
 
@@ -172,7 +172,7 @@ def _solved(
     progress: Progress,
     room: float = math.inf,
 ) -> Solved:
-    """Mesh, solve and measure once; *collective*. The last rank prepares while rank 0 meshes."""
+    """Mesh, solve and measure once; *collective*. Ranks load what they need while rank 0 meshes."""
     conductivities, errors_of_root, *_ = _conduction()
     comm = shared.comm
     built = sigma = snapshot = None
@@ -185,8 +185,10 @@ def _solved(
                 raise MeshTooLarge(len(built.mesh.cells), room)
             sigma = conductivities(built.mesh, case)
             progress.begin("solve")
-        elif comm.rank == comm.size - 1:
-            prepare()
+        else:
+            load_solver()
+            if comm.rank == comm.size - 1:
+                prepare()
     solution = shared.solve(sigma, *_electrodes(case), _settings(case))
     del sigma
     with errors_of_root(comm) as is_root:

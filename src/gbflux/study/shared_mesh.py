@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from gbflux.case import Case
 from gbflux.case.hashing import digest
 from gbflux.conduction.records import Electrode, Solution, SolverSettings
+from gbflux.errors import MissingLibrary
 from gbflux.flux.cells import CellGeometry, cell_geometry
 from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
 from gbflux.mesh.cut import Cut, cut_slabs, nested
@@ -30,6 +33,16 @@ def case_key(case: Case, hl_planes_um: Planes | None) -> str:
     if hl_planes_um is None:
         return case.physics_hash
     return digest({"physics": case.physics_hash, "method": "shared-planes", "hl_planes_um": hl_planes_um})
+
+
+def load_solver() -> None:
+    """Load what solving, measuring and writing need, which takes a second.
+
+    A library that is missing is told of where it is needed.
+    """
+    for name in ("gbflux.conduction.conductor", "scipy.spatial", "h5py"):
+        with contextlib.suppress(ImportError, MissingLibrary):
+            import_module(name)
 
 
 class SharedMesh:
@@ -73,7 +86,7 @@ class SharedMesh:
             raise self._failure
         if self._built is None:
             try:
-                self._built = build_mesh(recipe(case, field, self.hl_planes_um))
+                self._built = build_mesh(recipe(case, field, self.hl_planes_um), load_solver)
             except Exception as error:
                 self._failure = error
                 raise

@@ -158,9 +158,9 @@ def test_the_same_mesh_twice_where_that_is_asked_for(folder: Path) -> None:
 def test_a_worker_that_fails_is_a_mesh_error(
     code: str, words: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = subprocess.run
+    true = subprocess.Popen
     monkeypatch.setattr(
-        build.subprocess, "run", lambda command, **rest: true([sys.executable, "-c", code], **rest)
+        build.subprocess, "Popen", lambda command, **rest: true([sys.executable, "-c", code], **rest)
     )
     with pytest.raises(MeshError, match=words):
         build_mesh(recipe(case(TINY)))
@@ -171,16 +171,32 @@ def test_the_worker_sees_no_traces_of_an_mpi_launcher(folder: Path, monkeypatch:
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
     monkeypatch.setenv("PMIX_RANK", "0")
     seen = {}
-    true = subprocess.run
+    true = subprocess.Popen
 
     def spying(command, **rest):
         seen.update(rest["env"])
         return true(command, **rest)
 
-    monkeypatch.setattr(build.subprocess, "run", spying)
+    monkeypatch.setattr(build.subprocess, "Popen", spying)
     build_mesh(recipe(case(TINY)))
     assert "PATH" in seen
     assert not {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK"} & set(seen)
+
+
+def test_other_things_can_be_done_while_a_mesh_is_made(folder: Path) -> None:
+    calls = []
+    for _ in range(2):  # the second time it is in the cache
+        build_mesh(recipe(case(TINY)), lambda: calls.append(1))
+    assert len(calls) == 1
+
+
+def test_an_error_meanwhile_ends_the_worker(folder: Path) -> None:
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_mesh(recipe(case(TINY)), fail)
+    assert list((folder / "meshes").iterdir()) == []
 
 
 @pytest.mark.parametrize(
