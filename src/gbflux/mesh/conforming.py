@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from gbflux.mesh.volumes import FEWEST_CELLS, Volumes, mesh_volumes, simplices, 
 
 _TETRAHEDRA_PER_CUBE = 5.0  # of the mesh size: about what gmsh makes
 _MOST_PROCESSES = 16
-_PARENT = 1.06  # a fork first copies the memory it touches and in the end writes what it made
+_PARENT = 1.03  # a fork first copies the memory it touches and in the end writes what it made
 
 
 @dataclass(frozen=True)
@@ -177,15 +178,17 @@ def _oriented(t: Tessellation, volumes: Volumes, facets: NDArray, face: NDArray)
             "Try another grains.seed or a smaller mesh.size_um."
         )
     points = volumes.points[:, : t.dimension]
-    same = _coincident(points)
-    met, used = np.zeros(len(points), dtype=bool), np.zeros(len(points), dtype=bool)
-    met[volumes.cells] = True
-    used[same[met]] = True
-    number = (np.cumsum(used) - 1)[same]
-    points, cells, facets = points[used], number.astype(np.int32)[volumes.cells], number[facets]
-    flipped = signed_volumes(points, cells) < 0
+    with ThreadPoolExecutor() as pool:
+        volume = pool.submit(signed_volumes, points, volumes.cells)
+        same = _coincident(points)
+        met, used = np.zeros(len(points), dtype=bool), np.zeros(len(points), dtype=bool)
+        met[volumes.cells] = True
+        used[same[met]] = True
+        number = (np.cumsum(used) - 1)[same]
+        points, cells, facets = points[used], number.astype(np.int32)[volumes.cells], number[facets]
+        normal = _face_normals(t)[face]
+    flipped = volume.result() < 0
     cells[flipped, :2] = cells[flipped, 1::-1]
-    normal = _face_normals(t)[face]
     backward = np.einsum("ij,ij->i", normal, _turns(points[facets])) < 0
     facets[backward, :2] = facets[backward, 1::-1]
     return ConformingMesh(points, cells, volumes.region, facets, t.face_cells[face], normal)
