@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -45,6 +47,14 @@ def load_solver() -> None:
             import_module(name)
 
 
+def _beside(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Call a function in a thread of its own."""
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(function, *arguments)
+    pool.shutdown(wait=False)
+    return future
+
+
 class SharedMesh:
     """A mesh that is made when the first case needs it, and solved on by one case after the other.
 
@@ -70,7 +80,7 @@ class SharedMesh:
         self._built: BuiltMesh | None = None
         self._failure: Exception | None = None
         self._cut: Cut | None = None
-        self._geometry: CellGeometry | None = None
+        self._geometry: Future[CellGeometry] | None = None
         self._conductors: dict[bool, tuple[Any, Any]] = {}  # by whether it is of a cut mesh
 
     def meshed(self, case: Case, progress: Progress, field: SizeField | None = None) -> BuiltMesh:
@@ -93,6 +103,7 @@ class SharedMesh:
             if self.hl_planes_um is not None:
                 self._built = replace(self._built, mesh=nested(self._built.mesh, self.hl_planes_um))
             built = self._built
+            self._geometry = _beside(cell_geometry, built.mesh)  # dealing out begins with rank 0 alone
         else:
             built = replace(self._built, timings={}, from_cache=True, worker_peak_MiB=0.0)
         progress.add(built.timings)
@@ -127,9 +138,8 @@ class SharedMesh:
 
     def geometry(self) -> CellGeometry:
         """Volumes of the mesh of the case that was meshed last, on rank 0."""
-        if self._geometry is None:
-            self._geometry = cell_geometry(self._built.mesh)
-        return self._geometry if self._cut is None else self._geometry.of(self._cut.cells)
+        geometry = self._geometry.result()
+        return geometry if self._cut is None else geometry.of(self._cut.cells)
 
     def close(self) -> None:
         """Free what solves share; *collective*."""
