@@ -178,17 +178,19 @@ def _solved(
     built = sigma = snapshot = None
     cores = cores_beside_root(comm)
     with errors_of_root(comm) as is_root:
+        try:
+            if is_root:
+                with on_cores(cores):
+                    built = _meshed(case, field, progress, shared)
+        finally:
+            load_solver()  # even after an error: the other ranks have begun to, and wait for this one
         if is_root:
-            with on_cores(cores):
-                built = _meshed(case, field, progress, shared)
             if len(built.mesh.cells) > room:
                 raise MeshTooLarge(len(built.mesh.cells), room)
             sigma = conductivities(built.mesh, case)
             progress.begin("solve")
-        else:
-            load_solver()
-            if comm.rank == comm.size - 1:
-                prepare()
+        elif comm.rank == comm.size - 1:
+            prepare()
     solution = shared.solve(sigma, *_electrodes(case), _settings(case))
     del sigma
     with errors_of_root(comm) as is_root:

@@ -38,7 +38,7 @@ def case_key(case: Case, hl_planes_um: Planes | None) -> str:
 
 
 def load_solver() -> None:
-    """Load what solving, measuring and writing need, which takes a second.
+    """Load what solving, measuring and writing need, which takes a second; *collective*, as PETSc's start is.
 
     A library that is missing is told of where it is needed.
     """

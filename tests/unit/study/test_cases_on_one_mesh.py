@@ -118,7 +118,7 @@ def test_each_case_gets_its_own_numbers(tmp_path: Path) -> None:
 def test_the_mesh_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     original = shared_mesh.build_mesh
-    monkeypatch.setattr(shared_mesh, "build_mesh", lambda recipe: made.append(recipe) or original(recipe))
+    monkeypatch.setattr(shared_mesh, "build_mesh", lambda *given: made.append(given) or original(*given))
     (unit,) = units([layered(um) for um in (0, 2, 5)])
     wanted = [(c, tmp_path / str(c.hl_um[0])) for c in unit.cases]
     first = run_unit(unit, wanted, comm=MPI.COMM_SELF)
@@ -171,7 +171,7 @@ def test_a_failing_case_does_not_spoil_the_next(tmp_path: Path, asr: float) -> N
 def test_a_mesh_that_cannot_be_made_is_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
-    def fail(recipe: object) -> None:
+    def fail(recipe: object, *_: object) -> None:
         tries.append(recipe)
         raise MeshError("mesh: no.")
 

@@ -134,10 +134,10 @@ def test_a_missed_target_is_said(
 def test_a_mesh_that_fails_leaves_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
     build = shared_mesh.build_mesh
 
-    def failing(recipe):
+    def failing(recipe, *rest):
         if recipe.size.field is not None:
             raise MeshError("mesh: no.")
-        return build(recipe)
+        return build(recipe, *rest)
 
     monkeypatch.setattr(shared_mesh, "build_mesh", failing)
     result = missed(monkeypatch)
