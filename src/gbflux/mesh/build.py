@@ -17,7 +17,7 @@ from gbflux.errors import MeshError
 from gbflux.mesh.cache import mesh_file
 from gbflux.mesh.recipe import Recipe
 from gbflux.mesh.records import LayeredMesh
-from gbflux.mesh.storage import load_mesh
+from gbflux.mesh.storage import faults_told, load_mesh
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,8 @@ def _run_worker(recipe: Recipe, out: Path) -> None:
     command = [sys.executable, "-m", "gbflux.mesh.worker", str(out)]
     if recipe.size.field is not None:
         sizes = out.with_name("sizes.npz")
-        recipe.size.field.save(sizes)
+        with faults_told(out.parent):
+            recipe.size.field.save(sizes)
         command.append(str(sizes))
     done = subprocess.run(command, input=recipe.to_json(), env=environment, capture_output=True, text=True)
     words = done.stderr.strip()

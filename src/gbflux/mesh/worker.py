@@ -100,7 +100,8 @@ def _attempts(size: MeshSize) -> list[MeshSize]:
 
 
 def main() -> int:
-    """Entry point; an error goes to standard error as one line."""
+    """Entry point; an error goes to standard error as one line, the last."""
+    sys.unraisablehook = lambda _: None  # an archive on a full disk complains again when it is collected
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
         field = SizeField.load(Path(sys.argv[2])) if len(sys.argv) > 2 else None

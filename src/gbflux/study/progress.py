@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gbflux.errors import InputError
+from gbflux.study.disk import not_writable
 
 logger = logging.getLogger(__name__)
 
@@ -69,14 +69,23 @@ def log_file(path: Path) -> logging.FileHandler:
         If the file cannot be written.
     """
     try:
-        handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+        handler = _LogFile(path, mode="w", encoding="utf-8")
     except OSError as error:
-        raise InputError(
-            f"output: {path} must be writable; got '{error.strerror or error}'. "
-            "Choose another -o or its permissions."
-        ) from error
+        raise not_writable(path, error) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     return handler
+
+
+class _LogFile(logging.FileHandler):
+    """A log that a full disk does not stop: the run's other files will tell."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: the line is lost."""
+
+    def close(self) -> None:
+        """Close the file, written to its end or not."""
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from gbflux.case import Case
 from gbflux.errors import GbfluxError, InputError
+from gbflux.study.files import Pictures
 from gbflux.study.launch import job_size
-from gbflux.study.pipeline import Pictures
 from gbflux.study.progress import Progress
 from gbflux.study.ranks import world
 from gbflux.study.unit import run_unit

@@ -80,8 +80,28 @@ def test_an_unknown_format_is_refused_first(case_file: Path, capsys: pytest.Capt
 
 
 def test_a_place_that_cannot_be_written(case_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.exit_code(["mesh", str(case_file), "-o", "nowhere/mesh.msh"]) == 2
+    assert command.exit_code(["mesh", str(case_file), "-o", "case.yaml/mesh.msh"]) == 2
     assert "must be writable" in capsys.readouterr().err
+
+
+def test_folders_are_made_for_the_mesh_and_removed_where_it_fails(
+    case_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["mesh", str(case_file), "-o", "new/folder/mesh.msh"]
+    true = meshio.write
+
+    def failing(path: Path, *arguments: object, **options: object) -> None:
+        true(path, *arguments, **options)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(meshio, "write", failing)
+        assert command.exit_code(words) == 2
+    assert "got 'No space left on device'" in capsys.readouterr().err
+    assert [path.name for path in case_file.parent.iterdir()] == ["case.yaml"]
+    assert command.exit_code(words) == 0
+    made = {path.name for path in (case_file.parent / "new" / "folder").iterdir()}
+    assert made == {"mesh.msh", "mesh_boundaries.csv", "mesh_conductivities.csv"}
 
 
 def test_the_cache_is_shown_and_emptied(
