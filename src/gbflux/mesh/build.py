@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gbflux.errors import MeshError
+from gbflux.mesh import guard
 from gbflux.mesh.cache import mesh_file
 from gbflux.mesh.recipe import Recipe
 from gbflux.mesh.records import LayeredMesh
@@ -110,7 +111,8 @@ def _run_worker(recipe: Recipe, out: Path) -> None:
     """Make the mesh in a process of its own; its last words become the error."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_LAUNCHERS)}
     environment.pop("OMP_NUM_THREADS", None)  # gmsh may use every core it is given
-    command = [sys.executable, "-m", "gbflux.mesh.worker", str(out)]
+    command = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid())]  # it ends with this process
+    command += [sys.executable, "-m", "gbflux.mesh.worker", str(out)]
     if recipe.size.field is not None:
         sizes = out.with_name("sizes.npz")
         with faults_told(out.parent):
