@@ -17,8 +17,8 @@ def remarks(case: Case) -> list[str]:
         )
     if case.grains.count is not None and case.grains.boundary == "cut":
         found.append(
-            f"grains.count {case.grains.count:,} gives the mean size, {case.mean_grain_size_um:.4g} µm; a cut "
-            "box shows pieces of more grains. With boundary: mirror grains end at the box."
+            f"grains.count {case.grains.count:,} gives the mean size, {case.mean_grain_size_um:.4g} µm; a "
+            "cut box shows pieces of more grains. With boundary: mirror grains end at the box."
         )
     if case.sigma_gb > case.sigma_grain:
         found.append("grain boundaries conduct better than grains: they will not concentrate the current.")
