@@ -46,7 +46,7 @@ _FORMATS = {
     "msh": ("gmsh22", ".msh"),
     "vtu": ("vtu", ".vtu"),
     "xdmf": ("xdmf", ".xdmf"),
-    "vtk": ("vtk", ".vtk"),
+    "vtk": ("vtk42", ".vtk"),  # in that of 5.1 VTK does not know meshio's name of 32-bit integers
 }
 
 

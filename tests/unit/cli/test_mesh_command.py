@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gbflux.cli import main as command
@@ -38,6 +39,17 @@ def test_a_mesh_is_written_beside_a_table(
 def test_other_formats(words: list[str], case_file: Path, tmp_path: Path) -> None:
     assert command.exit_code(["mesh", str(case_file), *words]) == 0
     assert len(meshio.read(tmp_path / words[1]).points) > 100
+
+
+@pytest.mark.parametrize("name", ["a.msh", "a.vtu", "a.vtk"])
+def test_pyvista_reads_cells_and_tags(name: str, case_file: Path, tmp_path: Path) -> None:
+    pyvista = pytest.importorskip("pyvista")
+    assert command.exit_code(["mesh", str(case_file), "-o", name]) == 0
+    written, seen = meshio.read(tmp_path / name), pyvista.read(tmp_path / name)
+    for tags in ("gmsh:physical", "gmsh:geometrical"):
+        expected = np.concatenate(written.cell_data[tags])
+        assert np.array_equal(np.sort(seen.cell_data[tags]), np.sort(expected))
+        assert len(np.unique(expected)) >= 6
 
 
 @pytest.mark.parametrize(
