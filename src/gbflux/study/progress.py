@@ -95,8 +95,14 @@ def logged_to(handler: logging.Handler | None) -> Iterator[None]:
         yield
         return
     root = logging.getLogger("gbflux")
-    level = root.level
-    root.addHandler(handler)
+    level, propagate = root.level, root.propagate
+    added: list[logging.Handler] = [handler]
+    if propagate and root.getEffectiveLevel() > logging.INFO:
+        # what is let through for the file is not for others: libraries give the root logger a handler
+        added.append(_Upwards(root.getEffectiveLevel()))
+        root.propagate = False
+    for one in added:
+        root.addHandler(one)
     root.setLevel(min(logging.INFO, level or logging.INFO))
     try:
         yield
@@ -106,6 +112,16 @@ def logged_to(handler: logging.Handler | None) -> Iterator[None]:
         handler.handle(root.makeRecord(root.name, logging.ERROR, __file__, 0, "%s: %s", words, None))
         raise
     finally:
-        root.removeHandler(handler)
+        for one in added:
+            root.removeHandler(one)
         root.setLevel(level)
+        root.propagate = propagate
         handler.close()
+
+
+class _Upwards(logging.Handler):
+    """Passes on to the root logger's handlers what they would have seen."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a record on."""
+        logging.getLogger().callHandlers(record)
