@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gbflux.case import Case, estimate, machine_memory, require_memory
 from gbflux.errors import InputError
-from gbflux.study.pipeline import Outcome, Pictures, run_case
+from gbflux.study.files import Pictures
+from gbflux.study.pipeline import Outcome, run_case
 
 if TYPE_CHECKING:
     from gbflux.report.views import CaseViews

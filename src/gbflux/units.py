@@ -1,4 +1,4 @@
-"""Constants, conversion factors, the Arrhenius law and the ends of a cell. Imports only `errors`.
+"""Constants, conversion factors, the Arrhenius law, ends and sizes of cells. Imports only `errors`.
 
 A case file is in the user's units, with the unit in the key. Inside, physics is in SI and lengths of geometry
 and mesh are in micrometres. A factor ``A_TO_B`` multiplies a number in unit A to give it in unit B.
@@ -15,6 +15,9 @@ from gbflux.errors import InputError
 
 # The two ends of a cell, in the order of all that comes in pairs: electrodes, homogenizing layers, planes
 SIDES = ("bottom", "top")
+
+# Simplices of edge length h in a volume h^dimension, as meshers make them
+CELLS_PER_VOLUME = {2: 2.3, 3: 4.6}
 
 # Constants
 BOLTZMANN_J_PER_K = 1.380649e-23

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
 
 import gbflux
+from gbflux.study.progress import log_file, logged_to
 from gbflux.study.result import read_result
 from small_cases import NO_FIGURES, TINY, case_text
 
@@ -46,3 +48,28 @@ def test_errors_are_gbfluxs_own(tmp_path: Path) -> None:
 def test_a_path_is_no_case() -> None:
     with pytest.raises(gbflux.InputError, match=r"got 'case.yaml'. Read one with gbflux.load_case"):
         gbflux.run("case.yaml")
+
+
+def test_a_run_tells_the_log_file_alone_unless_asked(
+    case: gbflux.Case, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """caplog hangs on the root logger, as a handler that a library put there does."""
+    gbflux.run(case, tmp_path / "quiet")
+    assert "INFO" in (tmp_path / "quiet/run.log").read_text()
+    assert caplog.records == []
+    with caplog.at_level("INFO", "gbflux"):
+        gbflux.run(case, tmp_path / "asked")
+    assert [record.name for record in caplog.records] == ["gbflux.study.progress"] * 8
+
+
+def test_warnings_of_a_run_reach_who_would_have_seen_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with logged_to(log_file(tmp_path / "run.log")):
+        logging.getLogger("gbflux.mesh").info("a detail")
+        logging.getLogger("gbflux.mesh").warning("a warning")
+    assert [record.message for record in caplog.records] == ["a warning"]
+    text = (tmp_path / "run.log").read_text()
+    assert "a detail" in text
+    assert "a warning" in text
+    assert logging.getLogger("gbflux").propagate

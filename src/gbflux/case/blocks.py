@@ -78,7 +78,11 @@ class Grains(Block):
         gt=0,
     )
     count: WholeNumber | None = quantity(
-        "number of grains, instead of the mean size", "1", default=None, ge=1, le=10**7
+        "grains of the mean size that fill the box, instead of that size; a cut box shows pieces of more",
+        "1",
+        default=None,
+        ge=1,
+        le=10**7,
     )
     seed: WholeNumber = quantity("seed of the arrangement", "1", default=1, ge=0, le=LARGEST_SEED)
     relaxation_steps: WholeNumber = quantity(

@@ -10,7 +10,6 @@ from gbflux.case.model import Case
 
 # Constants of the estimate, measured on runs of 8 to 1000 grains on two cores. Retune them when the mesher
 # or the solver changes; nothing but the estimate depends on them.
-CELLS_PER_VOLUME = {2: 2.3, 3: 4.6}  # simplices per h^dimension, h the edge length asked for
 CELLS_PER_NODE = {2: 2.0, 3: 5.5}  # of a conforming mesh, before grains get nodes of their own
 TRANSITION = 2.0  # cells grow from electrode_size to size over so many sizes
 FACET_AREA = {2: 1.0, 3: 0.43}  # facet of a grain boundary, in h^(dimension - 1)
@@ -96,7 +95,7 @@ def bulk_cells(volume_um: float, size_um: float, dimension: int) -> float:
     >>> bulk_cells(50.0**3, 1.0, 3)
     575000.0
     """
-    return CELLS_PER_VOLUME[dimension] * volume_um / size_um**dimension
+    return units.CELLS_PER_VOLUME[dimension] * volume_um / size_um**dimension
 
 
 def refinement_cells(
@@ -124,7 +123,7 @@ def refinement_cells(
     far = electrode_size_um + slope * depth
     power = dimension - 1
     integral = (electrode_size_um**-power - far**-power) / (power * slope)
-    return CELLS_PER_VOLUME[dimension] * area_um * (integral - depth / size_um**dimension)
+    return units.CELLS_PER_VOLUME[dimension] * area_um * (integral - depth / size_um**dimension)
 
 
 def gb_area_um(case: Case) -> float:

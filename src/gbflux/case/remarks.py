@@ -15,6 +15,11 @@ def remarks(case: Case) -> list[str]:
             f"mesh.size_um {case.mesh.size_um:g} is coarse for grains of {case.mean_grain_size_um:.4g} µm: "
             f"hot spots need {COARSEST_CELLS_PER_GRAIN} cells or more across a grain."
         )
+    if case.grains.count is not None and case.grains.boundary == "cut":
+        found.append(
+            f"grains.count {case.grains.count:,} gives the mean size, {case.mean_grain_size_um:.4g} µm; a "
+            "cut box shows pieces of more grains. With boundary: mirror grains end at the box."
+        )
     if case.sigma_gb > case.sigma_grain:
         found.append("grain boundaries conduct better than grains: they will not concentrate the current.")
     materials = (case.grains, case.grain_boundary, case.homogenizing_layer)

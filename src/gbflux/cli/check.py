@@ -49,8 +49,10 @@ def derived_lines(case: Case, numbers: DerivedNumbers) -> list[str]:
     bottom, top = numbers.electrode_asr_ohm_cm2
     ideal = all(case.ideal_electrodes)
     electrodes = "none" if ideal else f"{bottom:.4g} bottom, {top:.4g} top Ω cm²"
+    more = ", and pieces of more" if case.grains.boundary == "cut" else ""
+    grains = f"{case.grain_count:,} of {case.mean_grain_size_um:.4g} µm{more}"
     rows = [
-        ("grains of the mean size in the box", f"{case.grain_count:,} of {case.mean_grain_size_um:.4g} µm"),
+        ("grains of the mean size in the box", grains),
         ("Bi = (δ/d) σ_g/σ_gb", f"{numbers.biot:.4g}"),
         ("Kapitza length δ σ_g/σ_gb", f"{numbers.kapitza_length_um:.4g} µm"),
         ("resistance of one grain boundary", f"{numbers.gb_asr_ohm_cm2:.4g} Ω cm²"),

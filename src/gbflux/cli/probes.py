@@ -127,8 +127,8 @@ def libraries() -> tuple[Library, ...]:
 def declared(requirements: Iterable[str]) -> tuple[Library, ...]:
     """The libraries of requirements as metadata have them, extras last and those for development left out.
 
-    >>> [(l.module, l.needed) for l in declared(["a>=1; extra == 'b'", "ruamel-yaml>=2,<3"])]
-    [('ruamel.yaml', True), ('a', False)]
+    >>> [(l.module, l.needed) for l in declared(["a-c>=1; extra == 'b'", "ruamel-yaml>=2,<3"])]
+    [('ruamel.yaml', True), ('a_c', False)]
     """
     found = []
     for requirement in requirements:
@@ -136,8 +136,14 @@ def declared(requirements: Iterable[str]) -> tuple[Library, ...]:
         if extra == "dev":
             continue
         remedy = f"Only a part of gbflux needs it: pip install 'gbflux[{extra}]'." if extra else _SETUP
-        found.append(Library(name.replace("-", "."), "", extra is None, remedy))
+        found.append(Library(_module(name), "", extra is None, remedy))
     return tuple(sorted(found, key=lambda library: (not library.needed, library.module)))
+
+
+def _module(distribution: str) -> str:
+    """What Python calls a distribution: `-` stands for `_` there, but for names with a dot of their own."""
+    plain = re.sub(r"[-_.]+", "-", distribution).lower()
+    return {"ruamel-yaml": "ruamel.yaml"}.get(plain, distribution.replace("-", "_"))
 
 
 Runner = Callable[[Sequence[str]], Outcome]

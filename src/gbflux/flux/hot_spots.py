@@ -41,12 +41,14 @@ homogenizing layer).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from gbflux.errors import InputError
 from gbflux.flux.planes import PlaneFacets, PlaneNodes, facet_edges
+from gbflux.flux.readonly import read_only
 from gbflux.flux.weighted import gini, quantiles, root_mean_square, share_above
 from gbflux.flux.windows import window_maximum
 
@@ -68,15 +70,19 @@ class HotSpots:
     p95_over_mean: float
     p99_over_mean: float
     p999_over_mean: float
-    window_max_over_mean: dict[str, float | None]
+    window_max_over_mean: Mapping[str, float | None]
     grain_max_over_mean: float | None
     grain_max_over_median: float | None
     grain_max_over_min: float | None
     grain_max_over_mean_area_cut: float | None
     rms_over_mean: float
     gini: float
-    area_fraction_above: dict[str, float]
+    area_fraction_above: Mapping[str, float]
     smallest_facet_um: float
+
+    def __post_init__(self) -> None:
+        for name in ("window_max_over_mean", "area_fraction_above"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
 def hot_spots(facets: PlaneFacets, nodes: PlaneNodes, n_grains: int, mean_grain_size_um: float) -> HotSpots:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gbflux.conduction.records import Fields
@@ -9,6 +10,7 @@ from gbflux.flux.cells import CellGeometry, cell_geometry
 from gbflux.flux.hl_profile import HLProfile, hl_profile
 from gbflux.flux.hot_spots import HotSpots, hot_spots
 from gbflux.flux.planes import PlaneFacets, PlaneNodes, cells_touching, plane_facets, plane_nodes
+from gbflux.flux.readonly import read_only
 from gbflux.flux.tables import BoundaryTable, GrainTable, boundary_table, grain_table
 from gbflux.flux.transport import Transport, transport
 from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
@@ -23,22 +25,26 @@ class Measurement:
     ----------
     transport : Transport
         The cell as a whole.
-    hot_spots : dict of HotSpots
+    hot_spots : read-only dict of HotSpots
         On each electrode.
-    hot_spots_electrolyte : dict of HotSpots
+    hot_spots_electrolyte : read-only dict of HotSpots
         Where the electrolyte ends, for the sides with a homogenizing layer.
-    homogenizing_layer : dict of HLProfile
+    homogenizing_layer : read-only dict of HLProfile
         Profile across each homogenizing layer.
     grains : GrainTable
     boundaries : BoundaryTable
     """
 
     transport: Transport
-    hot_spots: dict[str, HotSpots]
-    hot_spots_electrolyte: dict[str, HotSpots]
-    homogenizing_layer: dict[str, HLProfile]
+    hot_spots: Mapping[str, HotSpots]
+    hot_spots_electrolyte: Mapping[str, HotSpots]
+    homogenizing_layer: Mapping[str, HLProfile]
     grains: GrainTable
     boundaries: BoundaryTable
+
+    def __post_init__(self) -> None:
+        for name in ("hot_spots", "hot_spots_electrolyte", "homogenizing_layer"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
 def measure(

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gbflux.errors import MeshError
+from gbflux.mesh import guard
 from gbflux.mesh.cache import mesh_file
 from gbflux.mesh.recipe import Recipe
 from gbflux.mesh.records import LayeredMesh
-from gbflux.mesh.storage import load_mesh
+from gbflux.mesh.storage import faults_told, load_mesh
 
 logger = logging.getLogger(__name__)
 
@@ -118,13 +119,16 @@ def _run_worker(recipe: Recipe, out: Path, meanwhile: Callable[[], object]) -> N
     """Make the mesh in a process of its own; its last words become the error."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_LAUNCHERS)}
     environment.pop("OMP_NUM_THREADS", None)  # gmsh may use every core it is given
-    command = [sys.executable, "-m", "gbflux.mesh.worker", str(out)]
+    command = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid())]  # it ends with this process
+    command += [sys.executable, "-m", "gbflux.mesh.worker", str(out)]
     if recipe.size.field is not None:
         sizes = out.with_name("sizes.npz")
-        recipe.size.field.save(sizes)
+        with faults_told(out.parent):
+            recipe.size.field.save(sizes)
         command.append(str(sizes))
     asked = out.with_name("recipe.json")
-    asked.write_text(recipe.to_json())
+    with faults_told(out.parent):
+        asked.write_text(recipe.to_json())
     code, words = _ended(command, environment, asked, meanwhile)
     if code == 0:
         for line in words.splitlines():

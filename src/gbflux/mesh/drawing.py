@@ -8,6 +8,8 @@ solid-modelling kernel would search for it with an absolute tolerance.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -64,6 +66,7 @@ def load_gmsh():
     MissingLibrary
         If gmsh cannot be imported.
     """
+    ctrl_c = signal.getsignal(signal.SIGINT)
     try:
         import gmsh
     except (ImportError, OSError) as error:
@@ -71,6 +74,8 @@ def load_gmsh():
             f"mesh: gmsh must be importable; got {error}. "
             "Run `make setup`, or install python3-gmsh or the gmsh wheel."
         ) from error
+    if ctrl_c is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, ctrl_c)  # old gmsh lets Ctrl-C end the process without a word
     return gmsh
 
 

@@ -8,7 +8,13 @@ the slabs, the contact of slab k follows the boundaries; `boundary_rows` lists t
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +46,7 @@ _FORMATS = {
     "msh": ("gmsh22", ".msh"),
     "vtu": ("vtu", ".vtu"),
     "xdmf": ("xdmf", ".xdmf"),
-    "vtk": ("vtk", ".vtk"),
+    "vtk": ("vtk42", ".vtk"),  # in that of 5.1 VTK does not know meshio's name of 32-bit integers
 }
 
 
@@ -84,7 +90,7 @@ def export_mesh(mesh: LayeredMesh, path: Path, file_format: str = "msh") -> list
     mesh : LayeredMesh
         The mesh.
     path : Path
-        File to write, replaced if it exists; its folder must exist.
+        File to write, replaced if it exists; its folder is made where there is none.
     file_format : str
         ``"msh"`` (gmsh 2.2, binary), ``"vtu"``, ``"xdmf"``, ``"vtk"``, or any other name meshio knows.
 
@@ -103,17 +109,19 @@ def export_mesh(mesh: LayeredMesh, path: Path, file_format: str = "msh") -> list
     meshio = _load_meshio()
     name = _FORMATS.get(file_format, (file_format, ""))[0]
     options: dict[str, Any] = {"binary": True} if name == "gmsh22" else {}
+    table = path.with_name(f"{path.stem}_boundaries.csv")
     try:
-        meshio.write(path, meshio_mesh(mesh, meshio), file_format=name, **options)
-        table = path.with_name(f"{path.stem}_boundaries.csv")
-        with table.open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows(boundary_rows(mesh))
+        with _whole(path, path.with_suffix(".h5"), table):
+            if shutil.disk_usage(path.parent).free < mesh.points.nbytes + mesh.cells.nbytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # HDF5 would crash later
+            meshio.write(path, meshio_mesh(mesh, meshio), file_format=name, **options)
+            with table.open("w", newline="", encoding="utf-8") as stream:
+                csv.writer(stream).writerows(boundary_rows(mesh))
     except KeyError as error:
         raise InputError(
             f"mesh: --format must be a format meshio can write; got {file_format}. Try msh, vtu or xdmf."
         ) from error
     except meshio.WriteError as error:
-        path.unlink(missing_ok=True)
         raise InputError(
             f"mesh: --format must be one that can hold the mesh; got {file_format}: {error} "
             "Try msh, vtu or xdmf."
@@ -122,10 +130,6 @@ def export_mesh(mesh: LayeredMesh, path: Path, file_format: str = "msh") -> list
         raise MissingLibrary(
             f"mesh: meshio needs one more library for --format {file_format}; got {error}. "
             "Install it, or try msh, vtu or xdmf."
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"mesh: {path} must be writable; got {error.strerror or error}. Choose another place."
         ) from error
     return [path, table]
 
@@ -153,14 +157,44 @@ def export_conductivities(mesh: LayeredMesh, sigma: NDArray[np.float64], path: P
         If the file cannot be written.
     """
     table = path.with_name(f"{path.stem}_conductivities.csv")
-    try:
-        with table.open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows(conductivity_rows(mesh, sigma))
-    except OSError as error:
-        raise InputError(
-            f"mesh: {table} must be writable; got {error.strerror or error}. Choose another place."
-        ) from error
+    with _whole(table), table.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(conductivity_rows(mesh, sigma))
     return table
+
+
+@contextmanager
+def _whole(*paths: Path) -> Iterator[None]:
+    """Write files in the folder of the first, made where there is none; after an error none of them is left.
+
+    A file that was there before stays where nothing has been written to it.
+    """
+    folder = paths[0].parent
+    made = [above for above in (folder, *folder.parents) if not above.exists()]
+    before = {path: path.stat().st_mtime_ns for path in paths if path.is_file()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException as error:
+        refusal = _refusal(paths[0], error) if isinstance(error, OSError) else None
+        with contextlib.suppress(OSError):
+            for path in paths:
+                if path.is_file() and path.stat().st_mtime_ns != before.get(path):
+                    path.unlink()
+            for above in made:
+                above.rmdir()
+        if refusal is not None:
+            raise refusal from error
+        raise
+
+
+def _refusal(path: Path, error: OSError) -> InputError:
+    """The error of a file that cannot be written, with the room on its disk where the system tells."""
+    try:
+        room = f", {shutil.disk_usage(path.parent).free / 2**20:,.1f} MiB free"
+    except OSError:
+        room = ""
+    words = error.strerror or error
+    return InputError(f"mesh: {path} must be writable; got '{words}'{room}. Choose another place.")
 
 
 def suffix(file_format: str) -> str:

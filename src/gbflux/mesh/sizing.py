@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.simplices import signed_volumes
-
-#: Simplices of edge length h in a volume h^dimension, as gmsh makes them.
-CELLS_PER_VOLUME = {2: 2.3, 3: 4.6}
+from gbflux.units import CELLS_PER_VOLUME
 
 
 @dataclass(frozen=True)

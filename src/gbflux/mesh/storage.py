@@ -6,6 +6,8 @@ import json
 import os
 import uuid
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +17,46 @@ from gbflux.mesh.records import MESH_ARRAYS, LayeredMesh, mesh_facts, mesh_of
 
 
 def save_mesh(path: Path, mesh: LayeredMesh, timings: dict[str, float]) -> None:
-    """Write a mesh and the seconds its making took; a file already there is replaced in one step."""
+    """Write a mesh and the seconds its making took; a file already there is replaced in one step.
+
+    Raises
+    ------
+    MeshError
+        If it cannot be written.
+    """
     about = np.array(json.dumps({"facts": mesh_facts(mesh), "timings": timings}))
     draft = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.part")  # not tempfile's: others may read a cache
     try:
-        with draft.open("xb") as stream:
-            np.savez(stream, about=about, **{name: getattr(mesh, name) for name in MESH_ARRAYS})
-        os.replace(draft, path)
+        with faults_told(path.parent):
+            with draft.open("xb") as stream:
+                np.savez(stream, about=about, **{name: getattr(mesh, name) for name in MESH_ARRAYS})
+            os.replace(draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def faults_told(folder: Path) -> Iterator[None]:
+    """Say where a block that writes archives of NumPy could not, and what to do.
+
+    Raises
+    ------
+    MeshError
+        In place of an OSError, and of the ValueError that an archive makes of one when it is closed.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        fault: BaseException | None = error
+        while fault is not None and not isinstance(fault, OSError):
+            fault = fault.__context__
+        if fault is None:
+            raise
+        raise MeshError(
+            f"mesh: {folder} must have room for a mesh; got '{fault.strerror or fault}'. "
+            "Free some space (`gbflux cache --empty`), or let GBFLUX_CACHE name a folder on another disk."
+        ) from error
 
 
 def load_mesh(path: Path) -> tuple[LayeredMesh, dict[str, float]]:

@@ -7,6 +7,7 @@ and no MPI is loaded beside it.
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -100,7 +101,9 @@ def _attempts(size: MeshSize) -> list[MeshSize]:
 
 
 def main() -> int:
-    """Entry point; an error goes to standard error as one line."""
+    """Entry point; an error goes to standard error as one line, the last."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # gmsh does not come back to Python for a while
+    sys.unraisablehook = lambda _: None  # an archive on a full disk complains again when it is collected
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
         field = SizeField.load(Path(sys.argv[2])) if len(sys.argv) > 2 else None

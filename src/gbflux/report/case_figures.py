@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from gbflux.report.views import CaseViews, PlaneView
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, S_PER_M_TO_S_PER_CM, SIDES
 
 _MOST_POINTS = 4000
+_LEAST_SHARE = 1e-5  # of the area; what is less is a facet or two
 
 
 def draw_views(directory_figures: Path, views: CaseViews) -> list[Path]:
@@ -56,7 +58,7 @@ def summary(views: CaseViews) -> str:
     """
     t = views.measurement.transport
     mean, sigma = t.mean_current_density * A_PER_M2_TO_MA_PER_CM2, t.sigma_eff * S_PER_M_TO_S_PER_CM
-    return f"mean {mean:.3g} mA/cm² · σ$_{{eff}}$ {sigma * 1e3:.3g} mS/cm"
+    return f"mean {mean:#.3g} mA/cm² · σ$_{{eff}}$ {sigma * 1e3:#.3g} mS/cm"
 
 
 def _section(path: Path, views: CaseViews) -> Path:
@@ -136,13 +138,15 @@ def _distribution(path: Path, views: CaseViews) -> Path:
     """Share of the area that carries more than a multiple of the mean."""
     figure = style.new_figure(6.4, 4.3)
     axes = figure.subplots()
-    for side in SIDES:
-        _draw_distribution(axes, views.electrodes[side], f"{side} electrode", style.SIDE_COLOURS[side], "-")
+    least = [
+        _draw_distribution(axes, views.electrodes[side], f"{side} electrode", side, width=width)
+        for side, width in zip(SIDES, (2.6, 1.1), strict=True)  # both are seen where they are alike
+    ]
     for side, view in views.electrolyte.items():
-        _draw_distribution(axes, view, f"electrolyte | layer, {side}", style.SIDE_COLOURS[side], "--")
+        least.append(_draw_distribution(axes, view, f"electrolyte | layer, {side}", side, dashes="--"))
     axes.axvline(1.0, color="#c9cad0", linewidth=0.8, zorder=0)
     axes.set_yscale("log")
-    axes.set_ylim(1e-5, 1.5)
+    axes.set_ylim(max(_LEAST_SHARE, 10.0 ** math.floor(math.log10(min(least)))), 1.5)
     axes.set_xlim(left=0.0)
     axes.set_xlabel("|J| over its mean", fontsize=9)
     axes.set_ylabel("share of the area at or above", fontsize=9)
@@ -152,14 +156,18 @@ def _distribution(path: Path, views: CaseViews) -> Path:
     return style.save(figure, path, style.MESH_LIMITED)
 
 
-def _draw_distribution(axes: Axes, view: PlaneView, name: str, colour: str, dashes: str) -> None:
-    """One curve, thinned to a few thousand points evenly over the logarithm of the share."""
+def _draw_distribution(
+    axes: Axes, view: PlaneView, name: str, side: str, dashes: str = "-", width: float = 1.3
+) -> float:
+    """One curve, thinned to a few thousand points evenly over the logarithm of the share; its least share."""
     j, share = complementary_distribution(view.j_over_mean, view.area)
     if len(j) > _MOST_POINTS:
         wanted = np.geomspace(1.0, share[-1], _MOST_POINTS)
         kept = np.unique(np.clip(len(j) - np.searchsorted(share[::-1], wanted), 0, len(j) - 1))
         j, share = j[kept], share[kept]
-    axes.step(j, share, where="pre", color=colour, linestyle=dashes, linewidth=1.3, label=name)
+    colour = style.SIDE_COLOURS[side]
+    axes.step(j, share, where="pre", color=colour, linestyle=dashes, linewidth=width, label=name)
+    return float(share[share > 0].min())
 
 
 def _profile(path: Path, views: CaseViews) -> Path:

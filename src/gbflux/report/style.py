@@ -213,7 +213,8 @@ def electrode_bars(axes: Axes, extent: tuple[float, float, float, float]) -> Non
     left, right, bottom, top = extent
     height = bar_height(extent)
     for y, name in ((bottom - height, "bottom electrode"), (top, "top electrode")):
-        axes.add_patch(Rectangle((left, y), right - left, height, facecolor=METAL, edgecolor=INK, lw=0.6))
+        frame = {"facecolor": METAL, "edgecolor": INK, "lw": 0.6, "clip_on": False}
+        axes.add_patch(Rectangle((left, y), right - left, height, **frame))
         axes.text((left + right) / 2, y + height / 2, name, ha="center", va="center", fontsize=8, color=INK)
     axes.set_xlim(left, right)
     axes.set_ylim(bottom - height, top + height)

@@ -1,8 +1,11 @@
-"""The files of a run, but for its pictures and its result: tables, electrode surfaces, fields."""
+"""The files of a run: tables, electrode surfaces, fields and pictures, then its result."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +13,93 @@ from numpy.typing import NDArray
 from gbflux.flux import write_boundaries, write_grains
 from gbflux.flux.measure import electrode_plane
 from gbflux.flux.planes import cells_touching
+from gbflux.study.disk import disk_faults_told, require_room
 from gbflux.study.folder import RunFolder
+from gbflux.study.result import Result
 from gbflux.study.snapshot import Snapshot
-from gbflux.study.vtkhdf import write_fields
+from gbflux.study.vtkhdf import fields_bytes, write_fields
 from gbflux.study.vtp import write_polydata
 from gbflux.units import SIDES
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How the pictures of a case are made, in two steps so that another rank can do the second.
+
+    Attributes
+    ----------
+    look : callable
+        Takes a `Snapshot` and returns what the pictures show; small, and fit for pickling.
+    draw : callable
+        Takes a folder and that, and draws.
+    prepare : callable
+        Loads what drawing needs; called while the mesh is made.
+    """
+
+    look: Callable[[Snapshot], Any]
+    draw: Callable[[Path, Any], Any]
+    prepare: Callable[[], Any] = lambda: None
+
+
+def leave_files(folder: RunFolder, snapshot: Snapshot | None, pictures: Pictures | None, comm: Any) -> None:
+    """Leave the files of a run, but for its result; *collective*. The last rank draws while rank 0 writes.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The folder, made ready.
+    snapshot : Snapshot or None
+        The solved case, on rank 0.
+    pictures : Pictures or None
+        Makes the pictures, if the case asks for them.
+    comm : MPI.Intracomm
+
+    Raises
+    ------
+    InputError
+        On all ranks together, if the disk has no room for them.
+    """
+    from gbflux.conduction.parallel import errors_of_root, raise_together, wait_asleep
+
+    artist = comm.size - 1
+    views = error = None
+    size = 0
+    with errors_of_root(comm) as is_root:
+        if is_root:
+            views = pictures.look(snapshot) if pictures and snapshot.case.output.figures else None
+            # nearly all that a run leaves
+            size = fields_bytes(snapshot.mesh) if snapshot.case.output.fields else 0
+            require_room(folder.path, size)
+    wanted, size = comm.bcast((views is not None, size))
+    if wanted and artist != 0:
+        if comm.rank == 0:
+            comm.send(views, artist)
+        elif comm.rank == artist:
+            views = comm.recv(source=0)
+    try:
+        with disk_faults_told(folder.path, size):
+            if comm.rank == 0:
+                write_files(folder, snapshot)
+            if comm.rank == artist and wanted:
+                folder.figures.mkdir(exist_ok=True)
+                pictures.draw(folder.figures, views)
+    except Exception as caught:
+        error = caught
+    wait_asleep(comm)
+    raise_together(comm, error)
+
+
+def leave_result(folder: RunFolder, result: Result, facts: dict[str, Any]) -> None:
+    """Write ``provenance.json`` and, last of all, ``result.json``.
+
+    Raises
+    ------
+    InputError
+        If the disk has no room for them.
+    """
+    with disk_faults_told(folder.path):
+        folder.write_json("provenance.json", facts)
+        folder.write_json("result.json", result.as_dict())
 
 
 def write_files(folder: RunFolder, snapshot: Snapshot) -> None:

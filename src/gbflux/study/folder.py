@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Any
 
 from gbflux.case import Case, load_case, resolved_yaml
 from gbflux.errors import CaseError, InputError
+from gbflux.study.claim import Claim, claim
+from gbflux.study.disk import not_writable
 from gbflux.study.result import Result, read_result
 
 _OWN = (
@@ -112,37 +113,34 @@ class RunFolder:
         except CaseError:
             return "unreadable"
 
-    def begin(self, case: Case) -> None:
-        """Make the folder, clear it of an earlier run's files, and write down the case.
+    def begin(self, case: Case) -> Claim:
+        """Make the folder, move an earlier run's files aside, and write down the case.
+
+        Returns
+        -------
+        Claim
+            To be kept or undone when the run ends.
 
         Raises
         ------
         InputError
-            If the folder cannot be written.
+            If the folder cannot be written; it is then as it was.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
             seeds = case.grains.seeds_file
-            points = (
-                None if seeds is None else Path(seeds.path).read_bytes()
-            )  # it may lie in this very folder
-            for name in _OWN:
-                self._remove(self.path / name)
-            if points is not None:
-                (self.path / "seeds.csv").write_bytes(points)
-            write_text(self.case_file, resolved_yaml(case, None if seeds is None else "seeds.csv"))
+            # the file of seeds may lie in this very folder
+            points = None if seeds is None else Path(seeds.path).read_bytes()
+            taken = claim(self.path, _OWN)
+            try:
+                if points is not None:
+                    (self.path / "seeds.csv").write_bytes(points)
+                write_text(self.case_file, resolved_yaml(case, None if seeds is None else "seeds.csv"))
+            except OSError:
+                taken.undo()
+                raise
         except OSError as error:
-            raise InputError(
-                f"output: {self.path} must be writable; got '{error.strerror or error}'. "
-                "Choose another -o or its permissions."
-            ) from error
-
-    @staticmethod
-    def _remove(path: Path) -> None:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+            raise not_writable(self.path, error) from error
+        return taken
 
     def write_json(self, name: str, tree: Any) -> None:
         """Write a JSON file in one step; NaN is an error."""

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from gbflux.errors import InputError
+from gbflux.mesh import guard
 
 # How launchers tell a process the size of its job.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_SIZE")
@@ -97,7 +98,7 @@ def check_ranks(ranks: int | None) -> None:
 
 
 def become_mpi_job(ranks: int, words: Sequence[str]) -> None:
-    """Replace this process by an MPI job of ``gbflux words`` on so many ranks; returns for a single rank.
+    """Replace this process by one that waits for an MPI job of ``gbflux words``; returns for a single rank.
 
     Raises
     ------
@@ -116,4 +117,5 @@ def become_mpi_job(ranks: int, words: Sequence[str]) -> None:
         environment["GBFLUX_TERMINAL"] = "1"
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execvpe(command[0], command, environment)
+    waiting = [sys.executable, "-I", "-S", guard.__file__, "wait", *command]
+    os.execvpe(waiting[0], waiting, environment)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gbflux.errors import InputError
+from gbflux.study.disk import not_writable
 
 logger = logging.getLogger(__name__)
 
@@ -69,14 +69,23 @@ def log_file(path: Path) -> logging.FileHandler:
         If the file cannot be written.
     """
     try:
-        handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+        handler = _LogFile(path, mode="w", encoding="utf-8")
     except OSError as error:
-        raise InputError(
-            f"output: {path} must be writable; got '{error.strerror or error}'. "
-            "Choose another -o or its permissions."
-        ) from error
+        raise not_writable(path, error) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     return handler
+
+
+class _LogFile(logging.FileHandler):
+    """A log that a full disk does not stop: the run's other files will tell."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: the line is lost."""
+
+    def close(self) -> None:
+        """Close the file, written to its end or not."""
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager
@@ -86,8 +95,14 @@ def logged_to(handler: logging.Handler | None) -> Iterator[None]:
         yield
         return
     root = logging.getLogger("gbflux")
-    level = root.level
-    root.addHandler(handler)
+    level, propagate = root.level, root.propagate
+    added: list[logging.Handler] = [handler]
+    if propagate and root.getEffectiveLevel() > logging.INFO:
+        # what is let through for the file is not for others: libraries give the root logger a handler
+        added.append(_Upwards(root.getEffectiveLevel()))
+        root.propagate = False
+    for one in added:
+        root.addHandler(one)
     root.setLevel(min(logging.INFO, level or logging.INFO))
     try:
         yield
@@ -97,6 +112,16 @@ def logged_to(handler: logging.Handler | None) -> Iterator[None]:
         handler.handle(root.makeRecord(root.name, logging.ERROR, __file__, 0, "%s: %s", words, None))
         raise
     finally:
-        root.removeHandler(handler)
+        for one in added:
+            root.removeHandler(one)
         root.setLevel(level)
+        root.propagate = propagate
         handler.close()
+
+
+class _Upwards(logging.Handler):
+    """Passes on to the root logger's handlers what they would have seen."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a record on."""
+        logging.getLogger().callHandlers(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from gbflux.errors import InputError
 from gbflux.flux import as_result, measure
 from gbflux.study.files import write_tables
 from gbflux.study.folder import RunFolder
-from gbflux.study.pipeline import warnings
 from gbflux.study.result import Result, TransportFacts, read_result
 from gbflux.study.snapshot import Snapshot
+from gbflux.study.summary import warnings
 from gbflux.study.vtkhdf import read_fields
 
 
@@ -83,11 +84,14 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
         warnings=warnings(snapshot, before.errors),
     )
     try:
-        write_tables(folder, snapshot)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".measuring-") as draft:
+            write_tables(RunFolder(Path(draft)), snapshot)
+            for path in sorted(Path(draft).iterdir()):  # each is whole before it replaces the one of before
+                path.replace(directory / path.name)
         folder.write_json("result.json", result.as_dict())
     except OSError as error:
         raise InputError(
             f"{directory}: must be writable; got '{error.strerror or error}'. "
-            "Change its permissions, or measure a copy."
+            "Free some space, change its permissions, or measure a copy."
         ) from error
     return result, snapshot

@@ -10,6 +10,7 @@ from typing import Any
 
 from gbflux.errors import InputError
 from gbflux.flux import HLProfile, HotSpots
+from gbflux.flux.readonly import read_only
 from gbflux.study.certificate import BracketFacts
 from gbflux.study.refinement import Round
 
@@ -105,13 +106,13 @@ class Result:
     mesh : MeshFacts
     solver : SolverFacts
     transport : TransportFacts
-    hot_spots : dict of HotSpots
+    hot_spots : read-only dict of HotSpots
         On each electrode.
-    hot_spots_electrolyte : dict of HotSpots
+    hot_spots_electrolyte : read-only dict of HotSpots
         On electrolyte|HL, for the sides with a homogenizing layer.
-    homogenizing_layer : dict of HLProfile
+    homogenizing_layer : read-only dict of HLProfile
         Profile across each homogenizing layer.
-    timings_s : dict
+    timings_s : read-only dict
         Seconds by stage.
     peak_memory_MiB : float
         Largest memory of all processes together, an upper estimate (MiB).
@@ -119,7 +120,7 @@ class Result:
         What a reader of the numbers should know.
     refinement : tuple of Round
         The meshes on the way to the accuracy asked for, the last of them that of this result; empty without.
-    errors : dict or None
+    errors : read-only dict or None
         How far numbers may be off, in a tree parallel to theirs; None where no accuracy was asked for.
     directory : Path or None
         Where the run left its files; not in ``result.json``.
@@ -131,15 +132,19 @@ class Result:
     mesh: MeshFacts
     solver: SolverFacts
     transport: TransportFacts
-    hot_spots: dict[str, HotSpots]
-    hot_spots_electrolyte: dict[str, HotSpots]
-    homogenizing_layer: dict[str, HLProfile]
-    timings_s: dict[str, float]
+    hot_spots: Mapping[str, HotSpots]
+    hot_spots_electrolyte: Mapping[str, HotSpots]
+    homogenizing_layer: Mapping[str, HLProfile]
+    timings_s: Mapping[str, float]
     peak_memory_MiB: float
     warnings: tuple[str, ...] = ()
     refinement: tuple[Round, ...] = ()
     errors: Mapping[str, Any] | None = None
     directory: Path | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("hot_spots", "hot_spots_electrolyte", "homogenizing_layer", "timings_s", "errors"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def as_dict(self) -> dict[str, Any]:
         """The tree of ``result.json``, of plain numbers; keys of the other dimension are left out."""

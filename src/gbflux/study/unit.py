@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gbflux.case.hashing import digest
-from gbflux.study.pipeline import Pictures, run_case
+from gbflux.study.files import Pictures
+from gbflux.study.pipeline import run_case
 from gbflux.study.progress import Progress
 from gbflux.study.ranks import world
 from gbflux.study.result import Result

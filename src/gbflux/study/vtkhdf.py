@@ -6,7 +6,10 @@ place for is in the group ``/gbflux``. In 2D the points are (x, z, 0).
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +46,13 @@ def write_fields(path: Path, mesh: LayeredMesh, solved: Fields) -> None:
         The mesh.
     solved : Fields
         Its fields.
+
+    Raises
+    ------
+    OSError
+        If the disk has no room for the file.
     """
-    with _h5py().File(path, "w") as file:
+    with _file_for_hdf5(path) as disk, _h5py().File(disk, "w") as file:
         root = file.create_group("VTKHDF", track_order=True)
         root.attrs["Version"] = (1, 0)
         root.attrs.create("Type", b"UnstructuredGrid", dtype=_h5py().string_dtype("ascii", 16))
@@ -64,6 +72,54 @@ def write_fields(path: Path, mesh: LayeredMesh, solved: Fields) -> None:
         own.attrs["mesh"] = json.dumps(mesh_facts(mesh))
         for name in _TABLES:
             own[name] = getattr(mesh, name)
+
+
+class _PatientFile(io.FileIO):
+    """A file that keeps an error of the disk to itself: HDF5 ends the process when it cannot close a file."""
+
+    fault: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or nothing more after an error."""
+        left = memoryview(data).cast("B")
+        count = len(left)
+        try:
+            while len(left) and self.fault is None:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.fault = error
+        return count
+
+    def truncate(self, size: int | None = None) -> int:
+        """Change the size, unless the disk refuses."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.fault = self.fault or error
+            return self.tell() if size is None else size
+
+
+@contextmanager
+def _file_for_hdf5(path: Path) -> Iterator[io.FileIO]:
+    """A file that HDF5 writes into; an error of the disk comes when HDF5 is done with it."""
+    with _PatientFile(path, "w+") as disk:
+        try:
+            yield disk
+        finally:
+            if disk.fault is not None:
+                raise disk.fault
+
+
+def fields_bytes(mesh: LayeredMesh) -> int:
+    """About how large the file of `write_fields` will be, what is packed in it left out.
+
+    Points have three coordinates and three values; cells a vector, two scalars, a pair, region, boundary,
+    their corners and an offset.
+    """
+    floats, integers = 8, mesh.cells.itemsize
+    point = floats * (3 + len(_point_names()))
+    cell = floats * (3 + 2) + integers * (2 + 2 + mesh.cells.shape[1] + 1)
+    return point * len(mesh.points) + cell * len(mesh.cells)
 
 
 def _put(group: Any, name: str, values: NDArray) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gbflux.errors import InputError
+from gbflux.mesh import guard
 from gbflux.study.launch import job_size, mpi_environment, mpirun_banner, mpirun_command
-from gbflux.sweep import guard
 
 #: Set for processes of the embedded engine: they end with their parent.
 MARK = "GBFLUX_SWEEP_CHILD"

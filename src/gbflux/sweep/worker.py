@@ -15,14 +15,14 @@ from pathlib import Path
 
 from gbflux.case import Case
 from gbflux.errors import GbfluxError, InputError
+from gbflux.mesh.guard import end_with_parent, watch_parent
+from gbflux.study.files import Pictures
 from gbflux.study.launch import job_size
-from gbflux.study.pipeline import Pictures
 from gbflux.study.progress import Progress
 from gbflux.study.ranks import world
 from gbflux.study.unit import run_unit
 from gbflux.sweep.children import MARK
 from gbflux.sweep.folder import KEY_DIGITS, StudyFolder
-from gbflux.sweep.guard import end_with_parent, watch_parent
 from gbflux.sweep.locks import locked
 from gbflux.sweep.planning import UnitOfWork, plan
 

@@ -111,5 +111,9 @@ def test_this_machine_has_memory():
 def test_remarks_on_cases_that_were_probably_not_meant(full):
     assert remarks(parse_case(full)) == []
     assert "coarse" in remarks(parse_case(full.replace("{size_um: 1.0", "{size_um: 4.0")))[0]
+    counted = full.replace("mean_size_um: 10", "count: 125")
+    assert counted != full
+    assert "pieces of more grains" in remarks(parse_case(counted))[0]
+    assert remarks(parse_case(counted.replace("boundary: cut", "boundary: mirror"))) == []
     assert "conduct better" in remarks(parse_case(full.replace("2.5e-7", "1")))[0]
     assert "changes nothing" in remarks(parse_case(full.replace("temperature_C: 25", "temperature_C: 60")))[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gbflux.cli import main as command
@@ -38,6 +39,17 @@ def test_a_mesh_is_written_beside_a_table(
 def test_other_formats(words: list[str], case_file: Path, tmp_path: Path) -> None:
     assert command.exit_code(["mesh", str(case_file), *words]) == 0
     assert len(meshio.read(tmp_path / words[1]).points) > 100
+
+
+@pytest.mark.parametrize("name", ["a.msh", "a.vtu", "a.vtk"])
+def test_pyvista_reads_cells_and_tags(name: str, case_file: Path, tmp_path: Path) -> None:
+    pyvista = pytest.importorskip("pyvista")
+    assert command.exit_code(["mesh", str(case_file), "-o", name]) == 0
+    written, seen = meshio.read(tmp_path / name), pyvista.read(tmp_path / name)
+    for tags in ("gmsh:physical", "gmsh:geometrical"):
+        expected = np.concatenate(written.cell_data[tags])
+        assert np.array_equal(np.sort(seen.cell_data[tags]), np.sort(expected))
+        assert len(np.unique(expected)) >= 6
 
 
 @pytest.mark.parametrize(
@@ -80,8 +92,28 @@ def test_an_unknown_format_is_refused_first(case_file: Path, capsys: pytest.Capt
 
 
 def test_a_place_that_cannot_be_written(case_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.exit_code(["mesh", str(case_file), "-o", "nowhere/mesh.msh"]) == 2
+    assert command.exit_code(["mesh", str(case_file), "-o", "case.yaml/mesh.msh"]) == 2
     assert "must be writable" in capsys.readouterr().err
+
+
+def test_folders_are_made_for_the_mesh_and_removed_where_it_fails(
+    case_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["mesh", str(case_file), "-o", "new/folder/mesh.msh"]
+    true = meshio.write
+
+    def failing(path: Path, *arguments: object, **options: object) -> None:
+        true(path, *arguments, **options)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(meshio, "write", failing)
+        assert command.exit_code(words) == 2
+    assert "got 'No space left on device'" in capsys.readouterr().err
+    assert [path.name for path in case_file.parent.iterdir()] == ["case.yaml"]
+    assert command.exit_code(words) == 0
+    made = {path.name for path in (case_file.parent / "new" / "folder").iterdir()}
+    assert made == {"mesh.msh", "mesh_boundaries.csv", "mesh_conductivities.csv"}
 
 
 def test_the_cache_is_shown_and_emptied(

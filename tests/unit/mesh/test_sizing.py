@@ -11,7 +11,8 @@ from gbflux.mesh import CellKind, LayeredMesh, SizeField, build_mesh, recipe
 from gbflux.mesh.bisect import is_junction
 from gbflux.mesh.refine import AT_JUNCTIONS, COARSER, FINER, SMALLEST, next_sizes
 from gbflux.mesh.simplices import signed_volumes
-from gbflux.mesh.sizing import CELLS_PER_VOLUME, closed, graded
+from gbflux.mesh.sizing import closed, graded
+from gbflux.units import CELLS_PER_VOLUME
 from small_cases import FLAT, LAYERS, case
 
 SMALL_3D = {

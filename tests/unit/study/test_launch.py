@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
 from gbflux.errors import InputError
+from gbflux.mesh import guard
 from gbflux.study import launch
 
 OPEN_MPI = "mpirun (Open MPI) 4.1.4"
@@ -61,9 +63,11 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list:
 
 def test_a_plain_process_becomes_a_job(started: list) -> None:
     launch.become_mpi_job(3, ["run", "a.yaml"])
-    (name, command, environment) = started[0]
-    assert name == "mpirun"
-    assert command[2] == "3"
+    (name, words, environment) = started[0]
+    assert name == sys.executable
+    assert words[:5] == [sys.executable, "-I", "-S", guard.__file__, "wait"]
+    command = words[5:]
+    assert command[:3] == ["mpirun", "-n", "3"]
     assert command[-4:] == ["-m", "gbflux", "run", "a.yaml"]
     assert environment["OMP_NUM_THREADS"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
+import pickle
 
 import pytest
 
@@ -190,3 +192,23 @@ def test_kinetics_silence_that_warning_and_count_newton_steps() -> None:
     assert any("pointwise maximum" in text for text in one_side.result.warnings)
     assert one_side.result.transport.bracket_reason is None
     assert solved(TINY).result.solver.newton_iterations == 0
+
+
+def test_a_result_cannot_be_changed_and_travels() -> None:
+    result = solved(TINY, LAYERS).result
+    before = result.as_dict()
+    for mapping in (result.hot_spots, result.timings_s, result.hot_spots["top"].window_max_over_mean):
+        with pytest.raises(TypeError, match="read-only"):
+            mapping["top"] = 0.0
+        with pytest.raises(TypeError, match="read-only"):
+            mapping.clear()
+        with pytest.raises(TypeError, match="read-only"):
+            mapping |= {"top": 0.0}
+    assert result.as_dict() == before
+    for travelled in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result), Result.from_dict(before)):
+        assert travelled == result
+        with pytest.raises(TypeError, match="read-only"):
+            travelled.hot_spots["top"].area_fraction_above.update({"2": 1.0})
+    mine = dict(result.timings_s)
+    mine["total"] = 0.0
+    assert result.timings_s["total"] > 0

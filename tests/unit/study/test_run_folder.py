@@ -14,9 +14,11 @@ import pytest
 
 from gbflux.case import load_case
 from gbflux.cli import main as command
-from gbflux.errors import InputError
+from gbflux.errors import InputError, MeshError
 from gbflux.study import RunFolder
 from gbflux.study import pipeline as pipeline_room
+from gbflux.study import shared_mesh as shared_mesh_room
+from gbflux.study.claim import ASIDE
 from gbflux.study.result import read_result
 from small_cases import LAYERS, NO_FIGURES, TINY, case_text
 
@@ -172,12 +174,59 @@ def test_a_solver_that_stops_short_leaves_no_result(
 
 def test_the_result_is_written_last(case_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*arguments: object) -> None:
-        raise OSError("disk full")
+        raise RuntimeError("a fault")
 
     monkeypatch.setattr(pipeline_room, "provenance", failing)
     assert run(case_file, tmp_path / "out") == 1
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert left == FILES - {"result.json", "provenance.json"}
+
+
+def failing_mesh(*arguments: object) -> None:
+    raise MeshError("mesh: no")
+
+
+@pytest.mark.parametrize("log_fails", [False, True])
+def test_a_run_that_input_ends_leaves_nothing(
+    log_fails: bool, case_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing_log(*arguments: object) -> None:
+        raise InputError("output: no log")
+
+    monkeypatch.setattr(shared_mesh_room, "build_mesh", failing_mesh)
+    if log_fails:
+        monkeypatch.setattr(pipeline_room, "log_file", failing_log)
+    assert run(case_file, tmp_path / "new" / "out") == 2
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "mine").mkdir()
+    assert run(case_file, tmp_path / "mine") == 2
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_an_earlier_run_comes_back_where_input_ends_the_one_that_replaces_it(
+    case_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_case(tmp_path / "case.yaml", {"output": {"figures": True}})
+    run(path, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    assert any(name.startswith("figures/") for name in before)
+    monkeypatch.setattr(shared_mesh_room, "build_mesh", failing_mesh)
+    assert run(path, tmp_path / "out", "--force") == 2
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_solver_that_stops_short_ends_an_earlier_run_too(case_file: Path, tmp_path: Path) -> None:
+    run(case_file, tmp_path / "out")
+    short = write_case(tmp_path / "short.yaml", {"solver.max_iterations": 1})
+    assert run(short, tmp_path / "out", "--force") == 3
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"case.resolved.yaml", "run.log"}
+
+
+def test_what_a_killed_run_had_put_aside_goes(case_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / ASIDE).mkdir(parents=True)
+    (tmp_path / "out" / ASIDE / "result.json").write_text("{}")
+    assert run(case_file, tmp_path / "out") == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
 
 
 def test_a_json_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:

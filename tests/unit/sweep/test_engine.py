@@ -197,7 +197,7 @@ def test_a_child_ends_with_its_driver(tmp_path):
 def test_a_rank_ends_with_its_launcher(tmp_path):
     """A launcher is killed with -9; the rank, which looks for it, ends."""
     rank = (
-        "import os, time; from gbflux.sweep.guard import watch_parent; "
+        "import os, time; from gbflux.mesh.guard import watch_parent; "
         "watch_parent(0.05); print(os.getpid(), flush=True); time.sleep(1e6)"
     )
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {rank!r}])"

@@ -61,8 +61,9 @@ class Metric:
 
     @property
     def label(self) -> str:
-        """Name with unit."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
+        """Name with unit, which no line end parts."""
+        unit = self.unit.replace(" ", "\N{NO-BREAK SPACE}")
+        return f"{self.name} ({unit})" if unit else self.name
 
 
 P99 = "largest but for 1 % of the area, over the mean"

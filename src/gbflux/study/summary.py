@@ -1,0 +1,125 @@
+"""The result record of a solved case, put together from what each stage found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gbflux.conduction.records import Solution
+from gbflux.flux import as_result
+from gbflux.mesh import BuiltMesh, LayeredMesh
+from gbflux.study.certificate import bracket_facts, bracket_reason
+from gbflux.study.estimated_errors import hot_spot_errors
+from gbflux.study.progress import Progress
+from gbflux.study.refinement import History, missed
+from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
+from gbflux.study.shared_mesh import Planes, case_key
+from gbflux.study.snapshot import Snapshot
+
+
+def _errors(snapshot: Snapshot, history: History) -> dict[str, Any]:
+    """How far numbers may be off, in a tree parallel to theirs."""
+    width, asked = history.rounds[-1].relative_width, snapshot.case.accuracy.conductance
+    conductance = {
+        "asked": asked,
+        "relative_width": width,
+        "reached": history.stopped_by is None,
+        "stopped_by": history.stopped_by,
+    }
+    spots = hot_spot_errors(snapshot.case, snapshot.mesh, history.measurements)
+    return {"conductance": conductance, **spots}
+
+
+def result_of(
+    snapshot: Snapshot,
+    solution: Solution,
+    history: History | None,
+    progress: Progress,
+    peak: float,
+    hl_planes_um: Planes | None,
+) -> Result:
+    """The result record of a solved case.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    solution : Solution
+    history : History or None
+        Of the meshes on the way to the accuracy asked for, if there was one.
+    progress : Progress
+    peak : float
+        Largest memory of all processes together (MiB).
+    hl_planes_um : pair of tuples of float or None
+        Planes of a mesh shared by several thicknesses.
+    """
+    mesh, case = snapshot.mesh, snapshot.case
+    tree = as_result(snapshot.measurement, mesh.dimension)
+    bracket = None if solution.bracket is None else bracket_facts(solution.bracket, mesh, case)
+    solver = SolverFacts(
+        dofs=solution.dofs,
+        iterations=solution.iterations,
+        relative_residual=solution.relative_residual,
+        current_imbalance=tree["solver"]["current_imbalance"],
+        grain_imbalance=solution.grain_imbalance,
+        newton_iterations=solution.newton_iterations,
+    )
+    errors = None if history is None else _errors(snapshot, history)
+    return Result(
+        name=case.name,
+        case_hash=case_key(case, hl_planes_um),
+        dimension=mesh.dimension,
+        mesh=_mesh_facts(mesh, hl_planes_um),
+        solver=solver,
+        transport=TransportFacts(**tree["transport"], bracket=bracket, bracket_reason=bracket_reason(case)),
+        hot_spots=snapshot.measurement.hot_spots,
+        hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
+        homogenizing_layer=snapshot.measurement.homogenizing_layer,
+        timings_s={**progress.seconds, "total": progress.total()},
+        peak_memory_MiB=peak,
+        warnings=warnings(snapshot, errors),
+        refinement=() if history is None else history.rounds,
+        errors=errors,
+    )
+
+
+def _mesh_facts(mesh: LayeredMesh, hl_planes_um: Planes | None) -> MeshFacts:
+    """The mesh in numbers."""
+    quality = mesh.quality
+    area = {"gb_area_um2" if mesh.dimension == 3 else "gb_length_um": quality.gb_area_um2}
+    return MeshFacts(
+        hash=mesh.hash,
+        cells=len(mesh.cells),
+        nodes=len(mesh.points),
+        grains=mesh.n_grains,
+        gb_area_limited_fraction=quality.gb_area_limited_fraction,
+        layer_volume_error=quality.layer_volume_error,
+        volume_error=quality.volume_error,
+        hl_planes_um=hl_planes_um,
+        **area,
+    )
+
+
+def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """What a reader of the numbers should know."""
+    found = []
+    if errors is not None and not errors["conductance"]["reached"]:
+        facts = errors["conductance"]
+        found.append(missed(facts["relative_width"], facts["asked"], facts["stopped_by"]))
+    if len(snapshot.mesh.boundaries) and (snapshot.mesh.slabs or any(snapshot.case.ideal_electrodes)):
+        found.append(
+            "hot_spots: where a grain boundary ends at an ideal electrode or a homogenizing layer, "
+            "the pointwise maximum grows without limit as the mesh is refined; "
+            "use percentiles, windows or grains."
+        )
+    limited = snapshot.mesh.quality.gb_area_limited_fraction
+    if limited > 0:
+        found.append(
+            f"mesh: the layer is thinner than asked for on {limited:.2%} of the grain-boundary area."
+        )
+    return tuple(found)
+
+
+def peak_of_all(built: BuiltMesh, peaks: list[float]) -> float:
+    """Largest memory of all processes together (MiB): ranks at their peaks, or with the mesher before."""
+    before_solving = built.worker_peak_MiB + sum(peaks) / 2 if built.worker_peak_MiB else 0.0
+    return max(sum(peaks), before_solving)
