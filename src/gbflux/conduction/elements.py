@@ -96,10 +96,13 @@ class Elements:
         """
         fixed = np.zeros(len(self.currents.phi.x.array), dtype=bool)
         fixed[system.fixed] = True
-        base = self._base
-        fits = base is not None and system.same and self._made_with == settings.preconditioner != "lu"
-        fits = fits and fixed[base.fixed].all()
-        if self.space.mesh.comm.allreduce(bool(fits), MPI.LAND):
+        base, comm = self._base, self.space.mesh.comm
+        kept = base is not None and system.same and self._made_with == settings.preconditioner
+        if comm.allreduce(bool(kept and np.array_equal(fixed, base.fixed)), MPI.LAND):
+            base.ksp.getPC().setReusePreconditioner(True)
+            return self.ksp if base.dofs is None else reused(base, system, np.zeros(0, dtype=np.intp))
+        fits = kept and settings.preconditioner != "lu" and fixed[base.fixed].all()
+        if comm.allreduce(bool(fits), MPI.LAND):
             share = free_count(system) / base.size
             if self._excess <= SET_UP * share:
                 owned = system.rhs.getLocalSize()
