@@ -22,11 +22,11 @@ import time
 from pathlib import Path
 
 CASE = """\
-name: bench-{um}
+name: bench
 geometry: {{size_um: [{edge}, {edge}, {edge}]}}
 grains: {{count: {grains}, seed: 1, boundary: mirror, conductivity_S_per_cm: 5.0e-4}}
 grain_boundary: {{thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}}
-homogenizing_layer: {{thickness_um: {um}, conductivity_S_per_cm: 1.0e-4}}
+homogenizing_layer: {{thickness_um: {largest}, conductivity_S_per_cm: 1.0e-4}}
 electrodes: {{asr_ohm_cm2: {asr}}}
 mesh: {{size_um: {size}, electrode_size_um: {size}}}
 output: {{fields: false, figures: false}}
@@ -34,18 +34,20 @@ output: {{fields: false, figures: false}}
 COUNT, LARGEST_UM = 20, 10.0
 
 
-def case_text(options: argparse.Namespace, um: float) -> str:
-    """The case of one thickness."""
-    edge = round(10 * options.grains ** (1 / 3), 6)
-    return CASE.format(um=um, edge=edge, grains=options.grains, size=options.size, asr=options.asr)
-
-
 def unit(options: argparse.Namespace, thicknesses: list[float], folder: Path) -> None:
-    """Run all thicknesses as one unit, on each rank of an MPI job."""
-    from gbflux.case import parse_case
+    """Run all thicknesses as one unit, on each rank of an MPI job; cases are made as a study makes them."""
+    from gbflux.case.document import read_document
+    from gbflux.case.load import CaseSource
     from gbflux.study.unit import run_unit, units
 
-    (one,) = units([parse_case(case_text(options, um)) for um in thicknesses])
+    edge = round(10 * options.grains ** (1 / 3), 6)
+    text = CASE.format(
+        edge=edge, grains=options.grains, size=options.size, asr=options.asr, largest=LARGEST_UM
+    )
+    source = CaseSource(read_document(text, "bench"), folder, "bench")
+    (one,) = units(
+        [source.case({"homogenizing_layer.thickness_um": um, "name": f"bench-{um}"}) for um in thicknesses]
+    )
     run_unit(one, [(case, folder / case.name) for case in one.cases])
 
 

@@ -9,10 +9,13 @@ its boundaries and its ends on the planes where the electrolyte ends.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
+from gbflux.mesh.cut import Cut
 from gbflux.mesh.records import CellKind, LayeredMesh, points_on_plane
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import UM_TO_M
@@ -20,13 +23,64 @@ from gbflux.units import UM_TO_M
 _BLOCK = 1 << 18
 
 
-def imbalances(mesh: LayeredMesh, fields: Fields) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Grains:
+    """What of a mesh the balance of its grains hangs on.
+
+    Attributes
+    ----------
+    owner : (n,) int32 array
+        The grain that owns each point, or −1.
+    inside : (n,) bool array
+        Whether none but its grain's cells touch the point.
+    between : (m,) bool array
+        Whether a cell belongs to a grain boundary, junctions left out.
+    volume : (k,) float64 array
+        Volumes of those cells (µm³; in 2D µm²).
+    """
+
+    owner: NDArray[np.int32]
+    inside: NDArray[np.bool_]
+    between: NDArray[np.bool_]
+    volume: NDArray[np.float64]
+
+    def of(self, cut: Cut) -> Grains:
+        """The same of what a cut leaves of the mesh: all cells of grains and of their boundaries."""
+        return Grains(self.owner[cut.points], self.inside[cut.points], self.between[cut.cells], self.volume)
+
+
+def grains_of(mesh: LayeredMesh) -> Grains:
+    """What of a mesh the balance of its grains hangs on.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+
+    Returns
+    -------
+    Grains
+    """
+    owner = np.full(len(mesh.points), -1, dtype=np.int32)
+    inside = np.ones(len(mesh.points), dtype=bool)
+    for start in range(0, len(mesh.cells), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        cells, in_grain = mesh.cells[block], mesh.kind[block] == CellKind.GRAIN
+        for corner in range(mesh.dimension + 1):
+            owner[cells[in_grain, corner]] = mesh.region[block][in_grain]
+        inside[cells[~in_grain]] = False
+    between = mesh.kind == CellKind.GB
+    return Grains(owner, inside & (owner >= 0), between, signed_volumes(mesh.points, mesh.cells[between]))
+
+
+def imbalances(mesh: LayeredMesh, fields: Fields, grains: Grains | None = None) -> tuple[float, float]:
     """How far currents are from balance: in − out over the current, and the worst grain.
 
     Parameters
     ----------
     mesh : LayeredMesh
     fields : Fields
+    grains : Grains, optional
+        Those of the mesh, where they are known.
 
     Returns
     -------
@@ -35,40 +89,38 @@ def imbalances(mesh: LayeredMesh, fields: Fields) -> tuple[float, float]:
     """
     entering = [float(fields.residual[points_on_plane(mesh, z)].sum()) for z in mesh.z_electrodes]
     current = 0.5 * sum(map(abs, entering))
-    return abs(sum(entering)) / (current or 1.0), worst_grain_imbalance(mesh, fields)
+    return abs(sum(entering)) / (current or 1.0), worst_grain_imbalance(mesh, fields, grains)
 
 
-def worst_grain_imbalance(mesh: LayeredMesh, fields: Fields) -> float:
+def worst_grain_imbalance(mesh: LayeredMesh, fields: Fields, grains: Grains | None = None) -> float:
     """Largest charge imbalance of a grain relative to its inflow.
 
     Parameters
     ----------
     mesh : LayeredMesh
     fields : Fields
+    grains : Grains, optional
+        Those of the mesh, where they are known.
 
     Returns
     -------
     float
         Dimensionless; grains without inflow are left out.
     """
-    owner, inside = _grain_nodes(mesh)
+    grains = grains_of(mesh) if grains is None else grains
+    owner, inside = grains.owner, grains.inside.copy()
+    for z in mesh.z_electrodes:
+        inside &= ~points_on_plane(mesh, z)
     gain = np.abs(np.bincount(owner[inside], fields.residual[inside], minlength=mesh.n_grains))
     inflow = np.zeros(mesh.n_grains)
     for z in mesh.z_electrolyte:
         end = np.flatnonzero((owner >= 0) & points_on_plane(mesh, z))
         inflow += np.abs(np.bincount(owner[end], fields.residual_electrolyte[end], minlength=mesh.n_grains))
-    across = np.abs(_boundary_currents(mesh, fields))
+    across = np.abs(boundary_currents(mesh, fields, np.flatnonzero(grains.between), grains.volume))
     for column in range(2):
         inflow += np.bincount(mesh.boundaries[:, column], across, minlength=mesh.n_grains)
     fed = inflow > 0
     return float(np.max(2 * gain[fed] / inflow[fed], initial=0.0))
-
-
-def _boundary_currents(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
-    """Net current through each grain boundary (A; in 2D A/m)."""
-    cells = np.flatnonzero(mesh.kind == CellKind.GB)
-    volume = signed_volumes(mesh.points, mesh.cells[cells])
-    return boundary_currents(mesh, fields, cells, volume)
 
 
 def boundary_currents(
@@ -98,19 +150,3 @@ def boundary_currents(
     flux = np.bincount(pair, volume * normal_flux, minlength=count)
     area = np.asarray(mesh.boundary_area, dtype=float)
     return area * UM_TO_M ** (mesh.dimension - 1) * flux / np.where(layer > 0, layer, 1.0)
-
-
-def _grain_nodes(mesh: LayeredMesh) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """The grain that owns each node, or −1, and whether the node lies inside it."""
-    owner = np.full(len(mesh.points), -1, dtype=np.int32)
-    inside = np.ones(len(mesh.points), dtype=bool)
-    for start in range(0, len(mesh.cells), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        cells, in_grain = mesh.cells[block], mesh.kind[block] == CellKind.GRAIN
-        for corner in range(mesh.dimension + 1):
-            owner[cells[in_grain, corner]] = mesh.region[block][in_grain]
-        inside[cells[~in_grain]] = False
-    inside &= owner >= 0
-    for z in mesh.z_electrodes:
-        inside &= ~points_on_plane(mesh, z)
-    return owner, inside

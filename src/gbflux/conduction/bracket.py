@@ -100,11 +100,13 @@ def conductance_bracket(
         if coarse_system is not None:
             coarse_ksp.destroy()
             coarse_system.destroy()
+    is_root = phi.function_space.mesh.comm.rank == 0
     if not np.isfinite(found.excess):
-        log.warning("bracket: the preconditioner must be positive; it is not. No bounds are given.")
+        if is_root:
+            log.warning("bracket: the preconditioner must be positive; it is not. No bounds are given.")
         return None
     lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)
-    if found.excess > max(SHARE * (upper - lower), ROUND_OFF * upper):
+    if is_root and found.excess > max(SHARE * (upper - lower), ROUND_OFF * upper):
         log.warning("bracket: wider than need be; %d iterations did not suffice", found.iterations)
     return Bracket(lower, upper * (1.0 + ROUND_OFF), found.excess, found.iterations, discrete.gap(v))
 

@@ -13,6 +13,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from gbflux.conduction import compat
+from gbflux.conduction.balance import Grains, grains_of, imbalances
 from gbflux.conduction.bracket import conductance_bracket
 from gbflux.conduction.correction import balanced
 from gbflux.conduction.distribute import DistributedMesh, distribute
@@ -75,6 +76,7 @@ class Conductor:
                 check_mesh(mesh)
         self._comm, self._mesh = comm, mesh
         self._sigma: NDArray[np.float64] | None = None
+        self._grains: Grains | None = None
         with self._watch("distribute"):
             self._dealt = distribute(comm, mesh)
             self._planes = comm.bcast(mesh.z_electrodes if comm.rank == 0 else None)
@@ -162,7 +164,11 @@ class Conductor:
             with watch("distribute"):
                 return _collected(dealt, local, sigma, cut)
 
-        fields, imbalance = balanced(elements, system, problem, left, fields_of, watch)
+        def imbalance_of(fields: Fields) -> tuple[float, float]:
+            self._grains = self._grains or grains_of(self._mesh)
+            return imbalances(left, fields, self._grains if cut is None else self._grains.of(cut))
+
+        fields, imbalance = balanced(elements, system, problem, fields_of, imbalance_of, watch)
         dofs = compat.dof_count(elements.space)
         log.debug("conduction: %d dofs, %d iterations, %s", dofs, converged.iterations, watch.seconds)
         return Solution(

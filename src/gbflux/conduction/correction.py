@@ -23,11 +23,9 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
-from gbflux.conduction.balance import imbalances
 from gbflux.conduction.elements import Elements, Parts, Problem
 from gbflux.conduction.fluxes import CellCurrents, FormCurrents, NodalCurrents
 from gbflux.conduction.parallel import errors_of_root
@@ -35,7 +33,6 @@ from gbflux.conduction.records import Fields, SolverSettings
 from gbflux.conduction.solver import converge
 from gbflux.conduction.system import LinearSystem, ScaledElectrode
 from gbflux.errors import SolverError
-from gbflux.mesh.records import LayeredMesh
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +47,11 @@ def balanced(
     elements: Elements,
     system: LinearSystem,
     problem: Problem,
-    mesh: LayeredMesh | None,
     fields_of: Callable[[Parts], Fields | None],
+    imbalances: Callable[[Fields], tuple[float, float]],
     watch: Callable[[str], AbstractContextManager],
 ) -> tuple[Fields | None, float]:
-    """Return fields whose currents balance in every grain, as far as they can; *collective*.
+    """Return the fields whose currents balance best in every grain; *collective*.
 
     Parameters
     ----------
@@ -63,10 +60,11 @@ def balanced(
     system : LinearSystem
         What it was solved from, right-hand side apart.
     problem : Problem
-    mesh : LayeredMesh or None
-        On rank 0, that of the fields.
     fields_of : callable
         Takes the parts of the potential; returns the fields on rank 0, None elsewhere.
+    imbalances : callable
+        Takes the fields, on rank 0; returns how far currents are from balance, of the cell and of the worst
+        grain.
     watch : callable
         Keeps the time of a stage.
 
@@ -79,30 +77,43 @@ def balanced(
     """
     comm = elements.space.mesh.comm
     parts: Parts = ((elements.currents, elements.cell_currents),)
-    split = None
-    for made in range(MOST + 1):
-        fields = fields_of(parts)
-        with watch("solve"), errors_of_root(comm) as is_root:
-            found = imbalances(mesh, fields) if is_root else None
-        whole, grain = found = comm.bcast(found)
-        if max(whole, grain) <= BALANCE * problem.settings.rtol:
-            return fields, grain
-        if made == MOST:
-            break
-        with watch("solve"), compat.quiet_compiler():
-            split = split or SplitPotential(elements)
-            try:
-                iterations = split.correct(system, problem.electrodes, problem.sigma, problem.settings)
-            except SolverError:  # the potential as it is has converged
+    best, split = None, None
+    try:
+        for made in range(MOST + 1):
+            fields = fields_of(parts)
+            with watch("solve"), errors_of_root(comm) as is_root:
+                found = imbalances(fields) if is_root else None
+            found = comm.bcast(found)
+            if best is None or max(found) < max(best[1]):
+                best = fields, found
+            if max(found) <= BALANCE * problem.settings.rtol or made == MOST:
                 break
-        parts = split.parts
-        log.debug("out of balance by %.1e, a grain by %.1e; corrected: %d iterations", *found, iterations)
-    log.warning("solver: converged, but currents out of balance by %.1e, in a grain %.1e", whole, grain)
+            with watch("solve"), compat.quiet_compiler():
+                split = split or SplitPotential(elements, system, problem)
+                try:
+                    iterations = split.correct()
+                except SolverError:  # the potential as it is has converged
+                    break
+            parts = split.parts
+            log.debug("out of balance by %.1e, a grain by %.1e; corrected: %d iterations", *found, iterations)
+    finally:
+        if split is not None:
+            split.destroy()
+    fields, (whole, grain) = best
+    if max(whole, grain) > BALANCE * problem.settings.rtol and comm.rank == 0:
+        log.warning("solver: converged, but currents out of balance by %.1e, in a grain %.1e", whole, grain)
     return fields, grain
 
 
 class SplitPotential:
     """The potential of `elements` as the sum φ₁ + w; *collective*, as are its methods.
+
+    Parameters
+    ----------
+    elements : Elements
+    system : LinearSystem
+        What the potential was solved from; its matrix is looked at.
+    problem : Problem
 
     Attributes
     ----------
@@ -110,8 +121,11 @@ class SplitPotential:
         Currents of φ₁ and of w.
     """
 
-    def __init__(self, elements: Elements):
-        self._elements = elements
+    def __init__(self, elements: Elements, system: LinearSystem, problem: Problem):
+        self._elements, self._sigma, self._settings = elements, problem.sigma, problem.settings
+        self._whole = system.matrix
+        self._held = _without_electrodes(system, problem.electrodes, elements.space)
+        self._ksp: PETSc.KSP | None = None
         space, sigma = elements.space, elements.sigma
         hats = elements.currents.hats
         self._rest = compat.fem.Function(space)
@@ -125,54 +139,40 @@ class SplitPotential:
         self.parts = (_currents(linear, elements), rest)
         self._by_dof = tuple(FormCurrents(part, space, sigma.function_space) for part in (linear, self._rest))
 
-    def correct(
-        self,
-        system: LinearSystem,
-        electrodes: tuple[ScaledElectrode, ScaledElectrode],
-        sigma: NDArray[np.float64],
-        settings: SolverSettings,
-    ) -> int:
+    def correct(self) -> int:
         """Add a correction to w; return the iterations it took.
-
-        Parameters
-        ----------
-        system : LinearSystem
-            What the potential was solved from; its matrix is looked at.
-        electrodes : pair of ScaledElectrode
-            Bottom and top.
-        sigma : (m_local,) float64 array
-            Scaled conductivity of the local cells.
-        settings : SolverSettings
-            Preconditioner and iteration limit.
 
         Raises
         ------
         SolverError
             On all ranks, if the residual does not fall.
         """
-        held = _without_electrodes(system, electrodes, self._elements.space)
-        rhs, product = (part.by_dof(sigma) for part in self._by_dof)
+        rhs, product = (part.by_dof(self._sigma) for part in self._by_dof)
         rhs.axpy(1.0, product)
         rhs.scale(-1.0)
-        rhs.array[held.fixed[held.fixed < rhs.getLocalSize()]] = 0.0
-        held = replace(held, rhs=rhs, reference=rhs.norm())
-        ksp = self._elements.preconditioned(held, settings)
+        rhs.array[self._held.fixed[self._held.fixed < rhs.getLocalSize()]] = 0.0
+        held = replace(self._held, rhs=rhs, reference=rhs.norm())
+        if self._ksp is None:
+            self._ksp = self._elements.preconditioned(held, self._settings)
         step = rhs.duplicate()
         step.set(0.0)
-        ksp.setInitialGuessNonzero(False)
+        self._ksp.setInitialGuessNonzero(False)
         try:
-            iterations = _solved(ksp, held, step, product, settings)
+            iterations = _solved(self._ksp, held, step, product, self._settings)
             with step.localForm() as local:
                 values = local.array_r
                 self._rest.x.array[: len(values)] += values
         finally:
             for vector in (rhs, product, step):
                 vector.destroy()
-            if held.matrix is not system.matrix:
-                held.matrix.destroy()
-            if ksp is not self._elements.ksp:
-                ksp.destroy()
         return iterations
+
+    def destroy(self) -> None:
+        """Free what PETSc holds."""
+        if self._held.matrix is not self._whole:
+            self._held.matrix.destroy()
+        if self._ksp is not None and self._ksp is not self._elements.ksp:
+            self._ksp.destroy()
 
 
 def _solved(

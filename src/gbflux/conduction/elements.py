@@ -22,16 +22,17 @@ from gbflux.conduction.fluxes import (
     cell_values,
 )
 from gbflux.conduction.gradients import MeanGradient
+from gbflux.conduction.guess import Past, least_energy, least_residual
 from gbflux.conduction.kinetics import Converged, guessed_potentials, rescaled, solve_kinetics
 from gbflux.conduction.records import Electrode, SolverSettings
 from gbflux.conduction.reuse import LAYERS, Base, free_count, made_for, reused
 from gbflux.conduction.scaling import Scaling
-from gbflux.conduction.solver import best_guess, solve_system
+from gbflux.conduction.solver import solve_system
 from gbflux.conduction.system import Assembler, LinearSystem, ScaledElectrode
 from gbflux.errors import SolverError
 
 #: Potentials kept for the first guess of the next solve.
-PAST = 4
+PAST = 8
 #: Making a preconditioner costs about as much as so many iterations: it is made anew when it has cost more
 #: than that beyond what one made for each system would have.
 SET_UP = 18
@@ -63,7 +64,7 @@ class Elements:
         Gives the (m_local, dimension) cell means of −σ∇φ.
     node_dofs : (n_nodes,) int32 array
         Dof of `space` at each local geometry node.
-    past : deque of arrays
+    past : deque of Past
         The last potentials.
     balanced_at : float
         Relative residual at which the currents of the last system balanced.
@@ -83,7 +84,7 @@ class Elements:
             self.currents = FormCurrents(phi, hats, self.sigma.function_space)
             self.cell_currents = CellCurrents(self.sigma, phi)
         self.node_dofs = self.currents.node_dofs if order == 1 else compat.node_dofs(self.space)
-        self.past: deque[NDArray[np.float64]] = deque(maxlen=PAST if many else 0)
+        self.past: deque[Past] = deque(maxlen=PAST if many else 0)
         self.balanced_at = 1.0
         self._base: Base | None = None
         self._made_with = ""
@@ -96,10 +97,13 @@ class Elements:
         """
         fixed = np.zeros(len(self.currents.phi.x.array), dtype=bool)
         fixed[system.fixed] = True
-        base = self._base
-        fits = base is not None and system.same and self._made_with == settings.preconditioner != "lu"
-        fits = fits and fixed[base.fixed].all()
-        if self.space.mesh.comm.allreduce(bool(fits), MPI.LAND):
+        base, comm = self._base, self.space.mesh.comm
+        kept = base is not None and system.same and self._made_with == settings.preconditioner
+        if comm.allreduce(bool(kept and np.array_equal(fixed, base.fixed)), MPI.LAND):
+            base.ksp.getPC().setReusePreconditioner(True)
+            return self.ksp if base.dofs is None else reused(base, system, np.zeros(0, dtype=np.intp))
+        fits = kept and settings.preconditioner != "lu" and fixed[base.fixed].all()
+        if comm.allreduce(bool(fits), MPI.LAND):
             share = free_count(system) / base.size
             if self._excess <= SET_UP * share:
                 owned = system.rhs.getLocalSize()
@@ -109,6 +113,18 @@ class Elements:
         self.forget()
         self._base, self._made_with = made_for(system, fixed, settings), settings.preconditioner
         return self.ksp if self._base.dofs is None else reused(self._base, system, np.zeros(0, dtype=np.intp))
+
+    def guess(self, system: LinearSystem) -> PETSc.Vec | None:
+        """Return where to start from, the caller's, or None without former potentials; *collective*."""
+        if not self.past:
+            return None
+        here = [one for one in self.past if one.matrix == self.assembler.made]
+        beside = self.assembler.beside(system.fixed) if here else None
+        if beside is None:
+            return least_energy(system, list(self.past))
+        guess = least_residual(system, beside, here)
+        beside.destroy()
+        return guess
 
     @property
     def ksp(self) -> PETSc.KSP | None:
@@ -219,7 +235,7 @@ def _potential(
         update(solution)
         return currents.through(sigma_hat)
 
-    guess = best_guess(system, elements.past)
+    guess = elements.guess(system)
     try:
         solution, iterations, relative, elements.balanced_at = solve_system(
             system, ksp, settings, current, guess, elements.balanced_at if system.same else 1.0
@@ -230,7 +246,8 @@ def _potential(
     update(solution)
     solution.destroy()
     if elements.past.maxlen:
-        elements.past.append(phi.x.array.copy())
+        left = relative * system.reference
+        elements.past.append(Past(phi.x.array.copy(), left, elements.assembler.made))
     return iterations, relative
 
 

@@ -133,6 +133,9 @@ class KeptCurrents(NodalCurrents):
         for block, hats, volume in self._gradient.hats():
             weight = sigma[block] * volume
             flow = [weight * component for component in mean[:, block]]
+            if not any(component.any() for component in flow):
+                shares[:, block] = 0.0
+                continue
             for share, hat in zip(shares[1:, block], hats, strict=True):
                 np.multiply(flow[0], hat[0], out=share)
                 for f, slope in zip(flow[1:], hat[1:], strict=True):

@@ -73,6 +73,9 @@ class MeanGradient:
         for block, slopes, _ in self.hats():
             at = [values.take(column) for column in self._dofs[block].T]
             rises = [_combined(row, at) for row in self._weights]
+            if not any(rise.any() for rise in rises):
+                mean[:, block] = 0.0
+                continue
             for axis, component in enumerate(mean[:, block]):
                 np.multiply(rises[0], slopes[0, axis], out=component)
                 for rise, slope in zip(rises[1:], slopes[1:, axis], strict=True):

@@ -19,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from gbflux.conduction.parallel import raise_together
 from gbflux.conduction.records import SolverSettings
 from gbflux.conduction.solver import conjugate_gradients
 from gbflux.conduction.system import LinearSystem
+from gbflux.errors import SolverError
 
 #: Layers of cells in the seam.
 LAYERS = 2
@@ -92,16 +94,41 @@ def reused(base: Base, system: LinearSystem, seam: NDArray[np.intp]) -> PETSc.KS
         With the fixed dofs of `base` and others.
     seam : (k,) int array
         Free dofs of this rank, without ghosts, in which the system is solved exactly.
+
+    Raises
+    ------
+    SolverError
+        On all ranks, if one cannot factorise its seam.
     """
+    factorised = _factorised(system.matrix, seam)
     base.ksp.getPC().setReusePreconditioner(True)
     outer = PETSc.KSP().create(system.matrix.getComm())
     outer.setOperators(system.matrix)
     outer.setType(PETSc.KSP.Type.CG)
     outer.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
     outer.getPC().setType(PETSc.PC.Type.PYTHON)
-    outer.getPC().setPythonContext(_Reused(base, system, _Seam(system.matrix, seam) if len(seam) else None))
+    outer.getPC().setPythonContext(_Reused(base, system, factorised))
     outer.setUp()
     return outer
+
+
+def _factorised(matrix: PETSc.Mat, dofs: NDArray[np.intp]) -> _Seam | None:
+    """Return this rank's seam, None without dofs; raise on all ranks what one meets; *collective*."""
+    seam = error = None
+    try:
+        seam = _Seam(matrix, dofs) if len(dofs) else None
+    except (PETSc.Error, MemoryError) as met:
+        error = SolverError(
+            f"solver: {len(dofs)} unknowns beside an electrode must be factorised; got '{met}'. "
+            "Give the job more memory or more ranks."
+        )
+    try:
+        raise_together(matrix.getComm().tompi4py(), error)
+    except SolverError:
+        if seam is not None:
+            seam.destroy()
+        raise
+    return seam
 
 
 class _Reused:

@@ -16,11 +16,9 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction.records import SolverSettings
@@ -60,9 +58,6 @@ _LARGE_OPTIONS = {"pc_hypre_boomeramg_agg_nl": 1, "pc_hypre_boomeramg_agg_num_pa
 _MARGIN = 0.8
 #: A restart must at least halve the true residual.
 _PROGRESS = 0.5
-
-#: Former potentials count as the same where they differ by less than this share of their energy.
-_INDEPENDENT = 1.0e-12
 
 _prefixes = (f"gbflux_conduction_{number}_" for number in itertools.count())
 
@@ -188,47 +183,6 @@ def converge(
         if reason < 0 or not relative <= _PROGRESS * previous:
             remedy = "Raise solver.rtol or change solver.preconditioner."
             raise _stopped(iterations, relative, settings, remedy)
-
-
-def best_guess(system: LinearSystem, past: Sequence[NDArray[np.float64]]) -> PETSc.Vec | None:
-    """Return the combination of former potentials and a constant that has the least energy; *collective*.
-
-    Where an electrode has moved through a layer in which the current is even, a former potential is right but
-    for a factor and an offset.
-
-    Parameters
-    ----------
-    system : LinearSystem
-        A and b of the next solve.
-    past : sequence of (n_local,) float64 arrays
-        Scaled potentials at the local dofs.
-
-    Returns
-    -------
-    PETSc.Vec or None
-        A guess for u, to be destroyed by the caller; None without former potentials.
-    """
-    if not past:
-        return None
-    matrix, rhs = system.matrix, system.rhs
-    basis, products = [], []
-    for values in (np.ones_like(past[0]), *past):
-        vector, product = rhs.duplicate(), rhs.duplicate()
-        vector.array[:] = values[: rhs.getLocalSize()]
-        vector.array[system.fixed[system.fixed < rhs.getLocalSize()]] = 0.0
-        matrix.mult(vector, product)
-        basis.append(vector)
-        products.append(product)
-    energy = np.array([[vector.dot(product) for product in products] for vector in basis])
-    work = np.array([vector.dot(rhs) for vector in basis])
-    scale = 1.0 / np.sqrt(np.maximum(np.diag(energy), np.finfo(float).tiny))
-    share = scale * np.linalg.lstsq(scale[:, None] * energy * scale, scale * work, rcond=_INDEPENDENT)[0]
-    guess = rhs.duplicate()
-    guess.set(0.0)
-    guess.maxpy(share.tolist(), basis)
-    for vector in (*basis, *products):
-        vector.destroy()
-    return guess
 
 
 def _stopped(iterations: int, relative: float, settings: SolverSettings, remedy: str) -> SolverError:

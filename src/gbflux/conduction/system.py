@@ -128,6 +128,11 @@ class Assembler:
 
     Systems share one matrix: a new one overwrites that of the last. With `many` the matrix before elimination
     is kept too; as long as conductivities and resistive electrodes stay as they are it serves again.
+
+    Attributes
+    ----------
+    made : int
+        How often the matrix before elimination has been made.
     """
 
     def __init__(
@@ -144,6 +149,7 @@ class Assembler:
         self._content: tuple | None = None
         self._node_dofs: NDArray[np.int32] | None = None
         self._fixed = np.zeros(0, dtype=np.int32)
+        self.made = 0
 
     def system(self, electrodes: tuple[ScaledElectrode, ScaledElectrode]) -> LinearSystem:
         """Return the system with the conductivities as they are and these electrodes; *collective*."""
@@ -184,6 +190,31 @@ class Assembler:
         reached.destroy()
         product.destroy()
         return found
+
+    def beside(self, fixed: NDArray[np.int32]) -> PETSc.Mat | None:
+        """Return the matrix between free dofs and fixed ones, without rows of zeros; *collective*.
+
+        None with resistive electrodes, where currents enter at free dofs too.
+
+        Parameters
+        ----------
+        fixed : int array
+            Local dofs, ghosts among them.
+        """
+        if self._content is None or self._content[0]:
+            return None
+        owned = self._whole.getLocalSize()[0]
+        is_fixed = np.zeros(owned, dtype=bool)
+        is_fixed[fixed[fixed < owned]] = True
+        first, comm = self._whole.getOwnershipRange()[0], self._whole.getComm()
+        rows, columns = (
+            PETSc.IS().createGeneral((np.flatnonzero(chosen) + first).astype(PETSc.IntType), comm)
+            for chosen in (self.around(is_fixed, 1) & ~is_fixed, is_fixed)
+        )
+        between = self._whole.createSubMatrix(rows, columns)
+        rows.destroy()
+        columns.destroy()
+        return between
 
     def destroy(self) -> None:
         """Free the matrices; *collective*."""
@@ -256,6 +287,7 @@ class Assembler:
             if self._space.mesh.comm.allreduce(same, MPI.LAND):
                 return True
             self._content = (kappas, values.copy())
+        self.made += 1
         self._whole.zeroEntries()
         compat.fem.petsc.assemble_matrix(self._whole, forms_.matrix)
         self._whole.assemble()

@@ -90,18 +90,20 @@ def hl_profile(
     cells = np.flatnonzero(in_slab & (mesh.kind == CellKind.HL))
     z = _planes(_slab_start(mesh, in_slab, face), electrode, _mesh_size(volume[cells], mesh.dimension))
     distance = np.abs(z - face)
-    heights = np.sort(mesh.points[:, -1][mesh.cells[cells].T], axis=0)
-    volume, j = volume[cells], fields.j[cells] / mean
+    heights = np.ascontiguousarray(mesh.points[:, -1])
+    corners = [heights.take(corner) for corner in mesh.cells[cells].T]
+    lowest, highest = np.minimum.reduce(corners), np.maximum.reduce(corners)
     rows = []
     for position in z:
         # where a plane runs along facets, cut the cells beyond it; on the electrode those before it
         upper = end != (position == electrode)
-        if upper:
-            crossed = np.flatnonzero((heights[0] <= position) & (heights[-1] > position))
-        else:
-            crossed = np.flatnonzero((heights[0] < position) & (heights[-1] >= position))
-        area = cut_areas(volume[crossed], heights[:, crossed], position, upper)
-        rows.append(_spread(j[crossed[area > 0]], area[area > 0]))
+        low, high = (
+            (lowest <= position, highest > position) if upper else (lowest < position, highest >= position)
+        )
+        crossed = np.flatnonzero(low & high)
+        knots = np.sort([corner.take(crossed) for corner in corners], axis=0)
+        area = cut_areas(volume[cells[crossed]], knots, position, upper)
+        rows.append(_spread(fields.j[cells[crossed[area > 0]]] / mean, area[area > 0]))
     largest, p99, std = (tuple(column) for column in zip(*rows, strict=True))
     fit = fit_decay(distance, std, abs(electrode - face))
     return HLProfile(

@@ -44,3 +44,16 @@ def test_complementary_distribution_falls_from_one_to_the_share_of_the_largest()
     values, share = complementary_distribution(np.array([3.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0]))
     assert values.tolist() == [1.0, 2.0, 3.0]
     assert share.tolist() == [1.0, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0])
+def test_quantiles_are_those_of_all_values_in_order(share):
+    """Few heavy values, many light ones, and ties, by the definition itself."""
+    random = np.random.default_rng(7)
+    for count in (1, 3, 40, 1000):
+        values = random.integers(0, 30, count).astype(float)
+        for weights in (random.random(count), random.random(count) ** 20, (values == values.max()) + 1e-6):
+            least = min(
+                v for v in values if weights[values <= v].sum() >= share * weights.sum() * (1 - 1e-12)
+            )
+            assert quantiles(values, weights, [share]).tolist() == [least]
