@@ -171,6 +171,13 @@ MUTANTS = (
         f"{RANKS}::test_fields_do_not_depend_on_the_number_of_ranks[2-1e-10-1e-08]",
     ),
     Mutant(
+        "a share of the load taken for all of it",
+        f"{CONDUCTION}/newton.py",
+        "while reached < 1.0:",
+        "while reached < 0.5:",
+        "tests/unit/conduction/test_load_ramp.py::test_the_ramp_ends_where_the_full_load_does[both slow]",
+    ),
+    Mutant(
         "algebraic error added instead of subtracted",
         f"{CONDUCTION}/bracket.py",
         "lower = max(0.0, lowest - found.excess)",

@@ -11,7 +11,7 @@ import numpy as np
 from mpi4py import MPI
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from gbflux.conduction import Electrode, SolverSettings
+from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, newton
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.solve import solve
 from gbflux.errors import GbfluxError
@@ -94,6 +94,19 @@ def expect(error: str, mesh: LayeredMesh | None, sigma: np.ndarray | None, **set
 def unconverged() -> None:
     """One iteration is not enough."""
     expect("SolverError 3 1", *on_root(lambda: stack(FULL_STACK)), max_iterations=1)
+
+
+def ramp() -> None:
+    """Print what a solve found whose load was raised in steps: too few are allowed for all of it at once."""
+    newton.MOST_STEPS = 4
+    slow = ButlerVolmer(1e-3, 0.3, 0.7, 298.15)
+    mesh, sigma = on_root(lambda: stack(FULL_STACK, 2, across=4))
+    found = solve(COMM, mesh, sigma, Electrode(0.0, 0.0, slow), Electrode(-10.0, 0.0, slow), SolverSettings())
+    counts = COMM.allgather((found.load_steps, found.newton_iterations))
+    assert len(set(counts)) == 1
+    if COMM.rank == 0:
+        current = found.fields.residual[mesh.points[:, -1] == mesh.z_electrodes[1]].sum()
+        print(json.dumps([*counts[0], current]))
 
 
 def few_cells() -> None:

@@ -61,6 +61,14 @@ def test_brackets_do_not_depend_on_the_number_of_ranks(brackets: Callable, ranks
         assert abs(found["iterations"] - one["iterations"]) <= 5, name
 
 
+def test_the_load_is_raised_alike_on_every_number_of_ranks(mpirun: Callable) -> None:
+    found = [json.loads(mpirun(n, PROGRAM, "ramp").stdout.splitlines()[-1]) for n in (1, 2, 3)]
+    assert found[0][0] >= 2
+    for loads, steps, current in found[1:]:
+        assert (loads, steps) == tuple(found[0][:2])
+        assert current == pytest.approx(found[0][2], rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("task", "ranks", "says"),
     [

@@ -15,7 +15,7 @@ from gbflux.case.grain_size import rounded
 if TYPE_CHECKING:
     from gbflux.case.model import Case
 
-PHYSICS_VERSION = 1  # raise it when the same case gives other numbers than before
+PHYSICS_VERSION = 2  # raise it when the same case gives other numbers than before
 
 _MATERIAL = ("conductivity_S_per_cm", "activation_energy_eV", "reference_temperature_C", "variation")
 

@@ -154,7 +154,7 @@ def report_lines(result: Result) -> list[str]:
         text = "not within the layer" if where is None else f"{where:.3g} µm from the electrolyte"
         lines.append(f"  {side + ' layer':22}homogenized (max ≤ 1.1 mean) {text}")
     lines.append(
-        f"  {solver.iterations} iterations{newton_steps(solver.newton_iterations)}, "
+        f"  {solver.iterations} iterations{newton_steps(solver)}, "
         f"current in − out {solver.current_imbalance:.1e}, "
         f"worst grain {solver.grain_imbalance:.1e}; "
         f"{result.timings_s['total']:.1f} s, {result.peak_memory_MiB / 1024:.2f} GiB"

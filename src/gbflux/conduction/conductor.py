@@ -180,6 +180,7 @@ class Conductor:
             bracket=_in_si(dealt, bracket, converged.scaling, cut),
             potentials=converged.potentials,
             newton_iterations=converged.newton_iterations,
+            load_steps=converged.load_steps,
             grain_imbalance=imbalance,
         )
 

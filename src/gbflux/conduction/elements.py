@@ -214,7 +214,7 @@ class Problem:
             self.sides, self.scaling, elements.currents, self.sigma, self.electrodes, self.section
         )
         potentials = guessed_potentials(self.sides, scaling)
-        return ksp, Converged(iterations, relative, 0, scaling, potentials)
+        return ksp, Converged(iterations, relative, 0, 0, scaling, potentials)
 
 
 def _potential(

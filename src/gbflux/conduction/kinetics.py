@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction import compat
-from gbflux.conduction.butler_volmer import drop
+from gbflux.conduction.butler_volmer import drop, series_current
 from gbflux.conduction.electrode_facets import electrode_facets
 from gbflux.conduction.fluxes import NodalCurrents
 from gbflux.conduction.newton import solve_nonlinear
@@ -29,6 +29,7 @@ class Converged:
     iterations: int
     relative_residual: float
     newton_iterations: int
+    load_steps: int
     scaling: Scaling
     potentials: tuple[float, float]
 
@@ -69,15 +70,15 @@ def solve_kinetics(
     applied = sides[1].current_density
     driven = None if applied is None else nonlinear[-1]
     electrodes = []
+    estimate = partial(_estimate, sides, scaling, z_electrodes[1] - z_electrodes[0])
     for k in nonlinear:
-        start = _DIRECTIONS[k] * scaling.estimate / scaling.current_density
         electrodes.append(
             NonlinearElectrode(
                 facets=electrode_facets(phi.function_space, z_electrodes[k]),
                 law=partial(_scaled_drop, sides[k], scaling),
-                start=start,
+                start=partial(estimate, _DIRECTIONS[k]),
                 potential=scaling.potential_hat(potentials[k]),
-                current=start * section if k == driven else None,
+                current=estimate(_DIRECTIONS[k], 1.0) * section if k == driven else None,
             )
         )
     found = solve_nonlinear(system, tuple(electrodes), settings)
@@ -90,9 +91,19 @@ def solve_kinetics(
         iterations=found.iterations,
         relative_residual=found.relative_residual,
         newton_iterations=found.newton_iterations,
+        load_steps=found.load_steps,
         scaling=replace(scaling, offset=scaling.offset + shift),
         potentials=(potentials[0] + shift, potentials[1] + shift),
     )
+
+
+def _estimate(sides: Sides, scaling: Scaling, height_um: float, direction: float, load: float) -> float:
+    """Return a rough scaled current density into the cell at a share of the load."""
+    current = load * scaling.estimate
+    if load != 1.0 and sides[1].current_density is None:
+        asr = height_um * MICROMETRE / scaling.sigma
+        current = series_current(*sides, asr, load * scaling.voltage)
+    return direction * current / scaling.current_density
 
 
 def guessed_potentials(sides: Sides, scaling: Scaling) -> tuple[float, float]:

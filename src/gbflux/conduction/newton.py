@@ -14,7 +14,12 @@ The pair is the stationary point of the strictly convex energy
 and Newton's step is that of E*. Eliminating δj = (V − φ − E − δφ)/E' leaves one symmetric positive definite
 system for δφ, A + ∫ v v/E' ds: conjugate gradients with BoomerAMG as ever. A full step is taken where it
 halves the smallest residual so far. Elsewhere the step is shortened to the minimum of E* along it, which
-costs no solve: so E* falls until it is at its minimum, from any start, and no ramp of the load is needed.
+costs no solve: so E* falls until it is at its minimum, from any start.
+
+Where that nevertheless takes more than `MOST_STEPS`, the load is ramped: all potentials, or the current, are
+halved until Newton's method converges, and raised from there, each load starting from the last converged
+state; twice the increment after a success, half after a failure, `MOST_HALVINGS` at most. A residual
+that stands still below `_CLOSE` is the work of round-off, which a ramp does not help.
 
 A nearly ideal electrode has drops far below φ, which V − φ would lose to round-off. So the potential is
 φ = u + Σ_e (V_e − d_e) χ_e, χ_e one at the nodes of an electrode and zero at all others, d_e the drop at the
@@ -34,16 +39,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gbflux.conduction.nonlinear import Array, Defects, Equations, NonlinearElectrode
+from gbflux.conduction.nonlinear import Array, Defects, Equations, Iterate, NonlinearElectrode
 from gbflux.conduction.records import SolverSettings
 from gbflux.conduction.system import LinearSystem
 from gbflux.errors import SolverError
 
 log = logging.getLogger(__name__)
 
-#: Most linear problems, and those in a row that may pass without a smaller residual.
+#: Most linear problems for one load, and those in a row that may pass without a smaller residual.
 MOST_STEPS = 100
 _IDLE_STEPS = 20
+#: Most times that the increment of the load is halved.
+MOST_HALVINGS = 10
+#: Below this residual only round-off stands in the way.
+_CLOSE = 1.0e-6
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,9 @@ class NewtonSolution:
     potentials : tuple of float
         Scaled potentials of the electrodes.
     newton_iterations, iterations : int
-        Linear problems, and iterations of CG for all of them.
+        Linear problems, and iterations of CG for all of them, those of loads that were too much included.
+    load_steps : int
+        Loads that Newton's method converged for, 1 without a ramp.
     relative_residual : float
         See the head of this module.
     """
@@ -66,7 +77,23 @@ class NewtonSolution:
     potentials: tuple[float, ...]
     newton_iterations: int
     iterations: int
+    load_steps: int
     relative_residual: float
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """How far Newton's method came at one load: the last iterate, what it lacks, and the work.
+
+    `hopeless`: it did not converge, and at less load it would not either.
+    """
+
+    now: Iterate
+    defects: Defects
+    made: int
+    iterations: int
+    converged: bool = False
+    hopeless: bool = False
 
 
 def solve_nonlinear(
@@ -89,16 +116,37 @@ def solve_nonlinear(
     SolverError
         On all ranks, if the residual does not get there.
     """
-    equations = Equations(system, electrodes, settings)
-    try:
-        return _converged(equations, settings)
-    finally:
-        equations.matrix.destroy()
+    reached, increment, halvings, loads = 0.0, 1.0, 0, 0
+    made, iterations, state = 0, 0, None
+    while reached < 1.0:
+        load = min(1.0, reached + increment)
+        equations = Equations(system, electrodes, settings, load)
+        try:
+            attempt = _attempt(equations, equations.start(state, reached), settings)
+        finally:
+            equations.matrix.destroy()
+        made, iterations = made + attempt.made, iterations + attempt.iterations
+        if attempt.converged:
+            reached, increment, loads, state = load, 2.0 * increment, loads + 1, attempt.now
+        elif halvings == MOST_HALVINGS or attempt.hopeless:
+            raise _stopped(made, iterations, load, attempt.defects, settings)
+        else:
+            increment, halvings = 0.5 * (load - reached), halvings + 1
+        if reached < 1.0 or loads > 1:
+            said = "converged" if attempt.converged else "stopped"
+            log.info("Newton's method %s at %.4g of the load after %d steps", said, load, attempt.made)
+    return NewtonSolution(
+        equations.phi(state),
+        equations.potentials(state),
+        made,
+        iterations,
+        loads,
+        attempt.defects.relative,
+    )
 
 
-def _converged(equations: Equations, settings: SolverSettings) -> NewtonSolution:
+def _attempt(equations: Equations, now: Iterate, settings: SolverSettings) -> _Attempt:
     """Make steps until the residual is small enough."""
-    now = equations.start()
     defects = equations.defects(now)
     best, best_at, iterations, made = np.inf, 0, 0, 0
     while not (defects.relative <= settings.rtol and defects.imbalance <= settings.rtol and made):
@@ -107,7 +155,8 @@ def _converged(equations: Equations, settings: SolverSettings) -> NewtonSolution
             log.warning("solver: converged, but currents out of balance by %.1e", defects.imbalance)
             break
         if made >= MOST_STEPS or idle > _IDLE_STEPS:
-            raise _stopped(made, iterations, defects, settings)
+            still = idle > _IDLE_STEPS and defects.relative <= _CLOSE
+            return _Attempt(now, defects, made, iterations, hopeless=still)
         step, count = equations.step(now, defects)
         iterations, made = iterations + count, made + 1
         # where the law is met better than charge is conserved, only the linear solver has work left
@@ -119,14 +168,17 @@ def _converged(equations: Equations, settings: SolverSettings) -> NewtonSolution
             "Newton %d: residual %.2e, imbalance %.1e, share %.3g, potentials %s",
             *(made, defects.relative, defects.imbalance, share, equations.potentials(now)),
         )
-    return NewtonSolution(equations.phi(now), equations.potentials(now), made, iterations, defects.relative)
+    return _Attempt(now, defects, made, iterations, converged=True)
 
 
-def _stopped(steps: int, iterations: int, defects: Defects, settings: SolverSettings) -> SolverError:
+def _stopped(
+    steps: int, iterations: int, load: float, defects: Defects, settings: SolverSettings
+) -> SolverError:
     """Return the error that tells how far Newton's method came."""
     message = (
         f"solver: Newton's method for the electrodes' kinetics stopped after {steps} steps and {iterations} "
-        f"CG iterations, relative residual {defects.relative:.1e} (asked {settings.rtol:.1e}). "
+        f"CG iterations at {load:.4g} of the load, relative residual {defects.relative:.1e} "
+        f"(asked {settings.rtol:.1e}). "
         "Raise solver.rtol, or look for a misplaced unit in electrodes.kinetics."
     )
     return SolverError(message, iterations, defects.relative, settings.rtol)

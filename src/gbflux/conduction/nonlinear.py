@@ -33,8 +33,8 @@ class NonlinearElectrode:
         Its quadrature.
     law : callable
         Takes densities of the current that enters the cell; returns the drops V − φ and their derivatives.
-    start : float
-        Current density to start with.
+    start : callable
+        Takes a share of the load; returns a current density to start with there.
     potential : float
         Scaled potential of the metal; a guess if `current` is given.
     current : float or None
@@ -43,7 +43,7 @@ class NonlinearElectrode:
 
     facets: ElectrodeFacets
     law: Callable[[Array], tuple[Array, Array]]
-    start: float
+    start: Callable[[float], float]
     potential: float
     current: float | None = None
 
@@ -80,22 +80,40 @@ class Defects:
 
 
 class Equations:
-    """The equations and their linearisation. Methods are *collective*."""
+    """The equations at a share `load` of potentials and currents, linearised. Methods are *collective*."""
 
     def __init__(
-        self, system: LinearSystem, electrodes: tuple[NonlinearElectrode, ...], settings: SolverSettings
+        self,
+        system: LinearSystem,
+        electrodes: tuple[NonlinearElectrode, ...],
+        settings: SolverSettings,
+        load: float = 1.0,
     ):
         self.matrix = system.matrix.duplicate(copy=True)
         self._system = system
+        self._load = load
         self._electrodes = electrodes
         self._settings = settings
         self._comm = system.matrix.getComm().tompi4py()
-        self._first_drop = [float(e.law(np.array(e.start))[0]) for e in electrodes]
+        self._first = [e.start(load) for e in electrodes]
+        self._first_drop = [
+            float(e.law(np.array(j))[0]) for e, j in zip(electrodes, self._first, strict=True)
+        ]
 
-    def start(self) -> Iterate:
-        """Return the iterate to begin with: uniform currents, the drops they take, no potential elsewhere."""
-        j = tuple(np.full_like(e.facets.weights, e.start) for e in self._electrodes)
-        beside = [e.potential - drop for e, drop in zip(self._electrodes, self._first_drop, strict=True)]
+    def start(self, state: Iterate | None = None, load: float = 1.0) -> Iterate:
+        """Return the iterate to begin with: uniform currents, the drops they take, no potential elsewhere.
+
+        Or a state of another load, its currents grown as those to start with.
+        """
+        pairs = tuple(zip(self._electrodes, self._first, strict=True))
+        if state is None:
+            j = tuple(np.full_like(e.facets.weights, first) for e, first in pairs)
+        else:
+            j = tuple(j * (first / e.start(load)) for j, (e, first) in zip(state.j, pairs, strict=True))
+        beside = [
+            self._load * e.potential - drop
+            for e, drop in zip(self._electrodes, self._first_drop, strict=True)
+        ]
         return Iterate(np.zeros(self._electrodes[0].facets.count), j, np.array(beside))
 
     def phi(self, at: Iterate) -> Array:
@@ -130,18 +148,19 @@ class Equations:
             for e, first, law in zip(self._electrodes, self._first_drop, laws, strict=True)
         )
         slopes = tuple(law[1] for law in laws)
-        currents = self._load(at.j)
-        wrong = self._load([np.abs(drop) / slope for drop, slope in zip(drops, slopes, strict=True)])
+        currents = self._nodal(at.j)
+        wrong = self._nodal([np.abs(drop) / slope for drop, slope in zip(drops, slopes, strict=True)])
         rest = self._vector(self.phi(at))
         product = self._system.rhs.duplicate()
         self._system.matrix.mult(rest, product)
-        product.aypx(-1.0, self._system.rhs)
+        product.scale(-1.0)
+        product.axpy(self._load, self._system.rhs)
         product.axpy(1.0, currents)
         flow = self._total(at.j)
         size = currents.norm() or 1.0
         conservation, law = product.norm() / size, wrong.norm() / size
         excess = max(abs(product.sum()), 0.1 * product.norm(PETSc.NormType.NORM_1)) + wrong.sum()
-        law_part = self._load([drop / slope for drop, slope in zip(drops, slopes, strict=True)])
+        law_part = self._nodal([drop / slope for drop, slope in zip(drops, slopes, strict=True)])
         product.axpy(1.0, law_part)
         right_hand_side = product.array.copy()
         for vector in (currents, wrong, rest, product, law_part):
@@ -205,7 +224,7 @@ class Equations:
         have = facets.integral(at.j[k] + (drop - facets.at_points(du)) / slope)
         gain = facets.integral(-facets.at_points(response) / slope)
         have, gain = self._comm.allreduce(np.array([have, gain]))
-        change = (self._electrodes[k].current - have) / gain
+        change = (self._load * self._electrodes[k].current - have) / gain
         return du + change * response, float(change), iterations
 
     def _solved(self, ksp: PETSc.KSP, rhs: PETSc.Vec, rtol: float) -> tuple[Array, int]:
@@ -237,7 +256,7 @@ class Equations:
         ]
         return max(through)
 
-    def _load(self, densities: Iterable[Array]) -> PETSc.Vec:
+    def _nodal(self, densities: Iterable[Array]) -> PETSc.Vec:
         """Return the nodal currents of current densities on the electrodes."""
         pairs = zip(self._electrodes, densities, strict=True)
         return self._vector(sum(e.facets.load(density) for e, density in pairs), add=True)

@@ -168,6 +168,8 @@ class Solution:
         Of the bottom and the top electrode (V): as applied, or what the applied current takes.
     newton_iterations : int
         Linear problems solved one after the other because an electrode is nonlinear; 0 where none is.
+    load_steps : int
+        Loads they were solved for on the way to the full one, 1 without a ramp; 0 where none is nonlinear.
     grain_imbalance : float
         Worst charge imbalance of a grain, relative to its inflow; see `balance`.
     """
@@ -180,4 +182,5 @@ class Solution:
     bracket: Bracket | None = None
     potentials: tuple[float, float] = (math.nan, math.nan)
     newton_iterations: int = 0
+    load_steps: int = 0
     grain_imbalance: float = 0.0

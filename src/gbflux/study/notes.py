@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from gbflux.conduction.records import Solution
 from gbflux.mesh import BuiltMesh
 from gbflux.study.progress import Progress
@@ -26,7 +28,7 @@ def note_solution(progress: Progress, solution: Solution) -> None:
     progress.note(
         "solve",
         f"{solution.dofs:,} unknowns, {solution.iterations} iterations"
-        f"{newton_steps(solution.newton_iterations)}, residual {solution.relative_residual:.1e} "
+        f"{newton_steps(solution)}, residual {solution.relative_residual:.1e} "
         f"({solution.timings['solve']:.1f} s)",
     )
     if solution.bracket is not None:
@@ -34,10 +36,16 @@ def note_solution(progress: Progress, solution: Solution) -> None:
         progress.note("bracket", f"conductance certified to {100 * width:.2g} %, {count} iterations")
 
 
-def newton_steps(count: int) -> str:
-    """How often Newton's method went on, as a line on the solver says it; nothing for a linear problem.
+class Counts(Protocol):
+    """What counts the steps of a nonlinear solve."""
 
-    >>> newton_steps(4)
-    ' in 4 Newton steps'
-    """
-    return f" in {count} Newton steps" if count else ""
+    newton_iterations: int
+    load_steps: int
+
+
+def newton_steps(counts: Counts) -> str:
+    """How often Newton's method went on, as a line on the solver says it; nothing for a linear problem."""
+    if not counts.newton_iterations:
+        return ""
+    ramp = f", the load in {counts.load_steps}" if counts.load_steps > 1 else ""
+    return f" in {counts.newton_iterations} Newton steps{ramp}"

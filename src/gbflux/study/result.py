@@ -58,7 +58,8 @@ class SolverFacts:
     """The solve in numbers: sizes, iterations, true relative residual, and how well currents balance.
 
     `current_imbalance` is |in − out| over the current, `grain_imbalance` the worst of the grains, relative to
-    its inflow. `newton_iterations` counts linear problems where electrodes have kinetics, 0 elsewhere.
+    its inflow. `newton_iterations` counts linear problems where electrodes have kinetics, `load_steps` the
+    loads on the way to the full one (1: at once); both are 0 elsewhere.
     """
 
     dofs: int
@@ -67,6 +68,7 @@ class SolverFacts:
     current_imbalance: float
     grain_imbalance: float
     newton_iterations: int = 0
+    load_steps: int = 0
 
 
 @dataclass(frozen=True)

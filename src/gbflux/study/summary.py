@@ -62,6 +62,7 @@ def result_of(
         current_imbalance=tree["solver"]["current_imbalance"],
         grain_imbalance=solution.grain_imbalance,
         newton_iterations=solution.newton_iterations,
+        load_steps=solution.load_steps,
     )
     errors = None if history is None else _errors(snapshot, history)
     return Result(
