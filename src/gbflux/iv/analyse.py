@@ -14,13 +14,14 @@ from gbflux.contact.propagation import Measured
 from gbflux.errors import InputError
 from gbflux.iv.compliance import Compliance, find_compliance
 from gbflux.iv.noise import quantisation
-from gbflux.iv.ohmic import OhmicFit, fit_ohmic
+from gbflux.iv.ohmic import OhmicFit, fit_branches
 from gbflux.iv.sweeps import Curve, curves_of
 from gbflux.iv.tables import Table
-from gbflux.iv.trigger import FROM_START, NO_BRANCH, TRIGGERED, Trigger, find_trigger
+from gbflux.iv.trigger import FROM_START, NO_BRANCH, TRIGGERED, Trigger, find_triggers
 
 _SAME_RESISTANCE = 0.10
 _LARGE_OFFSET = 100.0
+_CONDUCTING = (TRIGGERED, FROM_START, NO_BRANCH)
 #: Conductivity of the filament by default (S/m).
 SIGMA = filament.LITHIUM_CONDUCTIVITY_S_PER_M
 
@@ -151,40 +152,62 @@ def analyse_iv(
     table = table if area is None else table.of_area(area)
     curves, notes = curves_of(table, polarity)
     rng = np.random.default_rng(seed)
-    results = tuple(_analyse_curve(curve, compliance, length, sigma, rng) for curve in curves)
+    triggers = find_triggers(curves, rng)
+    limits = [_limit(curve, trigger, compliance) for curve, trigger in zip(curves, triggers, strict=True)]
+    fits = _back_fits(curves, triggers, [at_limit for _, at_limit in limits])
+    results = tuple(
+        _result(*numbers, length, sigma) for numbers in zip(curves, triggers, limits, fits, strict=True)
+    )
     return IVResult(table.source, (*table.notes, *notes), results)
 
 
-def _analyse_curve(
-    curve: Curve, limit: float | None, length: Measured | None, sigma: Measured, rng: np.random.Generator
+def _limit(
+    curve: Curve, trigger: Trigger, given: float | None
+) -> tuple[Compliance | None, NDArray[np.bool_]]:
+    """Current limit, and the points at it; without a filament only a given one counts."""
+    found, at_limit = find_compliance(curve.voltage, curve.current, given)
+    if found is not None and not found.given and trigger.outcome not in _CONDUCTING:
+        return None, np.zeros(len(at_limit), dtype=bool)
+    return found, at_limit
+
+
+def _result(
+    curve: Curve,
+    trigger: Trigger,
+    limit: tuple[Compliance | None, NDArray[np.bool_]],
+    fit: OhmicFit | None,
+    length: Measured | None,
+    sigma: Measured,
 ) -> CurveResult:
-    """Numbers of one curve."""
-    trigger = find_trigger(curve, rng)
-    conducts = trigger.outcome in (TRIGGERED, FROM_START, NO_BRANCH)
-    compliance, at_limit = find_compliance(curve.voltage, curve.current, limit)
-    if not conducts and compliance is not None and not compliance.given:
-        compliance, at_limit = None, np.zeros(len(at_limit), dtype=bool)
-    fit = _back_fit(curve, trigger, at_limit) if conducts else None
+    """Numbers of one curve, with the filament's diameter."""
     diameter = error = None
     if fit is not None and length is not None:
         diameter = filament.diameter(fit.resistance, length.value, sigma.value)
         relative = [fit.resistance_error / fit.resistance]
         relative += [part.error / part.value for part in (length, sigma)]
         error = diameter / 2 * math.hypot(*relative)  # d ~ √(L/(σR))
-    flags = _flags(curve, trigger, compliance, at_limit, fit)
-    return CurveResult(curve, trigger, compliance, fit, diameter, error, flags)
+    flags = _flags(curve, trigger, *limit, fit)
+    return CurveResult(curve, trigger, limit[0], fit, diameter, error, flags)
 
 
-def _back_fit(curve: Curve, trigger: Trigger, at_limit: NDArray[np.bool_]) -> OhmicFit | None:
-    """Fit of the branch that comes back, without the current limit."""
-    v, i = curve.voltage[curve.turn :], curve.current[curve.turn :]
-    free = ~at_limit[curve.turn :]
-    if (
-        len(at_limit[curve.turn :]) and at_limit[curve.turn :].any()
-    ):  # nothing before the limit is left for good
-        free &= np.arange(len(free)) > np.flatnonzero(~free)[-1]
-    floor = trigger.noise.sigma if trigger.noise else quantisation(curve.current)
-    return fit_ohmic(v[free], i[free], floor)
+def _back_fits(
+    curves: tuple[Curve, ...], triggers: tuple[Trigger, ...], at_limits: list[NDArray[np.bool_]]
+) -> list[OhmicFit | None]:
+    """Fits of the branches that come back, without the current limit; none where nothing conducts."""
+    rows, branches, floors = [], [], []
+    for row, (curve, trigger, limited) in enumerate(zip(curves, triggers, at_limits, strict=True)):
+        if trigger.outcome not in _CONDUCTING:
+            continue
+        begin = curve.turn
+        if limited[begin:].any():  # nothing before the limit is left for good
+            begin += int(np.flatnonzero(limited[begin:])[-1]) + 1
+        rows.append(row)
+        branches.append((curve.voltage[begin:], curve.current[begin:]))
+        floors.append(trigger.noise.sigma if trigger.noise else quantisation(curve.current))
+    fits: list[OhmicFit | None] = [None] * len(curves)
+    for row, fit in zip(rows, fit_branches(branches, floors), strict=True):
+        fits[row] = fit
+    return fits
 
 
 def _flags(

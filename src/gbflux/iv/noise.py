@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gbflux.iv.rows import Bools, largest, medians, sums
 
 Array = NDArray[np.float64]
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
@@ -17,28 +19,28 @@ _FEW = 2.0  # the median of n distances is too small by about 2/n
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """A straight line and the scatter about it.
+    """A straight line and the scatter about it; of many curves, columns (m, 1).
 
     Attributes
     ----------
-    offset : float
+    offset : float or (m, 1) array
         Current at 0 V (A).
-    leakage : float
+    leakage : float or (m, 1) array
         Slope (A/V).
-    sigma : float
+    sigma : float or (m, 1) array
         Robust standard deviation about the line, at least that of rounding (A).
-    points : int
+    points : int or (m, 1) array
         Number of points it comes from.
-    middle, spread : float
+    middle, spread : float or (m, 1) array
         Mean and sum of squares about it of the voltages used (V, V²): for the uncertainty far from them.
     """
 
-    offset: float
-    leakage: float
-    sigma: float
-    points: int
-    middle: float
-    spread: float
+    offset: float | Array
+    leakage: float | Array
+    sigma: float | Array
+    points: int | NDArray[np.int_]
+    middle: float | Array
+    spread: float | Array
 
     def line(self, voltage: Array) -> Array:
         """Expected current (A)."""
@@ -46,12 +48,25 @@ class NoiseFloor:
 
     def scatter(self, voltage: Array) -> Array:
         """Standard deviation of a new point about the line, its own uncertainty included (A)."""
-        lever = (voltage - self.middle) ** 2 / self.spread if self.spread > 0 else 0.0
-        return self.sigma * np.sqrt(1 + 1 / self.points + lever)
+        spread = np.where(self.spread > 0, self.spread, np.inf)
+        return self.sigma * np.sqrt(1 + 1 / self.points + (voltage - self.middle) ** 2 / spread)
+
+    def rows(self, chosen: NDArray) -> NoiseFloor:
+        """Those of some curves."""
+        return NoiseFloor(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    def put(self, chosen: NDArray, others: NoiseFloor) -> None:
+        """Replace those of some curves."""
+        for field in fields(self):
+            getattr(self, field.name)[chosen] = getattr(others, field.name)
+
+    def one(self, row: int) -> NoiseFloor:
+        """That of one curve, as plain numbers."""
+        return NoiseFloor(*(getattr(self, field.name)[row, 0].item() for field in fields(self)))
 
 
-def noise_floor(voltage: Array, current: Array) -> NoiseFloor:
-    """Offset, leakage and noise of points that lie on a straight line but for spikes.
+def noise_floors(voltage: Array, current: Array, inside: Bools) -> NoiseFloor:
+    """Offset, leakage and noise of points that lie on a straight line but for spikes, of many curves.
 
     A line through all points, then again without those beyond 3.5 robust standard deviations. The scatter is
     1.4826 times the median distance from the line, and not below that of the smallest step between different
@@ -59,8 +74,10 @@ def noise_floor(voltage: Array, current: Array) -> NoiseFloor:
 
     Parameters
     ----------
-    voltage, current : (n,) arrays
-        V and A; n ≥ 3.
+    voltage, current : (m, n) arrays
+        V and A; one curve a row.
+    inside : (m, n) array of bool
+        The points that count, 3 at least in each row.
 
     Returns
     -------
@@ -72,46 +89,64 @@ def noise_floor(voltage: Array, current: Array) -> NoiseFloor:
     >>> v = np.linspace(0, 1, 200)
     >>> i = 2e-12 + 5e-12 * v + 1e-11 * rng.normal(size=200)
     >>> i[50] = 1e-6
-    >>> f"{noise_floor(v, i).sigma:.1e}"
+    >>> f"{noise_floors(v[None], i[None], np.full((1, 200), True)).sigma.item():.1e}"
     '8.8e-12'
     """
-    centre = median(current)
-    apart = np.abs(current - centre)
-    scale = _MAD_TO_SIGMA * median(apart)
-    kept = apart <= max(10 * scale, 1e-300)
+    apart = np.abs(current - medians(current, inside)[:, None])
+    scale = _MAD_TO_SIGMA * medians(apart, inside)[:, None]
+    kept = inside & (apart <= np.maximum(10 * scale, 1e-300))
+    left = np.arange(len(current))  # rows whose points still change
     for _ in range(_PASSES):
-        line = _line(voltage[kept], current[kept])
-        rest = current - line.offset - line.slope * voltage
-        scale = _MAD_TO_SIGMA * median(np.abs(rest - median(rest)))
-        again = np.abs(rest) <= _CUT * scale
-        if np.count_nonzero(again) < 3 or (again == kept).all():
+        v, i, here = (
+            (voltage, current, inside)
+            if len(left) == len(kept)
+            else (voltage[left], current[left], inside[left])
+        )
+        line = _lines(v, i, kept[left])
+        rest = i - line.offset - line.slope * v
+        scale[left] = _MAD_TO_SIGMA * medians(np.abs(rest - medians(rest, here)[:, None]), here)[:, None]
+        again = here & (np.abs(rest) <= _CUT * scale[left])
+        changed = (again.sum(axis=1) >= 3) & (again != kept[left]).any(axis=1)
+        left = left[changed]
+        if not len(left):
             break
-        kept = again
-    count = np.count_nonzero(kept)
-    quantum = quantisation(current[kept])
-    scale *= 1 + _FEW / count
-    sigma = max(scale, quantum / 12**0.5, float(np.max(np.abs(current[kept]), initial=0.0)) * 1e-9, 1e-30)
-    line = _line(voltage[kept], current[kept])
+        kept[left] = again[changed]
+    count = kept.sum(axis=1, keepdims=True)
+    least = np.maximum(_quanta(current, kept) / 12**0.5, largest(np.abs(current), kept) * 1e-9)
+    sigma = np.maximum(scale * (1 + _FEW / count), np.maximum(least, 1e-30))
+    line = _lines(voltage, current, kept)
     return NoiseFloor(line.offset, line.slope, sigma, count, line.middle, line.spread)
 
 
-class _Line(NamedTuple):
-    """Least squares: offset (A), slope (A/V), mean and sum of squares of the voltages (V, V²)."""
+class _Lines(NamedTuple):
+    """Least squares: offset (A), slope (A/V), mean and sum of squares of the voltages (V, V²); columns."""
 
-    offset: float
-    slope: float
-    middle: float
-    spread: float
+    offset: Array
+    slope: Array
+    middle: Array
+    spread: Array
 
 
-def _line(voltage: Array, current: Array) -> _Line:
-    """A straight line; level with five points or fewer."""
-    count = len(voltage)
-    middle, mean = float(voltage.sum()) / count, float(current.sum()) / count
-    about = voltage - middle
-    spread = float(about @ about)
-    slope = float(about @ (current - mean)) / spread if spread > 0 and count > 5 else 0.0
-    return _Line(mean - slope * middle, slope, middle, spread)
+def _lines(voltage: Array, current: Array, kept: Bools) -> _Lines:
+    """Straight lines; level with five points or fewer."""
+    count = kept.sum(axis=1, keepdims=True)
+    middle, mean = sums(voltage, kept) / count, sums(current, kept) / count
+    about = np.where(kept, voltage - middle, 0.0)
+    spread = (about * about).sum(axis=1, keepdims=True)
+    product = (about * (current - mean)).sum(axis=1, keepdims=True)
+    sloping = (spread > 0) & (count > 5)
+    slope = np.where(sloping, product / np.where(sloping, spread, 1.0), 0.0)
+    return _Lines(mean - slope * middle, slope, middle, spread)
+
+
+def _quanta(current: Array, kept: Bools) -> Array:
+    """`quantisation` of each row, as a column (A)."""
+    top = np.where(kept, current, -np.inf).max(axis=1, keepdims=True)
+    ordered = np.sort(np.where(kept, current, top), axis=1)
+    steps = np.diff(ordered, axis=1)
+    told = steps > 1e-6 * (ordered[:, -1:] - ordered[:, :1])
+    found = np.where(told, steps, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+    return np.where(np.isfinite(found), found, 0.0)
 
 
 def median(values: Array) -> Array | float:

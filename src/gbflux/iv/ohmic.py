@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
-from scipy.special import fdtrc
 
-from gbflux.iv.noise import median
+from gbflux.iv.rows import Bools, blocks, filled, first, largest, medians, packed
+from gbflux.iv.weighted_line import curvature, lines, noise_weights, runs_test
 
 Array = NDArray[np.float64]
 FEWEST_POINTS = 6
@@ -18,8 +17,6 @@ _SIGNIFICANT = 5.0
 _COLLAPSED = 0.5
 _CUT = 4.0
 _PASSES = 3
-_SMALLEST = 6
-_GROUPS = 4
 _DOUBT = 1e-3
 _LEAST_R_SQUARED = 0.99
 
@@ -80,139 +77,99 @@ def fit_ohmic(voltage: Array, current: Array, floor: float) -> OhmicFit | None:
     >>> round(fit.resistance), fit.ohmic
     (116, True)
     """
-    kept = _conducting(voltage, current, floor)
-    v, i = voltage[kept], current[kept]
-    if len(v) < FEWEST_POINTS or np.ptp(v) == 0:
-        return None
-    weights = _weights(v, i, floor)
+    return fit_branches([(voltage, current)], [floor])[0]
+
+
+def fit_branches(
+    branches: Sequence[tuple[Array, Array]], floors: Sequence[float]
+) -> tuple[OhmicFit | None, ...]:
+    """`fit_ohmic` of many branches (V, A) with their noise (A)."""
+    found: list[OhmicFit | None] = [None] * len(branches)
+    long = [k for k, (v, _) in enumerate(branches) if len(v) >= FEWEST_POINTS]
+    for block in blocks([len(branches[k][0]) for k in long]):
+        chosen = [long[n] for n in block]
+        v, lengths = filled([branches[k][0] for k in chosen])
+        i, _ = filled([branches[k][1] for k in chosen])
+        floor = np.array([[floors[k]] for k in chosen])
+        inside = np.arange(v.shape[1]) < lengths[:, None]
+        for row, fit in _fits(v, i, inside, floor):
+            found[chosen[row]] = fit
+    return tuple(found)
+
+
+def _fits(v: Array, i: Array, inside: Bools, floor: Array) -> Iterator[tuple[int, OhmicFit]]:
+    """Rows that have a fit, and the fits."""
+    inside, (v, i) = packed(_conducting(v, i, inside, floor), v, i)
+    rows = np.flatnonzero(_enough(v, inside))
+    if not len(rows):
+        return
+    v, i, inside, floor = v[rows], i[rows], inside[rows], floor[rows]
+    weights = noise_weights(v, i, inside, floor)
+    left = np.arange(len(rows))
     for _ in range(_PASSES):
-        slope, intercept, *_ = _line(v, i, weights)
-        rest = weights * (i - intercept - slope * v)
-        scale = 1.4826 * median(np.abs(rest))
-        inside = np.abs(rest) <= max(_CUT * scale, 1e-12 * np.abs(weights * i).max())
-        if inside.all():
+        w = weights[left]
+        line = lines(v[left], i[left], w)
+        rest = np.abs(w * line.rest)
+        scale = 1.4826 * medians(rest, w > 0)[:, None]
+        out = rest > np.maximum(_CUT * scale, 1e-12 * largest(np.abs(w * i[left]), w > 0))
+        left, out = left[out.any(axis=1)], out[out.any(axis=1)]
+        weights[left] = np.where(out, 0.0, weights[left])
+        left = left[_enough(v[left], weights[left] > 0)]
+        if not len(left):
             break
-        v, i, weights = v[inside], i[inside], weights[inside]
-        if len(v) < FEWEST_POINTS or np.ptp(v) == 0:
-            return None
-    return _fit(v, i, weights)
+    good = np.flatnonzero(_enough(v, weights > 0))
+    if len(good):
+        yield from _results(rows[good], v[good], i[good], weights[good])
 
 
-def _weights(v: Array, i: Array, floor: float) -> Array:
-    """One over the noise of each point, scaled to a mean of one.
-
-    Noise² is floor² + (share · I)², found from the distance of each point from the line between its
-    neighbours, in four groups by size. The floor is at least the one given and the scatter of the six
-    smallest currents: the range for large currents has a larger one, and a single point at 0 V must not fix
-    the intercept.
-    """
-    conductance = median(i[v != 0] / v[v != 0])
-    size = np.abs(conductance * v)
-    span = v[2:] - v[:-2]
-    part = np.where(span != 0, (v[1:-1] - v[:-2]) / np.where(span != 0, span, 1.0), 0.5)
-    apart = np.abs(i[1:-1] - (1 - part) * i[:-2] - part * i[2:]) / np.sqrt(1 + part**2 + (1 - part) ** 2)
-    order = np.argsort(size[1:-1], kind="stable")
-    groups = order[: len(order) // _GROUPS * _GROUPS].reshape(_GROUPS, -1)
-    scatter, middle = 1.4826 * median(apart[groups]), median(size[1:-1][groups])
-    smallest = apart[order[:_SMALLEST]]
-    least = max(floor, float(np.sqrt(np.mean(smallest**2))), 1e-12 * size.max())
-    scale = 1 / np.maximum(scatter, least) ** 2
-    design = np.stack([np.full(len(scale), scatter.max() ** 2 + least**2), middle**2], axis=1)
-    (constant, share), _ = nnls(design * scale[:, None], scatter**2 * scale)
-    noise = np.sqrt(np.maximum(constant * design[0, 0], least**2) + share * size**2)
-    return noise.mean() / noise
+def _enough(v: Array, kept: Bools) -> Bools:
+    """Whether each row has points enough and not one voltage alone."""
+    if not v.shape[1]:
+        return np.full(len(v), False)
+    span = np.where(kept, v, -np.inf).max(axis=1) > np.where(kept, v, np.inf).min(axis=1)
+    return (kept.sum(axis=1) >= FEWEST_POINTS) & span
 
 
-def _conducting(v: Array, i: Array, floor: float) -> NDArray[np.bool_]:
+def _conducting(v: Array, i: Array, inside: Bools, floor: Array) -> Bools:
     """Points from the first to where the conductance has fallen to half for three points in a row."""
-    kept = np.zeros(len(v), dtype=bool)
-    usable = np.flatnonzero(np.abs(v) > 0.5 * np.abs(v).max(initial=0.0))
-    if len(v) < FEWEST_POINTS or not len(usable):
-        return kept
-    head = usable[: max(3, len(usable) // 2)]
-    conductance = median(i[head] / v[head])
-    expected = conductance * v
-    if conductance <= 0 or np.abs(expected[head]).max() < 2 * _SIGNIFICANT * floor:
-        return kept
-    low = (i * np.sign(v) < _COLLAPSED * np.abs(expected)) & (np.abs(expected) > _SIGNIFICANT * floor)
-    gone = np.flatnonzero(low[2:] & low[1:-1] & low[:-2]) if len(low) > 2 else np.array([], dtype=int)
-    kept[: gone[0] if len(gone) else len(v)] = True
-    return kept & ~low
+    size = np.abs(v)
+    usable = inside & (size > 0.5 * largest(size, inside))
+    half = np.maximum(3, usable.sum(axis=1, keepdims=True) // 2)
+    head = usable & (np.cumsum(usable, axis=1) <= half)
+    conductance = medians(np.divide(i, v, out=np.zeros_like(v), where=head), head)[:, None]
+    expected = np.abs(conductance * v)
+    conducts = (conductance > 0) & (largest(expected, head) >= 2 * _SIGNIFICANT * floor)
+    low = inside & (i * np.sign(v) < _COLLAPSED * expected) & (expected > _SIGNIFICANT * floor)
+    gone = first(low[:, 2:] & low[:, 1:-1] & low[:, :-2], inside.sum(axis=1))
+    return inside & conducts & ~low & (np.arange(v.shape[1]) < gone[:, None])
 
 
-def _fit(v: Array, i: Array, weights: Array) -> OhmicFit | None:
-    """Weighted least squares with tests."""
-    slope, intercept, slope_error, intercept_error = _line(v, i, weights)
-    if not slope > _SIGNIFICANT * slope_error:
-        return None
-    rest = i - intercept - slope * v
-    total = float(np.sum((i - i.mean()) ** 2))
-    r_squared = 1 - float(np.sum(rest**2)) / total
-    runs, bend = runs_test(rest[np.argsort(v, kind="stable")]), _curvature(v, i, rest, weights)
-    size, sign = np.sort(np.abs(v)), np.sign(v.sum())
-    return OhmicFit(
-        resistance=1 / slope,
-        resistance_error=slope_error / slope**2,
-        intercept=intercept,
-        intercept_error=intercept_error,
-        r_squared=r_squared,
-        points=len(v),
-        interval=(float(sign * size[0]) + 0.0, float(sign * size[-1])),
-        runs_p=runs,
-        curvature_p=bend,
-        ohmic=r_squared > _LEAST_R_SQUARED and min(runs, bend) > _DOUBT,
-    )
-
-
-def _line(v: Array, i: Array, weights: Array) -> tuple[float, float, float, float]:
-    """Slope, intercept and their errors: the larger of the usual ones and HC3.
-
-    HC3 (J. G. MacKinnon, H. White, J. Econometrics 29, 305 (1985), doi:10.1016/0304-4076(85)90158-7) stands
-    wrong weights, but says nothing of a point that alone fixes the intercept; the usual errors do.
-    """
-    square = weights**2
-    total, mean = square.sum(), (square * v).sum() / square.sum()
-    about = v - mean
-    spread = (square * about**2).sum()
-    slope = (square * about * i).sum() / spread
-    height = (square * i).sum() / total
-    rest = weights * (i - height - slope * about)
-    leverage = square * (1 / total + about**2 / spread)
-    # what a residual adds to slope and intercept, and the variances of both
-    steps = np.stack([weights * about / spread, weights * (1 / total - mean * about / spread)])
-    robust = ((steps * rest / np.maximum(1 - leverage, 1e-3)) ** 2).sum(axis=1)
-    ordinary = (steps**2).sum(axis=1) * (rest**2).sum() / (len(v) - 2)
-    errors = np.sqrt(np.maximum(robust, ordinary))
-    return float(slope), float(height - slope * mean), float(errors[0]), float(errors[1])
-
-
-def runs_test(rest: Array) -> float:
-    """Two-sided p of the Wald–Wolfowitz runs test on the signs of residuals, normal approximation.
-
-    >>> round(runs_test(np.array([1.0, -1, 1, 1, -1, -1, 1, -1, 1, -1])), 2)
-    0.18
-    >>> runs_test(np.concatenate([np.ones(20), -np.ones(20)])) < 1e-6
-    True
-    """
-    above = rest > 0
-    a, b = int(above.sum()), int((~above).sum())
-    if a < 2 or b < 2:
-        return 1.0
-    runs = 1 + int(np.count_nonzero(np.diff(above)))
-    mean = 1 + 2 * a * b / (a + b)
-    variance = (mean - 1) * (mean - 2) / (a + b - 1)
-    return math.erfc(abs(runs - mean) / math.sqrt(2 * variance))
-
-
-def _curvature(v: Array, i: Array, rest: Array, weights: Array) -> float:
-    """p of the F test for a quadratic term."""
-    n = len(v)
-    scaled = v / np.abs(v).max()
-    basis, _ = np.linalg.qr(weights[:, None] * scaled[:, None] ** np.arange(3))
-    target = weights * i
-    better = target - basis @ (basis.T @ target)
-    left, right = float(np.sum((weights * rest) ** 2)), float(np.sum(better**2))
-    size = float(target @ target)
-    if right <= 1e-28 * size:  # exact to rounding
-        return 1.0 if left <= 1e-24 * size else 0.0
-    return float(fdtrc(1, n - 3, max(0.0, left - right) / (right / (n - 3))))
+def _results(rows: NDArray, v: Array, i: Array, weights: Array) -> Iterator[tuple[int, OhmicFit]]:
+    """Weighted least squares with tests, of the rows whose slope is significant."""
+    kept, line = weights > 0, lines(v, i, weights)
+    about = np.where(kept, i - np.where(kept, i, 0.0).sum(axis=1, keepdims=True) / line.points, 0.0)
+    left = np.where(kept, line.rest, 0.0)
+    r_squared = 1 - (left**2).sum(axis=1) / (about**2).sum(axis=1)
+    order = np.argsort(np.where(kept, v, np.inf), axis=1, kind="stable")
+    runs = runs_test(np.take_along_axis(left, order, axis=1), line.points[:, 0])
+    bend = curvature(v, i, weights, line)
+    size, sign = np.where(kept, np.abs(v), np.nan), np.sign(np.where(kept, v, 0.0).sum(axis=1))
+    smallest, most = sign * np.nanmin(size, axis=1) + 0.0, sign * np.nanmax(size, axis=1)
+    slope, error = line.slope[:, 0], line.slope_error[:, 0]
+    for k in np.flatnonzero(slope > _SIGNIFICANT * error).tolist():
+        straight = r_squared[k] > _LEAST_R_SQUARED and min(runs[k], bend[k]) > _DOUBT
+        yield (
+            int(rows[k]),
+            OhmicFit(
+                resistance=float(1 / slope[k]),
+                resistance_error=float(error[k] / slope[k] ** 2),
+                intercept=line.intercept[k, 0].item(),
+                intercept_error=line.intercept_error[k, 0].item(),
+                r_squared=float(r_squared[k]),
+                points=int(line.points[k, 0]),
+                interval=(float(smallest[k]), float(most[k])),
+                runs_p=float(runs[k]),
+                curvature_p=float(bend[k]),
+                ohmic=bool(straight),
+            ),
+        )

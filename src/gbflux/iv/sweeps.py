@@ -19,6 +19,7 @@ from gbflux.iv.tables import Column, Table
 
 Array = NDArray[np.float64]
 _REVERSAL_SHARE = 0.02  # of the range: smaller reversals are noise of a measured voltage
+_BY_ROUNDING = 0.25  # share of equal currents at held voltages more than at others
 _UNSORTED_SHARE = 0.3  # turning points per row, above which voltages are in no order
 _MEASURED = ("meas", "smu", "read", "sense", "ewe")
 _STRONG, _FEWEST_STRONG, _MOSTLY = 0.2, 8, 0.95
@@ -154,7 +155,30 @@ def _pieces(table: Table, v: Array, i: Array, notes: list[str]) -> tuple[Array, 
         if len(edges) == 2 and np.isfinite(t).all() and (np.diff(t) < 0).any():
             notes.append("rows were not in the order of time: sorted")
             kept = kept[np.argsort(t, kind="stable")]
-    return v[kept], i[kept], list(pairwise(edges))
+    v, i = v[kept], i[kept]
+    news = ~_repeated(v, i)
+    news[edges[:-1]] = True
+    if not news.all():
+        notes.append(
+            f"{np.count_nonzero(~news)} rows that repeat voltage and current of the one before left out"
+        )
+        number = np.append(0, np.cumsum(news))
+        v, i, edges = v[news], i[news], number[edges].tolist()
+    return v, i, list(pairwise(edges))
+
+
+def _repeated(v: Array, i: Array) -> NDArray[np.bool_]:
+    """Rows written twice, which would pass for two measurements: noise for a surge, a line for a bent one.
+
+    Equal currents at a held voltage may be rounding: then those at different voltages are as often equal.
+    Those at the current limit say nothing.
+    """
+    held, equal = v[1:] == v[:-1], i[1:] == i[:-1]
+    told = np.abs(i[1:]) < 0.98 * np.abs(i).max(initial=0.0)
+    same, other = equal[held & told], equal[~held & told]
+    if not len(same) or same.mean() < _BY_ROUNDING + (other.mean() if len(other) else 0.0):
+        return np.zeros(len(v), dtype=bool)
+    return np.append(False, held & equal)
 
 
 def _runs_against(v: Array, i: Array) -> bool:

@@ -14,14 +14,17 @@ shorter than the steps allow.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
-from gbflux.iv.noise import NoiseFloor, median, noise_floor
+from gbflux.iv.noise import NoiseFloor, median, noise_floors
+from gbflux.iv.rows import Bools, Ints, blocks, filled, medians
 from gbflux.iv.sweeps import Curve
+from gbflux.iv.trigger_interval import intervals
+from gbflux.iv.votes import votes
 
 Array = NDArray[np.float64]
 TRIGGERED = "triggered"
@@ -32,21 +35,17 @@ NO_BRANCH = "no outgoing branch"
 TOO_FEW = "too few quiet points"
 NO_SIGNAL = "all currents are equal"
 
-_FREEDOM = 4.0
-_T_NORM = float(gammaln((_FREEDOM + 1) / 2) - gammaln(_FREEDOM / 2) - 0.5 * np.log(_FREEDOM * np.pi))
-_LOWEST_VOTE = -10.0
-_FEWEST_DECADES = 6.0
 _NEEDED_VOTES = 12.0
 _LASTING = 3  # points of a surge, at least
+_SOON = 5  # points within which it jumps
 _OUT_OF_NOISE = 10.0  # standard deviations
 _JUMP = 3.0  # over line and noise within a few points
 _DECADE = 1.0
 _STEADY = 3.0  # size over scatter of a surged current, at least
 _FEWEST_QUIET = 4
+_ROUNDS = 5
 _SHORT_S = 1e-6  # a line above it is no leakage through an electrolyte but a short
 _BEYOND_TURN = 5
-_REPLICATES = 400
-_WINDOW = 12
 
 
 @dataclass(frozen=True)
@@ -84,12 +83,14 @@ class Trigger:
         return self.outcome in (NOT_TRIGGERED, GRADUAL)
 
 
-def find_trigger(curve: Curve, rng: np.random.Generator, level: float = 0.95) -> Trigger:
-    """Triggering bias of one curve.
+def find_triggers(
+    curves: Sequence[Curve], rng: np.random.Generator, level: float = 0.95
+) -> tuple[Trigger, ...]:
+    """Triggering biases of many curves.
 
     Parameters
     ----------
-    curve : Curve
+    curves : sequence of Curve
     rng : numpy Generator
         For the bootstrap.
     level : float, optional
@@ -97,115 +98,159 @@ def find_trigger(curve: Curve, rng: np.random.Generator, level: float = 0.95) ->
 
     Returns
     -------
-    Trigger
+    tuple of Trigger
+        In the order of the curves.
     """
+    found: list[Trigger | None] = [_nothing_to_find(curve) for curve in curves]
+    left = [k for k, trigger in enumerate(found) if trigger is None]
+    ends = [min(len(curves[k].voltage), curves[k].turn + _BEYOND_TURN) for k in left]
+    for block in blocks(ends):
+        chosen = [curves[left[n]] for n in block]
+        for n, trigger in zip(block, _of_block(chosen, [ends[n] for n in block], rng, level), strict=True):
+            found[left[n]] = trigger
+    return tuple(found)
+
+
+def _nothing_to_find(curve: Curve) -> Trigger | None:
+    """Why a curve says nothing; None if it may."""
     if curve.turn < _FEWEST_QUIET:
         return Trigger(NO_BRANCH, None, None, curve.limit, None, None)
     if np.ptp(curve.current) == 0:
         return Trigger(NO_SIGNAL, None, None, curve.limit, None, None)
-    end = min(len(curve.voltage), curve.turn + _BEYOND_TURN)
-    v, i = curve.voltage[:end], curve.current[:end]
-    k, noise = _change(v, i)
-    if k is None and _starts_conducting(v, i):
-        return Trigger(FROM_START, None, None, curve.limit, None, None)
-    if noise is None:
-        outcome = FROM_START if _over_scatter(i) > _OUT_OF_NOISE else TOO_FEW
-        return Trigger(outcome, None, None, curve.limit, None, None)
-    if k is None:
-        return Trigger(NOT_TRIGGERED, None, None, curve.limit, None, noise)
-    if not _jumps(v, i, k, noise):
-        k = _late_jump(i, k)
-        if k is None:
-            return Trigger(GRADUAL, None, None, curve.limit, None, noise)
-    interval = _interval(v, i, k, noise, rng, level)
-    return Trigger(TRIGGERED, float((v[k - 1] + v[k]) / 2), interval, curve.limit, k, noise)
+    return None
 
 
-def _change(v: Array, i: Array) -> tuple[int | None, NoiseFloor | None]:
-    """First surged point and floor before it; without surge (None, floor), no quiet points (None, None)."""
-    k = _first_split(i)
-    noise = None
-    for _ in range(5):
-        if k < _FEWEST_QUIET and _over_scatter(i[k:]) > _STEADY:
-            return None, None
-        k = len(v) if k < _FEWEST_QUIET else k
-        noise = noise_floor(v[:k], i[:k])
-        found = _strongest(_votes(v, i, noise))
-        again = len(v) if found is None else found
-        if again == k:
+def _of_block(
+    curves: list[Curve], ends: list[int], rng: np.random.Generator, level: float
+) -> Iterator[Trigger]:
+    """Triggers of curves of alike length, whose branches end at `ends`."""
+    v, lengths = filled([curve.voltage[:end] for curve, end in zip(curves, ends, strict=True)])
+    i, _ = filled([curve.current[:end] for curve, end in zip(curves, ends, strict=True)])
+    inside = np.arange(v.shape[1]) < lengths[:, None]
+    k, known, noise = _changes(v, i, inside)
+    outcome = np.full(len(curves), TRIGGERED, dtype=object)
+    outcome[~known] = TOO_FEW
+    outcome[~known & (_over_scatter(i, inside) > _OUT_OF_NOISE)] = FROM_START
+    without = np.flatnonzero(k == lengths)
+    shorts = _start_conducting(v[without], i[without], inside[without])
+    outcome[without[known[without]]] = NOT_TRIGGERED
+    outcome[without[shorts]] = FROM_START
+    surged = np.flatnonzero(k < lengths)
+    jumps = _jump(v[surged], i[surged], lengths[surged], k[surged], noise.rows(surged))
+    for row in surged[~jumps]:
+        late = _late_jump(i[row, : lengths[row]], int(k[row]))
+        outcome[row], k[row] = (GRADUAL, k[row]) if late is None else (TRIGGERED, late)
+    surged = np.flatnonzero(outcome == TRIGGERED)
+    found = intervals(v[surged], i[surged], lengths[surged], k[surged], noise.rows(surged), rng, level)
+    ends_of = dict(zip(surged.tolist(), found, strict=True))
+    for row, curve in enumerate(curves):
+        kind = outcome[row]
+        floor = noise.one(row) if kind in (TRIGGERED, NOT_TRIGGERED, GRADUAL) else None
+        if kind == TRIGGERED:
+            index = int(k[row])
+            bias = float(v[row, index - 1] + v[row, index]) / 2
+            yield Trigger(kind, bias, ends_of[row], curve.limit, index, floor)
+        else:
+            yield Trigger(kind, None, None, curve.limit, None, floor)
+
+
+def _changes(v: Array, i: Array, inside: Bools) -> tuple[Ints, Bools, NoiseFloor]:
+    """First surged point, its row's length without one; any quiet points; their floor."""
+    lengths, place = inside.sum(axis=1), np.arange(v.shape[1])
+    k, known = _first_splits(i, inside), np.full(len(v), True)
+    noise = NoiseFloor(
+        *(np.zeros((len(v), 1)) for _ in range(3)),
+        np.zeros((len(v), 1), int),
+        *(np.zeros((len(v), 1)) for _ in range(2)),
+    )
+    left = np.arange(len(v))
+    for _ in range(_ROUNDS):
+        few = left[k[left] < _FEWEST_QUIET]
+        loud = _over_scatter(i[few], inside[few] & (place >= k[few, None])) > _STEADY
+        known[few[loud]] = False
+        k[few] = lengths[few]
+        left = left[known[left]]
+        if not len(left):
             break
-        k = again
-    if k == len(v):
-        return None, noise
-    if _over_scatter(i[k:]) < _STEADY:  # too few quiet points, equal by rounding, took noise for a surge
-        return None, noise_floor(v, i)
-    return k, noise
+        here = inside[left]
+        floor = noise_floors(v[left], i[left], here & (place < k[left, None]))
+        noise.put(left, floor)
+        again = _strongest(votes(v[left], i[left], floor, here), lengths[left])
+        same = again == k[left]
+        k[left] = again
+        left = left[~same]
+    surged = np.flatnonzero(k < lengths)
+    # too few quiet points, equal by rounding, took noise for a surge
+    weak = surged[_over_scatter(i[surged], inside[surged] & (place >= k[surged, None])) < _STEADY]
+    if len(weak):
+        k[weak] = lengths[weak]
+        noise.put(weak, noise_floors(v[weak], i[weak], inside[weak]))
+    return k, known, noise
 
 
-def _starts_conducting(v: Array, i: Array) -> bool:
-    """Whether the first part of a branch, or all of it, is the line of a short; it may have been reset."""
-    for m in sorted({min(len(v), 8), len(v) // 8, len(v) // 4, len(v)}):
-        if m >= _FEWEST_QUIET + 2:
-            start = noise_floor(v[:m], i[:m])
-            line = start.leakage * float(np.ptp(v[:m]))
-            if start.leakage > _SHORT_S and line > _OUT_OF_NOISE * start.sigma:
-                return True
-    return False
+def _start_conducting(v: Array, i: Array, inside: Bools) -> Bools:
+    """Whether the first part of each branch, or all of it, is the line of a short; it may have been reset."""
+    lengths, place = inside.sum(axis=1), np.arange(v.shape[1])
+    found = np.full(len(v), False)
+    for parts in (np.minimum(lengths, 8), lengths // 8, lengths // 4, lengths):
+        rows = np.flatnonzero(~found & (parts >= _FEWEST_QUIET + 2))
+        if not len(rows):
+            continue
+        kept = place < parts[rows, None]
+        start = noise_floors(v[rows], i[rows], kept)
+        reach = np.where(kept, v[rows], -np.inf).max(axis=1) - np.where(kept, v[rows], np.inf).min(axis=1)
+        line = start.leakage[:, 0] * reach
+        found[rows] = (start.leakage[:, 0] > _SHORT_S) & (line > _OUT_OF_NOISE * start.sigma[:, 0])
+    return found
 
 
-def _over_scatter(i: Array) -> float:
-    """How much larger a current is than its scatter from point to point."""
-    scatter = 1.4826 * median(np.abs(i[1:] - i[:-1])) / 2**0.5
-    size = median(np.abs(i))
-    return size / scatter if scatter > 0 else np.inf if size > 0 else 0.0
+def _over_scatter(i: Array, kept: Bools) -> Array:
+    """How much larger the currents of each row are than their scatter from point to point."""
+    if not len(i):
+        return np.zeros(0)
+    scatter = 1.4826 * medians(np.abs(np.diff(i, axis=1)), kept[:, 1:] & kept[:, :-1]) / 2**0.5
+    size = medians(np.abs(i), kept)
+    ratio = size / np.where(scatter > 0, scatter, 1.0)
+    return np.where(scatter > 0, ratio, np.where(size > 0, np.inf, 0.0))
 
 
-def _first_split(i: Array) -> int:
-    """Where log|I| splits best into two levels; the length where they are less than a factor 10 apart."""
+def _first_splits(i: Array, inside: Bools) -> Ints:
+    """Where log|I| splits best into two levels; the row's length where they are not a factor 10 apart."""
+    lengths, place = inside.sum(axis=1), np.arange(i.shape[1])
     size = np.abs(i)
-    top = float(size.max())
-    if top == 0:
-        return len(i)
-    x = np.log10(np.maximum(size, top * 1e-9))
-    n = np.arange(1, len(x))
-    total = np.cumsum(x)
-    before = total[:-1] / n
-    after = (total[-1] - total[:-1]) / (len(x) - n)
-    between = n * (len(x) - n) * (after - before) ** 2
-    between[after < before] = 0.0
-    k = int(np.argmax(between)) + 1
-    apart = median(x[k:]) - median(x[:k])
-    return k if apart > _DECADE and len(x) - k >= _LASTING else len(i)
+    top = size.max(axis=1, keepdims=True)
+    x = np.where(inside, np.log10(np.maximum(size, np.where(top > 0, top, 1.0) * 1e-9)), 0.0)
+    n, more = place[1:], lengths[:, None] - place[1:]
+    total = np.cumsum(x, axis=1)
+    before = total[:, :-1] / n
+    after = (total[:, -1:] - total[:, :-1]) / np.maximum(more, 1)
+    between = np.where(after < before, 0.0, n * more * (after - before) ** 2)
+    k = np.argmax(np.where(more > 0, between, -1.0), axis=1) + 1
+    later = place >= k[:, None]
+    apart = medians(x, inside & later) - medians(x, inside & ~later)
+    split = (apart > _DECADE) & (lengths - k >= _LASTING) & (top[:, 0] > 0)
+    return np.where(split, k, lengths)
 
 
-def _votes(v: Array, i: Array, noise: NoiseFloor) -> Array:
-    """log p_surged − log p_quiet of each point."""
-    scatter = noise.scatter(v)
-    z = np.abs(i - noise.line(v)) / scatter
-    decades = max(float(np.log(np.max(np.abs(i)) / noise.sigma + 1)), _FEWEST_DECADES * np.log(10))
-    votes = np.full(z.shape, _LOWEST_VOTE)
-    out = z >= 2
-    z = z[out]
-    quiet = _T_NORM - (_FREEDOM + 1) / 2 * np.log1p(z**2 / _FREEDOM)
-    votes[out] = np.maximum(-np.log(z) - np.log(decades) - quiet, _LOWEST_VOTE)
-    return votes
+def _strongest(worth: Array, lengths: Ints) -> Ints:
+    """First point of the surge of each row; its length where the votes do not suffice."""
+    total = np.cumsum(worth[:, ::-1], axis=1)[:, ::-1]
+    k = np.argmax(total, axis=1)
+    most = total[np.arange(len(total)), k]
+    return np.where((most > _NEEDED_VOTES) & (lengths - k >= _LASTING), k, lengths)
 
 
-def _strongest(votes: Array) -> int | None:
-    """First point of the surge; None where the votes do not suffice."""
-    sums = np.cumsum(votes[::-1])[::-1]
-    k = int(np.argmax(sums))
-    enough = sums[k] > _NEEDED_VOTES and len(votes) - k >= _LASTING
-    return k if enough else None
-
-
-def _jumps(v: Array, i: Array, k: int, noise: NoiseFloor) -> bool:
-    """Whether the current leaves line and noise far behind within a few points."""
-    soon = slice(k, k + 5)
-    excess = np.abs(i[soon] - noise.line(v[soon]))
-    floor = np.abs(noise.line(v[soon]) - noise.offset) + 5 * noise.scatter(v[soon])
-    high = median(excess[-_LASTING:])
-    return bool(high > _JUMP * median(floor) and high > _OUT_OF_NOISE * noise.sigma)
+def _jump(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor) -> Bools:
+    """Whether each current leaves line and noise far behind within a few points."""
+    soon = k[:, None] + np.arange(_SOON)
+    there = soon < lengths[:, None]
+    soon = np.minimum(soon, lengths[:, None] - 1)
+    v, i = np.take_along_axis(v, soon, axis=1), np.take_along_axis(i, soon, axis=1)
+    excess = np.abs(i - noise.line(v))
+    floor = np.abs(noise.line(v) - noise.offset) + 5 * noise.scatter(v)
+    last = there & (np.arange(_SOON) >= there.sum(axis=1, keepdims=True) - _LASTING)
+    high = medians(excess, last)
+    return (high > _JUMP * medians(floor, there)) & (high > _OUT_OF_NOISE * noise.sigma[:, 0])
 
 
 def _late_jump(i: Array, begin: int) -> int | None:
@@ -222,22 +267,3 @@ def _late_jump(i: Array, begin: int) -> int | None:
     place = begin + k + _LASTING
     surged = np.flatnonzero(x[place - 1 : place + _LASTING] > (before + after) / 2)
     return place - 1 + int(surged[0]) if len(surged) else place
-
-
-def _interval(
-    v: Array, i: Array, k: int, noise: NoiseFloor, rng: np.random.Generator, level: float
-) -> tuple[float, float]:
-    """Bootstrap interval of the bias (V): residuals drawn anew, the onset anywhere in its step."""
-    first, last = max(0, k - _WINDOW), min(len(v), k + _WINDOW)
-    rest = i[:k] - noise.line(v[:k])
-    around = v[first:last]
-    expected = np.where(np.arange(first, last) < k, noise.line(around), i[first:last])
-    drawn = expected + rest[rng.integers(0, len(rest), (_REPLICATES, last - first))]
-    votes = _votes(around, drawn, noise)
-    found = first + np.argmax(np.cumsum(votes[:, ::-1], axis=1)[:, ::-1], axis=1)
-    found = np.maximum(found, 1)
-    share = rng.permutation((np.arange(_REPLICATES) + 0.5) / _REPLICATES)
-    onset = v[found] - share * (v[found] - v[found - 1])
-    ends = np.array([(1 - level) / 2, (1 + level) / 2]) * (_REPLICATES - 1)
-    low, high = np.interp(ends, np.arange(_REPLICATES), np.sort(onset))
-    return (float(low), float(high)) if abs(low) <= abs(high) else (float(high), float(low))
