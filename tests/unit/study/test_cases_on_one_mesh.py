@@ -122,7 +122,7 @@ def test_the_mesh_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (unit,) = units([layered(um) for um in (0, 2, 5)])
     wanted = [(c, tmp_path / str(c.hl_um[0])) for c in unit.cases]
     first = run_unit(unit, wanted, comm=MPI.COMM_SELF)
-    assert [recipe.hl_planes_um for recipe in made] == [((2.0, 5.0), (2.0, 5.0))]
+    assert [recipe.hl_planes_um for recipe, _ in made] == [((2.0, 5.0), (2.0, 5.0))]
     assert run_unit(unit, wanted, comm=MPI.COMM_SELF) == first  # finished: not even a mesh
     assert len(made) == 1
 
