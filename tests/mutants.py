@@ -206,6 +206,27 @@ MUTANTS = (
         f"{WALL}/test_quadratic_elements_close_in_on_both_sides.py::test_checkerboard[4-0.1]",
     ),
     Mutant(
+        "a run that input ends leaves its files",
+        "src/gbflux/study/claim.py",
+        "taken.undo() if error.exit_code == InputError.exit_code else taken.keep()",
+        "taken.keep()",
+        "tests/unit/study/test_run_folder.py",
+    ),
+    Mutant(
+        "a full disk is passed on to HDF5",
+        "src/gbflux/study/vtkhdf.py",
+        "            self.fault = error\n        return count",
+        "            raise error\n        return count",
+        "tests/unit/study/test_full_disk.py",
+    ),
+    Mutant(
+        "mpirun outlives an interrupted run",
+        "src/gbflux/mesh/guard.py",
+        "os.killpg(process.pid, signal.SIGKILL if asked else signal.SIGTERM)",
+        "os.getpgid(process.pid)",
+        "tests/unit/study/test_interrupts.py",
+    ),
+    Mutant(
         "an order of convergence divided by 40 (the tests' own tool)",
         "tests/verification/orders.py",
         "np.polyfit(np.log(sizes), np.log(errors), 1)[0]",

@@ -69,12 +69,14 @@ def _run(case, folder: Path, rank: int, force: bool):
 def _show(folder: Path, results: dict, seen: dict[str, CaseViews | None]) -> None:
     """Draw the figure, unless it is there and nothing was run, and print the table."""
     from gbflux.report.comparison import comparison_table, draw_comparison
+    from gbflux.study.disk import disk_faults_told
 
     picture = folder / "comparison.png"
     if any(seen.values()) or not picture.exists():
         titles = {"bare": "bare", "with_hl": "with homogenizing layers"}
         both = [_titled(seen[name] or _stored(folder / name), titles[name]) for name in ("bare", "with_hl")]
-        draw_comparison(picture, *both)
+        with disk_faults_told(folder):
+            draw_comparison(picture, *both)
     typer.echo(comparison_table(*(results[name].as_dict() for name in ("bare", "with_hl"))))
     typer.echo(f"\nfigure: {picture}")
 

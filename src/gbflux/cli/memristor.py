@@ -10,12 +10,11 @@ import typer
 
 from gbflux import units
 from gbflux.cli.analysis import FolderOption, JsonOption
+from gbflux.cli.memristor_report import distribution, report
 
 if TYPE_CHECKING:
     from gbflux.iv.filament_fit import FilamentFit
     from gbflux.iv.memristor import MemristorResult
-    from gbflux.iv.memristor_states import Resistance
-    from gbflux.iv.weibull import Weibull
 
 POLARITIES = {"negative": -1, "positive": 1}
 M2_TO_UM2 = 1 / units.UM2_TO_M2
@@ -64,19 +63,12 @@ def memristor(
     """
     from gbflux.cli.analysis import json_text
     from gbflux.cli.memristor_fit import fit_record
-    from gbflux.errors import InputError
     from gbflux.iv.filament_cycle import fit_cycle_of
     from gbflux.iv.memristor import analyse_memristor
     from gbflux.iv.memristor_statistics import area_trend, endurance
     from gbflux.iv.tables import read_table
 
-    if polarity not in POLARITIES:
-        raise InputError(f"--set-polarity: must be negative or positive; got '{polarity}'.")
-    if areas and len(areas) not in (1, len(files)):
-        raise InputError(f"--area-um2: must be given once, or {len(files)} times; got {len(areas)}.")
-    for option, value in (("--rate-V-per-s", rate), ("--compliance-mA", compliance)):
-        if fit is None and value is not None:
-            raise InputError(f"{option}: must come with --fit; got {value:g} alone. Say which cycle to fit.")
+    _check_options(polarity, areas, len(files), fit, rate, compliance)
     of_file = [None] * len(files) if not areas else areas * len(files) if len(areas) == 1 else areas
     of_file = [None if area is None else area * units.UM2_TO_M2 for area in of_file]
     sign = POLARITIES[polarity]
@@ -112,113 +104,30 @@ def memristor(
         _write(output, results, plain, trend, files, options, fits)
 
 
-def biases(result: MemristorResult, event: str) -> tuple[list[float], list[float]]:
-    """Sizes of the biases of an event, ``set`` or ``reset``, and of the limits of cycles without it (V)."""
-    seen, censored = [], []
-    for cycle in result.cycles:
-        bias = getattr(cycle, f"{event}_bias")
-        if bias is not None:
-            seen.append(abs(bias))
-        elif event == "reset" and cycle.reset_failed:
-            censored.append(abs(cycle.reset_limit))
-        elif event == "set" and cycle.hrs is not None and cycle.lrs is not None and cycle.lrs.bound:
-            censored.append(abs(cycle.set_limit))
-    return seen, censored
+def _check_options(
+    polarity: str,
+    areas: list[float] | None,
+    files: int,
+    fit: int | None,
+    rate: float | None,
+    compliance: float | None,
+) -> None:
+    """Refuse options that do not go together.
 
+    Raises
+    ------
+    InputError
+        Then.
+    """
+    from gbflux.errors import InputError
 
-def distribution(result: MemristorResult, event: str) -> Weibull | None:
-    """Weibull distribution of the size of the set or reset bias."""
-    import numpy as np
-
-    from gbflux.iv.weibull import weibull
-
-    seen, censored = biases(result, event)
-    return weibull(np.array(seen), np.array(censored))
-
-
-def report(results: list[MemristorResult], loss: float, trend, fits: list[FilamentFit], fitted) -> str:
-    """Tables and remarks for people."""
-    from gbflux.cli.analysis import table_text
-    from gbflux.cli.memristor_fit import fit_report
-    from gbflux.iv.memristor_statistics import endurance
-
-    head = (
-        "device",
-        "cycles",
-        "set (V)",
-        "reset (V)",
-        "HRS (Ω)",
-        "LRS (Ω)",
-        "on/off first",
-        "first 10 → last 10",
-        "resets failed",
-    )
-    rows = [(*head, f"cycles to 1/{loss:g}", "drift (decades/100 cycles)")]
-    for result in results:
-        lasting = endurance(result, loss)
-        share = f"{lasting.failures} of {lasting.resets}" if lasting.resets else "–"
-        drift = "–"
-        if lasting.drift is not None:
-            ends = (100 * x for x in (lasting.drift.value, lasting.drift.low, lasting.drift.high))
-            drift = "{:.2g} ({:.2g} … {:.2g})".format(*ends)
-        end = lasting.cycles_to_loss
-        rows.append(
-            (
-                Path(result.source).name,
-                str(len(result.cycles)),
-                _spread(biases(result, "set")[0], -1.0 if result.set_polarity < 0 else 1.0),
-                _spread(biases(result, "reset")[0], 1.0 if result.set_polarity < 0 else -1.0),
-                _resistances([cycle.hrs for cycle in result.cycles]),
-                _resistances([cycle.lrs for cycle in result.cycles]),
-                f"{lasting.first:.3g}",
-                f"{lasting.initial:.3g} → {lasting.final:.3g}",
-                share,
-                f"> {lasting.cycles}" if end is None else str(end),
-                drift,
-            )
-        )
-    lines = [table_text(rows)]
-    for result in results:
-        for event in ("set", "reset"):
-            if found := distribution(result, event):
-                lines.append(
-                    f"{Path(result.source).name}: {event} bias Weibull, shape {found.shape.value:.3g} "
-                    f"({found.shape.low:.3g} … {found.shape.high:.3g}), scale {found.scale.value:.4g} V "
-                    f"({found.scale.low:.4g} … {found.scale.high:.4g}), {found.censored} censored"
-                )
-    if trend is not None and trend.slope is not None:
-        lines.append(
-            f"on/off ratio changes by {trend.slope.value:.2g} decades a decade of area "
-            f"({trend.slope.low:.2g} … {trend.slope.high:.2g})"
-        )
-    for result, fit in zip(results, fits, strict=False):
-        lines += ["", fit_report(Path(result.source).name, fitted, fit)]
-    lines += ["", "Read"]
-    for result in results:
-        lines.append(f"  {Path(result.source).name}: resistances read at {result.read_bias:.3g} V")
-        lines += [f"  {Path(result.source).name}: {note}" for note in result.notes]
-    return "\n".join(lines)
-
-
-def _spread(values: list[float], sign: float) -> str:
-    """Median and the middle half."""
-    import numpy as np
-
-    if not values:
-        return "–"
-    low, middle, high = sign * np.quantile(values, [0.25, 0.5, 0.75])
-    return f"{middle:.3g} ({low:.3g} … {high:.3g})" if len(values) > 1 else f"{middle:.3g}"
-
-
-def _resistances(values: list[Resistance | None]) -> str:
-    """Median; a bound if most of them are bounds."""
-    import numpy as np
-
-    known = [value for value in values if value is not None]
-    if not known:
-        return "–"
-    bound = sum(value.bound for value in known) > len(known) / 2
-    return ("> " if bound else "") + f"{np.median([value.value for value in known]):.3g}"
+    if polarity not in POLARITIES:
+        raise InputError(f"--set-polarity: must be negative or positive; got '{polarity}'.")
+    if areas and len(areas) not in (1, files):
+        raise InputError(f"--area-um2: must be given once, or {files} times; got {len(areas)}.")
+    for option, value in (("--rate-V-per-s", rate), ("--compliance-mA", compliance)):
+        if fit is None and value is not None:
+            raise InputError(f"{option}: must come with --fit; got {value:g} alone. Say which cycle to fit.")
 
 
 def record(result: MemristorResult, loss: float) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def progress_shown(rank: int) -> Iterator[Progress]:
     terminal = rank == 0 and (sys.stderr.isatty() or os.environ.get("GBFLUX_TERMINAL") == "1")
     handler = _Lines(terminal) if rank == 0 else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
+    level, propagate = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -31,6 +32,8 @@ def progress_shown(rank: int) -> Iterator[Progress]:
         if terminal:
             handler.wipe()
         logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 class _Lines(logging.Handler):

@@ -62,7 +62,8 @@ def wait(command: Sequence[str]) -> int:
         signal.alarm(PATIENCE_S)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
-        signal.signal(number, end)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, end)
     code = process.wait()
     if asked:
         print("gbflux: interrupted", file=sys.stderr)

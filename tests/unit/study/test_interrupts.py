@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gbflux.mesh import guard
 from small_cases import NO_FIGURES, case_text
 
 SOON_S = 60.0
@@ -60,3 +61,27 @@ def test_a_run_that_is_ended_takes_all_with_it(
     _, alive = psutil.wait_procs(offspring, timeout=SOON_S)
     assert alive == []
     assert not (tmp_path / "out/result.json").exists()
+
+
+IGNORING = """
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "number", "code"),
+    [([], signal.SIGHUP, 129), ([], signal.SIGTERM, 143), (["-c", IGNORING], signal.SIGHUP, 7)],
+    ids=["hang-up", "terminate", "nohup"],
+)
+def test_what_a_job_is_waited_for_with(before: list[str], number: int, code: int) -> None:
+    """The exit code is the job's own, but for a signal that ended it; one that is ignored does not."""
+    job = "import sys, time; print('up', flush=True); time.sleep(1.5); sys.exit(7)"
+    words = [sys.executable, *before, guard.__file__, "wait", sys.executable, "-c", job]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(number)
+        _, said = process.communicate(timeout=SOON_S)
+    assert process.returncode == code
+    assert said.count("gbflux: interrupted") == (code != 7)
