@@ -46,7 +46,7 @@ def memristor(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--rate-V-per-s", help="Of the sweep, for --fit; a column of time does too."),
+        typer.Option("--rate-V-per-s", help="Of the sweep, for --fit, instead of a column of time."),
     ] = None,
     compliance: Annotated[
         float | None,

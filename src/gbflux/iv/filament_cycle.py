@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,10 @@ from gbflux.errors import InputError
 from gbflux.iv.compliance import find_compliance
 from gbflux.iv.filament_fit import FilamentFit, fit_cycle
 from gbflux.iv.memristor import area_in, curve_pairs
-from gbflux.iv.sweeps import curves_of
+from gbflux.iv.sweeps import Curve, curves_of
 from gbflux.iv.tables import Table
 
+_PAUSE = 10.0  # samples between the curves of a cycle, at most
 _NEVER = 10.0  # times the largest current: a limit that was not reached
 
 Array = NDArray[np.float64]
@@ -36,7 +38,8 @@ def fit_cycle_of(
     number : int
         Of the cycle, from 1.
     rate : float, optional
-        Of the sweep (V/s); from a column of time if left out.
+        Of the sweep (V/s), the same throughout and without holds; the times of the samples, from a column of
+        the file, if left out.
     set_polarity : int, optional
         −1 or 1; a cycle that sets under positive voltage is fitted with both signs reversed.
     area : float, optional
@@ -60,39 +63,61 @@ def fit_cycle_of(
         raise InputError(
             f"{table.source}: the cycle to fit must be 1 to {len(pairs)}; got {number}. Choose one of them."
         )
-    rate = sweep_rate(table) if rate is None else rate
-    if not (rate > 0 and math.isfinite(rate)):
-        raise InputError(f"{table.source}: the sweep rate must be > 0; got {rate:g} V/s.")
     curves = [curve for curve in pairs[number - 1] if curve is not None]
     bias = -set_polarity * np.concatenate([curve.voltage for curve in curves])
     current = -set_polarity * np.concatenate([curve.current for curve in curves])
-    moved = np.append(True, np.diff(bias) != 0)  # a hold takes no time that the rate tells
-    bias, current = bias[moved], current[moved]
-    time = np.append(0.0, np.cumsum(np.abs(np.diff(bias)))) / rate
+    if rate is None:
+        time, drive = _measured_time(table, curves)
+        told = np.isfinite(time)
+        drive += f", {np.count_nonzero(~told)} samples without left out" if not told.all() else ""
+    else:
+        if not (rate > 0 and math.isfinite(rate)):
+            raise InputError(f"{table.source}: the sweep rate must be > 0; got {rate:g} V/s.")
+        time, drive = np.append(0.0, np.cumsum(np.abs(np.diff(bias)))) / rate, f"{rate:g} V/s throughout"
+        told = np.append(True, np.diff(bias) != 0)  # a hold takes no time that the rate tells
+    time, bias, current = time[told], bias[told], current[told]
     if compliance is None:
         found, _ = find_compliance(bias, current)
         compliance = found.current if found is not None else _NEVER * float(np.abs(current).max())
     try:
-        return fit_cycle(time, bias, current, compliance)
+        return replace(fit_cycle(time, bias, current, compliance), drive=drive)
     except InputError as error:
         raise InputError(f"{table.source}, cycle {number}: {error}") from None
 
 
-def sweep_rate(table: Table) -> float:
-    """Median rate of the voltage (V/s), from a column of time.
+def _measured_time(table: Table, curves: list[Curve]) -> tuple[Array, str]:
+    """Time of each sample of a cycle from its first (s), NaN where missing, and where it comes from.
+
+    Between the two curves the voltage is near zero, where nothing grows and nothing dissolves: a pause, or a
+    clock that begins anew, counts as one sample. A line drawn through a pause would be a voltage.
 
     Raises
     ------
     InputError
-        If there is none that tells.
+        If no column tells it, or it does not increase.
     """
-    times, voltages = table.all("time"), table.all("voltage")
-    if times and voltages:
-        seconds, volts = np.diff(times[0].values), np.abs(np.diff(voltages[0].values))
-        told = (seconds > 0) & (volts > 0)
-        if told.any():
-            return float(np.median(volts[told] / seconds[told]))
-    raise InputError(
-        f"{table.source}: the sweep rate must be known for a fit; no column of time tells it. "
-        "Give --rate-V-per-s."
-    )
+    columns = table.all("time")
+    if not columns:
+        raise InputError(
+            f"{table.source}: the time of the samples must be known for a fit; there is no column of it. "
+            "Give --rate-V-per-s."
+        )
+    drive = f"time from '{columns[0].as_written or columns[0].name}'"
+    parts: list[Array] = []
+    for curve in curves:
+        time = columns[0].values[curve.rows]
+        steps = np.diff(time[np.isfinite(time)])
+        if not len(steps) or not steps.min() > 0:
+            raise InputError(
+                f"{table.source}: {drive.removeprefix('time from ')} must increase within a sweep; it does "
+                f"not in that of rows {curve.rows[0] + 1} to {curve.rows[-1] + 1}. Give --rate-V-per-s."
+            )
+        if parts:
+            one, last = float(np.median(steps)), float(np.nanmax(parts[-1]))
+            gap = float(np.nanmin(time)) - last
+            if not 0 < gap <= _PAUSE * one:
+                drive += ", without the pause at 0 V"
+                time = time + (last + one - float(np.nanmin(time)))
+        parts.append(time)
+    joined = np.concatenate(parts)
+    return joined - np.nanmin(joined), drive

@@ -40,6 +40,8 @@ class Curve:
         −1 or 1.
     number : int
         Counted from 1 in the file.
+    rows : (n,) array of int
+        Of the table, from 0.
     """
 
     voltage: Array
@@ -47,6 +49,7 @@ class Curve:
     turn: int
     polarity: int
     number: int
+    rows: NDArray[np.int_]
 
     @property
     def limit(self) -> float:
@@ -82,7 +85,8 @@ def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, .
     curves: list[Curve] = []
     notes: list[str] = []
     for voltage, current in iv_pairs(table, notes):
-        v, i, pieces = _pieces(table, voltage.values, current.values, notes)
+        rows, pieces = _pieces(table, voltage.values, current.values, notes)
+        v, i = voltage.values[rows], current.values[rows]
         if _runs_against(v, i):
             i = -i
             notes.append(
@@ -91,7 +95,7 @@ def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, .
         for first, last in pieces:
             for out, turn, back, sign in _polarities(v[first:last], table.source):
                 part = slice(first + out, first + back)
-                curves.append(Curve(v[part], i[part], turn - out, sign, len(curves) + 1))
+                curves.append(Curve(v[part], i[part], turn - out, sign, len(curves) + 1, rows[part]))
     if not curves:
         raise InputError(
             f"{table.source}: must hold a sweep of at least {FEWEST_POINTS} voltages of one sign; found none."
@@ -141,7 +145,9 @@ def iv_pairs(table: Table, notes: list[str]) -> list[tuple[Column, Column]]:
     )
 
 
-def _pieces(table: Table, v: Array, i: Array, notes: list[str]) -> tuple[Array, Array, list[tuple[int, int]]]:
+def _pieces(
+    table: Table, v: Array, i: Array, notes: list[str]
+) -> tuple[NDArray[np.int_], list[tuple[int, int]]]:
     """Rows with both numbers, and the ranges between interruptions and turns of the sweep number."""
     kept = np.flatnonzero(np.isfinite(v) & np.isfinite(i))
     if len(kept) < len(v):
@@ -155,16 +161,15 @@ def _pieces(table: Table, v: Array, i: Array, notes: list[str]) -> tuple[Array, 
         if len(edges) == 2 and np.isfinite(t).all() and (np.diff(t) < 0).any():
             notes.append("rows were not in the order of time: sorted")
             kept = kept[np.argsort(t, kind="stable")]
-    v, i = v[kept], i[kept]
-    news = ~_repeated(v, i)
+    news = ~_repeated(v[kept], i[kept])
     news[edges[:-1]] = True
     if not news.all():
         notes.append(
             f"{np.count_nonzero(~news)} rows that repeat voltage and current of the one before left out"
         )
         number = np.append(0, np.cumsum(news))
-        v, i, edges = v[news], i[news], number[edges].tolist()
-    return v, i, list(pairwise(edges))
+        kept, edges = kept[news], number[edges].tolist()
+    return kept, list(pairwise(edges))
 
 
 def _repeated(v: Array, i: Array) -> NDArray[np.bool_]:
