@@ -162,7 +162,7 @@ def _pieces(
             notes.append("rows were not in the order of time: sorted")
             kept = kept[np.argsort(t, kind="stable")]
     news = ~_repeated(v[kept], i[kept])
-    news[edges[:-1]] = True
+    news[[edge for edge in edges[:-1] if edge < len(kept)]] = True
     if not news.all():
         notes.append(
             f"{np.count_nonzero(~news)} rows that repeat voltage and current of the one before left out"
