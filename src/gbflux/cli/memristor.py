@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gbflux.iv.filament_fit import FilamentFit
     from gbflux.iv.memristor import MemristorResult
     from gbflux.iv.memristor_states import Resistance
+    from gbflux.iv.memristor_statistics import Endurance
     from gbflux.iv.weibull import Weibull
 
 POLARITIES = {"negative": -1, "positive": 1}
@@ -84,8 +85,7 @@ def memristor(
     results = [
         analyse_memristor(table, read, sign, area) for table, area in zip(tables, of_file, strict=True)
     ]
-    for result in results:
-        endurance(result, loss)  # complains before anything is shown
+    lasting = [endurance(result, loss) for result in results]  # complains before anything is shown
     limit = None if compliance is None else compliance * 1e-3
     fits = [
         fit_cycle_of(table, fit, rate, sign, area, limit)
@@ -93,11 +93,11 @@ def memristor(
         if fit is not None
     ]
     trend = area_trend(results, loss)
-    devices = [record(result, loss) for result in results]
+    devices = [record(*device) for device in zip(results, lasting, strict=True)]
     for device, found in zip(devices, fits, strict=False):
         device["fit"] = fit_record(fit, found)
     plain = {"devices": devices, "area": None if trend is None else _trend_record(trend)}
-    typer.echo(json_text(plain) if as_json else report(results, loss, trend, fits, fit))
+    typer.echo(json_text(plain) if as_json else report(results, lasting, trend, fits, fit))
     if output is not None:
         options = {
             "command": "memristor",
@@ -136,11 +136,12 @@ def distribution(result: MemristorResult, event: str) -> Weibull | None:
     return weibull(np.array(seen), np.array(censored))
 
 
-def report(results: list[MemristorResult], loss: float, trend, fits: list[FilamentFit], fitted) -> str:
+def report(
+    results: list[MemristorResult], endurances: list[Endurance], trend, fits: list[FilamentFit], fitted
+) -> str:
     """Tables and remarks for people."""
     from gbflux.cli.analysis import table_text
     from gbflux.cli.memristor_fit import fit_report
-    from gbflux.iv.memristor_statistics import endurance
 
     head = (
         "device",
@@ -153,9 +154,8 @@ def report(results: list[MemristorResult], loss: float, trend, fits: list[Filame
         "first 10 → last 10",
         "resets failed",
     )
-    rows = [(*head, f"cycles to 1/{loss:g}", "drift (decades/100 cycles)")]
-    for result in results:
-        lasting = endurance(result, loss)
+    rows = [(*head, f"cycles to 1/{endurances[0].loss:g}", "drift (decades/100 cycles)")]
+    for result, lasting in zip(results, endurances, strict=True):
         share = f"{lasting.failures} of {lasting.resets}" if lasting.resets else "–"
         drift = "–"
         if lasting.drift is not None:
@@ -221,10 +221,8 @@ def _resistances(values: list[Resistance | None]) -> str:
     return ("> " if bound else "") + f"{np.median([value.value for value in known]):.3g}"
 
 
-def record(result: MemristorResult, loss: float) -> dict[str, Any]:
+def record(result: MemristorResult, lasting: Endurance) -> dict[str, Any]:
     """One device as plain data."""
-    from gbflux.iv.memristor_statistics import endurance
-
     found = {event: distribution(result, event) for event in ("set", "reset")}
     weibulls = {
         event: None
@@ -241,7 +239,7 @@ def record(result: MemristorResult, loss: float) -> dict[str, Any]:
         "source": result.source,
         "area_um2": None if result.area is None else result.area * M2_TO_UM2,
         "read_bias_V": result.read_bias,
-        "endurance": asdict(endurance(result, loss)),
+        "endurance": asdict(lasting),
         "weibull": weibulls,
         "cycles": [asdict(cycle) for cycle in result.cycles],
         "notes": list(result.notes),

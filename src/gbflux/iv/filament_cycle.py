@@ -12,10 +12,11 @@ from gbflux.errors import InputError
 from gbflux.iv.compliance import find_compliance
 from gbflux.iv.filament_fit import FilamentFit, fit_cycle
 from gbflux.iv.memristor import area_in, curve_pairs
-from gbflux.iv.sweeps import Curve, curves_of
+from gbflux.iv.sweeps import curves_of
 from gbflux.iv.tables import Table
 
-_PAUSE = 10.0  # samples between the curves of a cycle, at most
+_PAUSE = 10.0  # samples: longer near 0 V is none
+_NEAR_ZERO = 0.05  # of the largest bias
 _NEVER = 10.0  # times the largest current: a limit that was not reached
 
 Array = NDArray[np.float64]
@@ -67,7 +68,7 @@ def fit_cycle_of(
     bias = -set_polarity * np.concatenate([curve.voltage for curve in curves])
     current = -set_polarity * np.concatenate([curve.current for curve in curves])
     if rate is None:
-        time, drive = _measured_time(table, curves)
+        time, drive = _measured_time(table, np.concatenate([curve.rows for curve in curves]), bias)
         told = np.isfinite(time)
         drive += f", {np.count_nonzero(~told)} samples without left out" if not told.all() else ""
     else:
@@ -85,11 +86,11 @@ def fit_cycle_of(
         raise InputError(f"{table.source}, cycle {number}: {error}") from None
 
 
-def _measured_time(table: Table, curves: list[Curve]) -> tuple[Array, str]:
+def _measured_time(table: Table, rows: NDArray[np.int_], bias: Array) -> tuple[Array, str]:
     """Time of each sample of a cycle from its first (s), NaN where missing, and where it comes from.
 
-    Between the two curves the voltage is near zero, where nothing grows and nothing dissolves: a pause, or a
-    clock that begins anew, counts as one sample. A line drawn through a pause would be a voltage.
+    Near 0 V nothing grows and nothing dissolves: a pause there, or a clock that begins anew, counts as one
+    sample. A line drawn through a pause would be a voltage.
 
     Raises
     ------
@@ -102,22 +103,19 @@ def _measured_time(table: Table, curves: list[Curve]) -> tuple[Array, str]:
             f"{table.source}: the time of the samples must be known for a fit; there is no column of it. "
             "Give --rate-V-per-s."
         )
-    drive = f"time from '{columns[0].as_written or columns[0].name}'"
-    parts: list[Array] = []
-    for curve in curves:
-        time = columns[0].values[curve.rows]
-        steps = np.diff(time[np.isfinite(time)])
-        if not len(steps) or not steps.min() > 0:
-            raise InputError(
-                f"{table.source}: {drive.removeprefix('time from ')} must increase within a sweep; it does "
-                f"not in that of rows {curve.rows[0] + 1} to {curve.rows[-1] + 1}. Give --rate-V-per-s."
-            )
-        if parts:
-            one, last = float(np.median(steps)), float(np.nanmax(parts[-1]))
-            gap = float(np.nanmin(time)) - last
-            if not 0 < gap <= _PAUSE * one:
-                drive += ", without the pause at 0 V"
-                time = time + (last + one - float(np.nanmin(time)))
-        parts.append(time)
-    joined = np.concatenate(parts)
-    return joined - np.nanmin(joined), drive
+    name = f"'{columns[0].as_written or columns[0].name}'"
+    time = columns[0].values[rows].copy()
+    told = np.flatnonzero(np.isfinite(time))
+    steps, size = np.diff(time[told]), np.abs(bias[told])
+    near_zero = np.minimum(size[1:], size[:-1]) <= _NEAR_ZERO * np.abs(bias).max()
+    still = np.flatnonzero((steps == 0) | ((steps < 0) & ~near_zero))
+    if len(still) or not (steps > 0).any():
+        row = rows[told[still[0] + 1]] + 1 if len(still) else rows[0] + 1
+        raise InputError(
+            f"{table.source}: {name} must increase within a cycle; it does not in row {row} of the numbers. "
+            "Give --rate-V-per-s."
+        )
+    one = float(np.median(steps[steps > 0]))
+    pauses = near_zero & ((steps < 0) | (steps > _PAUSE * one))
+    time[told] = np.append(0.0, np.cumsum(np.where(pauses, one, steps)))
+    return time, f"time from {name}" + (", without the pause at 0 V" if pauses.any() else "")

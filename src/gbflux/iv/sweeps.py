@@ -19,6 +19,7 @@ from gbflux.iv.tables import Column, Table
 
 Array = NDArray[np.float64]
 _REVERSAL_SHARE = 0.02  # of the range: smaller reversals are noise of a measured voltage
+_CLOCK_ANEW = 0.1  # share of rows before the one above them in time, up to which a clock begins anew
 _BY_ROUNDING = 0.25  # share of equal currents at held voltages more than at others
 _UNSORTED_SHARE = 0.3  # turning points per row, above which voltages are in no order
 _MEASURED = ("meas", "smu", "read", "sense", "ewe")
@@ -158,7 +159,8 @@ def _pieces(
     edges = [0, *sorted(cut for cut in cuts if 0 < cut < len(kept)), len(kept)]
     for column in table.all("time")[:1]:
         t = column.values[kept]
-        if len(edges) == 2 and np.isfinite(t).all() and (np.diff(t) < 0).any():
+        back = np.mean(np.diff(t) < 0) if len(t) > 1 else 0.0
+        if len(edges) == 2 and np.isfinite(t).all() and back > _CLOCK_ANEW:
             notes.append("rows were not in the order of time: sorted")
             kept = kept[np.argsort(t, kind="stable")]
     news = ~_repeated(v[kept], i[kept])
