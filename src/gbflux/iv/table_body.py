@@ -28,6 +28,7 @@ class Body:
         self._breaks: list[int] = []
         self._gaps = self._short = 0
         self._words: dict[int, tuple[int, str]] = {}  # column -> line and word seen first
+        self.words: dict[int, set[str]] = {}  # column -> all of them
         self._numbers_in = np.zeros(self._width, dtype=bool)
         self._word_columns = self._columns_of_words()
 
@@ -162,6 +163,7 @@ class Body:
         comma = self._layout.decimal_comma
         if column in self._word_columns:
             self._words.setdefault(column, (line, field))
+            self.words.setdefault(column, set()).add(field)
             return np.nan
         if field.lower() in MISSING:
             self._gaps += 1

@@ -205,3 +205,18 @@ def test_numbers_beyond_any_instrument_are_none(tmp_path, factor):
     (tmp_path / "far.csv").write_text("V (V),I (A)\n" + rows)
     with pytest.raises(InputError, match=r"must hold a sweep|every number is missing"):
         analyse_iv(read_table(tmp_path / "far.csv"))
+
+
+def test_units_may_stand_in_columns_of_their_own(tmp_path):
+    """As the buffer of a source-measure unit is written: readings and sources, each beside its unit."""
+    head = '"Source-measure unit"\n\nIndex,Reading,Unit,Range Digits,Date,Source,Source Unit,Relative Time\n'
+    rows = [f"{k},{k}.5E-3,Amp DC,6,03/04/2021,{k / 4:.4E},{{unit}} DC,0.{k}" for k in range(1, 9)]
+    (tmp_path / "buffer.csv").write_text(head + "\n".join(row.format(unit="Volt") for row in rows))
+    table = read_table(tmp_path / "buffer.csv")
+    assert table.first("voltage").values[:2] == pytest.approx([0.25, 0.5])
+    assert table.first("current").values[:2] == pytest.approx([1.5e-3, 2.5e-3])
+    assert any("'Source (Volt)': taken as voltage in V" in note for note in table.notes)
+    mixed = [row.format(unit="Volt" if k < 4 else "mV") for k, row in enumerate(rows)]
+    (tmp_path / "buffer.csv").write_text(head + "\n".join(mixed))
+    with pytest.raises(InputError, match="'Source Unit' must be the same in all rows; got Volt, mV"):
+        read_table(tmp_path / "buffer.csv")
