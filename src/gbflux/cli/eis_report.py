@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from gbflux import units
@@ -27,9 +28,8 @@ def report(result: EisResult) -> str:
     rows = [("parameter", "value", "95 % interval", "unit", "state")]
     for p in fit.parameters:
         unit = "" if p.unit == "1" else p.unit
-        rows.append(
-            (p.name, f"{p.value:.5g}", f"{p.low:.4g} … {p.high:.4g}" if p.stderr else "", unit, p.state)
-        )
+        known = bool(p.stderr) and math.isfinite(p.low) and math.isfinite(p.high)
+        rows.append((p.name, f"{p.value:.5g}", f"{p.low:.4g} … {p.high:.4g}" if known else "", unit, p.state))
     lines += [table_text(rows), f"residuals {fit.rms * 100:.2g} % rms" + _kk_text(result), ""]
     if result.arcs:
         lines += [table_text(_arc_rows(result)), ""]

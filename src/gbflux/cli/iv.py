@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 POLARITIES = {"negative": -1, "positive": 1, "both": None}
 MILLI, MICRO, S_PER_CM = 1e-3, 1e-6, 1e2
 MOST_SHOWN = 40
+FEW_NAMES = 3
 _OHMIC = ("resistance", "resistance_error", "intercept", "intercept_error", "r_squared")
 
 
@@ -121,12 +122,23 @@ def _report(results: list[IVResult], many: ManyResult | None) -> str:
     ]
     if flags:
         lines += ["", "Flags", *flags[:MOST_SHOWN]]
-    notes = {note: Path(result.source).name for result in results for note in result.notes}
+    notes: dict[str, list[str]] = {}
+    for result in results:
+        for note in result.notes:
+            notes.setdefault(note, []).append(Path(result.source).name)
     if notes:
-        lines += ["", "Read", *(f"  {name}: {note}" for note, name in list(notes.items())[:MOST_SHOWN])]
+        read = [f"  {_some(names)}: {note}" for note, names in notes.items()]
+        lines += ["", "Read", *read[:MOST_SHOWN]]
     if many is not None:
         lines += ["", *_many_lines(many)]
     return "\n".join(lines)
+
+
+def _some(names: list[str]) -> str:
+    """Names of files, the first few."""
+    if len(names) <= FEW_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[:FEW_NAMES])} and {len(names) - FEW_NAMES} more"
 
 
 def _row(result: IVResult, found: CurveResult) -> tuple[str, ...]:

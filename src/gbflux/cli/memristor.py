@@ -15,6 +15,7 @@ from gbflux.cli.memristor_report import distribution, report
 if TYPE_CHECKING:
     from gbflux.iv.filament_fit import FilamentFit
     from gbflux.iv.memristor import MemristorResult
+    from gbflux.iv.memristor_statistics import Endurance
 
 POLARITIES = {"negative": -1, "positive": 1}
 M2_TO_UM2 = 1 / units.UM2_TO_M2
@@ -45,7 +46,7 @@ def memristor(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--rate-V-per-s", help="Of the sweep, for --fit; a column of time does too."),
+        typer.Option("--rate-V-per-s", help="Of the sweep, for --fit, instead of a column of time."),
     ] = None,
     compliance: Annotated[
         float | None,
@@ -76,8 +77,7 @@ def memristor(
     results = [
         analyse_memristor(table, read, sign, area) for table, area in zip(tables, of_file, strict=True)
     ]
-    for result in results:
-        endurance(result, loss)  # complains before anything is shown
+    lasting = [endurance(result, loss) for result in results]  # complains before anything is shown
     limit = None if compliance is None else compliance * 1e-3
     fits = [
         fit_cycle_of(table, fit, rate, sign, area, limit)
@@ -85,11 +85,11 @@ def memristor(
         if fit is not None
     ]
     trend = area_trend(results, loss)
-    devices = [record(result, loss) for result in results]
+    devices = [record(*device) for device in zip(results, lasting, strict=True)]
     for device, found in zip(devices, fits, strict=False):
         device["fit"] = fit_record(fit, found)
     plain = {"devices": devices, "area": None if trend is None else _trend_record(trend)}
-    typer.echo(json_text(plain) if as_json else report(results, loss, trend, fits, fit))
+    typer.echo(json_text(plain) if as_json else report(results, lasting, trend, fits, fit))
     if output is not None:
         options = {
             "command": "memristor",
@@ -130,10 +130,8 @@ def _check_options(
             raise InputError(f"{option}: must come with --fit; got {value:g} alone. Say which cycle to fit.")
 
 
-def record(result: MemristorResult, loss: float) -> dict[str, Any]:
+def record(result: MemristorResult, lasting: Endurance) -> dict[str, Any]:
     """One device as plain data."""
-    from gbflux.iv.memristor_statistics import endurance
-
     found = {event: distribution(result, event) for event in ("set", "reset")}
     weibulls = {
         event: None
@@ -150,7 +148,7 @@ def record(result: MemristorResult, loss: float) -> dict[str, Any]:
         "source": result.source,
         "area_um2": None if result.area is None else result.area * M2_TO_UM2,
         "read_bias_V": result.read_bias,
-        "endurance": asdict(endurance(result, loss)),
+        "endurance": asdict(lasting),
         "weibull": weibulls,
         "cycles": [asdict(cycle) for cycle in result.cycles],
         "notes": list(result.notes),

@@ -26,7 +26,8 @@ def fit_report(name: str, number: int, fit: FilamentFit) -> str:
     for key, one in fit.parameters.items():
         between = f"{one.low:.4g} … {one.high:.4g}" if one.reason is None else "none"
         rows.append((key.replace("_", " "), f"{one.value:.4g}", between, UNITS[key].replace("ohm", "Ω")))
-    lines = [f"{name}, cycle {number}: filament model, {fit.rms_decades:.2g} decades rms", table_text(rows)]
+    head = f"{name}, cycle {number}: filament model, {fit.rms_decades:.2g} decades rms; {fit.drive}"
+    lines = [head, table_text(rows)]
     reasons: dict[str, list[str]] = {}
     for key, one in fit.parameters.items():
         if one.reason is not None:
@@ -39,6 +40,7 @@ def fit_record(number: int, fit: FilamentFit) -> dict[str, Any]:
     """The fit as plain data."""
     return {
         "cycle": number,
+        "drive": fit.drive,
         "compliance_A": fit.model.compliance,
         "rms_decades": fit.rms_decades,
         "relative_noise": fit.relative_noise,

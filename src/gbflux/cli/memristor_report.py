@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gbflux.iv.filament_fit import FilamentFit
     from gbflux.iv.memristor import MemristorResult
     from gbflux.iv.memristor_states import Resistance
+    from gbflux.iv.memristor_statistics import Endurance
     from gbflux.iv.weibull import Weibull
 
 _HEAD = (
@@ -24,13 +25,15 @@ _HEAD = (
 )
 
 
-def report(results: list[MemristorResult], loss: float, trend, fits: list[FilamentFit], fitted) -> str:
+def report(
+    results: list[MemristorResult], endurances: list[Endurance], trend, fits: list[FilamentFit], fitted
+) -> str:
     """Tables and remarks for people."""
     from gbflux.cli.analysis import table_text
     from gbflux.cli.memristor_fit import fit_report
 
-    rows = [(*_HEAD, f"cycles to 1/{loss:g}", "drift (decades/100 cycles)")]
-    rows += [_row(result, loss) for result in results]
+    rows = [(*_HEAD, f"cycles to 1/{endurances[0].loss:g}", "drift (decades/100 cycles)")]
+    rows += [_row(*device) for device in zip(results, endurances, strict=True)]
     lines = [table_text(rows)]
     for result in results:
         lines += _distributions(result)
@@ -48,11 +51,8 @@ def report(results: list[MemristorResult], loss: float, trend, fits: list[Filame
     return "\n".join(lines)
 
 
-def _row(result: MemristorResult, loss: float) -> tuple[str, ...]:
+def _row(result: MemristorResult, lasting: Endurance) -> tuple[str, ...]:
     """The line of a device in the table."""
-    from gbflux.iv.memristor_statistics import endurance
-
-    lasting = endurance(result, loss)
     share = f"{lasting.failures} of {lasting.resets}" if lasting.resets else "–"
     drift = "–"
     if lasting.drift is not None:

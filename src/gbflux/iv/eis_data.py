@@ -104,8 +104,22 @@ def read_spectrum(path: str | Path, sweep: int = 1, area: float | None = None) -
         notes.append(
             f"{np.count_nonzero(~good)} rows without a positive frequency and an impedance; left out"
         )
-    frequency, impedance = _thinned(frequency[good], impedance[good], notes)
+    frequency, impedance = _without_repetitions(frequency[good], impedance[good], notes)
+    frequency, impedance = _thinned(frequency, impedance, notes)
     return Spectrum(frequency, impedance, str(path), tuple(notes))
+
+
+def _without_repetitions(
+    frequency: NDArray[np.float64], impedance: NDArray[np.complex128], notes: list[str]
+) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Rows in their order, each once: one written twice is no second measurement."""
+    order = np.lexsort((impedance.imag, impedance.real, frequency))
+    news = np.full(len(frequency), True)
+    again = (np.diff(frequency[order]) == 0) & (np.diff(impedance[order]) == 0)
+    news[order[1:][again]] = False
+    if again.any():
+        notes.append(f"{np.count_nonzero(again)} rows that repeat another left out")
+    return frequency[news], impedance[news]
 
 
 def _thinned(

@@ -75,6 +75,8 @@ class FilamentFit:
         What chance exceeds once in a thousand.
     reason : str or None
         Why the model does not describe the cycle; then no parameter has an interval.
+    drive : str
+        Where the time of the samples comes from; between them the voltage is taken for a straight line.
     """
 
     model: FilamentModel
@@ -86,6 +88,7 @@ class FilamentFit:
     correlation: float
     correlation_limit: float
     reason: str | None
+    drive: str = "time as given"
 
 
 def fit_cycle(

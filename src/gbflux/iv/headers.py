@@ -98,8 +98,8 @@ _BY_UNIT = {
 _NAMES = [  # quantity, pattern of the whole name in lower case without blanks, in order of preference
     ("index", r"(data)?(index|point|points|no\.?|#|n|reading#?|pt\.?|row)"),
     ("sweep", r"(sweep|cycle|run|loop|segment|repeat|scan|trace)(no\.?|number|index|id|#|_?n)?"),
-    ("z_real", r"z'|z_?re(al)?|re\(?z\)?|z1|rez|zr"),
-    ("z_imag", r"z''|z\"|z_?im(ag)?|im\(?z\)?|z2|imz|zi|z_?imaginary"),
+    ("z_real", r"z'|(z_?)?re(al)?|re\(?z\)?|z1|rez|zr"),
+    ("z_imag", r"z''|z\"|(z_?)?im(ag(inary)?)?|im\(?z\)?|z2|imz|zi"),
     ("z_modulus", r"\|z\||z_?mod|zmod|z_?abs|mag(nitude)?"),
     ("phase", r"phase(\(z\))?|theta|phi|phz|zphz"),
     ("frequency", r"f|freq(uency)?"),

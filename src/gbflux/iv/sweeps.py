@@ -19,6 +19,7 @@ from gbflux.iv.tables import Column, Table
 
 Array = NDArray[np.float64]
 _REVERSAL_SHARE = 0.02  # of the range: smaller reversals are noise of a measured voltage
+_CLOCK_ANEW = 0.1  # share of rows before the one above them in time, up to which a clock begins anew
 _BY_ROUNDING = 0.25  # share of equal currents at held voltages more than at others
 _UNSORTED_SHARE = 0.3  # turning points per row, above which voltages are in no order
 _MEASURED = ("meas", "smu", "read", "sense", "ewe")
@@ -40,6 +41,8 @@ class Curve:
         −1 or 1.
     number : int
         Counted from 1 in the file.
+    rows : (n,) array of int
+        Of the table, from 0.
     """
 
     voltage: Array
@@ -47,6 +50,7 @@ class Curve:
     turn: int
     polarity: int
     number: int
+    rows: NDArray[np.int_]
 
     @property
     def limit(self) -> float:
@@ -82,7 +86,8 @@ def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, .
     curves: list[Curve] = []
     notes: list[str] = []
     for voltage, current in iv_pairs(table, notes):
-        v, i, pieces = _pieces(table, voltage.values, current.values, notes)
+        rows, pieces = _pieces(table, voltage.values, current.values, notes)
+        v, i = voltage.values[rows], current.values[rows]
         if _runs_against(v, i):
             i = -i
             notes.append(
@@ -91,7 +96,7 @@ def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, .
         for first, last in pieces:
             for out, turn, back, sign in _polarities(v[first:last], table.source):
                 part = slice(first + out, first + back)
-                curves.append(Curve(v[part], i[part], turn - out, sign, len(curves) + 1))
+                curves.append(Curve(v[part], i[part], turn - out, sign, len(curves) + 1, rows[part]))
     if not curves:
         raise InputError(
             f"{table.source}: must hold a sweep of at least {FEWEST_POINTS} voltages of one sign; found none."
@@ -141,7 +146,9 @@ def iv_pairs(table: Table, notes: list[str]) -> list[tuple[Column, Column]]:
     )
 
 
-def _pieces(table: Table, v: Array, i: Array, notes: list[str]) -> tuple[Array, Array, list[tuple[int, int]]]:
+def _pieces(
+    table: Table, v: Array, i: Array, notes: list[str]
+) -> tuple[NDArray[np.int_], list[tuple[int, int]]]:
     """Rows with both numbers, and the ranges between interruptions and turns of the sweep number."""
     kept = np.flatnonzero(np.isfinite(v) & np.isfinite(i))
     if len(kept) < len(v):
@@ -152,19 +159,19 @@ def _pieces(table: Table, v: Array, i: Array, notes: list[str]) -> tuple[Array, 
     edges = [0, *sorted(cut for cut in cuts if 0 < cut < len(kept)), len(kept)]
     for column in table.all("time")[:1]:
         t = column.values[kept]
-        if len(edges) == 2 and np.isfinite(t).all() and (np.diff(t) < 0).any():
+        back = np.mean(np.diff(t) < 0) if len(t) > 1 else 0.0
+        if len(edges) == 2 and np.isfinite(t).all() and back > _CLOCK_ANEW:
             notes.append("rows were not in the order of time: sorted")
             kept = kept[np.argsort(t, kind="stable")]
-    v, i = v[kept], i[kept]
-    news = ~_repeated(v, i)
-    news[edges[:-1]] = True
+    news = ~_repeated(v[kept], i[kept])
+    news[[edge for edge in edges[:-1] if edge < len(kept)]] = True
     if not news.all():
         notes.append(
             f"{np.count_nonzero(~news)} rows that repeat voltage and current of the one before left out"
         )
         number = np.append(0, np.cumsum(news))
-        v, i, edges = v[news], i[news], number[edges].tolist()
-    return v, i, list(pairwise(edges))
+        kept, edges = kept[news], number[edges].tolist()
+    return kept, list(pairwise(edges))
 
 
 def _repeated(v: Array, i: Array) -> NDArray[np.bool_]:

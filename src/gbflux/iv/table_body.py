@@ -15,6 +15,7 @@ from gbflux.iv.text import COMMENT, LONGEST_LINE, MISSING, Layout, is_number, sp
 Array = NDArray[np.float64]
 _CHUNK = 1 << 20
 _OVERFLOW = 9e37  # instruments write 9.9e37 or 9.91e37 for "no number"
+_NOTHING = 1e-60  # no instrument tells it from zero, and its square is none
 
 
 class Body:
@@ -27,6 +28,7 @@ class Body:
         self._breaks: list[int] = []
         self._gaps = self._short = 0
         self._words: dict[int, tuple[int, str]] = {}  # column -> line and word seen first
+        self.words: dict[int, set[str]] = {}  # column -> all of them
         self._numbers_in = np.zeros(self._width, dtype=bool)
         self._word_columns = self._columns_of_words()
 
@@ -47,7 +49,9 @@ class Body:
             line += chunk.count("\n")
             position = end
         values = np.concatenate(parts)
-        values[np.abs(values) > _OVERFLOW] = np.nan
+        size = np.abs(values)
+        values[size > _OVERFLOW] = np.nan
+        values[size < _NOTHING] = 0.0
         breaks = tuple(sorted({k for k in self._breaks if 0 < k < rows}))
         return values, breaks, self._comments, self._notes()
 
@@ -159,6 +163,7 @@ class Body:
         comma = self._layout.decimal_comma
         if column in self._word_columns:
             self._words.setdefault(column, (line, field))
+            self.words.setdefault(column, set()).add(field)
             return np.nan
         if field.lower() in MISSING:
             self._gaps += 1

@@ -6,6 +6,7 @@ column what it was taken for and of everything left out that it was.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.iv.headers import Header, parse_header
+from gbflux.iv.headers import Header, parse_header, si_unit
 from gbflux.iv.table_body import Body
 from gbflux.iv.text import Layout, find_layout, read_text
 
 Array = NDArray[np.float64]
+_UNIT_COLUMN = re.compile(r"(?P<of>.*?)[\s_]*units?", re.IGNORECASE)
+_SORT_OF_CURRENT = re.compile(r"\s+(DC|AC)$", re.IGNORECASE)
 _OF_AREA = {"A/m²": ("A", 1), "Ω m²": ("Ω", -1)}  # unit of the whole electrode, and the power of its area
 
 
@@ -155,12 +158,35 @@ def read_table(path: str | Path) -> Table:
     path = Path(path)
     text = read_text(path)
     layout = find_layout(path, text)
-    rows, breaks, comments, notes = Body(path, text, layout).read()
+    body = Body(path, text, layout)
+    rows, breaks, comments, notes = body.read()
+    layout = replace(layout, header=_with_units(path, layout.header, body.words))
     headers = [parse_header(written) for written in layout.header]
     columns, said = _columns(layout, headers, rows)
     if not columns or not any(np.isfinite(column.values).any() for column in columns):
         raise InputError(f"{path}:{layout.first + 1}: must hold a table of numbers; every number is missing.")
     return Table(columns, (*layout.comments, *comments), str(path), (*said, *notes), breaks)
+
+
+def _with_units(path: Path, header: tuple[str, ...], words: dict[int, set[str]]) -> tuple[str, ...]:
+    """Headers with the units that columns of words say: 'Source Unit' of 'Source', 'Unit' of the one before."""
+    named = list(header)
+    for place, found in words.items():
+        whole = _UNIT_COLUMN.fullmatch(header[place])
+        target = place - 1
+        if whole and whole["of"]:
+            of = [k for k, name in enumerate(header) if name.lower() == whole["of"].lower()]
+            target = of[0] if of else -1
+        units = {_SORT_OF_CURRENT.sub("", word) for word in found}
+        if not whole or target < 0 or not all(si_unit(unit) for unit in units):
+            continue
+        if len(units) > 1:
+            raise InputError(
+                f"{path}: '{header[place]}' must be the same in all rows; got {', '.join(sorted(units))}. "
+                "Export the numbers in one unit."
+            )
+        named[target] = f"{header[target]} ({units.pop()})"
+    return tuple(named)
 
 
 def _columns(layout: Layout, headers: list[Header], rows: Array) -> tuple[tuple[Column, ...], list[str]]:

@@ -165,13 +165,22 @@ def find_layout(path: Path, text: str) -> Layout:
     if rows < 2:
         raise InputError(f"{path}:{first + 1}: must hold at least two rows of numbers; found one.")
     header, used = _header(lines[:first], separator, width)
-    if separator == "," and not used and first and 2 * len(split(lines[first - 1], ",")) == width:
+    words = split(_last_words(lines[:first]), ",")
+    if separator == "," and 2 * len(words) == width and any(words) and (len(words) > 1 or not used):
         raise InputError(
             f"{path}:{first + 1}: must have as many fields as the header, {width // 2}; got {width}. "
             "Commas cannot both separate and stand in numbers: separate by semicolons or tabs."
         )
     comments = tuple(line for k, line in enumerate(lines[:first]) if k not in used and line.strip())
     return Layout(separator, comma, first, header, comments)
+
+
+def _last_words(lines: list[str]) -> str:
+    """The last line that is no row of numbers and not empty; an empty one without."""
+    for line in reversed(lines):
+        if line.strip() and not is_row(split(line, ","), False):
+            return line
+    return ""
 
 
 _CANDIDATES = [(separator, comma) for comma in (False, True) for separator in ("\t", ";", ",", " ")]

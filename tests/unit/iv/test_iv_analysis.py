@@ -223,6 +223,14 @@ def test_rows_out_of_order_are_sorted_by_time_or_refused():
         analyse_iv(table(v[shuffled], i[shuffled]))
 
 
+def test_a_clock_that_begins_anew_with_each_sweep_leaves_the_rows_in_their_order():
+    v, i = simulate(replace(demo_curves.GRAIN_BOUNDARY, missing_share=0), np.random.default_rng(1))
+    time = Column("t", "s", np.tile(np.arange(float(len(v))), 3), "t (s)", "time")
+    result = analyse_iv(table(np.tile(v, 3), np.tile(i, 3), time))
+    assert [found.trigger.bias for found in result.curves] == pytest.approx([-0.12] * 3, abs=0.002)
+    assert not any("order of time" in note for note in result.notes)
+
+
 def test_wrong_polarity_says_what_there_is():
     v, i = simulate(demo_curves.GRAIN_BOUNDARY, np.random.default_rng(1))
     with pytest.raises(InputError, match="all 1 found are negative"):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gbflux.errors import InputError
+from gbflux.iv.analyse import analyse_iv
 from gbflux.iv.table_body import Body
 from gbflux.iv.tables import read_table
 
@@ -186,3 +187,36 @@ def test_fast_and_slow_reading_agree(table):
     slow = table("V,I\n" + "\n".join([*rows[:150], "# pause", *rows[150:]]))
     np.testing.assert_array_equal(fast.columns[1].values, slow.columns[1].values)
     assert slow.breaks == (150,)
+
+
+def test_decimal_commas_between_separating_commas_are_told_whatever_the_header_and_the_first_row(tmp_path):
+    for text in (
+        "V (V),I (A)\n-0,2,300000e-11\n" + "-0,001,-1,000000e-12\n" * 5,
+        "x (nm),modulus 1 (GPa)\n" + "".join(f"{k},5,144,{k}00\n" for k in range(20)),
+    ):
+        (tmp_path / "mixed.csv").write_text(text)
+        with pytest.raises(InputError, match="Commas cannot both separate and stand in numbers"):
+            read_table(tmp_path / "mixed.csv")
+
+
+@pytest.mark.parametrize("factor", [1e300, 1e-300])
+def test_numbers_beyond_any_instrument_are_none(tmp_path, factor):
+    rows = "\n".join(f"{factor * v!r},{factor * v / 1e3!r}" for v in np.linspace(0, 1, 50))
+    (tmp_path / "far.csv").write_text("V (V),I (A)\n" + rows)
+    with pytest.raises(InputError, match=r"must hold a sweep|every number is missing"):
+        analyse_iv(read_table(tmp_path / "far.csv"))
+
+
+def test_units_may_stand_in_columns_of_their_own(tmp_path):
+    """As the buffer of a source-measure unit is written: readings and sources, each beside its unit."""
+    head = '"Source-measure unit"\n\nIndex,Reading,Unit,Range Digits,Date,Source,Source Unit,Relative Time\n'
+    rows = [f"{k},{k}.5E-3,Amp DC,6,03/04/2021,{k / 4:.4E},{{unit}} DC,0.{k}" for k in range(1, 9)]
+    (tmp_path / "buffer.csv").write_text(head + "\n".join(row.format(unit="Volt") for row in rows))
+    table = read_table(tmp_path / "buffer.csv")
+    assert table.first("voltage").values[:2] == pytest.approx([0.25, 0.5])
+    assert table.first("current").values[:2] == pytest.approx([1.5e-3, 2.5e-3])
+    assert any("'Source (Volt)': taken as voltage in V" in note for note in table.notes)
+    mixed = [row.format(unit="Volt" if k < 4 else "mV") for k, row in enumerate(rows)]
+    (tmp_path / "buffer.csv").write_text(head + "\n".join(mixed))
+    with pytest.raises(InputError, match="'Source Unit' must be the same in all rows; got Volt, mV"):
+        read_table(tmp_path / "buffer.csv")

@@ -30,6 +30,8 @@ def write(path, header, *columns, separator=","):
         ("freq/Hz,Re(Z)/Ohm,-Im(Z)/Ohm", (FREQUENCY, Z.real, -Z.imag)),
         ("Frequency (kHz),Z' (mOhm),Z'' (mOhm)", (FREQUENCY / 1e3, Z.real * 1e3, Z.imag * 1e3)),
         ("Frequency (Hz),Z' (Ohm),Z'' (Ohm)", (FREQUENCY, Z.real, -Z.imag)),  # sign left open
+        ("freq,real,imag", (FREQUENCY, Z.real, Z.imag)),
+        ("freq/Hz,Re,-Im", (FREQUENCY, Z.real, -Z.imag)),
         ("f (Hz),|Z| (Ohm),Phase (deg)", (FREQUENCY, np.abs(Z), np.angle(Z, deg=True))),
         ("f (Hz),|Z| (Ohm),-Phase (deg)", (FREQUENCY, np.abs(Z), -np.angle(Z, deg=True))),
         ("f (Hz),|Z| (Ohm),Phase", (FREQUENCY, np.abs(Z), np.angle(Z, deg=True))),
@@ -154,3 +156,15 @@ def test_missing_lmfit_is_said(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "lmfit", None)
     assert exit_code(["eis", str(tmp_path / "eis_bare.csv")]) == 4
     assert "gbflux[eis]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arrange", [lambda a: np.repeat(a, 3), lambda a: a[np.r_[0:9, 5:9, 9:72]]])
+def test_rows_written_twice_are_no_second_measurement(tmp_path, arrange):
+    """They would narrow the intervals, and break the test of Kramers and Kronig."""
+    columns = (FREQUENCY, Z.real, Z.imag)
+    once = read_spectrum(write(tmp_path / "once.csv", "f (Hz),Z' (Ohm),Z'' (Ohm)", *columns))
+    often = read_spectrum(write(tmp_path / "often.csv", "f (Hz),Z' (Ohm),Z'' (Ohm)", *map(arrange, columns)))
+    np.testing.assert_array_equal(often.frequency, once.frequency)
+    np.testing.assert_array_equal(often.impedance, once.impedance)
+    assert any("repeat another" in note for note in often.notes)
+    assert not any("repeat" in note for note in once.notes)

@@ -12,14 +12,15 @@ from scipy.integrate import solve_ivp
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
+from gbflux.iv import filament_cycle as filament_cycle_module
 from gbflux.iv import filament_model
 from gbflux.iv.demo_data import write_demo_data
 from gbflux.iv.demo_memristor import FILAMENT, SWEEP, filament_cycle
 from gbflux.iv.filament_cycle import fit_cycle_of
-from gbflux.iv.filament_fit import fit_cycle
-from gbflux.iv.filament_model import laws_of, model_of_electrode, triangle
+from gbflux.iv.filament_fit import FilamentFit, fit_cycle
+from gbflux.iv.filament_model import FilamentTrace, laws_of, model_of_electrode, triangle
 from gbflux.iv.filament_run import simulate
-from gbflux.iv.tables import read_table
+from gbflux.iv.tables import Column, Table, read_table
 
 
 def state(trace, bias_size: float, points: int, branch: int) -> float:
@@ -215,13 +216,91 @@ def test_time_comes_from_the_file_or_from_a_rate(tmp_path):
     write_demo_data(tmp_path, kinds=["filament"])
     table = read_table(tmp_path / "filament_cycle.csv")
     without = replace(table, columns=table.columns[1:])
-    with pytest.raises(InputError, match="--rate-V-per-s"):
+    with pytest.raises(InputError, match=r"no column of it\. Give --rate-V-per-s"):
         fit_cycle_of(without, 1)
     reversed_signs = replace(
         without, columns=tuple(replace(column, values=-column.values) for column in without.columns)
     )
     found = fit_cycle_of(reversed_signs, 1, rate=2 * SWEEP[2], set_polarity=1)
     assert found.model.bridge_charge == pytest.approx(FILAMENT.bridge_charge / 2, rel=0.02)
+
+
+#: What a fit might return, where it does not matter.
+FIT = FilamentFit(FILAMENT, {}, FilamentTrace(*np.zeros((4, 1))), np.zeros(1), 0.0, 0.01, 0.0, 1.0, None)
+
+
+def as_table(time, bias, current) -> Table:
+    names = (("time (s)", "s", "time"), ("V (V)", "V", "voltage"), ("I (A)", "A", "current"))
+    columns = zip(names, (time, bias, current), strict=True)
+    return Table(tuple(Column(n, u, a, n, q) for (n, u, q), a in columns), (), "made-up", ())
+
+
+def uneven_course(rng) -> tuple[np.ndarray, np.ndarray]:
+    """Time and bias: fast out, a hold, slowly back, faster through the other polarity, all unsteady."""
+    out, up = np.linspace(0, -0.6, 30), np.linspace(0, 1, 30)
+    bias = np.concatenate([out, np.full(8, -0.6), out[-2::-1], up[1:], up[-2::-1]])
+    steps = np.repeat([0.02, 0.3, 0.4, 0.05, 0.2], [30, 8, 29, 29, 29])
+    return np.cumsum(steps * np.exp(0.2 * rng.normal(size=len(bias)))), bias
+
+
+def test_a_cycle_is_fitted_along_its_own_course_in_time():
+    """The truth comes back, which it does not with one rate for the whole of it."""
+    rng = np.random.default_rng(3)
+    time, bias = uneven_course(rng)
+    current = simulate(FILAMENT, time - time[0], bias).current * (1 + 0.01 * rng.normal(size=len(bias)))
+    table = as_table(time, bias, current + 1e-11 * rng.normal(size=len(bias)))
+    fit = fit_cycle_of(table, 1, compliance=FILAMENT.compliance)
+    assert fit.reason is None
+    assert fit.drive == "time from 'time (s)'"
+    np.testing.assert_allclose(fit.trace.time, time - time[0], atol=1e-12)
+    for name in ("ionic_conductance", "mouth_conductance", "bridge_charge", "bridge_resistance"):
+        found, true = fit.parameters[name], getattr(FILAMENT, name)
+        assert abs(deviation(name, found, true)) < 3
+        assert found.value == pytest.approx(true, rel=0.1)
+    steady = fit_cycle_of(table, 1, rate=0.2, compliance=FILAMENT.compliance)
+    assert steady.drive == "0.2 V/s throughout"
+    assert "does not describe" in steady.reason
+    assert steady.model.bridge_charge < 0.5 * FILAMENT.bridge_charge
+
+
+@pytest.mark.parametrize("zero_is_second", [False, True])
+@pytest.mark.parametrize("second", ["an hour later", "from zero again"])
+def test_a_pause_between_the_sweeps_of_a_cycle_is_no_voltage(second, zero_is_second, monkeypatch):
+    """The line from the last negative sample to the first positive one would drive for half an hour."""
+    seen = {}
+    monkeypatch.setattr(filament_cycle_module, "fit_cycle", lambda *given: seen.update(given=given) or FIT)
+    time, bias = triangle(*SWEEP, points=30)
+    current = simulate(FILAMENT, time, bias).current
+    positive = np.arange(len(time)) > 2 * 29
+    positive |= zero_is_second & (np.arange(len(time)) == 2 * 29)  # the sample at 0 V between them
+    begin = time[np.argmax(positive)]
+    moved = time + 3600.0 * positive if second == "an hour later" else time - begin * positive
+    fit = fit_cycle_of(as_table(moved, bias, current), 1)
+    assert fit.drive.endswith("without the pause at 0 V")
+    found, pause = np.diff(seen["given"][0]), int(np.argmax(positive)) - 1
+    assert found[pause] == pytest.approx(np.median(np.diff(time)), rel=0.5)
+    np.testing.assert_allclose(np.delete(found, pause), np.delete(np.diff(time), pause), rtol=1e-9)
+
+
+@pytest.mark.parametrize("fault", [lambda t: 0 * t, lambda t: np.round(t), lambda t: t[::-1]])
+def test_a_clock_that_does_not_tell_the_time_is_refused(fault):
+    time, bias = triangle(*SWEEP, points=30)
+    current = simulate(FILAMENT, time, bias).current
+    number = Column("cycle", "1", np.ones(len(time)), "cycle", "sweep")  # rows stay as they are
+    table = as_table(fault(time), bias, current)
+    table = replace(table, columns=(*table.columns, number), breaks=(59,))
+    with pytest.raises(InputError, match="must increase within a cycle"):
+        fit_cycle_of(table, 1)
+
+
+def test_samples_without_time_are_left_out(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(filament_cycle_module, "fit_cycle", lambda *given: seen.update(given=given) or FIT)
+    time, bias = triangle(*SWEEP, points=30)
+    current = simulate(FILAMENT, time, bias).current
+    time[[5, 70]] = np.nan
+    assert "2 samples without left out" in fit_cycle_of(as_table(time, bias, current), 1).drive
+    assert len(seen["given"][0]) == len(time) - 2
 
 
 def test_examples_in_docstrings():
