@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from brackets import bracketed, checkerboard, straight_box
 from conduction_cases import sigma_by_kind
+from conduction_cases import solved as solved_on_one_rank
+from test_crouzeix_raviart_is_dual_to_linear_elements import turned
+from test_neutral_inclusion_leaves_the_field_uniform import BOX_UM, RADIUS_UM, SHELL_UM, SIGMA_CORE, meshed
+from test_neutral_inclusion_leaves_the_field_uniform import neutral_matrix as matrix_of
 
 from gbflux.conduction import Electrode
 from meshes_by_hand import BARE_STACK, FULL_STACK, area_m2, resistance, stack
-from small_cases import FLAT, LAYERS, solved
+from small_cases import FLAT, LAYERS, TINY, solved
 
 ASR = {"ideal": (0.0, 0.0), "one side": (0.0, 2.0e-3), "both": (5.0e-3, 1.0e-4)}  # Ω m²
 
@@ -87,3 +91,38 @@ def test_bounds_agree_with_each_other_and_with_the_reactions(grains: dict, cell:
     else:
         assert facts.sigma_eff_reason is None
         assert transport.sigma_eff_S_per_cm == pytest.approx(facts.sigma_eff_S_per_cm.upper, rel=1.0e-8)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("ratio", [5.0e-3, 5.0e-5, 1.0e-6], ids=["Bi 0.1", "Bi 10", "Bi 500"])
+def test_a_polycrystal_and_its_dual(ratio: float, order: int) -> None:
+    """Keller's product of the two conductances is 1, with true layers: between the products of the bounds."""
+    mesh = solved(TINY).snapshot.mesh
+    grains = np.random.default_rng(3).uniform(0.5, 2.0, mesh.n_grains)
+    sigma = np.where(mesh.region < 0, ratio, grains[mesh.region])
+    pair = [
+        solved_on_one_rank(m, s, order=order, bracket=True).bracket
+        for m, s in ((mesh, sigma), (turned(mesh), 1.0 / sigma))
+    ]
+    lower, upper = (np.prod([getattr(b, side) for b in pair]) for side in ("lower", "upper"))
+    assert lower < 1.0 < upper
+    assert upper - lower < 0.5
+
+
+@pytest.mark.parametrize("ratio", [0.1, 1.0, 10.0], ids=lambda ratio: f"ρσ/R = {ratio}")
+@pytest.mark.parametrize("intervals", [4, 8])
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_neutral_inclusions(dimension: int, intervals: int, ratio: float) -> None:
+    """The box conducts like its matrix.
+
+    What is certified is the polygon, or polyhedron, in the mesh. It is off by less than linear elements are.
+    """
+    shell = SHELL_UM * SIGMA_CORE / (RADIUS_UM * ratio)
+    matrix = matrix_of(dimension, SIGMA_CORE, shell)
+    found = meshed(dimension, intervals)
+    bracket = solved_on_one_rank(
+        found.mesh, np.array([SIGMA_CORE, shell, matrix])[found.layer], bracket=True
+    ).bracket
+    exact = matrix * (BOX_UM * 1.0e-6) ** (dimension - 2)
+    assert bracket.lower < exact < bracket.upper
+    assert bracket.relative_width < 0.01

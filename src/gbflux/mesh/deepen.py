@@ -16,7 +16,7 @@ SMALLEST = 4.0  # size, in thicknesses of the layers
 AT_ENDS = 0.1  # share of the goal that may be left in cells that touch the lines
 _AT_END = 0.54  # power of the distance from such a line that the energy within goes with, at least
 _IN_SHELLS = 0.15  # of the gap of a cell, what its shells have together
-_CELLS_PER_CUT = 90.0  # cells, layers included, that a cut adds for each node on the lines
+_CELLS_PER_CUT = 65.0  # cells, layers included, that a cut adds on each side of a line for each node on it
 _MOST_CUTS = 3  # more than the mesh has
 _SOLID = (CellKind.GRAIN, CellKind.HL)
 
@@ -29,6 +29,8 @@ class Ends:
     ----------
     nodes : int array
         Nodes of the closed mesh on them.
+    sides : (k,) float array
+        For each of them 2 where there are cells on both sides of its plane, 1 at a bare electrode.
     end_um : float
         How far cells are to be cut towards them (µm); infinite for no cuts.
     cut_cells : int
@@ -38,6 +40,7 @@ class Ends:
     """
 
     nodes: NDArray[np.int64]
+    sides: NDArray[np.float64]
     end_um: float
     cut_cells: int
     gap: NDArray[np.float64]
@@ -62,11 +65,12 @@ class Ends:
             What the mesh was made with.
         """
         if mesh.dimension == 2:
-            return cls(np.zeros(0, dtype=np.int64), np.inf, 0, gap)
+            return cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.inf, 0, gap)
         node, put_in = uncut_nodes(mesh)
         gb = np.unique(mesh.cells[mesh.kind == CellKind.GB])
         gb = gb[np.isin(mesh.points[gb, -1], mesh.z_electrolyte) & ~put_in[gb]]
-        nodes = np.unique(node[gb])
+        nodes, first = np.unique(node[gb], return_index=True)
+        sides = np.where(np.isin(mesh.points[gb[first], -1], mesh.z_electrodes), 1.0, 2.0)
         on_line = np.zeros(len(now.points), dtype=bool)
         on_line[nodes] = True
         touching = (on_line[node] & ~put_in)[mesh.cells].any(axis=1)
@@ -80,7 +84,7 @@ class Ends:
             deeper = max((AT_ENDS * goal / share) ** (1 / _AT_END), RATIO**_MOST_CUTS)
             end_um = max(reach * deeper, min(SMALLEST * mesh.layer_thickness_um, reach))
             gap[touching] *= max((end_um / reach) ** _AT_END, _IN_SHELLS)
-        return cls(nodes, end_um, int(np.count_nonzero(new)) - same, gap)
+        return cls(nodes, sides, end_um, int(np.count_nonzero(new)) - same, gap)
 
     def cells(self, now_um: NDArray, asked_um: NDArray) -> float:
         """Cells that cuts will add to a mesh of other sizes, given at the nodes (µm)."""
@@ -88,4 +92,4 @@ class Ends:
             return 0.0
         asked = asked_um[self.nodes]
         cuts = max(math.log(self.end_um / asked.mean()) / math.log(RATIO), 0.0)
-        return _CELLS_PER_CUT * math.floor(cuts) * float(np.sum(now_um[self.nodes] / asked))
+        return _CELLS_PER_CUT * math.floor(cuts) * float(np.sum(self.sides * now_um[self.nodes] / asked))

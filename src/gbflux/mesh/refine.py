@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from gbflux.mesh.bisect import is_junction
 from gbflux.mesh.deepen import SMALLEST, Ends
 from gbflux.mesh.records import CellKind, LayeredMesh
-from gbflux.mesh.sizing import SizeField, closed, graded, uncut_nodes
+from gbflux.mesh.sizing import SizeField, closed, crowded, graded, uncut_nodes
 
 FINER, COARSER = 4.0, 2.0  # most that a size changes from one mesh to the next
 GROWTH = 0.5  # of sizes, per distance
@@ -104,7 +104,7 @@ def next_sizes(
     promised = plan.local.gap(field.size_um) + fixed
     if junctions.resolved:
         return NextSizes(field, plan.cells(asked) + junctions.added, promised)
-    cells = float(field.expected_cells().sum()) * plan.layers + ends.cells(now.size_um, field.size_um)
+    cells = field.cells_by_gmsh(mesh.n_grains) * plan.layers + ends.cells(now.size_um, field.size_um)
     if cells <= most_cells:
         return NextSizes(field, cells, promised)
     field = field.scaled((cells / most_cells) ** (1 / mesh.dimension))
@@ -203,11 +203,13 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _Local:
-    """What is known at the nodes of a closed mesh: size (µm), cells, gap, and gap for each cell."""
+    """What is known at the nodes of a closed mesh: size (µm), cells, those in grains, and gap."""
 
     dimension: int
+    n_grains: int
     size_um: NDArray[np.float64]
     count: NDArray[np.float64]
+    in_grains: NDArray[np.float64]
     share: NDArray[np.float64]
     power: float
 
@@ -218,7 +220,9 @@ class _Local:
         node = uncut_nodes(mesh)[0][mesh.cells]
         share = np.bincount(node.ravel(), np.repeat(gap / corners, corners), nodes)
         count = np.bincount(now.cells.ravel(), minlength=nodes) / corners
-        return cls(mesh.dimension, now.size_um, count, share, power)
+        grains = now.cells[now.region < mesh.n_grains]
+        in_grains = np.bincount(grains.ravel(), minlength=nodes) / corners
+        return cls(mesh.dimension, mesh.n_grains, now.size_um, count, in_grains, share, power)
 
     @property
     def eta(self) -> NDArray[np.float64]:
@@ -233,7 +237,10 @@ class _Local:
 
     def cells(self, sizes: NDArray[np.float64]) -> float:
         """Cells of a closed mesh of other sizes (µm)."""
-        return float(np.sum(self.count * (self.size_um / sizes) ** self.dimension))
+        times = (self.size_um / sizes) ** self.dimension
+        in_grains = float(np.sum(self.in_grains * times))
+        in_slabs = float(np.sum(self.count * times)) - in_grains
+        return crowded(in_grains, self.n_grains, self.dimension) + in_slabs
 
     def gap(self, sizes: NDArray[np.float64]) -> float:
         """The gap of a mesh of other sizes (µm)."""

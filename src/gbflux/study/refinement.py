@@ -38,8 +38,8 @@ POWERS = 0.3, 1.0
 WORTHWHILE = 1.3
 #: A round that narrows the bracket by less than this factor is one in vain; two of them end the refining.
 PROGRESS = 0.9
-#: Cells of a mesh over those expected of its sizes, as a rule.
-EXCESS = 1.5
+#: Cells of a mesh over those expected of its sizes, at most as a rule.
+EXCESS = 1.2
 #: Share of the memory that was free at the beginning that a round may plan with; estimates are rough.
 MEMORY_SHARE = 0.7
 

@@ -143,3 +143,17 @@ def test_junctions_wait_where_there_is_no_room_for_them() -> None:
     narrow = next_sizes(mesh, gap, goal, 3.0 * len(mesh.cells), room=0.5 * wide.cells)
     assert not narrow.field.junctions_resolved
     assert narrow.cells <= 0.5 * wide.cells
+
+
+@pytest.mark.parametrize("layers", [{}, LAYERS])
+@pytest.mark.parametrize(("dimension", "share"), [(2, 0.2), (3, 0.6)])
+def test_the_next_mesh_has_the_cells_expected(dimension: int, share: float, layers: dict) -> None:
+    """Coarse cells in small grains, layers, and cuts towards lines included."""
+    chosen = case({"geometry.size_um": [20] * dimension}, {"mesh.electrode_size_um": 1.5}, layers)
+    mesh = build_mesh(recipe(chosen)).mesh
+    at_end = np.abs(mesh.points[mesh.cells][:, :, -1] - mesh.z_electrolyte[1]).min(axis=1)
+    gap = np.random.default_rng(3).uniform(0.5, 1.0, len(mesh.cells)) / (1.0 + at_end)
+    gap[is_junction(mesh) if dimension == 2 else mesh.kind == CellKind.GB_JUNCTION] = 0.0
+    found = next_sizes(mesh, gap, share * gap.sum(), 1e9, order=2)
+    made = len(build_mesh(recipe(chosen, found.field)).mesh.cells)
+    assert made == pytest.approx(found.cells, rel=0.15)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -156,13 +157,17 @@ def test_memory_allows_a_larger_mesh_than_was_made(monkeypatch: pytest.MonkeyPat
 SMALL_3D = {"mesh.size_um": 4.0, "mesh.electrode_size_um": 4.0}
 
 
-@pytest.mark.parametrize(("free_MiB", "rounds"), [(1300.0, 2), (1000.0, 1)])
-def test_in_3d_memory_ends_it(monkeypatch: pytest.MonkeyPatch, free_MiB: float, rounds: int) -> None:
+@pytest.mark.parametrize(("free_MiB", "rounds"), [(1000.0, 2), (850.0, 1)])
+def test_in_3d_memory_ends_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, free_MiB: float, rounds: int
+) -> None:
     """There is room for the second mesh; for none: what is made then turns out too large, and is left."""
     monkeypatch.setattr(refinement, "machine_memory", lambda: Memory(free_MiB, free_MiB))
+    caplog.set_level(logging.INFO)
     result = run_case(case(LAYERS, asked(1e-5), SMALL_3D, NO_FIGURES), comm=MPI.COMM_SELF).result
     assert result.errors["conductance"]["stopped_by"] == "memory"
     assert "would not fit into memory" in result.warnings[0]
+    assert ("the next mesh must have at most" in caplog.text) == (rounds == 1)
     found = result.refinement
     assert len(found) == rounds
     assert max(one.lower_S for one in found) <= min(one.upper_S for one in found)
