@@ -177,7 +177,7 @@ def test_a_failing_case_does_not_spoil_the_next(tmp_path: Path, asr: float) -> N
     told = []
     results = run_unit(
         unit,
-        [(c, tmp_path / str(c.hl_um[0])) for c in unit.cases],
+        [(c, tmp_path / str(c.hl_um[0])) for c in cases],
         comm=MPI.COMM_SELF,
         failed=lambda *what: told.append(what),
     )
