@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -51,10 +52,21 @@ app = typer.Typer(
 SIMULATION = (init, check, run, compare, measure, report, mesh, cache, schema, doctor)
 MEASUREMENT = (iv, memristor, profile, eis, ccd, demo_data)
 for command in (*SIMULATION, *MEASUREMENT):
-    # the sections of a docstring are for readers of the code
-    app.command(help=inspect.getdoc(command).split("\n\nRaises\n")[0])(command)
+    app.command()(command)
 app.add_typer(contact)
 app.add_typer(sweep)
+
+
+def _explain(group: typer.Typer) -> None:
+    """Take the help of all commands from their docstrings, whose sections are for readers of the code."""
+    for command in group.registered_commands:
+        if command.help is None:
+            command.help = re.split(r"\n\n[A-Z]\w+\n-{3,}\n", inspect.getdoc(command.callback))[0]
+    for inner in group.registered_groups:
+        _explain(inner.typer_instance)
+
+
+_explain(app)
 
 
 def _print_version(wanted: bool) -> None:

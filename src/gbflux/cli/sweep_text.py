@@ -24,7 +24,8 @@ def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
     from gbflux.sweep.planning import at_a_time
 
     study, names = plan.study, labels(plan)
-    yield f"{study.name}: {len(study.points)} points, {len(plan.entries)} cases, {_computed(plan)}"
+    points, cases = _count(len(study.points), "point"), _count(len(plan.entries), "case")
+    yield f"{study.name}: {points}, {cases}, {_computed(plan)}"
     for key in study.keys:
         values = dict.fromkeys(str(point.values[key]) for point in study.points)
         yield f"  {key}: {', '.join(values)}"
@@ -58,7 +59,12 @@ def _computed(plan: Plan) -> str:
     """How many computations the cases come to."""
     count, units = len(plan.keys), len(plan.units)
     equal = f"{count} different, " if count != len(plan.entries) else ""
-    return f"{equal}{units} unit{'s' if units > 1 else ''} of work that share a mesh"
+    return f"{equal}{_count(units, 'unit')} of work, one mesh each"
+
+
+def _count(number: int, what: str) -> str:
+    """So many of a thing."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def status_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:

@@ -18,6 +18,7 @@ from gbflux.conduction.bracket import conductance_bracket
 from gbflux.conduction.correction import balanced
 from gbflux.conduction.distribute import DistributedMesh, distribute
 from gbflux.conduction.elements import Elements, Parts, Problem, local_fields
+from gbflux.conduction.ends import Ends
 from gbflux.conduction.fluxes import set_cell_values
 from gbflux.conduction.kinetics import Converged, guessed_potentials
 from gbflux.conduction.parallel import errors_of_root
@@ -77,6 +78,7 @@ class Conductor:
         self._comm, self._mesh = comm, mesh
         self._sigma: NDArray[np.float64] | None = None
         self._grains: Grains | None = None
+        self._ends: Ends | None = None
         with self._watch("distribute"):
             self._dealt = distribute(comm, mesh)
             self._planes = comm.bcast(mesh.z_electrodes if comm.rank == 0 else None)
@@ -160,7 +162,7 @@ class Conductor:
 
         def fields_of(parts: Parts) -> Fields | None:
             with watch("assemble"), compat.quiet_compiler():
-                local = local_fields(elements, parts, is_kind(self._kind, ELECTROLYTE), converged.scaling)
+                local = local_fields(elements, parts, self._ends_of(elements), converged.scaling)
             with watch("distribute"):
                 return _collected(dealt, local, sigma, cut)
 
@@ -195,6 +197,13 @@ class Conductor:
             self._sigma = np.full(len(self._mesh.cells), np.min(sigma))
         self._sigma[cut.cells] = sigma
         return self._sigma
+
+    def _ends_of(self, elements: Elements) -> Ends:
+        """Return where the electrolyte ends, by local geometry nodes, the same for elements of any order."""
+        if self._ends is None:
+            currents = elements.currents
+            self._ends = Ends(currents.hats, currents.node_dofs, is_kind(self._kind, ELECTROLYTE))
+        return self._ends
 
     def _covered(self, cut: Cut | None) -> list[NDArray[np.bool_] | None]:
         """Return for each electrode the local nodes it covers where something was cut off, else None."""

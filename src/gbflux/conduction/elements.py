@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
+from gbflux.conduction.ends import Ends
 from gbflux.conduction.fluxes import (
     CellCurrents,
     FormCurrents,
@@ -254,7 +255,7 @@ def _potential(
 def local_fields(
     elements: Elements,
     parts: Parts,
-    in_electrolyte: NDArray[np.bool_],
+    ends: Ends,
     scaling: Scaling,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the fields in SI at the local geometry nodes and cells; *collective*.
@@ -272,7 +273,6 @@ def local_fields(
         "j": scaling.current_density * reduce(np.add, [mean() for _, mean in parts]),
         "residual": entering(sigma_hat),
     }
-    electrolyte = np.where(in_electrolyte, sigma_hat, 0.0)
-    if not elements.space.mesh.comm.allreduce(bool((electrolyte == sigma_hat).all()), MPI.LAND):
-        fields["residual_electrolyte"] = entering(electrolyte)
+    if ends.anywhere:
+        fields["residual_electrolyte"] = ends.electrolyte(fields["residual"], sigma_hat, entering)
     return fields

@@ -14,6 +14,9 @@ from petsc4py import PETSc
 from gbflux.conduction import compat, forms
 from gbflux.conduction.gradients import MeanGradient
 
+#: Share of cells below which they are picked out.
+_FEW = 0.25
+
 
 class NodalCurrents(ABC):
     """The currents ∫ σ∇φ·∇v dx of a potential through the shape functions v of a space.
@@ -129,25 +132,39 @@ class KeptCurrents(NodalCurrents):
         mean = self._gradient()
         if self._last is not None and self._last[0] is mean and np.array_equal(self._last[1], sigma):
             return self._last[2]
-        shares = np.empty(self._corners.shape)
+        active = np.flatnonzero(sigma)
+        few = len(active) < _FEW * len(sigma)
+        corners = self._corners[:, active] if few else self._corners
+        shares = np.empty(corners.shape)
         for block, hats, volume in self._gradient.hats():
-            weight = sigma[block] * volume
-            flow = [weight * component for component in mean[:, block]]
-            if not any(component.any() for component in flow):
-                shares[:, block] = 0.0
-                continue
-            for share, hat in zip(shares[1:, block], hats, strict=True):
-                np.multiply(flow[0], hat[0], out=share)
-                for f, slope in zip(flow[1:], hat[1:], strict=True):
-                    share += f * slope
-            first = shares[0, block]
-            np.negative(shares[1, block], out=first)
-            for share in shares[2:, block]:
-                first -= share
-        pairs = zip(self._corners, shares, strict=True)
+            cells = into = block
+            if few:
+                into = slice(*np.searchsorted(active, (block.start, block.stop)))
+                cells = active[into]
+                hats, volume = hats[:, :, cells - block.start], volume[cells - block.start]
+            weight = sigma[cells] * volume
+            flow = [weight * component for component in mean[:, cells]]
+            _share_out(flow, hats, shares[:, into])
+        pairs = zip(corners, shares, strict=True)
         total = sum(np.bincount(corner, share, minlength=count) for corner, share in pairs)
         self._last = mean, sigma.copy(), total
         return total
+
+
+def _share_out(
+    flow: list[NDArray[np.float64]], hats: NDArray[np.float64], shares: NDArray[np.float64]
+) -> None:
+    """Set the (d + 1, k) shares of corners in the flow of cells, by the slopes of the hats."""
+    if not any(component.any() for component in flow):
+        shares[:] = 0.0
+        return
+    for share, hat in zip(shares[1:], hats, strict=True):
+        np.multiply(flow[0], hat[0], out=share)
+        for f, slope in zip(flow[1:], hat[1:], strict=True):
+            share += f * slope
+    np.negative(shares[1], out=shares[0])
+    for share in shares[2:]:
+        shares[0] -= share
 
 
 class CellCurrents:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gbflux.case.hashing import digest
+from gbflux.case.hashing import canonical, digest
 from gbflux.study.files import Pictures
 from gbflux.study.pipeline import run_case
 from gbflux.study.progress import Progress
@@ -100,9 +100,35 @@ def _by_distance(cases: list[Case]) -> list[Unit]:
             if um > 0 and um not in held:
                 insort(held, um)
         unit_of[layers] = number
-    ordered = sorted(cases, key=lambda case: case.hl_um, reverse=True)  # equal ones stay in order
-    members = [[case for case in ordered if unit_of[case.hl_um] == number] for number in range(len(planes))]
-    return [Unit(tuple(cases)) for cases in members]
+    members = [[case for case in cases if unit_of[case.hl_um] == number] for number in range(len(planes))]
+    return [Unit(tuple(_in_order(cases))) for cases in members]
+
+
+def _in_order(cases: list[Case]) -> list[Case]:
+    """The cases of a unit in the order that spares most work; equal ones stay in order.
+
+    What solves on one mesh share is the matrix, so layers of the same materials follow each other, thick ones
+    first and none last, one set of materials after the other. Only where a resistive electrode moves with the
+    layers the mesh has to be distributed for each thickness: all cases of one then follow each other.
+    """
+    varies = [len(set(side)) > 1 for side in zip(*(case.hl_um for case in cases), strict=True)]
+    if not any(varies):
+        return cases
+    groups: dict[str, int] = {}
+
+    def group(data: dict[str, Any]) -> int:
+        return groups.setdefault(digest(data), len(groups))
+
+    def place(case: Case) -> tuple:
+        data = canonical(case)
+        layer = data.pop("homogenizing_layer", {})
+        rest = group(data)
+        layer = group({key: layer[key] for key in sorted(layer.keys() - {"thickness_um", "sides"})})
+        thickness = tuple(-um for um in case.hl_um)
+        moves = any(cut and not ideal for cut, ideal in zip(varies, case.ideal_electrodes, strict=True))
+        return (1, thickness, rest, layer) if moves else (0, rest, not any(case.hl_um), layer, thickness)
+
+    return sorted(cases, key=place)
 
 
 def _fits(layers: tuple[float, float], planes: tuple[list[float], list[float]], least: float) -> bool:

@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
+from typer.main import get_command
 
 import gbflux
 from gbflux.cli import main as command
@@ -130,3 +132,20 @@ def test_a_closed_pipe_is_no_error():
         timeout=60,
     )
     assert (done.stdout.strip(), done.stderr) == ("0", "")
+
+
+def commands(group: Any, *names: str) -> list[tuple[tuple[str, ...], Any]]:
+    """All commands of a group and of the groups in it, with their names."""
+    inner = getattr(group, "commands", {})
+    return [(names, group), *(pair for name in inner for pair in commands(inner[name], *names, name))]
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [pytest.param(*pair, id=" ".join(pair[0])) for pair in commands(get_command(command.app))],
+)
+def test_help_is_for_users(names: tuple[str, ...], found: Any) -> None:
+    """What a docstring says to readers of the code is left out."""
+    assert found.help
+    assert "---" not in found.help
+    assert "Raises" not in found.help

@@ -66,11 +66,34 @@ def test_thicknesses_share_planes_and_none_is_one_of_them() -> None:
     cases = [layered(3), case(QUICK), layered(10), layered(7, one_side), layered(3, {"temperature_C": 60})]
     (unit,) = units(cases)
     assert unit.hl_planes_um == ((3.0, 7.0, 10.0), (3.0, 10.0))
-    assert thicknesses([unit]) == [[(10, 10), (7, 0), (3, 3), (3, 3), (0, 0)]]
+    assert thicknesses([unit]) == [[(10, 10), (7, 0), (3, 3), (0, 0), (3, 3)]]
     keys = [unit.case_key(c) for c in cases]
     assert len(set(keys)) == 5
     assert not set(keys) & {c.physics_hash for c in cases}
     assert unit.case_key(cases[0]) != units([cases[0], layered(4)])[0].case_key(cases[0])
+
+
+def test_layers_of_one_material_follow_each_other() -> None:
+    """Thick ones first, none last; with a resistive electrode all of one thickness do."""
+    gb = [{"grain_boundary.conductivity_S_per_cm": value} for value in (1e-6, 1e-7)]
+    hl = [{"homogenizing_layer.conductivity_S_per_cm": value} for value in (1e-4, 1e-5)]
+    asr = {"electrodes.asr_ohm_cm2": 3}
+    bare = [case(QUICK, change) for change in gb]
+    one, other = ([[layered(um, g, h) for um in (5, 3)] for h in hl] for g in gb)
+    moving = [[layered(um, g, asr) for g in gb] for um in (5, 3, 0)]
+    shuffled = [
+        *bare,
+        *moving[2],
+        moving[1][0],
+        *one[0][::-1],
+        *other[1],
+        *one[1],
+        moving[0][0],
+        moving[1][1],
+    ]
+    (unit,) = units([*shuffled, *other[0], moving[0][1]])
+    expected = [*one[0], *one[1], bare[0], *other[0], *other[1], bare[1], *moving[0], *moving[1], *moving[2]]
+    assert [c.physics_hash for c in unit.cases] == [c.physics_hash for c in expected]
 
 
 def test_units_do_not_depend_on_the_order_of_cases() -> None:
@@ -154,7 +177,7 @@ def test_a_failing_case_does_not_spoil_the_next(tmp_path: Path, asr: float) -> N
     told = []
     results = run_unit(
         unit,
-        [(c, tmp_path / str(c.hl_um[0])) for c in unit.cases],
+        [(c, tmp_path / str(c.hl_um[0])) for c in cases],
         comm=MPI.COMM_SELF,
         failed=lambda *what: told.append(what),
     )

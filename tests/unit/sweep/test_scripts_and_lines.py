@@ -158,7 +158,7 @@ def test_plan_status_and_collect_speak(tmp_path, capsys):
     file = str(study_file(tmp_path, SWEEP, run={"jobs": 64}))
     assert command.exit_code(["sweep", "plan", file]) == 0
     said = capsys.readouterr().out
-    assert "tiny: 6 points, 6 cases, 3 units of work that share a mesh" in said
+    assert "tiny: 6 points, 6 cases, 3 units of work, one mesh each" in said
     assert "warning: run.jobs is 64, but the cores here are enough for" in said
     keys = worked_out.keys
     subprocess.run(StandIn(tmp_path)(folder.path, "", keys[:4], 1), check=True, capture_output=True)

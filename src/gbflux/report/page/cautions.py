@@ -136,6 +136,6 @@ def _few(study: Study) -> list[str]:
     least, most = min(counts), max(counts)
     range_ = f"{least}" if least == most else f"{least} to {most}"
     return [
-        f"Few realisations: {range_} a point. Intervals of so few are rough, and extremes "
-        "need more than means do."
+        f"Few realisations: {range_} a point. An interval takes at least 3 and is rough for so few, and "
+        "extremes need more than means do."
     ]
