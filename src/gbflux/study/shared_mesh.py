@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -42,9 +45,27 @@ def load_solver() -> None:
 
     A library that is missing is told of where it is needed.
     """
-    for name in ("gbflux.conduction.conductor", "scipy.spatial", "h5py"):
-        with contextlib.suppress(ImportError, MissingLibrary):
-            import_module(name)
+    with _ctrl_c_later():
+        for name in ("gbflux.conduction.conductor", "scipy.spatial", "h5py"):
+            with contextlib.suppress(ImportError, MissingLibrary):
+                import_module(name)
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Keep Ctrl-C until the end of a block: DOLFINx could not be loaded again if it were cut short."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: kept.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if kept:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _beside(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
