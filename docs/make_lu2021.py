@@ -3,7 +3,8 @@
 Without a pattern: solve every run that the results folder lacks, write ``docs/lu2021.csv``, draw
 ``docs/pictures/lu2021`` and write the page from ``docs/lu2021_study/page.md``. ``--only`` does one of it.
 With a pattern, a regular expression for whole names of runs: solve those that are missing, and print for each
-set of realisations the median, the smallest and the largest value over its electrodes.
+set of realisations the median, the smallest, the largest value, mean and standard deviation over its
+electrodes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 import sys
 import time
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median, stdev
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -37,7 +38,8 @@ def main() -> None:
     if asked.only in (None, "solve"):
         solve_all(asked.results)
     if asked.only in (None, "table"):
-        print(f"{write_table(TABLE, asked.results)} runs missing in {TABLE.name}")
+        kept, missing = write_table(TABLE, asked.results)
+        print(f"{TABLE.name}: {kept} runs as before, {missing} missing")
     if asked.only in (None, "pictures"):
         draw(asked.results)
     if asked.only in (None, "page"):
@@ -73,12 +75,14 @@ def show(pattern: str, folder: Path) -> None:
         if re.fullmatch(pattern, run.name):
             found.setdefault(run.group, []).extend(rows_of(solved(run, folder)).values())
     for group, rows in found.items():
-        print(f"{group}: {len(rows)} electrodes, median (smallest – largest)")
+        print(f"{group}: {len(rows)} electrodes, median (smallest – largest), mean ± standard deviation")
         for column in COLUMNS:
             values = [row[column] for row in rows if row[column] is not None]
             if values:
                 few = "" if len(values) == len(rows) else f"  ({len(values)} of {len(rows)})"
-                print(f"  {column:18}{median(values):10.4g} ({min(values):.4g} – {max(values):.4g}){few}")
+                spread = f"{fmean(values):10.4g} ± {stdev(values) if len(values) > 1 else 0.0:<9.3g}"
+                middle = f"{median(values):10.4g} ({min(values):.4g} – {max(values):.4g})"
+                print(f"  {column:18}{middle}{spread}{few}")
 
 
 def draw(folder: Path) -> None:

@@ -18,7 +18,7 @@ ELECTRODE_SIZE_UM = {2: 0.1, 3: 0.5}
 BI = (0.1, 0.3, 1, 3, 10, 30, 100)
 UNRELAXED_BI = (0.1, 1, 10)
 BOUNDARIES = ("cut", "mirror")
-SEEDS = {2: tuple(range(1, 11)), 3: (1, 2)}
+SEEDS = {2: tuple(range(1, 11)), 3: (1, 2, 3, 4, 5)}
 #: Charge-transfer resistances (Ω cm²).
 ASR = {2: (0.02, 0.2, 2, 20, 1000), 3: (0.2, 2, 20)}
 
@@ -113,7 +113,7 @@ def _scan() -> list[Run]:
         for boundary in BOUNDARIES
         for hl_um in (0, 3, 10)
         for bi in BI
-        for seed in SEEDS[dimension][: 1 if (dimension, boundary) == (3, "mirror") else None]
+        for seed in SEEDS[dimension]
     ]
 
 

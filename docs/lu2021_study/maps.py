@@ -21,6 +21,7 @@ from gbflux.report.views import section_view
 from gbflux.study.pipeline import run_case
 from gbflux.study.snapshot import Snapshot
 from lu2021_study.cases import Run
+from lu2021_study.maps_3d import fields_3d
 from lu2021_study.pictures import small_png
 
 #: Cell size where grains end, for the zoom and for the finer profile (µm).
@@ -41,6 +42,7 @@ def draw_maps(folder: Path) -> None:
     fine = solved_fields(Run(2, "cut", 0, 1, 1, electrode_size_um=FINE_UM))
     profile(folder / "profile.png", bare, layered, fine)
     zoom(folder / "zoom.png", fine)
+    fields_3d(folder / "fields_3d.png", *(solved_fields(Run(3, "cut", hl_um, 1, 1)) for hl_um in (0, 10)))
 
 
 def maps(path: Path, bare: Snapshot, layered: Snapshot) -> None:

@@ -142,20 +142,26 @@ def distance_within(limit: float, distance: list[float], values: list[float]) ->
     return distance[k] + share * (distance[k + 1] - distance[k])
 
 
-def write_table(path: Path, folder: Path) -> int:
-    """Write the rows of all runs that are solved; how many runs are not."""
-    missing = 0
+def write_table(path: Path, folder: Path) -> tuple[int, int]:
+    """Write the rows of all runs; of one that the folder lacks those that the table had.
+
+    How many runs were kept so, and how many are missing.
+    """
+    before = read_table(path) if path.exists() else {}
+    kept = missing = 0
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["run", "side", *COLUMNS])
         for run in sorted(everything(), key=lambda r: r.name):
             tree = stored(run, folder)
-            if tree is None:
+            rows = {side: before.get((run.name, side)) for side in SIDES} if tree is None else rows_of(tree)
+            if None in rows.values():
                 missing += 1
                 continue
-            for side, values in rows_of(tree).items():
+            kept += tree is None
+            for side, values in rows.items():
                 table.writerow([run.name, side, *(_text(values[name]) for name in COLUMNS)])
-    return missing
+    return kept, missing
 
 
 def read_table(path: Path) -> dict[tuple[str, str], dict[str, float | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import median
+from statistics import fmean, median, stdev
 
 from lu2021_study.cases import ASR, BI
 from lu2021_study.spreads import (
@@ -85,6 +85,24 @@ def three_microns(rows: Rows, system: str) -> str:
     ]
     text = grid(["Bi", *(f"{bi:g}" for bi in BI)], lines)
     return f"{text}\n\n{command(system + '-hl(10|3)-bi[0-9.]+-s[0-9]+')}"
+
+
+def realisations(rows: Rows, system: str) -> str:
+    """Mean and standard deviation over electrodes of what does not hang on slivers or on the mesh."""
+    asked = {
+        "grain max / mean, slivers left out": ("bare", "grain_cut"),
+        "1 µm window max / mean": ("bare", "window_1"),
+        "3 µm window max / mean": ("bare", "window_3"),
+        "99 % of the area, over the mean": ("bare", "p99"),
+        "max / mean 3 µm into a layer of 10 µm": ("hl10", "max_at_3"),
+        "max / mean at Li behind 3 µm": ("hl3", "max"),
+    }
+    lines = []
+    for label, (layer, column) in asked.items():
+        found = [list(faces(rows, f"{system}-{layer}-bi{bi:g}", column).values()) for bi in BI]
+        lines.append([label, *(f"{number(fmean(v))} ± {number(stdev(v))}" for v in found)])
+    text = grid(["Bi", *(f"{bi:g}" for bi in BI)], lines)
+    return f"{text}\n\n{command(system + '-(bare|hl10|hl3)-bi[0-9.]+-s[0-9]+')}"
 
 
 def thresholds(rows: Rows) -> str:
@@ -232,6 +250,7 @@ def voxels(rows: Rows) -> str:
 TABLES: dict[str, Callable[..., str]] = {
     "tenfold": tenfold,
     "three_microns": three_microns,
+    "realisations": realisations,
     "thresholds": thresholds,
     "together": together,
     "meshes": lambda rows, dimension: meshes(rows, int(dimension)),
