@@ -123,7 +123,9 @@ def test_a_result_is_cut_short(study):
 def test_two_drivers_on_one_study(study):
     driver = study.start()
     study.begun(1)
+    driver.send_signal(signal.SIGSTOP)  # or it may be done before the other has started
     code, said = study.run()
+    driver.send_signal(signal.SIGCONT)
     assert code == 2
     assert f"process {driver.pid} on {os.uname().nodename}" in said
     said, _ = driver.communicate()

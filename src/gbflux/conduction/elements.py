@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -137,6 +138,11 @@ class Elements:
         """Whether the preconditioner has served no system yet."""
         return self._fewest == 0
 
+    @property
+    def patience(self) -> float:
+        """Iterations beyond which a preconditioner that was made for another system is given up."""
+        return math.inf if self.fresh else 2 * self._fewest + SET_UP
+
     def took(self, iterations: int, free: int) -> None:
         """Note how many iterations the last system took, and how many dofs were free in it."""
         self._fewest = min(self._fewest or iterations, iterations)
@@ -201,8 +207,10 @@ class Problem:
         """
         while True:
             ksp = elements.preconditioned(system, self.settings)
+            most = min(self.settings.max_iterations, elements.patience)
             try:
-                iterations, relative = _potential(system, ksp, elements, self.sigma, self.settings)
+                settings = replace(self.settings, max_iterations=most)
+                iterations, relative = _potential(system, ksp, elements, self.sigma, settings)
                 break
             except SolverError:
                 if ksp is not elements.ksp:

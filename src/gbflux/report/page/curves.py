@@ -167,7 +167,8 @@ def bands_caption(over: Abscissa, curves: Sequence[Curve]) -> str:
     bars = "Bars" if over.words else "Bars and band"
     few = len(curves) <= FEW_CURVES and not over.words
     spread = "Pale band: P10 to P90 of the realisations. " if few else ""
-    return f"Points: mean over realisations. {bars}: 95 % interval of the mean, where there are 3 or more. {spread}"
+    interval = f"{bars}: 95 % interval of the mean, where there are 3 or more. "
+    return f"Points: mean over realisations. {interval}{spread}"
 
 
 def draw_curve(axes: Axes, study: Study, over: Abscissa, curve: Curve, metric: str, pen: Pen) -> None:
