@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
+from gbflux.iv.table_chunk import chunk_of_numbers
 from gbflux.iv.text import COMMENT, LONGEST_LINE, MISSING, Layout, is_number, split
 
 Array = NDArray[np.float64]
 _CHUNK = 1 << 20
+_ASIDE = re.compile(r"^[ \t]*(?:(?:[#%!*]|//).*)?\n", re.MULTILINE)  # an empty line or a comment
 _OVERFLOW = 9e37  # instruments write 9.9e37 or 9.91e37 for "no number"
 _NOTHING = 1e-60  # no instrument tells it from zero, and its square is none
 
@@ -41,7 +42,7 @@ class Body:
             end = self._text.find("\n", min(position + _CHUNK, len(self._text)))
             end = len(self._text) if end < 0 else end + 1
             chunk = self._text[position:end]
-            block = self._fast(chunk)
+            block = self._fast(chunk, line, rows)
             if block is None:
                 block = self._slow(chunk, line, rows)
             parts.append(block)
@@ -74,40 +75,28 @@ class Body:
             if field.lower() not in MISSING and not is_number(field, comma)
         )
 
-    def _fast(self, chunk: str) -> Array | None:
-        """Rows of a chunk in which every line is complete; None where that is not so."""
-        separator = self._layout.separator
-        if self._word_columns or '"' in chunk or "−" in chunk:
+    def _fast(self, chunk: str, line: int, rows: int) -> Array | None:
+        """Rows of a chunk in which every line is complete or a comment; None where that is not so."""
+        chunk = chunk if chunk.endswith("\n") else chunk + "\n"
+        asides: list[tuple[int, str]] = []
+        if "\n\n" in chunk or chunk.startswith("\n") or any(mark in chunk for mark in COMMENT):
+            asides = _asides(chunk)
+            chunk = _ASIDE.sub("", chunk)
+        found = chunk_of_numbers(chunk, self._layout, self._word_columns)
+        if found is None:
             return None
-        chunk = chunk.strip("\n") + "\n"
-        if separator not in " \t" and (" " in chunk or "\t" in chunk):
-            chunk = (
-                re.sub(rf"[ \t]*{separator}[ \t]*", separator, chunk)
-                .replace(" \n", "\n")
-                .replace("\n ", "\n")
-            )
-            if " " in chunk or "\t" in chunk:
-                return None
-        if self._layout.decimal_comma:
-            if "." in chunk:
-                return None
-            chunk = chunk.replace(",", ".")
-        if separator != " ":
-            if separator * 2 in chunk or separator + "\n" in chunk or "\n" + separator in chunk:
-                chunk = chunk.replace(separator * 2, f"{separator}nan{separator}")
-                chunk = chunk.replace(separator * 2, f"{separator}nan{separator}")
-                chunk = chunk.replace(separator + "\n", separator + "nan\n")
-                chunk = chunk.replace("\n" + separator, "\nnan" + separator)
-                chunk = "nan" + chunk if chunk.startswith(separator) else chunk
-            if not _even(chunk, separator, self._width):
-                return None
-            chunk = chunk.replace(separator, " ")
-        elif not _even(chunk, " ", self._width):
-            return None
-        block = _numbers(chunk, self._width)
-        if block is not None:
-            self._gaps += int(np.isnan(block).sum())
-            self._numbers_in |= np.isfinite(block).any(axis=0)
+        block, words = found
+        self._breaks += [rows + row for row, _ in asides]
+        self._comments += [text for _, text in asides if text]
+        for column, fields in words.items():
+            if seen := set(fields) - {""}:
+                row = next(k for k, field in enumerate(fields) if field)
+                above = sum(place <= row for place, _ in asides)
+                self._words.setdefault(column, (line + 1 + row + above, fields[row]))
+                self.words.setdefault(column, set()).update(seen)
+        numbers = [k for k in range(self._width) if k not in words]
+        self._gaps += int(np.isnan(block[:, numbers]).sum())
+        self._numbers_in |= np.isfinite(block).any(axis=0)
         return block
 
     def _slow(self, chunk: str, line: int, rows: int) -> Array:
@@ -162,8 +151,9 @@ class Body:
         """A number; NaN for a gap, and in a column of words."""
         comma = self._layout.decimal_comma
         if column in self._word_columns:
-            self._words.setdefault(column, (line, field))
-            self.words.setdefault(column, set()).add(field)
+            if field:
+                self._words.setdefault(column, (line, field))
+                self.words.setdefault(column, set()).add(field)
             return np.nan
         if field.lower() in MISSING:
             self._gaps += 1
@@ -193,28 +183,11 @@ class Body:
         return notes
 
 
-def _even(chunk: str, separator: str, width: int) -> bool:
-    """Whether every line of a chunk has the same number of fields."""
-    try:
-        raw = np.frombuffer(chunk.encode("ascii"), dtype=np.uint8)
-    except UnicodeEncodeError:
-        return False
-    ends = np.flatnonzero(raw == 10)
-    if separator == " ":
-        blank = raw <= 32
-        marks = np.flatnonzero(~blank & np.concatenate([[True], blank[:-1]]))
-    else:
-        marks = np.flatnonzero(raw == ord(separator))
-    counts = np.diff(np.searchsorted(marks, ends), prepend=0)
-    return bool((counts == width - (separator != " ")).all())
-
-
-def _numbers(chunk: str, width: int) -> Array | None:
-    """Numbers of a text that holds nothing but numbers; None where it holds more."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            values = np.fromstring(chunk, dtype=float, sep=" ")
-        except (DeprecationWarning, ValueError):
-            return None
-    return values.reshape(-1, width) if values.size % width == 0 and values.size else None
+def _asides(chunk: str) -> list[tuple[int, str]]:
+    """Comments and empty lines, each with the number of rows above it."""
+    found, rows, begin = [], 0, 0
+    for match in _ASIDE.finditer(chunk):
+        rows += chunk.count("\n", begin, match.start())
+        begin = match.end()
+        found.append((rows, match.group().strip()))
+    return found

@@ -169,7 +169,7 @@ def read_table(path: str | Path) -> Table:
 
 
 def _with_units(path: Path, header: tuple[str, ...], words: dict[int, set[str]]) -> tuple[str, ...]:
-    """Headers with the units that columns of words say: 'Source Unit' of 'Source', 'Unit' of the one before."""
+    """Headers with the units that columns of words say: 'Source Unit' of 'Source', 'Unit' of the one left."""
     named = list(header)
     for place, found in words.items():
         whole = _UNIT_COLUMN.fullmatch(header[place])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gbflux.errors import InputError
+from gbflux.iv import table_body
 from gbflux.iv.analyse import analyse_iv
 from gbflux.iv.table_body import Body
 from gbflux.iv.tables import read_table
@@ -220,3 +221,37 @@ def test_units_may_stand_in_columns_of_their_own(tmp_path):
     (tmp_path / "buffer.csv").write_text(head + "\n".join(mixed))
     with pytest.raises(InputError, match="'Source Unit' must be the same in all rows; got Volt, mV"):
         read_table(tmp_path / "buffer.csv")
+
+
+ODDITIES = {
+    "comments": ("V (V),I (A)", lambda k: f"{k}.5,{k}e-9" + ("\n# sweep\n\n// next" if k % 50 == 0 else "")),
+    "words": ("V (V),Status,I (A)", lambda k: f"{k}.5,{'OK' if k % 3 else 'limit hit'},{k}e-9"),
+    "words and gaps": ("V (V),Status,I (A)", lambda k: f"{k}.5,{'OK' if k % 3 else ''},{k if k % 7 else ''}"),
+    "quotes": ('"V (V)","I (A)"', lambda k: f'"{k}.5","{k}e-9"'),
+    "blanks": ("V (V) ; I (A)", lambda k: f"  {k}.5 ; {k}e-9  "),
+    "decimal commas": ("V (V);Status;I (A)", lambda k: f"{k},5;OK;{k},25e-9"),
+    "white space": ("V/V I/A Status", lambda k: f"{k}.5   {k}e-9 OK" + ("\n%" if k == 77 else "")),
+    "gaps": ("V (V),I (A),R (Ohm)", lambda k: f"{k}.5,{k}e-9," if k % 5 else f",,{k}"),
+}
+
+
+@pytest.mark.parametrize("kind", ODDITIES)
+@pytest.mark.parametrize("chunk", [300, 1 << 20])
+def test_chunks_read_at_once_are_what_their_lines_are(kind, chunk, tmp_path, monkeypatch):
+    """Rows, interruptions, comments and notes; and none of these files needs its lines read one by one."""
+    head, row = ODDITIES[kind]
+    (tmp_path / "odd.csv").write_text(head + "\n" + "\n".join(map(row, range(1, 400))) + "\n")
+    monkeypatch.setattr(table_body, "_CHUNK", chunk)
+    by_line = Body._slow
+    monkeypatch.setattr(Body, "_slow", lambda *_: pytest.fail("line by line"))
+    at_once = read_table(tmp_path / "odd.csv")
+    monkeypatch.setattr(Body, "_slow", by_line)
+    monkeypatch.setattr(Body, "_fast", lambda *_: None)
+    expected = read_table(tmp_path / "odd.csv")
+    assert (at_once.breaks, at_once.comments, at_once.notes) == (
+        expected.breaks,
+        expected.comments,
+        expected.notes,
+    )
+    for one, other in zip(at_once.columns, expected.columns, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
