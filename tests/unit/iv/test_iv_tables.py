@@ -202,7 +202,7 @@ def test_decimal_commas_between_separating_commas_are_told_whatever_the_header_a
 
 @pytest.mark.parametrize("factor", [1e300, 1e-300])
 def test_numbers_beyond_any_instrument_are_none(tmp_path, factor):
-    rows = "\n".join(f"{factor * v!r},{factor * v / 1e3!r}" for v in np.linspace(0, 1, 50))
+    rows = "\n".join(f"{factor * v!r},{factor * v / 1e3!r}" for v in np.linspace(0, 1, 50).tolist())
     (tmp_path / "far.csv").write_text("V (V),I (A)\n" + rows)
     with pytest.raises(InputError, match=r"must hold a sweep|every number is missing"):
         analyse_iv(read_table(tmp_path / "far.csv"))
