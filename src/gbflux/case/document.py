@@ -67,8 +67,18 @@ class Document:
         return Document(self.source, self.data[key], (), unreadable, pair[1] if pair else self.root)
 
 
-def read_document(text: str, source: str) -> Document:
+def read_document(
+    text: str, source: str, remedy: str = "`gbflux init NAME` writes a case to start from."
+) -> Document:
     """Read a YAML text whose top is a mapping.
+
+    Parameters
+    ----------
+    text : str
+    source : str
+        Where it comes from, for errors.
+    remedy : str
+        Where a file that is empty or no mapping can be had from.
 
     Raises
     ------
@@ -77,14 +87,14 @@ def read_document(text: str, source: str) -> Document:
     """
     root = _compose(text, source)
     if root is None:
-        raise _error(source, 1, 1, "is empty. `gbflux init NAME` writes a case to start from.")
+        raise _error(source, 1, 1, f"is empty. {remedy}")
     if not isinstance(root, MappingNode):
         line, column = root.start_mark.line + 1, root.start_mark.column + 1
         raise _error(
             source,
             line,
             column,
-            "must be blocks of keys (`geometry: ...`). `gbflux init NAME` writes one.",
+            f"must be blocks of keys (`key: ...`). {remedy}",
         )
     walk = _Walk(source)
     data = walk.value(root, ())

@@ -102,7 +102,8 @@ def load_study(path: str | Path) -> Study:
         With every mistake of the study and of its cases, each with file, line and column.
     """
     path = Path(path)
-    document = read_document(read_text(path, "study"), str(path))
+    remedy = "A study has `case: FILE` and `sweep:` with axes; configs/studies has some."
+    document = read_document(read_text(path, "study"), str(path), remedy)
     data = {"name": name_from(path), **document.data}
     blocks, found = _blocks(data)
     sweep = data.get("sweep")
