@@ -26,6 +26,12 @@ def case_file(tmp_path: Path) -> Path:
     return path
 
 
+def heeding() -> None:
+    """Called in a new process: take signals as one started at a terminal does, whatever the tests ignore."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def offspring_once_meshing(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """All processes below one, as soon as the mesher is among them."""
     limit = time.monotonic() + SOON_S
@@ -49,9 +55,8 @@ def test_a_run_that_is_ended_takes_all_with_it(
     ranks: int, number: int, code: int, case_file: Path, tmp_path: Path, before_mpi: dict
 ) -> None:
     words = ["run", str(case_file), "-o", str(tmp_path / "out"), "-n", str(ranks)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gbflux", *words], env=before_mpi, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "gbflux", *words]
+    process = subprocess.Popen(command, env=before_mpi, stderr=subprocess.PIPE, text=True, preexec_fn=heeding)
     offspring = offspring_once_meshing(process)
     process.send_signal(number)
     _, said = process.communicate(timeout=SOON_S)
@@ -79,7 +84,8 @@ def test_what_a_job_is_waited_for_with(before: list[str], number: int, code: int
     """The exit code is the job's own, but for a signal that ended it; one that is ignored does not."""
     job = "import sys, time; print('up', flush=True); time.sleep(1.5); sys.exit(7)"
     words = [sys.executable, *before, guard.__file__, "wait", sys.executable, "-c", job]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, **pipes, text=True, preexec_fn=heeding) as process:
         assert process.stdout.readline() == "up\n"
         process.send_signal(number)
         _, said = process.communicate(timeout=SOON_S)
