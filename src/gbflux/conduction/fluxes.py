@@ -41,10 +41,28 @@ class NodalCurrents(ABC):
     def __init__(self, phi: compat.fem.Function, hats: compat.fem.FunctionSpace):
         self.phi, self.hats = phi, hats
         self.node_dofs = compat.node_dofs(hats)
+        self._last: tuple[NDArray[np.float64], ...] | None = None  # potential, conductivity, currents
 
     @abstractmethod
+    def _added_up(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
+        """Return the vector of what the local cells contribute, ghosts apart; *collective*."""
+
     def by_dof(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
-        """Return the vector of currents, complete at the dofs each rank owns; *collective*."""
+        """Return the vector of currents, complete at the dofs each rank owns; *collective*.
+
+        Those of the last call are kept.
+        """
+        phi = self.phi.x.array
+        known = self._last is not None and np.array_equal(self._last[0], phi)
+        known = known and np.array_equal(self._last[1], sigma)
+        if self.hats.mesh.comm.allreduce(known, MPI.LAND):
+            vector = compat.create_vector(self.hats)
+            vector.array[:] = self._last[2]
+            return vector
+        vector = self._added_up(sigma)
+        vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+        self._last = phi.copy(), sigma.copy(), vector.array.copy()
+        return vector
 
     def at_nodes(self, sigma: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (n_nodes,) currents at the local geometry nodes, summed over all ranks; *collective*.
@@ -81,7 +99,7 @@ class NodalCurrents(ABC):
 
 
 class FormCurrents(NodalCurrents):
-    """Nodal currents by assembling a form, the last of which are kept; `cells` is DG0 on the mesh."""
+    """Nodal currents by assembling a form; `cells` is DG0 on the mesh."""
 
     def __init__(
         self, phi: compat.fem.Function, hats: compat.fem.FunctionSpace, cells: compat.fem.FunctionSpace
@@ -89,22 +107,11 @@ class FormCurrents(NodalCurrents):
         super().__init__(phi, hats)
         self._sigma = compat.fem.Function(cells)
         self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(hats)))
-        self._last: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
-    def by_dof(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
-        """Return the vector of currents, complete at the dofs each rank owns; *collective*."""
-        phi = self.phi.x.array
-        known = self._last is not None and np.array_equal(self._last[0], phi)
-        known = known and np.array_equal(cell_values(self._sigma), sigma)
-        if self.hats.mesh.comm.allreduce(known, MPI.LAND):
-            vector = compat.create_vector(self.hats)
-            vector.array[:] = self._last[1]
-            return vector
+    def _added_up(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
+        """Return the vector of what the local cells contribute, ghosts apart; *collective*."""
         set_cell_values(self._sigma, sigma)
-        vector = compat.fem.petsc.assemble_vector(self._form)
-        vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
-        self._last = phi.copy(), vector.array.copy()
-        return vector
+        return compat.fem.petsc.assemble_vector(self._form)
 
 
 class KeptCurrents(NodalCurrents):
@@ -117,21 +124,17 @@ class KeptCurrents(NodalCurrents):
         super().__init__(gradient.phi, hats)
         self._gradient = gradient
         self._corners = np.ascontiguousarray(compat.vertex_dofs(hats).T)
-        self._last: tuple | None = None
 
-    def by_dof(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
-        """Return the vector of currents, complete at the dofs each rank owns; *collective*."""
+    def _added_up(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
+        """Return the vector of what the local cells contribute, ghosts apart; *collective*."""
         vector = compat.create_vector(self.hats)
         with vector.localForm() as local:
             local.array[:] = self._summed(sigma, local.getSize())
-        vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
         return vector
 
     def _summed(self, sigma: NDArray[np.float64], count: int) -> NDArray[np.float64]:
         """Return (count,) sums of what the local cells contribute to each local dof."""
         mean = self._gradient()
-        if self._last is not None and self._last[0] is mean and np.array_equal(self._last[1], sigma):
-            return self._last[2]
         active = np.flatnonzero(sigma)
         few = len(active) < _FEW * len(sigma)
         corners = self._corners[:, active] if few else self._corners
@@ -146,9 +149,7 @@ class KeptCurrents(NodalCurrents):
             flow = [weight * component for component in mean[:, cells]]
             _share_out(flow, hats, shares[:, into])
         pairs = zip(corners, shares, strict=True)
-        total = sum(np.bincount(corner, share, minlength=count) for corner, share in pairs)
-        self._last = mean, sigma.copy(), total
-        return total
+        return sum(np.bincount(corner, share, minlength=count) for corner, share in pairs)
 
 
 def _share_out(

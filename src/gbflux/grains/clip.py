@@ -31,10 +31,10 @@ def clip(tessellation: Tessellation, axis: int, position: float, *, upper: bool)
     corners = np.diff(tessellation.starts)
     whole = kept_corners == corners
     cut = (kept_corners > 0) & ~whole
-    knife = _Knife(tessellation, distance, axis, position)
+    knife = _Knife(tessellation, distance, inside, axis, position)
     side = outer_side(axis, upper)
     faces, cells = [], tessellation.face_cells[cut].tolist()
-    for index, pair in zip(np.flatnonzero(cut), list(cells), strict=True):
+    for index, pair in zip(np.flatnonzero(cut), cells, strict=True):
         loop, crossings = knife.trim(tessellation.face(index).tolist())
         faces.append(loop)
         knife.note(pair, crossings)
@@ -48,9 +48,11 @@ def clip(tessellation: Tessellation, axis: int, position: float, *, upper: bool)
 class _Knife:
     """New vertices on the cutting plane, one per cut edge, and the segments they form in each cell."""
 
-    def __init__(self, tessellation: Tessellation, distance: NDArray, axis: int, position: float) -> None:
+    def __init__(
+        self, tessellation: Tessellation, distance: NDArray, inside: NDArray, axis: int, position: float
+    ) -> None:
         self._old, self._distance = tessellation.vertices, distance
-        self._inside = (distance >= 0).tolist()
+        self._inside = inside.tolist()
         self._axis, self._position = axis, position
         self._by_edge: dict[tuple[int, int], int] = {}
         self._segments: dict[int, list[list[int]]] = {}

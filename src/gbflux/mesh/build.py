@@ -119,8 +119,7 @@ def _run_worker(recipe: Recipe, out: Path, meanwhile: Callable[[], object]) -> N
     """Make the mesh in a process of its own; its last words become the error."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_LAUNCHERS)}
     environment.pop("OMP_NUM_THREADS", None)  # gmsh may use every core it is given
-    command = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid())]  # it ends with this process
-    command += [sys.executable, "-m", "gbflux.mesh.worker", str(out)]
+    command = guard.guarded([sys.executable, "-m", "gbflux.mesh.worker", str(out)])
     if recipe.size.field is not None:
         sizes = out.with_name("sizes.npz")
         with faults_told(out.parent):

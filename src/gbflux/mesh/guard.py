@@ -44,14 +44,23 @@ def watch_parent(pause_s: float = 1.0) -> None:
     threading.Thread(target=watch, daemon=True, name="watch-parent").start()
 
 
+def guarded(command: Sequence[str]) -> list[str]:
+    """Return the words that start a command which ends with this process."""
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
+
+
+def waited_for(command: Sequence[str]) -> list[str]:
+    """Return the words that start a process which waits for a command, and passes on how it ends."""
+    return [sys.executable, "-I", "-S", __file__, "wait", *command]
+
+
 def wait(command: Sequence[str]) -> int:
     """Run a command to its end, in a process group of its own, and pass its exit code on.
 
     Ctrl-C, SIGTERM and SIGHUP end the command once, and are then told; a second one kills it. A terminal
     would send Ctrl-C to mpirun too, which takes two of them for a wish to leave its ranks behind.
     """
-    guarded = [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
-    process = subprocess.Popen(guarded, stdin=subprocess.DEVNULL, process_group=0)
+    process = subprocess.Popen(guarded(command), stdin=subprocess.DEVNULL, process_group=0)
     asked = 0
 
     def end(number: int, _: object) -> None:

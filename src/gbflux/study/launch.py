@@ -117,5 +117,5 @@ def become_mpi_job(ranks: int, words: Sequence[str]) -> None:
         environment["GBFLUX_TERMINAL"] = "1"
     sys.stdout.flush()
     sys.stderr.flush()
-    waiting = [sys.executable, "-I", "-S", guard.__file__, "wait", *command]
+    waiting = guard.waited_for(command)
     os.execvpe(waiting[0], waiting, environment)

@@ -69,10 +69,9 @@ def start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     The process ends with this one: see `guard`.
     """
     environment = {**mpi_environment(clean_environment()), MARK: "1"}
-    guarded = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), *command]
     with log.open("ab") as stream:
         return subprocess.Popen(
-            guarded,
+            guard.guarded(command),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
