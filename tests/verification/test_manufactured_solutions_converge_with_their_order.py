@@ -21,8 +21,9 @@ from petsc4py import PETSc
 
 from gbflux.conduction import compat
 from gbflux.conduction.distribute import distribute
-from gbflux.conduction.planes import plane_dofs
-from gbflux.conduction.system import ScaledElectrode, assemble
+from gbflux.conduction.electrode_facets import ScaledElectrode
+from gbflux.conduction.planes import plane_nodes
+from gbflux.conduction.system import assemble
 from gbflux.mesh.records import CellKind, LayeredMesh
 from meshes_by_hand import Layer, plain_mesh, stack, volumes
 
@@ -63,12 +64,12 @@ def source_errors(dimension: int, order: int, intervals: int) -> tuple[float, fl
         lateral *= ufl.cos(np.pi * x[1])
     exact = z + lateral * (1.25 - z) * z**2
     sigma = 1.0 + (1.0 - z) * (x[0] / 2 + ufl.sin(3 * z) / 4)
-    bottom, top = mesh.z_electrodes
+    bottom, top = (plane_nodes(domain, z) for z in mesh.z_electrodes)
     electrodes = (ScaledElectrode(bottom, 0.0, None), ScaledElectrode(top, 1.5, KAPPA))
     system = assemble(space, sigma, electrodes)
     form = -ufl.div(sigma * ufl.grad(exact)) * ufl.TestFunction(space) * ufl.dx(degree=8)
     source = compat.fem.petsc.assemble_vector(compat.fem.form(form))
-    source.array[plane_dofs(space, bottom)] = 0.0
+    source.array[system.fixed] = 0.0
     ksp = PETSc.KSP().create(MPI.COMM_SELF)
     ksp.setType("preonly")
     ksp.getPC().setType("lu")

@@ -43,9 +43,10 @@ from petsc4py import PETSc
 from gbflux.conduction import compat
 from gbflux.conduction.discrete import Discrete, constant_moments, linear_moments
 from gbflux.conduction.minimum import Minimum, minimise
+from gbflux.conduction.power import power
 from gbflux.conduction.records import Bracket, SolverSettings
 from gbflux.conduction.solver import conjugate_gradients
-from gbflux.conduction.system import LinearSystem, ScaledElectrode, assemble, power
+from gbflux.conduction.system import Electrodes, LinearSystem, assemble
 from gbflux.conduction.two_level import TwoLevel
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def conductance_bracket(
     phi: compat.fem.Function,
     sigma: compat.fem.Function,
     thin: NDArray[np.bool_],
-    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    electrodes: Electrodes,
     settings: SolverSettings,
     ksp: PETSc.KSP,
 ) -> Bracket | None:
@@ -71,7 +72,7 @@ def conductance_bracket(
     phi : dolfinx.fem.Function
         The computed potential, ghosts up to date.
     sigma : dolfinx.fem.Function
-        Scaled conductivity, constant in each cell.
+        Scaled conductivity, constant in each cell, zero beyond electrodes that are not ideal.
     thin : (m_local,) bool array
         Local cells that belong to layers.
     electrodes : pair of ScaledElectrode
@@ -114,7 +115,7 @@ def conductance_bracket(
 def _coarse(
     phi: compat.fem.Function,
     sigma: compat.fem.Function,
-    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    electrodes: Electrodes,
     settings: SolverSettings,
     ksp: PETSc.KSP,
 ) -> tuple[compat.fem.FunctionSpace, PETSc.KSP, LinearSystem | None]:

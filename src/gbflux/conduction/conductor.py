@@ -17,15 +17,16 @@ from gbflux.conduction.balance import Grains, grains_of, imbalances
 from gbflux.conduction.bracket import conductance_bracket
 from gbflux.conduction.correction import balanced
 from gbflux.conduction.distribute import DistributedMesh, distribute
+from gbflux.conduction.electrode_facets import ScaledElectrode
 from gbflux.conduction.elements import Elements, Parts, Problem, local_fields
 from gbflux.conduction.ends import Ends
-from gbflux.conduction.fluxes import set_cell_values
 from gbflux.conduction.kinetics import Converged, guessed_potentials
 from gbflux.conduction.parallel import errors_of_root
+from gbflux.conduction.planes import plane_nodes
 from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
 from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
-from gbflux.conduction.system import LinearSystem, ScaledElectrode
-from gbflux.conduction.validate import check_cut, check_mesh, check_planes, check_problem
+from gbflux.conduction.system import Electrodes, LinearSystem
+from gbflux.conduction.validate import check_mesh, check_planes, check_problem
 from gbflux.mesh.cut import Cut
 from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh, is_kind
 
@@ -117,8 +118,7 @@ class Conductor:
         settings : SolverSettings
             The same on all ranks.
         cut : Cut, optional
-            On rank 0, where slabs are to end. What is cut off takes the potential of its electrode, which
-            must be ideal.
+            On rank 0, where slabs are to end: what is cut off counts for nothing.
 
         Returns
         -------
@@ -139,7 +139,6 @@ class Conductor:
                 if cut is not None:
                     check_planes(cut.mesh)
                 check_problem(self._mesh if cut is None else cut.mesh, sigma, bottom, top, settings)
-                check_cut(cut, bottom, top)
                 sigma = np.asarray(sigma, dtype=np.float64)
         with watch("distribute"):
             left = self._mesh if cut is None else cut.mesh  # None on ranks other than 0
@@ -150,14 +149,13 @@ class Conductor:
             scaling = scaling_of(dealt.domain.topology.dim, largest, bottom, top, height)
             sigma_hat = dealt.deal(self._whole(sigma, cut)) / scaling.sigma
             covered = self._covered(cut)
-        electrodes = _scaled((bottom, top), self._planes, covered, scaling)
+        electrodes = _scaled((bottom, top), covered, scaling)
         with watch("assemble"), compat.quiet_compiler():
             if settings.order not in self._elements:
                 self._elements[settings.order] = Elements(dealt.domain, settings.order, self._many)
             elements = self._elements[settings.order]
-            set_cell_values(elements.sigma, sigma_hat)
-            system = elements.assembler.system(electrodes)
-        problem = Problem((bottom, top), electrodes, self._section, scaling, sigma_hat, settings)
+            system, sigma_hat = elements.system(sigma_hat, electrodes)
+        problem = Problem((bottom, top), electrodes, height, self._section, scaling, sigma_hat, settings)
         converged, bracket = self._solved(elements, system, problem, watch)
 
         def fields_of(parts: Parts) -> Fields | None:
@@ -189,7 +187,7 @@ class Conductor:
     def _whole(self, sigma: NDArray[np.float64] | None, cut: Cut | None) -> NDArray[np.float64] | None:
         """Return on rank 0 the conductivity of all cells (S/m).
 
-        What is cut off keeps its conductivity: no current flows in it, and the matrix can stay as it is.
+        What is cut off keeps its conductivity, so that the matrix can stay as it is.
         """
         if self._comm.rank != 0 or cut is None:
             return sigma
@@ -205,14 +203,14 @@ class Conductor:
             self._ends = Ends(currents.hats, currents.node_dofs, is_kind(self._kind, ELECTROLYTE))
         return self._ends
 
-    def _covered(self, cut: Cut | None) -> list[NDArray[np.bool_] | None]:
-        """Return for each electrode the local nodes it covers where something was cut off, else None."""
+    def _covered(self, cut: Cut | None) -> list[NDArray[np.bool_]]:
+        """Return for each electrode the local nodes on its plane and beyond."""
         on_root = self._comm.rank == 0
         covered = (None, None) if cut is None else cut.covered
         wanted = self._comm.bcast([nodes is not None for nodes in covered] if on_root else None)
         return [
-            self._dealt.deal_points(nodes) if is_cut else None
-            for nodes, is_cut in zip(covered, wanted, strict=True)
+            self._dealt.deal_points(nodes) if is_cut else plane_nodes(self._dealt.domain, z)
+            for nodes, is_cut, z in zip(covered, wanted, self._planes, strict=True)
         ]
 
     def _solved(
@@ -245,21 +243,19 @@ class Conductor:
 
 def _scaled(
     sides: tuple[Electrode, Electrode],
-    planes: tuple[float, float],
-    covered: list[NDArray[np.bool_] | None],
+    covered: list[NDArray[np.bool_]],
     scaling: Scaling,
-) -> tuple[ScaledElectrode, ScaledElectrode]:
-    """Return the electrodes at their planes (µm), or on the nodes `covered`, in scaled quantities."""
+) -> Electrodes:
+    """Return the electrodes on the nodes `covered` in scaled quantities."""
     potentials = guessed_potentials(sides, scaling)
     return tuple(
         ScaledElectrode(
-            z,
+            nodes,
             scaling.potential_hat(potential),
             scaling.exchange_hat(side.asr) if side.asr > 0.0 and side.kinetics is None else None,
-            inside,
             nonlinear=side.kinetics is not None,
         )
-        for side, z, potential, inside in zip(sides, planes, potentials, covered, strict=True)
+        for side, nodes, potential in zip(sides, covered, potentials, strict=True)
     )
 
 

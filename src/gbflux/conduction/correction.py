@@ -31,7 +31,7 @@ from gbflux.conduction.fluxes import CellCurrents, FormCurrents, NodalCurrents
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Fields, SolverSettings
 from gbflux.conduction.solver import converge
-from gbflux.conduction.system import LinearSystem, ScaledElectrode
+from gbflux.conduction.system import Electrodes, LinearSystem
 from gbflux.errors import SolverError
 
 log = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ def _rise_above_ends(phi: compat.fem.Function, rest: compat.fem.Function) -> Non
 
 def _without_electrodes(
     system: LinearSystem,
-    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    electrodes: Electrodes,
     space: compat.fem.FunctionSpace,
 ) -> LinearSystem:
     """Return the system with all dofs on electrodes fixed; its matrix is a new one if some were not."""
@@ -222,5 +222,4 @@ def _without_electrodes(
     matrix = system.matrix.duplicate(copy=True)
     first, last = matrix.getOwnershipRange()
     matrix.zeroRowsColumns((fixed[fixed < last - first] + first).astype(PETSc.IntType))
-    linear = not any(electrode.nonlinear for electrode in electrodes)
-    return replace(system, matrix=matrix, fixed=fixed, same=linear)
+    return replace(system, matrix=matrix, fixed=fixed)

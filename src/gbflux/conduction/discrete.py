@@ -15,9 +15,10 @@ from petsc4py import PETSc
 
 from gbflux.conduction import compat
 from gbflux.conduction.clusters import cluster_inverse
-from gbflux.conduction.gap import gap_by_cell
 from gbflux.conduction.linear_facets import LinearFacets, quadratic
-from gbflux.conduction.system import MIDPOINT, ScaledElectrode, assemble, power
+from gbflux.conduction.planes import touched_dofs
+from gbflux.conduction.power import gap_by_cell, power
+from gbflux.conduction.system import Electrodes, assemble
 from gbflux.conduction.two_level import prolongation
 
 
@@ -59,12 +60,12 @@ def constant_moments(
     phi: compat.fem.Function,
     sigma: compat.fem.Function,
     thin: NDArray[np.bool_],
-    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    electrodes: Electrodes,
     coarse: compat.fem.FunctionSpace,
 ) -> Discrete:
     """Return the problem of Crouzeix–Raviart potentials; *collective*."""
     space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
-    system = assemble(space, sigma, electrodes, MIDPOINT)
+    system = assemble(space, sigma, electrodes)
     v = compat.fem.Function(space)
 
     def function(values: NDArray) -> compat.fem.Function:
@@ -74,12 +75,12 @@ def constant_moments(
     return Discrete(
         system.matrix,
         system.rhs,
-        cluster_inverse(system.matrix, _touched(system.rhs, space, thin)),
+        cluster_inverse(system.matrix, touched_dofs(space, thin)[: system.rhs.getLocalSize()]),
         prolongation(space, coarse, system.fixed, _fixed(coarse, electrodes)),
         system.fixed,
         system.lift.x.array,
         _facet_means(phi, space),
-        lambda values: power(function(values), sigma, electrodes, MIDPOINT),
+        lambda values: power(function(values), sigma, electrodes),
         lambda values: gap_by_cell(phi, function(values), sigma, electrodes),
     )
 
@@ -88,15 +89,15 @@ def linear_moments(
     phi: compat.fem.Function,
     sigma: compat.fem.Function,
     thin: NDArray[np.bool_],
-    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    electrodes: Electrodes,
     coarse: compat.fem.FunctionSpace,
 ) -> Discrete:
     """Return the problem of potentials linear on facets; *collective*."""
     space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
-    lowest = assemble(space, sigma, electrodes, MIDPOINT)
+    lowest = assemble(space, sigma, electrodes)
     facets, at_cells = LinearFacets(space, sigma, electrodes), quadratic(phi)
     matrix, rhs, lift, fixed = facets.system(lowest)
-    inverse = cluster_inverse(matrix, _touched(lowest.rhs, space, thin), lowest.matrix)
+    inverse = cluster_inverse(matrix, touched_dofs(space, thin)[: lowest.rhs.getLocalSize()], lowest.matrix)
     lowest.destroy()
     return Discrete(
         matrix,
@@ -111,26 +112,10 @@ def linear_moments(
     )
 
 
-def _touched(
-    vector: PETSc.Vec, space: compat.fem.FunctionSpace, cells: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Return which owned facets belong to one of the chosen cells, on any rank; *collective*."""
-    count = vector.duplicate()
-    with count.localForm() as local:
-        local.set(0.0)
-        local.array[compat.facet_dofs(space)[cells].ravel()] = 1.0
-    count.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
-    touched = count.array_r > 0.0
-    count.destroy()
-    return touched
-
-
-def _fixed(
-    space: compat.fem.FunctionSpace, electrodes: tuple[ScaledElectrode, ScaledElectrode]
-) -> NDArray[np.int32]:
-    """Return the local dofs on the ideal electrodes."""
-    ideal = [electrode.dofs(space) for electrode in electrodes if electrode.ideal]
-    return np.concatenate([np.zeros(0, dtype=np.int32), *ideal])
+def _fixed(space: compat.fem.FunctionSpace, electrodes: Electrodes) -> NDArray[np.int32]:
+    """Return the local dofs on ideal electrodes and beyond any; *collective*."""
+    fixed = [e.dofs(space) if e.ideal else e.facets(space).beyond for e in electrodes]
+    return np.concatenate(fixed)
 
 
 def _facet_means(phi: compat.fem.Function, space: compat.fem.FunctionSpace) -> NDArray[np.float64]:

@@ -1,9 +1,12 @@
-"""Quadrature on the facets of an electrode, by hand: what a current that is no linear function of φ needs.
+"""Electrodes on the distributed mesh, and quadrature on their facets.
 
-The rules integrate products of two shape functions exactly, as the forms of linear electrodes do, so a law
-that is linear gives the matrix of those. They are symmetric, so nothing depends on how a facet's vertices are
-numbered, and their weights are positive, so a monotone law stays monotone. Triangles: Strang & Fix (1973),
-degree 2; Dunavant, Int. J. Numer. Meth. Engng 21 (1985) 1129, doi:10.1002/nme.1620210612, degree 4.
+An electrode may lie inside the mesh. What is beyond it counts for nothing then, and its facets have a cell on
+one side only: the one that has nodes it does not cover.
+
+The rules integrate products of two shape functions exactly; for Crouzeix–Raviart elements it is the midpoint
+rule. They are symmetric, so nothing depends on how a facet's vertices are numbered, and their weights are
+positive, so a monotone law stays monotone. Triangles: Strang & Fix (1973), degree 2; Dunavant, Int. J. Numer.
+Meth. Engng 21 (1985) 1129, doi:10.1002/nme.1620210612, degree 4.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from gbflux.conduction import compat
-from gbflux.conduction.planes import plane_dofs
+from gbflux.conduction.planes import covered_dofs, touched_dofs
 
 #: Edges of the reference cell by their vertices, in the order in which their dofs are numbered.
 _EDGES = {2: ((1, 2), (0, 2), (0, 1)), 3: ((2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1))}
@@ -28,27 +31,73 @@ _TRIANGLE = {
 
 
 @dataclass(frozen=True)
+class ScaledElectrode:
+    """An electrode in scaled quantities.
+
+    Attributes
+    ----------
+    covered : (n_nodes,) bool array
+        Local geometry nodes on its plane, and beyond it where the mesh goes on there.
+    potential : float
+        Scaled potential of the metal (1).
+    kappa : float or None
+        Scaled exchange coefficient (1/µm); None for an ideal contact, and for a nonlinear one.
+    nonlinear : bool
+        Whether its current is left to `newton`: to a linear system it is a wall.
+    """
+
+    covered: NDArray[np.bool_]
+    potential: float
+    kappa: float | None
+    nonlinear: bool = False
+
+    @property
+    def ideal(self) -> bool:
+        """Whether the cell beside it has the potential of the metal."""
+        return self.kappa is None and not self.nonlinear
+
+    def dofs(self, space: compat.fem.FunctionSpace) -> NDArray[np.int32]:
+        """Return the dofs on its plane and beyond, ghosts included."""
+        return covered_dofs(space, self.covered)
+
+    def beyond(self, domain: compat.mesh.Mesh) -> NDArray[np.bool_]:
+        """Return (m_local,) which cells lie beyond it."""
+        return np.logical_and.reduce([self.covered[corner] for corner in compat.cell_nodes(domain).T])
+
+    def facets(self, space: compat.fem.FunctionSpace) -> ElectrodeFacets:
+        """Return its facets; *collective*."""
+        return electrode_facets(space, self.covered)
+
+
+@dataclass(frozen=True)
 class ElectrodeFacets:
     """The facets of an electrode that belong to cells of this rank.
 
     Attributes
     ----------
+    cells : (f,) int array
+        The local cell of each facet, on the side that counts.
+    opposite : (f,) int array
+        The number in that cell of the vertex opposite.
     dofs : (f, k) int32 array
         Local dofs of each facet.
     shapes : (q, k) float64 array
         Shape functions of those dofs at the points of the rule.
     weights : (f, q) float64 array
         Weights of the points; they add up to the facets' areas (µm²; in 2D µm).
-    plane : (p,) int32 array
-        Local dofs in the plane, those without a facet on this rank included.
+    plane, beyond : int32 arrays
+        Local dofs in the plane, those without a facet on this rank included, and beyond it.
     count : int
         Dofs on this rank, ghosts included.
     """
 
+    cells: NDArray[np.int64]
+    opposite: NDArray[np.int64]
     dofs: NDArray[np.int32]
     shapes: NDArray[np.float64]
     weights: NDArray[np.float64]
     plane: NDArray[np.int32]
+    beyond: NDArray[np.int32]
     count: int
 
     def at_points(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -73,35 +122,56 @@ class ElectrodeFacets:
         return csr_array(entries, shape=(self.count, self.count))
 
 
-def electrode_facets(space: compat.fem.FunctionSpace, z: float) -> ElectrodeFacets:
-    """Return the facets in the plane at exactly `z` (µm), an end of the mesh; *collective*.
+def electrode_facets(space: compat.fem.FunctionSpace, covered: NDArray[np.bool_]) -> ElectrodeFacets:
+    """Return the facets of an electrode; *collective*.
 
     Parameters
     ----------
     space : dolfinx.fem.FunctionSpace
-        Lagrange elements of order 1 or 2.
-    z : float
-        The plane (µm).
+        Lagrange elements of order 1 or 2, or Crouzeix–Raviart elements.
+    covered : (n_nodes,) bool array
+        Local geometry nodes on the electrode's plane and beyond it; no cell has nodes on both sides.
     """
     domain = space.mesh
     dimension = domain.topology.dim
-    x = domain.geometry.x[:, :dimension]
     nodes = compat.cell_nodes(domain)
-    on_plane = x[:, -1][nodes] == z
-    touching = np.flatnonzero(on_plane.sum(axis=1) == dimension)
-    corner = np.nonzero(on_plane[touching])[1].reshape(-1, dimension)  # vertices of the facet in its cell
-    corners = x[np.take_along_axis(nodes[touching], corner, axis=1)]
-    vertex_dofs = np.take_along_axis(compat.vertex_dofs(space)[touching], corner, axis=1)
-    order = 1 if space.dofmap.dof_layout.num_dofs == dimension + 1 else 2
-    edge_dofs = _edge_dofs(space, touching, corner) if order == 2 else vertex_dofs[:, :0]
-    points, weights = _rule(dimension, order)
+    count = np.sum([covered[corner] for corner in nodes.T], axis=0, dtype=np.int8)
+    cells = np.flatnonzero(count == dimension)  # all covered: a cell beyond
+    on_plane = covered[nodes[cells]]
+    corner = np.nonzero(on_plane)[1].reshape(-1, dimension)  # vertices of the facet in its cell
+    corners = domain.geometry.x[np.take_along_axis(nodes[cells], corner, axis=1), :dimension]
+    opposite = np.argmin(on_plane, axis=1)
+    dofs, shapes, weights = _elements(space, cells, corner, opposite)
+    inside = touched_dofs(space, count <= dimension)
+    dofs_covered = covered_dofs(space, covered)
     return ElectrodeFacets(
-        dofs=np.hstack([vertex_dofs, edge_dofs]),
-        shapes=_shapes(points, order),
+        cells=cells,
+        opposite=opposite,
+        dofs=dofs,
+        shapes=shapes,
         weights=np.outer(_areas(corners), weights),
-        plane=plane_dofs(space, z),
-        count=space.dofmap.index_map.size_local + space.dofmap.index_map.num_ghosts,
+        plane=dofs_covered[inside[dofs_covered]],
+        beyond=np.flatnonzero(~inside).astype(np.int32),
+        count=len(inside),
     )
+
+
+def _elements(
+    space: compat.fem.FunctionSpace,
+    cells: NDArray[np.int64],
+    corner: NDArray[np.int64],
+    opposite: NDArray[np.int64],
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the dofs of facets, and shape functions at the points of their rule, and weights."""
+    layout, dimension = space.dofmap.dof_layout, space.mesh.topology.dim
+    if not layout.entity_dofs(0, 0):  # Crouzeix–Raviart
+        return compat.facet_dofs(space)[cells, opposite][:, None], np.ones((1, 1)), np.ones(1)
+    order = 1 if layout.num_dofs == dimension + 1 else 2
+    points, weights = _rule(dimension, order)
+    dofs = np.take_along_axis(compat.vertex_dofs(space)[cells], corner, axis=1)
+    if order == 2:
+        dofs = np.hstack([dofs, _edge_dofs(space, cells, corner)])
+    return dofs, _shapes(points, order), weights
 
 
 def _edge_dofs(

@@ -22,15 +22,16 @@ from gbflux.conduction.fluxes import (
     KeptCurrents,
     NodalCurrents,
     cell_values,
+    set_cell_values,
 )
 from gbflux.conduction.gradients import MeanGradient
 from gbflux.conduction.guess import Past, least_energy, least_residual
 from gbflux.conduction.kinetics import Converged, guessed_potentials, rescaled, solve_kinetics
 from gbflux.conduction.records import Electrode, SolverSettings
-from gbflux.conduction.reuse import LAYERS, Base, free_count, made_for, reused
+from gbflux.conduction.reuse import LAYERS, Base, diagonal_of, free_count, made_for, reused
 from gbflux.conduction.scaling import Scaling
 from gbflux.conduction.solver import solve_system
-from gbflux.conduction.system import Assembler, LinearSystem, ScaledElectrode
+from gbflux.conduction.system import Assembler, Electrodes, LinearSystem
 from gbflux.errors import SolverError
 
 #: Potentials kept for the first guess of the next solve.
@@ -89,8 +90,30 @@ class Elements:
         self.past: deque[Past] = deque(maxlen=PAST if many else 0)
         self.balanced_at = 1.0
         self._base: Base | None = None
-        self._made_with = ""
+        self._made_with: tuple[str, int] | None = None  # preconditioner, matrix of all cells
         self._fewest, self._excess = 0, 0.0
+
+    def system(
+        self, sigma: NDArray[np.float64], electrodes: Electrodes
+    ) -> tuple[LinearSystem, NDArray[np.float64]]:
+        """Return the system of a problem, and the conductivities that count in it; *collective*.
+
+        Conductivities are zero beyond electrodes that current can cross, also in `self.sigma`. Its matrix is
+        made from that of all cells, which can stay as it is.
+
+        Parameters
+        ----------
+        sigma : (m_local,) float64 array
+            Scaled conductivity of all local cells.
+        electrodes : pair of ScaledElectrode
+        """
+        set_cell_values(self.sigma, sigma)
+        system = self.assembler.system(electrodes)
+        for electrode in electrodes:
+            if not electrode.ideal:
+                sigma = np.where(electrode.beyond(self.space.mesh), 0.0, sigma)
+        set_cell_values(self.sigma, sigma)
+        return system, sigma
 
     def preconditioned(self, system: LinearSystem, settings: SolverSettings) -> PETSc.KSP:
         """Return CG for a system, with the preconditioner of a former where that will do; *collective*.
@@ -100,8 +123,10 @@ class Elements:
         fixed = np.zeros(len(self.currents.phi.x.array), dtype=bool)
         fixed[system.fixed] = True
         base, comm = self._base, self.space.mesh.comm
-        kept = base is not None and system.same and self._made_with == settings.preconditioner
-        if comm.allreduce(bool(kept and np.array_equal(fixed, base.fixed)), MPI.LAND):
+        kept = base is not None and self._made_with == (settings.preconditioner, self.assembler.made)
+        changed = diagonal_of(system.matrix)
+        changed = changed != base.diagonal if kept else None
+        if comm.allreduce(bool(kept and not changed.any() and np.array_equal(fixed, base.fixed)), MPI.LAND):
             base.ksp.getPC().setReusePreconditioner(True)
             return self.ksp if base.dofs is None else reused(base, system, np.zeros(0, dtype=np.intp))
         fits = kept and settings.preconditioner != "lu" and fixed[base.fixed].all()
@@ -109,11 +134,12 @@ class Elements:
             share = free_count(system) / base.size
             if self._excess <= SET_UP * share:
                 owned = system.rhs.getLocalSize()
-                new = (fixed & ~base.fixed)[:owned]
-                seam = self.assembler.around(new, LAYERS) & ~fixed[:owned]
+                changed |= (fixed & ~base.fixed)[:owned]
+                seam = self.assembler.around(changed, LAYERS) & ~fixed[:owned]
                 return reused(base, system, np.flatnonzero(seam))
         self.forget()
-        self._base, self._made_with = made_for(system, fixed, settings), settings.preconditioner
+        self._base = made_for(system, fixed, settings)
+        self._made_with = settings.preconditioner, self.assembler.made
         return self.ksp if self._base.dofs is None else reused(self._base, system, np.zeros(0, dtype=np.intp))
 
     def guess(self, system: LinearSystem) -> PETSc.Vec | None:
@@ -152,7 +178,7 @@ class Elements:
         """Free the preconditioner; *collective*."""
         if self._base is not None:
             self._base.destroy()
-        self._base, self._made_with = None, ""
+        self._base = self._made_with = None
         self._fewest, self._excess = 0, 0.0
 
     def destroy(self) -> None:
@@ -171,16 +197,19 @@ class Problem:
         Bottom and top.
     electrodes : (ScaledElectrode, ScaledElectrode)
         The same, scaled.
+    height : float
+        Distance between them (µm).
     section : float
         Area of an electrode (µm²; in 2D its length, µm).
     scaling : Scaling
     sigma : (m_local,) float64 array
-        Scaled conductivity of the local cells.
+        Scaled conductivity of the local cells, zero beyond electrodes that are not ideal.
     settings : SolverSettings
     """
 
     sides: tuple[Electrode, Electrode]
-    electrodes: tuple[ScaledElectrode, ScaledElectrode]
+    electrodes: Electrodes
+    height: float
     section: float
     scaling: Scaling
     sigma: NDArray[np.float64]
@@ -188,8 +217,16 @@ class Problem:
 
     def nonlinear(self, system: LinearSystem, phi: compat.fem.Function) -> Converged:
         """Solve with kinetics, the potential being given to `phi`; *collective*."""
-        planes = tuple(electrode.z for electrode in self.electrodes)
-        return solve_kinetics(system, phi, planes, self.sides, self.scaling, self.section, self.settings)
+        return solve_kinetics(
+            system,
+            phi,
+            self.electrodes,
+            self.sides,
+            self.scaling,
+            self.height,
+            self.section,
+            self.settings,
+        )
 
     def linear(self, system: LinearSystem, elements: Elements) -> tuple[PETSc.KSP, Converged]:
         """Solve without kinetics; *collective*.

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
-from petsc4py import PETSc
 
 from gbflux.conduction import compat
+from gbflux.conduction.planes import touched_dofs
 
 
 class Ends:
@@ -35,7 +35,7 @@ class Ends:
         node_dofs: NDArray[np.int32],
         in_electrolyte: NDArray[np.bool_],
     ):
-        touched, other = (_touched(hats, cells) for cells in (in_electrolyte, ~in_electrolyte))
+        touched, other = (touched_dofs(hats, cells) for cells in (in_electrolyte, ~in_electrolyte))
         self._none, self._both = ~touched[node_dofs], (touched & other)[node_dofs]
         self._cells = in_electrolyte & (touched & other)[compat.vertex_dofs(hats)].any(axis=1)
         self.anywhere = hats.mesh.comm.allreduce(bool(other.any()), MPI.LOR)
@@ -60,16 +60,3 @@ class Ends:
         currents = np.where(self._none, 0.0, whole)
         currents[self._both] = entering(np.where(self._cells, sigma, 0.0))[self._both]
         return currents
-
-
-def _touched(hats: compat.fem.FunctionSpace, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which local dofs one of the chosen cells touches, on any rank."""
-    count = compat.create_vector(hats)
-    with count.localForm() as local:
-        local.array[compat.vertex_dofs(hats)[cells].ravel()] = 1.0
-    count.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
-    count.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
-    with count.localForm() as local:
-        touched = local.array_r > 0.0
-    count.destroy()
-    return touched

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from gbflux.conduction import compat
 from gbflux.conduction.butler_volmer import drop, series_current
-from gbflux.conduction.electrode_facets import electrode_facets
 from gbflux.conduction.fluxes import NodalCurrents
 from gbflux.conduction.newton import solve_nonlinear
 from gbflux.conduction.nonlinear import NonlinearElectrode
 from gbflux.conduction.records import Electrode, SolverSettings
 from gbflux.conduction.scaling import MICROMETRE, Scaling
-from gbflux.conduction.system import LinearSystem, ScaledElectrode
+from gbflux.conduction.system import Electrodes, LinearSystem
 
 Sides = tuple[Electrode, Electrode]
 _DIRECTIONS = (-1.0, 1.0)  # a current from top to bottom enters at the top
@@ -37,9 +36,10 @@ class Converged:
 def solve_kinetics(
     system: LinearSystem,
     phi: compat.fem.Function,
-    z_electrodes: tuple[float, float],
+    electrodes: Electrodes,
     sides: Sides,
     scaling: Scaling,
+    height: float,
     section: float,
     settings: SolverSettings,
 ) -> Converged:
@@ -51,11 +51,13 @@ def solve_kinetics(
         The problem with those electrodes as walls.
     phi : dolfinx.fem.Function
         Is given the scaled potential.
-    z_electrodes : (float, float)
-        Planes of the electrodes (µm).
-    sides : (Electrode, Electrode)
+    electrodes : pair of ScaledElectrode
         Bottom and top.
+    sides : (Electrode, Electrode)
+        The same, in SI.
     scaling : Scaling
+    height : float
+        Distance between them (µm).
     section : float
         Area of an electrode (µm²; in 2D its length, µm).
     settings : SolverSettings
@@ -69,19 +71,19 @@ def solve_kinetics(
     potentials = list(guessed_potentials(sides, scaling))
     applied = sides[1].current_density
     driven = None if applied is None else nonlinear[-1]
-    electrodes = []
-    estimate = partial(_estimate, sides, scaling, z_electrodes[1] - z_electrodes[0])
+    with_kinetics = []
+    estimate = partial(_estimate, sides, scaling, height)
     for k in nonlinear:
-        electrodes.append(
+        with_kinetics.append(
             NonlinearElectrode(
-                facets=electrode_facets(phi.function_space, z_electrodes[k]),
+                facets=electrodes[k].facets(phi.function_space),
                 law=partial(_scaled_drop, sides[k], scaling),
                 start=partial(estimate, _DIRECTIONS[k]),
                 potential=scaling.potential_hat(potentials[k]),
                 current=estimate(_DIRECTIONS[k], 1.0) * section if k == driven else None,
             )
         )
-    found = solve_nonlinear(system, tuple(electrodes), settings)
+    found = solve_nonlinear(system, tuple(with_kinetics), settings)
     phi.x.array[: len(found.phi)] = found.phi
     phi.x.array[:] += system.lift.x.array
     for k, potential in zip(nonlinear, found.potentials, strict=True):
@@ -117,7 +119,7 @@ def rescaled(
     scaling: Scaling,
     currents: NodalCurrents,
     sigma: NDArray[np.float64],
-    electrodes: tuple[ScaledElectrode, ScaledElectrode],
+    electrodes: Electrodes,
     section: float,
 ) -> Scaling:
     """Return the scaling under which a linear solution has the applied current, if one is; *collective*.

@@ -16,7 +16,7 @@ from petsc4py import PETSc
 from gbflux.conduction import compat
 from gbflux.conduction.fluxes import cell_values
 from gbflux.conduction.moments import Cells, Quadratic
-from gbflux.conduction.system import LinearSystem, ScaledElectrode, resistive_electrodes
+from gbflux.conduction.system import Electrodes, LinearSystem
 
 _AT_ONCE = 10_000  # cells, for memory
 
@@ -29,7 +29,7 @@ class LinearFacets:
     space : dolfinx.fem.FunctionSpace
         Crouzeix–Raviart.
     sigma : dolfinx.fem.Function
-        Scaled conductivity, constant in each cell.
+        Scaled conductivity, constant in each cell, zero beyond electrodes: such cells are left out.
     electrodes : pair of ScaledElectrode
         Bottom and top.
     """
@@ -38,21 +38,22 @@ class LinearFacets:
         self,
         space: compat.fem.FunctionSpace,
         sigma: compat.fem.Function,
-        electrodes: tuple[ScaledElectrode, ScaledElectrode],
+        electrodes: Electrodes,
     ):
         domain = space.mesh
         self._space, self._comm, self._d = space, domain.comm, domain.topology.dim
         nodes = compat.cell_nodes(domain)
         self._corners = domain.geometry.x[:, : self._d][nodes]
         self._sigma = cell_values(sigma)
+        self._active = np.flatnonzero(self._sigma)
         self._facets = compat.facet_dofs(space)
         self._place = self._places(compat.input_points(domain)[nodes])
-        self._exchanges = [
-            (electrode, facet, cells)
-            for electrode in resistive_electrodes(electrodes).values()
-            for facet in range(self._d + 1)
-            if len(cells := np.flatnonzero((self._at(facet)[:, :, -1] == electrode.z).all(axis=1)))
-        ]
+        self._exchanges = []
+        for electrode in electrodes:
+            if electrode.kappa is not None:
+                own = electrode.facets(space)
+                for facet in np.unique(own.opposite):
+                    self._exchanges.append((electrode, int(facet), own.cells[own.opposite == facet]))
 
     def _places(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Local numbers of the unknowns of each cell, (m, d(d + 1)), `nodes` those of its vertices."""
@@ -67,10 +68,10 @@ class LinearFacets:
         """Corners of one facet of each cell (µm), (m, d, d)."""
         return np.delete(self._corners, facet, axis=1)
 
-    def _pieces(self) -> Iterator[tuple[slice, Cells]]:
-        """All cells, some at a time."""
-        for start in range(0, len(self._sigma), _AT_ONCE):
-            piece = slice(start, start + _AT_ONCE)
+    def _pieces(self) -> Iterator[tuple[NDArray[np.int64], Cells]]:
+        """All cells that conduct, some at a time."""
+        for start in range(0, len(self._active), _AT_ONCE):
+            piece = self._active[start : start + _AT_ONCE]
             yield piece, Cells(self._corners[piece], self._sigma[piece])
 
     def system(self, lowest: LinearSystem) -> tuple[PETSc.Mat, PETSc.Vec, NDArray[np.float64], NDArray]:
@@ -182,8 +183,9 @@ class LinearFacets:
     def gap(self, potential: NDArray[np.float64], phi: Quadratic) -> NDArray[np.float64]:
         """Return what each local cell contributes to the gap below a quadratic potential."""
         here, gradient = potential[self._place], phi.gradient()
-        parts = [cells.distances(here[piece], gradient[piece]) for piece, cells in self._pieces()]
-        gap = np.concatenate([np.zeros(0), *parts])
+        gap = np.zeros(len(self._sigma))
+        for piece, cells in self._pieces():
+            gap[piece] = cells.distances(here[piece], gradient[piece])
         traces = phi.at_facets()
         for electrode, facet, cells in self._exchanges:
             off = _mean_square(self._on(facet, (traces - here)[cells])) + phi.beyond_linear(facet)[cells]

@@ -12,7 +12,7 @@ from petsc4py import PETSc
 from gbflux.conduction.electrode_facets import ElectrodeFacets
 from gbflux.conduction.records import SolverSettings
 from gbflux.conduction.solver import conjugate_gradients, converge
-from gbflux.conduction.system import LinearSystem
+from gbflux.conduction.system import LinearSystem, add_local
 
 Array = NDArray[np.float64]
 
@@ -171,12 +171,7 @@ class Equations:
         """Return Newton's step from an iterate, and the iterations it took."""
         self._system.matrix.copy(self.matrix, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
         for electrode, slope in zip(self._electrodes, defects.slopes, strict=True):
-            mass = electrode.facets.mass(1.0 / slope)
-            self.matrix.setValuesLocalCSR(
-                mass.indptr.astype(PETSc.IntType), mass.indices.astype(PETSc.IntType), mass.data,
-                addv=PETSc.InsertMode.ADD,
-            )  # fmt: skip
-        self.matrix.assemble()
+            add_local(self.matrix, electrode.facets.mass(1.0 / slope))
         ksp = conjugate_gradients(self.matrix, self._settings)
         try:
             ahead = 0.1 * self._settings.rtol / max(defects.relative, 1e-300)

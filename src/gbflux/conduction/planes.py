@@ -1,38 +1,12 @@
-"""Electrode planes of the distributed mesh, told by exact coordinates: their facets and dofs."""
+"""Nodes, dofs and cells of the distributed mesh by what they lie on or touch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-import ufl
 from numpy.typing import NDArray
+from petsc4py import PETSc
 
 from gbflux.conduction import compat
-
-
-def plane_facets(domain: compat.mesh.Mesh, z: float) -> NDArray[np.int32]:
-    """Return the boundary facets whose vertices all have exactly the last coordinate `z`; *collective*."""
-    tdim = domain.topology.dim
-    domain.topology.create_connectivity(tdim - 1, tdim)
-    return np.sort(compat.mesh.locate_entities_boundary(domain, tdim - 1, lambda x: x[tdim - 1] == z))
-
-
-def facet_measure(
-    domain: compat.mesh.Mesh, facets: Mapping[int, NDArray[np.int32]], degree: int | None = None
-) -> ufl.Measure:
-    """Return the boundary measure whose subdomain `tag` is the facets listed under it (none twice).
-
-    `degree` is that of the quadrature: 1 is the midpoint rule, None integrates exactly.
-    """
-    indices = np.concatenate(list(facets.values()))
-    values = np.repeat(list(facets), [len(group) for group in facets.values()])
-    order = np.argsort(indices)
-    tags = compat.mesh.meshtags(
-        domain, domain.topology.dim - 1, indices[order].astype(np.int32), values[order].astype(np.int32)
-    )
-    metadata = {} if degree is None else {"quadrature_degree": degree}
-    return ufl.Measure("ds", domain=domain, subdomain_data=tags, metadata=metadata)
 
 
 def plane_nodes(domain: compat.mesh.Mesh, z: float) -> NDArray[np.bool_]:
@@ -60,6 +34,22 @@ def covered_dofs(space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_]) -> N
     return np.flatnonzero(found).astype(np.int32)
 
 
-def plane_dofs(space: compat.fem.FunctionSpace, z: float) -> NDArray[np.int32]:
-    """Return the dofs, ghosts included, at exactly the last coordinate `z` (µm); see `covered_dofs`."""
-    return covered_dofs(space, plane_nodes(space.mesh, z))
+def touched_dofs(space: compat.fem.FunctionSpace, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return (n_local,) which dofs, ghosts last, one of the chosen cells touches, on any rank; *collective*.
+
+    Parameters
+    ----------
+    space : dolfinx.fem.FunctionSpace
+        A scalar space.
+    cells : (m_local,) bool array
+        The chosen ones of the local cells.
+    """
+    count = compat.create_vector(space)
+    with count.localForm() as local:
+        local.array[compat.cell_dofs(space)[cells].ravel()] = 1.0
+    count.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+    count.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
+    with count.localForm() as local:
+        touched = local.array_r > 0.0
+    count.destroy()
+    return touched

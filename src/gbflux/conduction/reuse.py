@@ -1,9 +1,9 @@
-"""The preconditioner of one system for another whose matrix has more fixed dofs.
+"""The preconditioner of one system for another whose matrix has more fixed dofs, or another electrode.
 
 Restricted to the free dofs, M⁻¹ is still symmetric and positive definite, and as good as the two matrices are
-close: far from what has been fixed since. Near there, in a seam S of few dofs, the other matrix A is solved
-exactly, and both are combined so that the one leaves the other nothing to do (J. Mandel, Commun. Numer.
-Methods Eng. 9 (1993) 233, doi:10.1002/cnm.1640090307):
+close: far from what has been fixed since, and from electrodes that are not ideal. Near there, in a seam S of
+few dofs, the other matrix A is solved exactly, and both are combined so that the one leaves the other nothing
+to do (J. Mandel, Commun. Numer. Methods Eng. 9 (1993) 233, doi:10.1002/cnm.1640090307):
 
     Q + (I − QA) M⁻¹ (I − AQ),  Q = A_SS⁻¹ on S and zero elsewhere,
 
@@ -41,6 +41,8 @@ class Base:
         CG, its preconditioner set up.
     fixed : (n_local,) bool array
         Dofs that are fixed in its matrix, ghosts among them.
+    diagonal : (n_owned,) float64 array
+        Of its matrix: where that of another differs, so does the row.
     dofs : (k,) int array or None
         Owned dofs that its matrix has; None for all.
     size : int
@@ -49,6 +51,7 @@ class Base:
 
     ksp: PETSc.KSP
     fixed: NDArray[np.bool_]
+    diagonal: NDArray[np.float64]
     dofs: NDArray[np.intp] | None
     size: int
 
@@ -60,19 +63,27 @@ class Base:
 def made_for(system: LinearSystem, fixed: NDArray[np.bool_], settings: SolverSettings) -> Base:
     """Return a preconditioner made for a system, `fixed` being its fixed dofs; *collective*."""
     free = np.flatnonzero(~fixed[: system.rhs.getLocalSize()])
-    size, count = free_count(system), system.rhs.getSize()
+    size, count, diagonal = free_count(system), system.rhs.getSize(), diagonal_of(system.matrix)
     if size == 0 or size > (1.0 - MANY_FIXED) * count or settings.preconditioner == "lu":
-        return Base(conjugate_gradients(system.matrix, settings), fixed, None, max(size, 1))
+        return Base(conjugate_gradients(system.matrix, settings), fixed, diagonal, None, max(size, 1))
     rows = PETSc.IS().createGeneral(
         (free + system.matrix.getOwnershipRange()[0]).astype(PETSc.IntType), system.matrix.getComm()
     )
     part = system.matrix.createSubMatrix(rows, rows)
     part.setOption(PETSc.Mat.Option.SPD, True)
     try:
-        return Base(conjugate_gradients(part, settings), fixed, free, size)
+        return Base(conjugate_gradients(part, settings), fixed, diagonal, free, size)
     finally:
         part.destroy()  # CG has a hold of it
         rows.destroy()
+
+
+def diagonal_of(matrix: PETSc.Mat) -> NDArray[np.float64]:
+    """Return (n_owned,) the diagonal of a matrix; *collective*."""
+    vector = matrix.getDiagonal()
+    values = vector.array.copy()
+    vector.destroy()
+    return values
 
 
 def free_count(system: LinearSystem) -> int:
@@ -82,7 +93,7 @@ def free_count(system: LinearSystem) -> int:
 
 
 def reused(base: Base, system: LinearSystem, seam: NDArray[np.intp]) -> PETSc.KSP:
-    """Return CG for a system with more fixed dofs than that of `base`; *collective*.
+    """Return CG for a system with more fixed dofs than that of `base`, or other rows; *collective*.
 
     `base` must outlive what is returned, which the caller destroys.
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import ButlerVolmer, Electrode, SolverSettings
 from gbflux.errors import InputError
-from gbflux.mesh.cut import Cut
 from gbflux.mesh.records import LayeredMesh
 from gbflux.units import SIDES
 
@@ -61,19 +60,6 @@ def check_problem(
 ) -> None:
     """Raise an `InputError` if a mesh that `check_mesh` has passed cannot be solved on with these."""
     _raise(list(_problem_faults(mesh, sigma, bottom, top, settings)))
-
-
-def check_cut(cut: Cut | None, bottom: Electrode, top: Electrode) -> None:
-    """Raise an `InputError` if something is cut off at an electrode that cannot cover it."""
-    covered = (None, None) if cut is None else cut.covered
-    _raise(
-        [
-            f"conduction: a slab may be cut off at an ideal {name} electrode only; got one with a "
-            "resistance. Distribute the cut mesh by itself."
-            for name, electrode, nodes in zip(SIDES, (bottom, top), covered, strict=True)
-            if nodes is not None and not electrode.ideal
-        ]
-    )
 
 
 def _raise(faults: list[str]) -> None:

@@ -79,9 +79,9 @@ def _beside(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
 class SharedMesh:
     """A mesh that is made when the first case needs it, and solved on by one case after the other.
 
-    With an ideal electrode all thicknesses of a homogenizing layer are solved on the whole mesh, what lies
-    beyond the electrode being clamped to its potential. A resistive one needs facets at the end of the mesh:
-    the cut mesh is distributed by itself, and kept as long as the electrode stays where it is.
+    All thicknesses of a homogenizing layer are solved on the whole mesh. What lies beyond an ideal electrode
+    is clamped to its potential; one with a resistance or kinetics moves to the plane where the layer ends,
+    and what lies beyond is switched off.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class SharedMesh:
         self._failure: Exception | None = None
         self._cut: Cut | None = None
         self._geometry: Future[CellGeometry] | None = None
-        self._conductors: dict[bool, tuple[Any, Any]] = {}  # by whether it is of a cut mesh
+        self._conductor: Any = None
 
     def meshed(self, case: Case, progress: Progress, field: SizeField | None = None) -> BuiltMesh:
         """The mesh of a case, on rank 0, with a size field that of the first; times are those of this call.
@@ -138,17 +138,11 @@ class SharedMesh:
         """
         from gbflux.conduction.conductor import Conductor
 
-        alone, place = self.comm.bcast(self._place(bottom, top) if self.comm.rank == 0 else None)
         try:
-            kept, conductor = self._conductors.get(alone, (None, None))
-            if conductor is None or kept != place:
-                if conductor is not None:
-                    conductor.close()
-                on_root = self.comm.rank == 0
-                mesh = (self._cut.mesh if alone else self._built.mesh) if on_root else None
-                conductor = Conductor(self.comm, mesh, many=self._left > 1)
-                self._conductors[alone] = place, conductor
-            solution = conductor.solve(sigma, bottom, top, settings, None if alone else self._cut)
+            if self._conductor is None:
+                mesh = self._built.mesh if self.comm.rank == 0 else None
+                self._conductor = Conductor(self.comm, mesh, many=self._left > 1)
+            solution = self._conductor.solve(sigma, bottom, top, settings, self._cut)
         except Exception:
             self.close()
             raise
@@ -164,15 +158,6 @@ class SharedMesh:
 
     def close(self) -> None:
         """Free what solves share; *collective*."""
-        for _, conductor in self._conductors.values():
-            conductor.close()
-        self._conductors.clear()
-
-    def _place(self, bottom: Electrode, top: Electrode) -> tuple[bool, tuple[float, float] | None]:
-        """Whether the cut mesh has to be distributed by itself, and then where its electrodes are."""
-        if self._cut is None:
-            return False, None
-        sides = zip((bottom, top), self._cut.covered, strict=True)
-        if all(electrode.ideal or covered is None for electrode, covered in sides):
-            return False, None
-        return True, self._cut.mesh.z_electrodes
+        if self._conductor is not None:
+            self._conductor.close()
+        self._conductor = None

@@ -107,12 +107,12 @@ def _by_distance(cases: list[Case]) -> list[Unit]:
 def _in_order(cases: list[Case]) -> list[Case]:
     """The cases of a unit in the order that spares most work; equal ones stay in order.
 
-    What solves on one mesh share is the matrix, so layers of the same materials follow each other, thick ones
-    first and none last, one set of materials after the other. Only where a resistive electrode moves with the
-    layers the mesh has to be distributed for each thickness: all cases of one then follow each other.
+    What solves on one mesh share is the matrix of all cells, so cases of the same materials follow each
+    other, one set of materials after the other. What they share besides are preconditioner and first guesses,
+    which hold for electrodes as far out or further in: thick layers come first and none last, and all
+    electrodes of one thickness follow each other.
     """
-    varies = [len(set(side)) > 1 for side in zip(*(case.hl_um for case in cases), strict=True)]
-    if not any(varies):
+    if len({case.hl_um for case in cases}) == 1:
         return cases
     groups: dict[str, int] = {}
 
@@ -121,12 +121,11 @@ def _in_order(cases: list[Case]) -> list[Case]:
 
     def place(case: Case) -> tuple:
         data = canonical(case)
+        electrodes = group(data.pop("electrodes", {}))
         layer = data.pop("homogenizing_layer", {})
         rest = group(data)
         layer = group({key: layer[key] for key in sorted(layer.keys() - {"thickness_um", "sides"})})
-        thickness = tuple(-um for um in case.hl_um)
-        moves = any(cut and not ideal for cut, ideal in zip(varies, case.ideal_electrodes, strict=True))
-        return (1, thickness, rest, layer) if moves else (0, rest, not any(case.hl_um), layer, thickness)
+        return rest, not any(case.hl_um), layer, tuple(-um for um in case.hl_um), electrodes
 
     return sorted(cases, key=place)
 

@@ -74,25 +74,15 @@ def test_thicknesses_share_planes_and_none_is_one_of_them() -> None:
 
 
 def test_layers_of_one_material_follow_each_other() -> None:
-    """Thick ones first, none last; with a resistive electrode all of one thickness do."""
+    """Thick ones first, none last; all electrodes of one thickness together."""
     gb = [{"grain_boundary.conductivity_S_per_cm": value} for value in (1e-6, 1e-7)]
     hl = [{"homogenizing_layer.conductivity_S_per_cm": value} for value in (1e-4, 1e-5)]
-    asr = {"electrodes.asr_ohm_cm2": 3}
-    bare = [case(QUICK, change) for change in gb]
-    one, other = ([[layered(um, g, h) for um in (5, 3)] for h in hl] for g in gb)
-    moving = [[layered(um, g, asr) for g in gb] for um in (5, 3, 0)]
-    shuffled = [
-        *bare,
-        *moving[2],
-        moving[1][0],
-        *one[0][::-1],
-        *other[1],
-        *one[1],
-        moving[0][0],
-        moving[1][1],
-    ]
-    (unit,) = units([*shuffled, *other[0], moving[0][1]])
-    expected = [*one[0], *one[1], bare[0], *other[0], *other[1], bare[1], *moving[0], *moving[1], *moving[2]]
+    asr = [{}, {"electrodes.asr_ohm_cm2": 3}]
+    bare = [[case(QUICK, g, a) for a in asr] for g in gb]
+    one, other = ([[layered(um, g, h, a) for um in (5, 3) for a in asr] for h in hl] for g in gb)
+    shuffled = [bare[1][0], other[1][3], *one[0], *bare[0], *other[0], one[1][2], *other[1][:3], *one[1][:2]]
+    (unit,) = units([*shuffled, one[1][3], bare[1][1]])
+    expected = [*other[1], *other[0], *bare[1], *one[1], *one[0], *bare[0]]
     assert [c.physics_hash for c in unit.cases] == [c.physics_hash for c in expected]
 
 
