@@ -13,12 +13,19 @@ from gbflux.study.unit import run_unit, units
 from small_cases import LAYERS, case
 
 QUIET = {"output.fields": False, "output.figures": False, "mesh.size_um": 3, "mesh.electrode_size_um": 3}
+KINETICS = {
+    "exchange_current_density_mA_per_cm2": 1.0,
+    "anodic_transfer_coefficient": 0.3,
+    "cathodic_transfer_coefficient": 0.7,
+}
 CHANGES = [
     {"homogenizing_layer.thickness_um": um, **change}
     for um in (5, 2, 0)
     for change in (
         {},
         {"electrodes.asr_ohm_cm2": {"bottom": 5, "top": 0}, "output.bracket": True},
+        {"electrodes.asr_ohm_cm2": 2, "electrodes.kinetics": KINETICS},
+        {"electrodes.asr_ohm_cm2": {"bottom": 0, "top": 1}, "output.bracket": True, "solver.order": 2},
         {"grain_boundary.conductivity_S_per_cm": 1e-5},
     )
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mpi4py import MPI
+from scipy.optimize import brentq
 
 from gbflux.mesh import build_mesh, recipe
 from gbflux.mesh.cut import cut_slabs, nested
@@ -62,6 +63,37 @@ def test_layers_in_series_are_exact(tmp_path: Path, grains: dict, sides: str, as
         assert set(result.homogenizing_layer) == (
             set() if um == 0 else {"bottom", "top"} if sides == "both" else {sides}
         )
+
+
+@pytest.mark.parametrize("voltage", [0.01, -0.3])
+def test_kinetics_in_series_are_exact(tmp_path: Path, voltage: float) -> None:
+    """Butler–Volmer's law at both ends, a film at the top: the current is the root of one equation."""
+    alpha = {"anodic": 0.3, "cathodic": 0.7}
+    law = {f"{name}_transfer_coefficient": value for name, value in alpha.items()}
+    changes = {
+        "electrodes.top_V": voltage,
+        "electrodes.asr_ohm_cm2": {"bottom": 0, "top": 0.5},
+        "electrodes.kinetics": {"exchange_current_density_mA_per_cm2": 2.0, **law},
+    }
+    thermal = 8.31446261815324 * 298.15 / 96485.33212331001
+
+    def overpotential(j: float) -> float:
+        def excess(eta: float) -> float:
+            x = eta / thermal
+            return 2.0e-3 * (np.exp(alpha["anodic"] * x) - np.exp(-alpha["cathodic"] * x)) - j
+
+        return brentq(excess, -2.0, 2.0, xtol=1e-17, rtol=1e-15)
+
+    electrolyte = (30 * UM - 10 * NM) / 5.0e-4 + 10 * NM / 2.5e-7
+    for um, result in axis(tmp_path, [0.0, 1.0, 5.0], FLAT_BOUNDARIES, changes).items():
+        series = electrolyte + 2 * um * UM / 1.0e-4 + 0.5
+
+        def missing(j: float, series: float = series) -> float:
+            return overpotential(j) - overpotential(-j) + j * series - voltage
+
+        j = brentq(missing, -1.0, 1.0, xtol=1e-18, rtol=1e-15)
+        assert result.transport.asr_ohm_cm2 == pytest.approx(voltage / j, rel=EXACT), um
+        assert result.transport.sigma_eff_S_per_cm == pytest.approx(30 * UM / electrolyte, rel=EXACT), um
 
 
 @pytest.mark.slow

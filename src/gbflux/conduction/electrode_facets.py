@@ -60,10 +60,6 @@ class ScaledElectrode:
         """Return the dofs on its plane and beyond, ghosts included."""
         return covered_dofs(space, self.covered)
 
-    def beyond(self, domain: compat.mesh.Mesh) -> NDArray[np.bool_]:
-        """Return (m_local,) which cells lie beyond it."""
-        return np.logical_and.reduce([self.covered[corner] for corner in compat.cell_nodes(domain).T])
-
     def facets(self, space: compat.fem.FunctionSpace) -> ElectrodeFacets:
         """Return its facets; *collective*."""
         return electrode_facets(space, self.covered)
@@ -87,6 +83,8 @@ class ElectrodeFacets:
         Weights of the points; they add up to the facets' areas (µm²; in 2D µm).
     plane, beyond : int32 arrays
         Local dofs in the plane, those without a facet on this rank included, and beyond it.
+    cells_beyond : (m_local,) bool array
+        Which local cells lie beyond it.
     count : int
         Dofs on this rank, ghosts included.
     """
@@ -98,6 +96,7 @@ class ElectrodeFacets:
     weights: NDArray[np.float64]
     plane: NDArray[np.int32]
     beyond: NDArray[np.int32]
+    cells_beyond: NDArray[np.bool_]
     count: int
 
     def at_points(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -135,23 +134,26 @@ def electrode_facets(space: compat.fem.FunctionSpace, covered: NDArray[np.bool_]
     domain = space.mesh
     dimension = domain.topology.dim
     nodes = compat.cell_nodes(domain)
-    count = np.sum([covered[corner] for corner in nodes.T], axis=0, dtype=np.int8)
+    count = np.zeros(len(nodes), dtype=np.int8)
+    for column in nodes.T:
+        count += covered.take(column)
     cells = np.flatnonzero(count == dimension)  # all covered: a cell beyond
     on_plane = covered[nodes[cells]]
     corner = np.nonzero(on_plane)[1].reshape(-1, dimension)  # vertices of the facet in its cell
     corners = domain.geometry.x[np.take_along_axis(nodes[cells], corner, axis=1), :dimension]
     opposite = np.argmin(on_plane, axis=1)
     dofs, shapes, weights = _elements(space, cells, corner, opposite)
-    inside = touched_dofs(space, count <= dimension)
-    dofs_covered = covered_dofs(space, covered)
+    inside = touched_dofs(space, (count > 0) & (count <= dimension))
+    all_dofs = covered_dofs(space, covered)
     return ElectrodeFacets(
         cells=cells,
         opposite=opposite,
         dofs=dofs,
         shapes=shapes,
         weights=np.outer(_areas(corners), weights),
-        plane=dofs_covered[inside[dofs_covered]],
-        beyond=np.flatnonzero(~inside).astype(np.int32),
+        plane=all_dofs[inside[all_dofs]],
+        beyond=all_dofs[~inside[all_dofs]],
+        cells_beyond=count > dimension,
         count=len(inside),
     )
 

@@ -109,10 +109,9 @@ class Elements:
         """
         set_cell_values(self.sigma, sigma)
         system = self.assembler.system(electrodes)
-        for electrode in electrodes:
-            if not electrode.ideal:
-                sigma = np.where(electrode.beyond(self.space.mesh), 0.0, sigma)
-        set_cell_values(self.sigma, sigma)
+        if system.beyond is not None:
+            sigma = np.where(system.beyond, 0.0, sigma)
+            set_cell_values(self.sigma, sigma)
         return system, sigma
 
     def preconditioned(self, system: LinearSystem, settings: SolverSettings) -> PETSc.KSP:
@@ -134,8 +133,8 @@ class Elements:
             share = free_count(system) / base.size
             if self._excess <= SET_UP * share:
                 owned = system.rhs.getLocalSize()
-                changed |= (fixed & ~base.fixed)[:owned]
-                seam = self.assembler.around(changed, LAYERS) & ~fixed[:owned]
+                beside = self.assembler.around((fixed & ~base.fixed)[:owned], 1)
+                seam = self.assembler.around(beside | changed, LAYERS - 1) & ~fixed[:owned]
                 return reused(base, system, np.flatnonzero(seam))
         self.forget()
         self._base = made_for(system, fixed, settings)

@@ -85,26 +85,8 @@ class LinearFacets:
         d = self._d
         matrix, rhs = self._empty(lowest.matrix)
         numbers = compat.global_dofs(self._space).astype(PETSc.IntType)
-        for piece, cells in self._pieces():
-            order = (
-                np.argsort(self._place[piece].reshape(-1, d + 1, d), axis=2) + d * np.arange(d + 1)[:, None]
-            )
-            order = order.reshape(-1, d * (d + 1))
-            local = np.take_along_axis(cells.matrices(), order[:, :, None], axis=1)
-            local = np.take_along_axis(local, order[:, None, :], axis=2)
-            block = np.ascontiguousarray(numbers[self._facets[piece]])
-            values = np.ascontiguousarray(local).reshape(len(block), -1)
-            matrix.setValuesBlockedRCV(block, block, values, addv=PETSc.InsertMode.ADD)
-        first = matrix.getOwnershipRange()[0]
-        for electrode, facet, cells in self._exchanges:
-            area = electrode.kappa * _areas(self._at(facet)[cells])
-            block = numbers[self._facets[cells, facet]][:, None]
-            mass = area[:, None] * (np.ones((d, d)) + np.eye(d)).ravel() / (d * (d + 1))
-            matrix.setValuesBlockedRCV(block, block, mass, addv=PETSc.InsertMode.ADD)
-            drive = np.repeat(area * electrode.potential / d, d).astype(PETSc.ScalarType)
-            rhs.setValues(
-                (block * d + np.arange(d, dtype=PETSc.IntType)).ravel(), drive, addv=PETSc.InsertMode.ADD
-            )
+        self._add_cells(matrix, numbers)
+        self._add_exchanges(matrix, rhs, numbers)
         matrix.assemble()
         rhs.assemble()
         lift = np.repeat(lowest.lift.x.array, d)
@@ -117,8 +99,40 @@ class LinearFacets:
         product.destroy()
         owned = fixed[fixed < rhs.getLocalSize()]
         rhs.array[owned] = 0.0
-        matrix.zeroRowsColumns((owned + first).astype(PETSc.IntType))
+        matrix.zeroRowsColumns((owned + matrix.getOwnershipRange()[0]).astype(PETSc.IntType))
         return matrix, rhs, lift, fixed
+
+    def _add_cells(self, matrix: PETSc.Mat, numbers: NDArray[np.int32]) -> None:
+        """Add what cells contribute, facets having these global numbers; zeros where nothing conducts."""
+        d = self._d
+        for piece, cells in self._pieces():
+            order = (
+                np.argsort(self._place[piece].reshape(-1, d + 1, d), axis=2) + d * np.arange(d + 1)[:, None]
+            )
+            order = order.reshape(-1, d * (d + 1))
+            local = np.take_along_axis(cells.matrices(), order[:, :, None], axis=1)
+            local = np.take_along_axis(local, order[:, None, :], axis=2)
+            block = np.ascontiguousarray(numbers[self._facets[piece]])
+            values = np.ascontiguousarray(local).reshape(len(block), -1)
+            matrix.setValuesBlockedRCV(block, block, values, addv=PETSc.InsertMode.ADD)
+        idle = np.flatnonzero(self._sigma == 0.0)
+        for start in range(0, len(idle), _AT_ONCE):  # zeros: the pattern is that of all cells
+            block = np.ascontiguousarray(numbers[self._facets[idle[start : start + _AT_ONCE]]])
+            values = np.zeros((len(block), (d * (d + 1)) ** 2))
+            matrix.setValuesBlockedRCV(block, block, values, addv=PETSc.InsertMode.ADD)
+
+    def _add_exchanges(self, matrix: PETSc.Mat, rhs: PETSc.Vec, numbers: NDArray[np.int32]) -> None:
+        """Add what resistive electrodes contribute."""
+        d = self._d
+        for electrode, facet, cells in self._exchanges:
+            area = electrode.kappa * _areas(self._at(facet)[cells])
+            block = numbers[self._facets[cells, facet]][:, None]
+            mass = area[:, None] * (np.ones((d, d)) + np.eye(d)).ravel() / (d * (d + 1))
+            matrix.setValuesBlockedRCV(block, block, mass, addv=PETSc.InsertMode.ADD)
+            drive = np.repeat(area * electrode.potential / d, d).astype(PETSc.ScalarType)
+            rhs.setValues(
+                (block * d + np.arange(d, dtype=PETSc.IntType)).ravel(), drive, addv=PETSc.InsertMode.ADD
+            )
 
     def _empty(self, pattern: PETSc.Mat) -> tuple[PETSc.Mat, PETSc.Vec]:
         """Return a matrix with d × d entries for each of a pattern's, and a ghosted vector; *collective*."""

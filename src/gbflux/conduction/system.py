@@ -49,7 +49,9 @@ class LinearSystem:
     fixed : int32 array
         Local dofs, ghosts among them, on ideal electrodes and beyond any.
     same : bool
-        Whether the matrix before elimination is that of the last system.
+        Whether the matrix of all cells is that of the last system.
+    beyond : (m_local,) bool array or None
+        Local cells beyond electrodes that are not ideal, which count for nothing; None where all count.
     """
 
     matrix: PETSc.Mat
@@ -58,6 +60,7 @@ class LinearSystem:
     lift: compat.fem.Function
     fixed: NDArray[np.int32]
     same: bool = False
+    beyond: NDArray[np.bool_] | None = None
 
     def destroy(self) -> None:
         """Free the matrix and the right-hand side; *collective*."""
@@ -127,7 +130,10 @@ class Assembler:
         owned = fixed[fixed < rhs.getLocalSize()]
         rhs.array[owned] = 0.0
         matrix = self._with_electrodes(pairs, owned, same)
-        return LinearSystem(matrix, rhs, self._reference(matrix, rhs, pairs), lift, fixed, same)
+        reference = self._reference(matrix, rhs, pairs)
+        beyond = [at.cells_beyond for at in facets if at is not None]
+        beyond = np.logical_or.reduce(beyond) if beyond else None
+        return LinearSystem(matrix, rhs, reference, lift, fixed, same, beyond)
 
     def around(self, dofs: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
         """Return (n_owned,) which dofs are up to so many layers of cells away from some; *collective*.
@@ -204,21 +210,24 @@ class Assembler:
                 self._whole.copy(matrix, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
             self._fixed = fixed
         self._ideal = ideal
+        self._switch_off(matrix, [facets for _, facets in pairs if facets is not None])
         for electrode, facets in pairs:
-            if facets is not None:
-                self._switch_off(matrix, electrode, facets)
-                self._add_exchange(matrix, electrode, facets)
+            if electrode.kappa is not None:
+                add_local(matrix, facets.mass(np.full_like(facets.weights, electrode.kappa)))
         first = matrix.getOwnershipRange()[0]
         matrix.zeroRowsColumns((np.flatnonzero(is_fixed) + first).astype(PETSc.IntType))
         return matrix
 
-    def _switch_off(self, matrix: PETSc.Mat, electrode: ScaledElectrode, facets: ElectrodeFacets) -> None:
-        """Take off the matrix what cells beyond an electrode contribute in its plane."""
-        domain = self._space.mesh
-        in_plane = np.zeros(facets.count, dtype=bool)
-        in_plane[facets.plane] = True
-        cells = np.flatnonzero(electrode.beyond(domain)).astype(np.int32)
-        cells = cells[in_plane[compat.cell_dofs(self._space)[cells]].any(axis=1)]
+    def _switch_off(self, matrix: PETSc.Mat, electrodes: list[ElectrodeFacets]) -> None:
+        """Take off the matrix what cells beyond electrodes contribute in their planes; *collective*."""
+        domain, cell_dofs = self._space.mesh, compat.cell_dofs(self._space)
+        chosen = [np.zeros(0, dtype=np.int32)]
+        for facets in electrodes:
+            in_plane = np.zeros(facets.count, dtype=bool)
+            in_plane[facets.plane] = True
+            cells = np.flatnonzero(facets.cells_beyond).astype(np.int32)
+            chosen.append(cells[in_plane[cell_dofs[cells]].any(axis=1)])
+        cells = np.sort(np.concatenate(chosen))
         if not domain.comm.allreduce(len(cells), MPI.SUM):
             return
         tags = compat.mesh.meshtags(domain, domain.topology.dim, cells, np.ones(len(cells), dtype=np.int32))
@@ -227,12 +236,6 @@ class Assembler:
         form = compat.fem.form(forms.conduction(-self._sigma, u, v, dx(1)))
         compat.fem.petsc.assemble_matrix(matrix, form)
         matrix.assemble()
-
-    @staticmethod
-    def _add_exchange(matrix: PETSc.Mat, electrode: ScaledElectrode, facets: ElectrodeFacets) -> None:
-        """Add ∫ κuv ds to the matrix."""
-        if electrode.kappa is not None:
-            add_local(matrix, facets.mass(np.full_like(facets.weights, electrode.kappa)))
 
     def _held(self, pairs: Pairs) -> tuple[compat.fem.Function, NDArray[np.int32]]:
         """Return a function that is zero but for the potentials of ideal electrodes; and the fixed dofs."""

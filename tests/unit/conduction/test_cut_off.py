@@ -1,0 +1,74 @@
+"""Solving on a mesh whose slabs are cut off gives what the mesh that is left gives by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from gbflux.conduction.conductor import Conductor
+from gbflux.conduction.materials import conductivities
+from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
+from gbflux.mesh import LayeredMesh, build_mesh, recipe
+from gbflux.mesh.cut import cut_slabs, nested
+from small_cases import LAYERS, TINY, case
+
+PLANES = (2.0, 5.0)
+CASES = {"2D": case(TINY, LAYERS), "3D": case(LAYERS, {"mesh.size_um": 4, "mesh.electrode_size_um": 4})}
+LAW = ButlerVolmer(10.0, 0.3, 0.7, 298.15)
+IDEAL, RESISTIVE, SLOW = Electrode(0.0), Electrode(0.0, 5e-4), Electrode(0.0, 1e-4, LAW)
+PAIRS = {
+    "resistive": (RESISTIVE, Electrode(0.1, 2e-4)),
+    "one ideal": (RESISTIVE, Electrode(0.1)),
+    "kinetics": (SLOW, Electrode(0.1, 0.0, LAW)),
+    "current, one ideal": (IDEAL, Electrode(None, 0.0, LAW, 10.0)),
+    "current, resistive": (IDEAL, Electrode(None, 5e-4, None, 10.0)),
+}
+
+
+def layered(dimension: str) -> LayeredMesh:
+    """A polycrystal between slabs of 5 µm with a plane at 2 µm."""
+    return nested(build_mesh(recipe(CASES[dimension], hl_planes_um=(PLANES, PLANES))).mesh, (PLANES, PLANES))
+
+
+def both_ways(
+    mesh: LayeredMesh, chosen: str, hl_um: tuple[float, float], *rest: object
+) -> tuple[Solution, Solution]:
+    """On the whole mesh, after a thicker slab, and on what is left of it."""
+    cut = cut_slabs(mesh, hl_um)
+    sigma = conductivities(cut.mesh, CASES[chosen])
+    with Conductor(MPI.COMM_SELF, mesh, many=True) as shared:
+        shared.solve(conductivities(mesh, CASES[chosen]), *rest)
+        ours = shared.solve(sigma, *rest, cut)
+    with Conductor(MPI.COMM_SELF, cut.mesh) as alone:
+        return ours, alone.solve(sigma, *rest)
+
+
+@pytest.mark.parametrize("hl_um", [(2.0, 2.0), (0.0, 5.0), (2.0, 0.0)])
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize(("dimension", "order"), [("2D", 1), ("2D", 2), ("3D", 1)])
+def test_fields(dimension: str, order: int, pair: str, hl_um: tuple[float, float]) -> None:
+    ours, theirs = both_ways(
+        layered(dimension), dimension, hl_um, *PAIRS[pair], SolverSettings(order=order, rtol=1e-11)
+    )
+    size = np.ptp(theirs.fields.phi)
+    assert ours.fields.phi == pytest.approx(theirs.fields.phi, abs=1e-8 * size)
+    assert ours.potentials == pytest.approx(theirs.potentials, abs=1e-8 * size)
+    for name in ("j", "residual", "residual_electrolyte"):
+        value, expected = getattr(ours.fields, name), getattr(theirs.fields, name)
+        assert value == pytest.approx(expected, abs=1e-7 * np.abs(expected).max()), name
+    assert ours.grain_imbalance <= 1e-9
+
+
+@pytest.mark.parametrize("pair", ["resistive", "one ideal"])
+@pytest.mark.parametrize(("dimension", "order"), [("2D", 1), ("2D", 2), ("3D", 1)])
+def test_brackets(dimension: str, order: int, pair: str) -> None:
+    """Their ends, and where the gap between them is."""
+    settings = SolverSettings(order=order, bracket=True)
+    found = both_ways(layered(dimension), dimension, (2.0, 0.0), *PAIRS[pair], settings)
+    ours, theirs = (solution.bracket for solution in found)
+    width = theirs.upper - theirs.lower
+    assert ours.upper == pytest.approx(theirs.upper, rel=1e-9)
+    assert ours.lower == pytest.approx(theirs.lower, abs=1e-3 * width)
+    assert ours.gap == pytest.approx(theirs.gap, abs=1e-2 * theirs.gap.max())
+    assert ours.gap.sum() == pytest.approx(width, rel=1e-2)
