@@ -158,9 +158,9 @@ class SharedMesh:
         return solution
 
     def geometry(self) -> CellGeometry:
-        """Volumes of the mesh of the case that was meshed last, on rank 0."""
+        """What measures need to know of the mesh of the case that was meshed last, on rank 0."""
         geometry = self._geometry.result()
-        return geometry if self._cut is None else geometry.of(self._cut.cells)
+        return geometry if self._cut is None else geometry.of(self._cut)
 
     def close(self) -> None:
         """Free what solves share; *collective*."""
