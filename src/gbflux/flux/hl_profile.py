@@ -27,6 +27,7 @@ from gbflux.flux.area import cut_areas
 from gbflux.flux.cells import CellGeometry
 from gbflux.flux.weighted import quantiles
 from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh.simplices import ascending
 
 #: Largest max|J|/J̄ of a plane that counts as homogenized.
 HOMOGENIZED = 1.1
@@ -93,9 +94,10 @@ def hl_profile(
         # where a plane runs along facets, cut the cells beyond it; on the electrode those before it
         beyond = height != electrode
         cells = slab.cut_by(height, beyond)
-        knots = np.sort([slab.sign * z.take(corner) for corner in mesh.cells[cells].T], axis=0)
-        area = cut_areas(geometry.volume[cells], knots, height, beyond)
-        rows.append(_spread(fields.j[cells[area > 0]] / mean, area[area > 0]))
+        knots = ascending([slab.sign * z.take(corner) for corner in mesh.cells.take(cells, axis=0).T])
+        area = cut_areas(geometry.volume.take(cells), np.stack(knots), height, beyond)
+        met = np.flatnonzero(area > 0)
+        rows.append(_spread(fields.j.take(cells[met], axis=0) / mean, area[met]))
     distance = np.abs(heights - face)
     largest, p99, std = (tuple(column) for column in zip(*rows, strict=True))
     fit = fit_decay(distance, std, abs(electrode - face))
