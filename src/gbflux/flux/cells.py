@@ -16,7 +16,7 @@ from gbflux.conduction.records import Fields
 from gbflux.flux.planes import cells_touching
 from gbflux.flux.slab_cells import SlabCells, slab_cells
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.units import SIDES
 
 _BLOCK = 1 << 16
@@ -120,6 +120,8 @@ def grain_mean_j(mesh: LayeredMesh, fields: Fields, geometry: CellGeometry) -> N
     total = np.zeros(mesh.n_grains)
     for start in range(0, len(mesh.cells), _BLOCK):
         block = slice(start, start + _BLOCK)
+        if mesh.kind[block].min() > CellKind.GRAIN:
+            continue
         j = fields.j[block]
         total += _grain_sums(mesh, block, geometry.volume[block] * np.sqrt(np.einsum("ci,ci->c", j, j)))
     return total / np.where(geometry.grain_volume > 0, geometry.grain_volume, 1.0)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gbflux.flux import write_boundaries, write_grains
-from gbflux.flux.planes import PlaneFacets
+from gbflux.flux.planes import PlaneFacets, numbered
 from gbflux.mesh import LayeredMesh
 from gbflux.study.disk import disk_faults_told, require_room
 from gbflux.study.folder import RunFolder
@@ -127,9 +127,9 @@ def write_tables(folder: RunFolder, snapshot: Snapshot) -> None:
 
 def _write_electrode(path: Path, mesh: LayeredMesh, facets: PlaneFacets) -> None:
     """Current density on the facets of one electrode."""
-    nodes, numbers = np.unique(facets.nodes, return_inverse=True)
+    nodes, numbers = numbered(facets.nodes, len(mesh.points))
     points = mesh.points[nodes]
     if points.shape[1] == 2:
         points = np.column_stack([points, np.zeros(len(points))])
     data = {"J_magnitude": facets.j_abs, "J_z": facets.j_z, "grain": facets.grain}
-    write_polydata(path, points, numbers.reshape(facets.nodes.shape), data)
+    write_polydata(path, points, numbers, data)

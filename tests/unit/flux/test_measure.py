@@ -137,8 +137,12 @@ def test_volumes_agree_with_the_plain_ones():
 def test_geometry_of_a_cut_is_that_of_the_mesh_it_leaves(layers, in_order):
     planes = (0.0, *np.linspace(DELTA_UM, 4.0, 5)[1:].tolist())
     mesh = brick_mesh((2, 2, 1), hl_um=(4.0, 4.0))
-    mesh = nested(mesh, (planes[1:],) * 2) if in_order else mesh
-    cut = cut_slabs(mesh, tuple(planes[k] for k in layers))
+    hl_um = tuple(planes[k] for k in layers)
+    if in_order:
+        nest = nested(mesh, (planes[1:],) * 2)
+        mesh, cut = nest.mesh, nest.cut(hl_um)
+    else:
+        cut = cut_slabs(mesh, hl_um)
     found, expected = cell_geometry(mesh).of(cut), cell_geometry(cut.mesh)
     assert np.array_equal(found.volume, expected.volume)
     assert np.array_equal(found.at_ends, expected.at_ends)
