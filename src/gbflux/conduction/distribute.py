@@ -57,8 +57,10 @@ class DistributedMesh:
         values : (m,) array or None
             On rank 0, a value for each cell of the mesh.
         """
-        dealt = transfer.scatter(self.comm, lambda rank: values[self.parts[rank]])
-        return dealt[self.handed_in]
+        if self.comm.size == 1:
+            return values.take(self.handed_in)
+        dealt = transfer.scatter(self.comm, lambda rank: values.take(self.parts[rank]))
+        return dealt.take(self.handed_in)
 
     def deal_points(self, values: NDArray | None) -> NDArray:
         """Return the values at the local geometry nodes; *collective*.
@@ -70,12 +72,23 @@ class DistributedMesh:
         """
         return transfer.scatter(self.comm, lambda rank: values[self.nodes[rank]])
 
-    def collect_cells(self, rows: NDArray) -> NDArray | None:
-        """Return on rank 0 the rows of all cells, given those of the local cells; *collective*."""
-        in_dealt_order = rows.take(self._local_cell, axis=0)
+    def collect_cells(
+        self, rows: NDArray, chosen: NDArray[np.integer] | slice = slice(None)
+    ) -> NDArray | None:
+        """Return on rank 0 the rows of all cells, or of some, given those of the local cells; *collective*.
+
+        Parameters
+        ----------
+        rows : (m_local, ...) array
+        chosen : int array or slice
+            Cells of the mesh; looked at on rank 0 only.
+        """
         if self.comm.size == 1:
-            return in_dealt_order
-        return transfer.gather_rows(self.comm, in_dealt_order, self.parts, self.cell_count)
+            return rows.take(self._local_cell[chosen], axis=0)
+        whole = transfer.gather_rows(
+            self.comm, rows.take(self._local_cell, axis=0), self.parts, self.cell_count
+        )
+        return None if whole is None else whole[chosen]
 
     @cached_property
     def _local_cell(self) -> NDArray[np.intp]:
