@@ -9,6 +9,7 @@ import pytest
 from mpi4py import MPI
 from scipy.optimize import brentq
 
+from gbflux.errors import MeshError
 from gbflux.mesh import build_mesh, recipe
 from gbflux.mesh.cut import cut_slabs, nested
 from gbflux.mesh.records import CellKind
@@ -150,7 +151,7 @@ def test_a_cut_mesh_is_a_mesh(grains: dict) -> None:
         for number, side in enumerate(left.slabs):
             cells = (z < 0) if side == "bottom" else (z > mesh.size_um[-1])
             assert (left.region[in_slab & cells] == left.n_grains + number).all()
-        same = cut_slabs(nested(mesh, (planes, planes[1:])), (below, above)).mesh
+        same = nested(mesh, (planes, planes[1:])).cut((below, above)).mesh
         assert np.array_equal(np.sort(volumes_um(same)), np.sort(volume))
         assert np.bincount(same.kind).tolist() == np.bincount(left.kind).tolist()
         electrolyte = ~np.isin(mesh.kind, (CellKind.HL, CellKind.CONTACT))
@@ -159,9 +160,22 @@ def test_a_cut_mesh_is_a_mesh(grains: dict) -> None:
 
 def test_what_is_left_of_a_nested_mesh_comes_first() -> None:
     planes = (0.25, 0.5, 4.0)
-    mesh = nested(build_mesh(recipe(case(LAYERS), hl_planes_um=(planes, planes))).mesh, (planes, planes))
+    nest = nested(build_mesh(recipe(case(LAYERS), hl_planes_um=(planes, planes))).mesh, (planes, planes))
     for um in planes:
-        left = cut_slabs(mesh, (um, um))
-        assert left.cells == slice(len(left.mesh.cells))
-        assert left.points == slice(len(left.mesh.points))
-    assert isinstance(cut_slabs(mesh, (0.5, 4.0)).cells, np.ndarray)
+        left, searched = nest.cut((um, um)), cut_slabs(nest.mesh, (um, um))
+        assert left.cells == searched.cells == slice(len(left.mesh.cells))
+        assert left.points == searched.points == slice(len(left.mesh.points))
+        assert left.mesh.hash == searched.mesh.hash
+        assert np.array_equal(left.mesh.points, searched.mesh.points)
+        for covered, expected in zip(left.covered, searched.covered, strict=True):
+            assert (covered is None and um == 4.0) or np.array_equal(covered, expected)
+    assert isinstance(nest.cut((0.5, 4.0)).cells, np.ndarray)
+
+
+def test_cells_across_a_plane_are_told_when_it_is_cut_at() -> None:
+    mesh = build_mesh(recipe(case(LAYERS), hl_planes_um=((0.25, 4.0), (0.25, 4.0)))).mesh
+    planes = (0.25, 2.0, 4.0)
+    nest = nested(mesh, (planes, planes))
+    assert nest.cut((0.25, 0.25)).mesh.z_electrodes == (-0.25, mesh.size_um[-1] + 0.25)
+    with pytest.raises(MeshError, match="cells across"):
+        nest.cut((2.0, 2.0))

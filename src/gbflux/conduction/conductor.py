@@ -266,13 +266,13 @@ def _in_si(
     if bracket is None:
         return None
     unit = abs(scaling.current / scaling.potential)
-    gap = dealt.collect_cells(bracket.gap * unit)
+    gap = dealt.collect_cells(bracket.gap * unit, slice(None) if cut is None else cut.cells)
     return Bracket(
         bracket.lower * unit,
         bracket.upper * unit,
         bracket.algebraic_error * unit,
         bracket.iterations,
-        gap if gap is None or cut is None else gap[cut.cells],
+        gap,
     )
 
 
@@ -283,13 +283,13 @@ def _collected(
     cut: Cut | None,
 ) -> Fields | None:
     """Bring the local fields, of what is left by a cut, to rank 0; *collective*."""
+    cells, points = (slice(None), slice(None)) if cut is None else (cut.cells, cut.points)
     whole = {
-        name: dealt.collect_cells(values) if name == "j" else dealt.collect_points(values)
+        name: dealt.collect_cells(values, cells) if name == "j" else dealt.collect_points(values)
         for name, values in local.items()
     }
     if dealt.comm.rank != 0:
         return None
-    if cut is not None:
-        whole = {n: values[cut.cells if n == "j" else cut.points] for n, values in whole.items()}
-    whole.setdefault("residual_electrolyte", whole["residual"])
-    return Fields(sigma=sigma, **whole)
+    left = {name: values if name == "j" else values[points] for name, values in whole.items()}
+    left.setdefault("residual_electrolyte", left["residual"])
+    return Fields(sigma=sigma, **left)

@@ -18,6 +18,7 @@ from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.partition import beside, bisect, facets_within
 from gbflux.errors import InputError
 from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh.simplices import ascending
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,10 @@ class DistributedMesh:
         values : (m,) array or None
             On rank 0, a value for each cell of the mesh.
         """
-        dealt = transfer.scatter(self.comm, lambda rank: values[self.parts[rank]])
-        return dealt[self.handed_in]
+        if self.comm.size == 1:
+            return values.take(self.handed_in)
+        dealt = transfer.scatter(self.comm, lambda rank: values.take(self.parts[rank]))
+        return dealt.take(self.handed_in)
 
     def deal_points(self, values: NDArray | None) -> NDArray:
         """Return the values at the local geometry nodes; *collective*.
@@ -69,12 +72,23 @@ class DistributedMesh:
         """
         return transfer.scatter(self.comm, lambda rank: values[self.nodes[rank]])
 
-    def collect_cells(self, rows: NDArray) -> NDArray | None:
-        """Return on rank 0 the rows of all cells, given those of the local cells; *collective*."""
-        in_dealt_order = rows.take(self._local_cell, axis=0)
+    def collect_cells(
+        self, rows: NDArray, chosen: NDArray[np.integer] | slice = slice(None)
+    ) -> NDArray | None:
+        """Return on rank 0 the rows of all cells, or of some, given those of the local cells; *collective*.
+
+        Parameters
+        ----------
+        rows : (m_local, ...) array
+        chosen : int array or slice
+            Cells of the mesh; looked at on rank 0 only.
+        """
         if self.comm.size == 1:
-            return in_dealt_order
-        return transfer.gather_rows(self.comm, in_dealt_order, self.parts, self.cell_count)
+            return rows.take(self._local_cell[chosen], axis=0)
+        whole = transfer.gather_rows(
+            self.comm, rows.take(self._local_cell, axis=0), self.parts, self.cell_count
+        )
+        return None if whole is None else whole[chosen]
 
     @cached_property
     def _local_cell(self) -> NDArray[np.intp]:
@@ -118,7 +132,8 @@ def distribute(comm: MPI.Intracomm, mesh: LayeredMesh | None) -> DistributedMesh
     points = transfer.scatter(comm, lambda rank: mesh.points[starts[rank] : starts[rank + 1]])
     # DOLFINx sorts facets by their vertices: cells and their vertices in ascending order save it a quarter
     # of the time of create_mesh
-    cells = _with_sorted_rows(transfer.scatter(comm, lambda rank: mesh.cells[parts[rank]]))
+    cells = transfer.scatter(comm, lambda rank: mesh.cells[parts[rank]])
+    cells = np.column_stack(ascending([np.ascontiguousarray(column) for column in cells.T]))
     order = np.argsort(cells[:, 0], kind="stable")
     cells = cells[order]
     neighbours = _neighbours(comm, cells, point_count)
@@ -153,15 +168,6 @@ def _neighbours(comm: MPI.Intracomm, cells: NDArray[np.int32], point_count: int)
     facets, rows = facets_within(cells, ranks > 1)
     places, others = beside(comm.allgather(facets), comm.rank)
     return np.unique(np.column_stack([rows[places], others]), axis=0)
-
-
-def _with_sorted_rows(cells: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the cells with their vertices ascending, by a sorting network, one column at a time."""
-    columns = [np.ascontiguousarray(column) for column in cells.T]
-    exchanges = ((0, 1), (2, 3), (0, 2), (1, 3), (1, 2)) if len(columns) == 4 else ((0, 1), (1, 2), (0, 1))
-    for i, j in exchanges:
-        columns[i], columns[j] = np.minimum(columns[i], columns[j]), np.maximum(columns[i], columns[j])
-    return np.column_stack(columns)
 
 
 def _check_cell_count(cells: int, ranks: int) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+_TINY = 1e-300
+
 
 def cut_areas(
     volume: NDArray[np.float64], heights: NDArray[np.float64], position: float, upper: bool
@@ -43,22 +45,22 @@ def cut_areas(
     [0.5]
     """
     low = heights <= position if upper else heights < position
-    last = len(heights) - 1
-    spline = [np.where(low[i] & ~low[i + 1], _inverse(heights[i + 1] - heights[i]), 0.0) for i in range(last)]
+    above, last = position - heights, len(heights) - 1
+    spline = [(low[i] != low[i + 1]) * _inverse(heights[i + 1] - heights[i]) for i in range(last)]
     for degree in range(1, last):
         spline = [
             (degree + 1)
             / degree
             * _inverse(heights[i + degree + 1] - heights[i])
-            * ((position - heights[i]) * spline[i] + (heights[i + degree + 1] - position) * spline[i + 1])
+            * (above[i] * spline[i] - above[i + degree + 1] * spline[i + 1])
             for i in range(last - degree)
         ]
     return volume * spline[0]
 
 
 def _inverse(length: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1/length, and 0 where knots fall together: such a spline is zero."""
-    return 1.0 / np.where(length > 0, length, np.inf)
+    """1/length, and something finite where knots fall together: it is multiplied by splines that are zero."""
+    return 1.0 / np.maximum(length, _TINY)
 
 
 def flat_areas(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.flux.area import cut_areas
+from gbflux.flux.cells import CellGeometry
 from gbflux.flux.weighted import quantiles
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh.simplices import ascending
 
 #: Largest max|J|/J̄ of a plane that counts as homogenized.
 HOMOGENIZED = 1.1
@@ -64,7 +66,7 @@ class HLProfile:
 
 
 def hl_profile(
-    mesh: LayeredMesh, fields: Fields, side: str, mean: float, volume: NDArray[np.float64]
+    mesh: LayeredMesh, fields: Fields, side: str, mean: float, geometry: CellGeometry
 ) -> HLProfile:
     """Profile across one homogenizing layer.
 
@@ -76,34 +78,27 @@ def hl_profile(
         ``"bottom"`` or ``"top"``, one of ``mesh.slabs``.
     mean : float
         J̄ = I/A (A/m²).
-    volume : (m,) array
-        Cell volumes (µm³; in 2D µm²).
+    geometry : CellGeometry
+        That of the mesh.
 
     Returns
     -------
     HLProfile
     """
-    slab = mesh.n_grains + mesh.slabs.index(side)
-    end = side == "top"
-    face, electrode = mesh.z_electrolyte[end], mesh.z_electrodes[end]
-    in_slab = mesh.region == slab
-    cells = np.flatnonzero(in_slab & (mesh.kind == CellKind.HL))
-    z = _planes(_slab_start(mesh, in_slab, face), electrode, _mesh_size(volume[cells], mesh.dimension))
-    distance = np.abs(z - face)
-    heights = np.ascontiguousarray(mesh.points[:, -1])
-    corners = [heights.take(corner) for corner in mesh.cells[cells].T]
-    lowest, highest = np.minimum.reduce(corners), np.maximum.reduce(corners)
+    slab = geometry.slabs[side]
+    face, electrode = (slab.sign * z[side == "top"] for z in (mesh.z_electrolyte, mesh.z_electrodes))
+    heights = _planes(slab.start, electrode, _mesh_size(geometry.volume[slab.cell], mesh.dimension))
+    z = np.ascontiguousarray(mesh.points[:, -1])
     rows = []
-    for position in z:
+    for height in heights:
         # where a plane runs along facets, cut the cells beyond it; on the electrode those before it
-        upper = end != (position == electrode)
-        low, high = (
-            (lowest <= position, highest > position) if upper else (lowest < position, highest >= position)
-        )
-        crossed = np.flatnonzero(low & high)
-        knots = np.sort([corner.take(crossed) for corner in corners], axis=0)
-        area = cut_areas(volume[cells[crossed]], knots, position, upper)
-        rows.append(_spread(fields.j[cells[crossed[area > 0]]] / mean, area[area > 0]))
+        beyond = height != electrode
+        cells = slab.cut_by(height, beyond)
+        knots = ascending([slab.sign * z.take(corner) for corner in mesh.cells.take(cells, axis=0).T])
+        area = cut_areas(geometry.volume.take(cells), np.stack(knots), height, beyond)
+        met = np.flatnonzero(area > 0)
+        rows.append(_spread(fields.j.take(cells[met], axis=0) / mean, area[met]))
+    distance = np.abs(heights - face)
     largest, p99, std = (tuple(column) for column in zip(*rows, strict=True))
     fit = fit_decay(distance, std, abs(electrode - face))
     return HLProfile(
@@ -208,13 +203,6 @@ def _mesh_size(volume: NDArray[np.float64], dimension: int) -> float:
     """Edge of the regular simplex whose volume is the mean of the cells (µm)."""
     mean = float(volume.mean())
     return (4 * mean / np.sqrt(3)) ** 0.5 if dimension == 2 else (6 * np.sqrt(2) * mean) ** (1 / 3)
-
-
-def _slab_start(mesh: LayeredMesh, in_slab: NDArray[np.bool_], face: float) -> float:
-    """Plane from which on a slab is free of its contact layer (µm)."""
-    contacts = np.flatnonzero(in_slab & (mesh.kind == CellKind.CONTACT))
-    z = np.append(mesh.points[mesh.cells[contacts].ravel(), -1], face)
-    return float(z[np.argmax(np.abs(z - face))])
 
 
 def _planes(start: float, electrode: float, mesh_size: float) -> NDArray[np.float64]:

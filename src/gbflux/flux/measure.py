@@ -9,7 +9,7 @@ from gbflux.conduction.records import Fields
 from gbflux.flux.cells import CellGeometry, cell_geometry
 from gbflux.flux.hl_profile import HLProfile, hl_profile
 from gbflux.flux.hot_spots import HotSpots, hot_spots
-from gbflux.flux.planes import PlaneFacets, PlaneNodes, cells_touching, plane_facets, plane_nodes
+from gbflux.flux.planes import PlaneFacets, PlaneNodes, plane_facets, plane_nodes
 from gbflux.flux.readonly import read_only
 from gbflux.flux.tables import BoundaryTable, GrainTable, boundary_table, grain_table
 from gbflux.flux.transport import Transport, transport
@@ -31,6 +31,8 @@ class Measurement:
         Where the electrolyte ends, for the sides with a homogenizing layer.
     homogenizing_layer : read-only dict of HLProfile
         Profile across each homogenizing layer.
+    electrodes : read-only dict of PlaneFacets
+        Facets of each electrode.
     grains : GrainTable
     boundaries : BoundaryTable
     """
@@ -39,11 +41,12 @@ class Measurement:
     hot_spots: Mapping[str, HotSpots]
     hot_spots_electrolyte: Mapping[str, HotSpots]
     homogenizing_layer: Mapping[str, HLProfile]
+    electrodes: Mapping[str, PlaneFacets]
     grains: GrainTable
     boundaries: BoundaryTable
 
     def __post_init__(self) -> None:
-        for name in ("hot_spots", "hot_spots_electrolyte", "homogenizing_layer"):
+        for name in ("hot_spots", "hot_spots_electrolyte", "homogenizing_layer", "electrodes"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
@@ -77,12 +80,12 @@ def measure(
     InputError
         When no current flows.
     """
-    among = cells_touching(mesh, {*mesh.z_electrodes, *mesh.z_electrolyte})
+    geometry = cell_geometry(mesh) if geometry is None else geometry
+    among = geometry.at_planes(mesh)
     electrodes = {side: electrode_plane(mesh, fields, side, among) for side in SIDES}
     ends = {side: electrolyte_end(mesh, fields, side, among) for side in SIDES}
     spots = {side: hot_spots(*plane, mesh.n_grains, mean_grain_size_um) for side, plane in electrodes.items()}
     end_spots = {side: hot_spots(*ends[side], mesh.n_grains, mean_grain_size_um) for side in mesh.slabs}
-    geometry = cell_geometry(mesh) if geometry is None else geometry
     entering = tuple(float(fields.residual[electrodes[side][1].node].sum()) for side in SIDES)
     whole = transport(
         mesh,
@@ -95,14 +98,14 @@ def measure(
     grains = grain_table(mesh, fields, geometry, (ends["bottom"][1], ends["top"][1]))
     boundaries = boundary_table(mesh, fields, geometry.volume)
     profiles = {
-        side: hl_profile(mesh, fields, side, whole.mean_current_density, geometry.volume)
-        for side in mesh.slabs
+        side: hl_profile(mesh, fields, side, whole.mean_current_density, geometry) for side in mesh.slabs
     }
     return Measurement(
         transport=whole,
         hot_spots=spots,
         hot_spots_electrolyte=end_spots,
         homogenizing_layer=profiles,
+        electrodes={side: facets for side, (facets, _) in electrodes.items()},
         grains=grains,
         boundaries=boundaries,
     )

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from gbflux.errors import MeshError
 from gbflux.grains.tessellation import Tessellation, face_simplices, volumes_and_centroids
 from gbflux.mesh.drawing import MeshSize, cores, draw, grade, load_gmsh, repeat_planes, set_options
-from gbflux.mesh.prisms import with_prisms
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.mesh.volumes import FEWEST_CELLS, Volumes, mesh_volumes, simplices, surface
 
@@ -68,7 +67,7 @@ def mesh_conforming(
         z of the planes where grains end (µm), meshed at ``size.end_size_um``.
     layers : sequence of range
         Cells that are the layers of each slab, from the grains outwards. In 3D the planes between them are
-        meshed alike where they are to have cells of the same size, and thin layers consist of prisms.
+        meshed alike where they are to have cells of the same size.
 
     Raises
     ------
@@ -102,17 +101,13 @@ def _meshed(
     set_options(gmsh, size)
     draw(gmsh, tessellation)
     grade(gmsh, tessellation, size, end_planes)
-    stacked = []
     if tessellation.dimension == 3 and size.field is None:
-        stacked = repeat_planes(gmsh, tessellation, size, end_planes, layers)
+        repeat_planes(gmsh, tessellation, size, end_planes, layers)
     gmsh.model.mesh.generate(2)
     facets, face = simplices(gmsh, tessellation.dimension - 1, _inner_faces(tessellation))
     if tessellation.dimension == 2:
         return surface(gmsh, range(tessellation.n_cells)), facets, face
-    planes = {face: simplices(gmsh, 2, [face])[0] for layer in stacked for face in layer.faces}
-    filled = np.array([layer.cell for layer in stacked], dtype=np.int64)
-    volumes = mesh_volumes(gmsh, _shares(tessellation, size, filled), filled)
-    return with_prisms(volumes, stacked, planes), facets, face
+    return mesh_volumes(gmsh, _shares(tessellation, size)), facets, face
 
 
 def merged(mesh: ConformingMesh, n_grains: int, layers: tuple[int, ...]) -> ConformingMesh:
@@ -146,25 +141,20 @@ def _inner_faces(t: Tessellation) -> NDArray[np.int64]:
     return np.flatnonzero(np.all(t.face_cells >= 0, axis=1))
 
 
-def _shares(t: Tessellation, size: MeshSize, filled: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Cells of the tessellation for each process, of about equal work; one share where one will do.
-
-    Those that are filled without gmsh are in none.
-    """
+def _shares(t: Tessellation, size: MeshSize) -> list[NDArray[np.int64]]:
+    """Cells of the tessellation for each process, of about equal work; one share where one will do."""
     if size.field is None:
         expected = _TETRAHEDRA_PER_CUBE * volumes_and_centroids(t)[0] / size.size_um**3
     else:
         expected = np.bincount(size.field.region, size.field.expected_cells(), t.n_cells)
-    expected[filled] = 0.0
-    mine = np.setdiff1d(np.arange(t.n_cells), filled)
     processes = min(cores(), _MOST_PROCESSES, t.n_cells, int(expected.sum() / FEWEST_CELLS) + 1)
     if size.reproducible or processes == 1:
-        return [mine]
+        return [np.arange(t.n_cells)]
     middle = np.cumsum(expected) - expected / 2
     capacity = np.ones(processes)
     capacity[0] = _PARENT
     share = np.searchsorted(np.cumsum(capacity)[:-1] / capacity.sum(), middle / expected.sum())
-    parts = (mine[share[mine] == k] for k in range(processes))
+    parts = (np.flatnonzero(share == k) for k in range(processes))
     return [part for part in parts if len(part)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import MeshError
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh.records import ELECTROLYTE, LayeredMesh, is_kind
 from gbflux.units import SIDES
 
 _NEAR = 1e-9  # of the mesh's extent: what lies on a plane
@@ -24,7 +24,7 @@ class Cut:
     mesh : LayeredMesh
         What is left; a side cut off at the electrolyte has no slab. `quality` is that of the whole mesh.
     cells : (m,) int64 array or slice
-        Its cells in the whole mesh, ascending; a slice where they are the first ones, see `nested`.
+        Its cells in the whole mesh, ascending; a slice where they are the first ones, see `Nest`.
     points : (n,) int64 array or slice
         Its points in the whole mesh, likewise.
     covered : pair of (n_whole,) bool arrays or None
@@ -38,11 +38,46 @@ class Cut:
     covered: tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]
 
 
-def nested(mesh: LayeredMesh, hl_planes_um: tuple[tuple[float, ...], tuple[float, ...]]) -> LayeredMesh:
-    """A mesh with the outermost cells and points last.
+@dataclass(frozen=True)
+class Nest:
+    """A mesh with the outermost cells and points last, to be cut at its planes.
 
-    What is left when both layers are cut at planes of the same number, counted from the electrolyte, are then
-    the first of them, which saves copies.
+    What is left when both layers are cut at planes of the same number, counted from the electrolyte, are the
+    first cells and points: it takes no search and no copies.
+
+    Attributes
+    ----------
+    mesh : LayeredMesh
+    hl_planes_um : pair of tuples of float
+        Distances of the mesh planes in the bottom and the top layer from the electrolyte (µm), ascending.
+    point_counts, cell_counts : (k,) int arrays or None
+        Points and cells up to each plane; None where cells lie across planes.
+    """
+
+    mesh: LayeredMesh
+    hl_planes_um: tuple[tuple[float, ...], tuple[float, ...]]
+    point_counts: NDArray[np.int64] | None
+    cell_counts: NDArray[np.int64] | None
+
+    def cut(self, hl_um: tuple[float, float]) -> Cut:
+        """Cut the homogenizing layers to a smaller thickness; parameters and errors as for `cut_slabs`."""
+        numbers = {
+            planes.index(um) if um in planes else None
+            for um, planes in zip(hl_um, self.hl_planes_um, strict=True)
+            if planes
+        }
+        number = numbers.pop() if len(numbers) == 1 else None
+        if self.cell_counts is None or number is None:
+            return cut_slabs(self.mesh, hl_um)
+        electrodes = _electrodes(self.mesh, hl_um)
+        cells, points = slice(int(self.cell_counts[number])), slice(int(self.point_counts[number]))
+        depths, near = _depths(self.mesh, electrodes), _near(self.mesh)
+        covered = tuple(None if depth is None else depth >= -near for depth in depths)
+        return Cut(_left(self.mesh, hl_um, electrodes, cells, points, covered), cells, points, covered)
+
+
+def nested(mesh: LayeredMesh, hl_planes_um: tuple[tuple[float, ...], tuple[float, ...]]) -> Nest:
+    """Sort the cells and points of a mesh from the electrolyte outwards.
 
     Parameters
     ----------
@@ -50,24 +85,33 @@ def nested(mesh: LayeredMesh, hl_planes_um: tuple[tuple[float, ...], tuple[float
     hl_planes_um : pair of tuples of float
         Distances of the mesh planes in the bottom and the top layer from the electrolyte (µm), ascending.
     """
-    z, near = mesh.points[:, -1], _NEAR * float(np.ptp(mesh.points[:, -1]))
+    z, near = mesh.points[:, -1], _near(mesh)
     depths = (mesh.z_electrolyte[0] - z, z - mesh.z_electrolyte[1])
-    level = np.zeros(len(z), dtype=np.int32)  # planes before a point; none in the electrolyte
-    for depth, planes in zip(depths, hl_planes_um, strict=True):
-        level += np.searchsorted(np.array((0.0, *planes)) + near, depth).astype(np.int32)
-    of_cells = np.max([level[corner] for corner in mesh.cells.T], axis=0)
+    level = np.zeros(len(z), dtype=np.int8 if max(map(len, hl_planes_um)) < 127 else np.int32)
+    for depth, planes in zip(
+        depths, hl_planes_um, strict=True
+    ):  # planes before a point; none in the electrolyte
+        level += np.searchsorted(np.array((0.0, *planes)) + near, depth).astype(level.dtype)
+    corners = [level.take(corner) for corner in mesh.cells.T]
+    of_cells = np.maximum.reduce(corners)
+    inner = np.minimum.reduce(corners)
+    across = (of_cells > inner + 1) | ((of_cells > 0) & is_kind(mesh.kind, ELECTROLYTE))
     points, cells = (np.argsort(x, kind="stable") for x in (level, of_cells))
     number = np.empty(len(points), dtype=mesh.cells.dtype)
-    number[points] = np.arange(len(points))
-    return replace(
+    number[points] = np.arange(len(points), dtype=number.dtype)
+    sorted_mesh = replace(
         mesh,
-        points=mesh.points[points],
-        cells=number[mesh.cells[cells]],
+        points=mesh.points.take(points, axis=0),
+        cells=number.take(mesh.cells.take(cells, axis=0)),
         kind=mesh.kind[cells],
         region=mesh.region[cells],
         boundary=mesh.boundary[cells],
         node=None if mesh.node is None else mesh.node[points],
     )
+    if across.any():
+        return Nest(sorted_mesh, hl_planes_um, None, None)
+    counts = (np.cumsum(np.bincount(x))[1:] for x in (level, of_cells))
+    return Nest(sorted_mesh, hl_planes_um, *counts)
 
 
 def cut_slabs(mesh: LayeredMesh, hl_um: tuple[float, float]) -> Cut:
@@ -90,12 +134,8 @@ def cut_slabs(mesh: LayeredMesh, hl_um: tuple[float, float]) -> Cut:
     MeshError
         If there is no mesh plane at a thickness.
     """
-    electrodes = (mesh.z_electrolyte[0] - hl_um[0], mesh.z_electrolyte[1] + hl_um[1])
-    near = _NEAR * float(np.ptp(mesh.points[:, -1]))
-    depths = [
-        None if electrodes[side] == mesh.z_electrodes[side] else _depth(mesh, side, electrodes[side])
-        for side in (0, 1)
-    ]
+    electrodes = _electrodes(mesh, hl_um)
+    depths, near = _depths(mesh, electrodes), _near(mesh)
     outer = [depth for depth in depths if depth is not None]
     outside = np.logical_or.reduce([np.zeros(len(mesh.points), dtype=bool), *(x > near for x in outer)])
     kept = ~_beyond(mesh, electrodes, outside, [x < -near for x in outer])
@@ -115,9 +155,22 @@ def _chosen(mask: NDArray[np.bool_]) -> NDArray[np.int64] | slice:
     return slice(count) if mask[:count].all() else np.flatnonzero(mask)
 
 
-def _depth(mesh: LayeredMesh, side: int, electrode: float) -> NDArray[np.float64]:
-    """How far each point lies beyond the plane of an electrode (µm)."""
-    return (mesh.points[:, -1] - electrode) * (1 if side else -1)
+def _electrodes(mesh: LayeredMesh, hl_um: tuple[float, float]) -> tuple[float, float]:
+    """Planes of the electrodes on layers of some thickness (µm)."""
+    return mesh.z_electrolyte[0] - hl_um[0], mesh.z_electrolyte[1] + hl_um[1]
+
+
+def _near(mesh: LayeredMesh) -> float:
+    """How close to a plane points count as lying on it (µm)."""
+    return _NEAR * float(np.ptp(mesh.points[:, -1]))
+
+
+def _depths(mesh: LayeredMesh, electrodes: tuple[float, float]) -> list[NDArray[np.float64] | None]:
+    """How far each point lies beyond the plane of either electrode (µm); None where nothing is cut off."""
+    return [
+        None if electrode == end else (mesh.points[:, -1] - electrode) * sign
+        for electrode, end, sign in zip(electrodes, mesh.z_electrodes, (-1, 1), strict=True)
+    ]
 
 
 def _beyond(

@@ -17,12 +17,9 @@ import numpy as np
 
 from gbflux.errors import MissingLibrary
 from gbflux.grains.tessellation import Tessellation
-from gbflux.mesh.prisms import Stacked
 from gbflux.mesh.sizing import SizeField
 
 _HXT, _DELAUNAY = 10, 1
-#: Thickest layer that is made of one layer of prisms, in cell sizes.
-_THICKEST = 1.01
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,12 @@ class MeshSize:
         """Smallest and largest edge length asked for (µm)."""
         sizes = (self.size_um, self.end_size_um) if self.field is None else self.field.size_um
         return float(min(sizes)), float(max(sizes))
+
+    @property
+    def graded_um(self) -> float:
+        """Distance from the planes where grains end from which on cells have the full size (µm)."""
+        fine, coarse = self.end_size_um, self.size_um
+        return 0.0 if fine == coarse else fine + 3 * abs(coarse - fine)
 
     def scaled(self, factor: float) -> MeshSize:
         """All lengths multiplied."""
@@ -138,30 +141,19 @@ def draw(gmsh, t: Tessellation) -> None:
 
 def repeat_planes(
     gmsh, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...], layers: Sequence[range]
-) -> list[Stacked]:
+) -> None:
     """Have the planes between the layers of a slab meshed once and copied, in 3D.
 
     Planes so near to `end_planes` that their cells have another size than those farther out are left alone.
-
-    Returns
-    -------
-    list of Stacked
-        Layers between copies that are no thicker than their cells are wide.
     """
-    stacked = []
-    fine, coarse = size.end_size_um, size.size_um
-    graded = 0.0 if fine == coarse else fine + 3 * abs(coarse - fine)
     for slab in layers:
         faces = [_outer_face(t, cell) for cell in slab]
         z = [float(t.vertices[t.face(face)[0], -1]) for face in faces]
-        even = [k for k in range(len(faces)) if min(abs(z[k] - end) for end in end_planes) >= graded]
+        even = [k for k in range(len(faces)) if min(abs(z[k] - end) for end in end_planes) >= size.graded_um]
         for k in even[1:]:
-            if k - 1 in even and abs(z[k] - z[k - 1]) <= _THICKEST * size.size_um:
-                stacked.append(Stacked(slab[k], (faces[k - 1], faces[k])))
             shift = np.eye(4)
             shift[2, 3] = z[k] - z[even[0]]
             gmsh.model.mesh.setPeriodic(2, [faces[k] + 1], [faces[even[0]] + 1], shift.ravel().tolist())
-    return stacked
 
 
 def _outer_face(t: Tessellation, cell: int) -> int:

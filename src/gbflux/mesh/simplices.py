@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,28 @@ def longest_edges(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
         ]
         longest[start : start + _BLOCK] = np.max(squares, axis=0)
     return np.sqrt(longest)
+
+
+def ascending(corners: Sequence[NDArray]) -> list[NDArray]:
+    """Values at the three or four corners of simplices with those of each simplex ascending.
+
+    By a sorting network, one corner of all simplices at a time.
+
+    Parameters
+    ----------
+    corners : sequence of (m,) arrays
+        Values at the first corner of each simplex, at the second, and so on.
+
+    Examples
+    --------
+    >>> [corner.tolist() for corner in ascending(np.array([[3, 1], [2, 9], [1, 5]]))]
+    [[1, 1], [2, 5], [3, 9]]
+    """
+    found = list(corners)
+    exchanges = ((0, 1), (2, 3), (0, 2), (1, 3), (1, 2)) if len(found) == 4 else ((0, 1), (1, 2), (0, 1))
+    for i, j in exchanges:
+        found[i], found[j] = np.minimum(found[i], found[j]), np.maximum(found[i], found[j])
+    return found
 
 
 def is_conforming(cells: NDArray, planes: NDArray) -> bool:

@@ -39,7 +39,7 @@ class Volumes:
     region: NDArray[np.int32]
 
 
-def mesh_volumes(gmsh, shares: list[NDArray[np.int64]], left_out: NDArray[np.int64]) -> Volumes:
+def mesh_volumes(gmsh, shares: list[NDArray[np.int64]]) -> Volumes:
     """Mesh volumes of a model whose faces are meshed; each share of them by a process of its own.
 
     Nodes on faces come first and keep the order of their tags.
@@ -50,8 +50,6 @@ def mesh_volumes(gmsh, shares: list[NDArray[np.int64]], left_out: NDArray[np.int
         With the model.
     shares : list of int arrays
         Volumes, by their tag minus one. The first share is meshed here.
-    left_out : int array
-        Volumes in no share.
 
     Raises
     ------
@@ -60,8 +58,6 @@ def mesh_volumes(gmsh, shares: list[NDArray[np.int64]], left_out: NDArray[np.int
     """
     gmsh.option.setNumber("General.NumThreads", 1)
     on_faces = _nodes(gmsh)
-    if len(left_out):
-        gmsh.model.removeEntities([(3, int(volume) + 1) for volume in left_out])
     with tempfile.TemporaryDirectory(prefix="gbflux-") as name:
         drafts = [Path(name) / f"{k}.npz" for k in range(1, len(shares))]
         children = [_fork(gmsh, shares, k, len(on_faces), draft) for k, draft in enumerate(drafts, start=1)]

@@ -28,7 +28,9 @@ from gbflux.mesh.recipe import Recipe
 from gbflux.mesh.records import LayeredMesh
 from gbflux.mesh.sizing import SizeField
 from gbflux.mesh.slabs import add_slab
+from gbflux.mesh.stacks import with_stacks, without_thin_layers
 from gbflux.mesh.storage import save_mesh
+from gbflux.units import SIDES
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +53,11 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     began = time.perf_counter()
     grains = tessellate(recipe.arrangement)
     n_grains, size_um = grains.n_cells, grains.size_um
+    stacks, layers = {}, []
     for side, depths in recipe.slabs.items():
-        grains = add_slab(grains, depths, upper=side == "top")
-    layers = tuple(len(depths) for depths in recipe.slabs.values())
+        drawn, stacks[side] = without_thin_layers(depths, recipe.size, grains.dimension)
+        grains = add_slab(grains, drawn, upper=side == "top")
+        layers.append(len(drawn))
     starts = np.cumsum([n_grains, *layers]).tolist()
     slabs = [range(start, end) for start, end in pairwise(starts)]
     timings = {"grains": time.perf_counter() - began, "mesh": 0.0, "layers": 0.0}
@@ -62,7 +66,9 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
         try:
             began = time.perf_counter()
             planes = 0.0, float(size_um[-1])
-            mesh = merged(mesh_conforming(grains, size, planes, slabs), n_grains, layers)
+            mesh = merged(mesh_conforming(grains, size, planes, slabs), n_grains, tuple(layers))
+            for region, (side, thin) in enumerate(stacks.items(), start=n_grains):
+                mesh = with_stacks(mesh, region, planes[SIDES.index(side)], side == "top", thin)
             mesh, node = _cut(mesh, size, n_grains, planes)
             timings["mesh"] += time.perf_counter() - began
             began = time.perf_counter()

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gbflux.flux import write_boundaries, write_grains
-from gbflux.flux.measure import electrode_plane
-from gbflux.flux.planes import cells_touching
+from gbflux.flux.planes import PlaneFacets, numbered
+from gbflux.mesh import LayeredMesh
 from gbflux.study.disk import disk_faults_told, require_room
 from gbflux.study.folder import RunFolder
 from gbflux.study.result import Result
@@ -122,17 +121,15 @@ def write_tables(folder: RunFolder, snapshot: Snapshot) -> None:
     measured = snapshot.measurement
     write_grains(folder.path / "grains.csv", measured.grains)
     write_boundaries(folder.path / "boundaries.csv", measured.boundaries, snapshot.mesh.dimension)
-    among = cells_touching(snapshot.mesh, snapshot.mesh.z_electrodes)
     for side in SIDES:
-        _write_electrode(folder.path / f"electrode_{side}.vtp", snapshot, side, among)
+        _write_electrode(folder.path / f"electrode_{side}.vtp", snapshot.mesh, measured.electrodes[side])
 
 
-def _write_electrode(path: Path, snapshot: Snapshot, side: str, among: NDArray[np.integer]) -> None:
-    """Current density on the facets of one electrode, whose cells are `among` these."""
-    facets, _ = electrode_plane(snapshot.mesh, snapshot.fields, side, among)
-    nodes, numbers = np.unique(facets.nodes, return_inverse=True)
-    points = snapshot.mesh.points[nodes]
+def _write_electrode(path: Path, mesh: LayeredMesh, facets: PlaneFacets) -> None:
+    """Current density on the facets of one electrode."""
+    nodes, numbers = numbered(facets.nodes, len(mesh.points))
+    points = mesh.points[nodes]
     if points.shape[1] == 2:
         points = np.column_stack([points, np.zeros(len(points))])
     data = {"J_magnitude": facets.j_abs, "J_z": facets.j_z, "grain": facets.grain}
-    write_polydata(path, points, numbers.reshape(facets.nodes.shape), data)
+    write_polydata(path, points, numbers, data)

@@ -18,7 +18,7 @@ from gbflux.conduction.records import Electrode, Solution, SolverSettings
 from gbflux.errors import MissingLibrary
 from gbflux.flux.cells import CellGeometry, cell_geometry
 from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
-from gbflux.mesh.cut import Cut, cut_slabs, nested
+from gbflux.mesh.cut import Cut, Nest, nested
 from gbflux.study.progress import Progress
 
 #: Distances from the electrolyte of mesh planes in the bottom and the top homogenizing layer (µm).
@@ -99,6 +99,7 @@ class SharedMesh:
         self.hl_planes_um = hl_planes_um
         self._left = solves
         self._built: BuiltMesh | None = None
+        self._nest: Nest | None = None
         self._failure: Exception | None = None
         self._cut: Cut | None = None
         self._geometry: Future[CellGeometry] | None = None
@@ -122,13 +123,14 @@ class SharedMesh:
                 self._failure = error
                 raise
             if self.hl_planes_um is not None:
-                self._built = replace(self._built, mesh=nested(self._built.mesh, self.hl_planes_um))
+                self._nest = nested(self._built.mesh, self.hl_planes_um)
+                self._built = replace(self._built, mesh=self._nest.mesh)
             built = self._built
             self._geometry = _beside(cell_geometry, built.mesh)  # dealing out begins with rank 0 alone
         else:
             built = replace(self._built, timings={}, from_cache=True, worker_peak_MiB=0.0)
         progress.add(built.timings)
-        self._cut = None if self.hl_planes_um is None else cut_slabs(built.mesh, case.hl_um)
+        self._cut = None if self._nest is None else self._nest.cut(case.hl_um)
         return built if self._cut is None else replace(built, mesh=self._cut.mesh)
 
     def solve(self, sigma: Any, bottom: Electrode, top: Electrode, settings: SolverSettings) -> Solution:
@@ -152,9 +154,9 @@ class SharedMesh:
         return solution
 
     def geometry(self) -> CellGeometry:
-        """Volumes of the mesh of the case that was meshed last, on rank 0."""
+        """What measures need to know of the mesh of the case that was meshed last, on rank 0."""
         geometry = self._geometry.result()
-        return geometry if self._cut is None else geometry.of(self._cut.cells)
+        return geometry if self._cut is None else geometry.of(self._cut)
 
     def close(self) -> None:
         """Free what solves share; *collective*."""

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gbflux.flux.cells import cell_geometry
 from gbflux.flux.hl_profile import HOMOGENIZED, fit_decay, hl_profile, homogenized_at
-from gbflux.mesh.simplices import signed_volumes
 
 from .synthetic import brick_mesh, fields_of, sigma_of, with_j
 
@@ -29,7 +29,7 @@ def test_a_single_mode_gives_its_decay_length_back(grains, mesh_um, side):
         grains, grain_um=4.0, mesh_um=mesh_um, hl_um=(4.0, 0.0) if side == "bottom" else (0.0, 4.0)
     )
     fields, mean = modal_fields(mesh, side)
-    profile = hl_profile(mesh, fields, side, mean, signed_volumes(mesh.points, mesh.cells))
+    profile = hl_profile(mesh, fields, side, mean, cell_geometry(mesh))
     assert profile.decay_length_um == pytest.approx(LAMBDA, rel=0.03)
     assert profile.distance_um[0] == pytest.approx(0.005)
     assert profile.distance_um[-1] == pytest.approx(4.0)
@@ -43,7 +43,7 @@ def test_a_single_mode_gives_its_decay_length_back(grains, mesh_um, side):
 def test_a_uniform_current_is_homogenized_at_once_and_has_no_decay():
     mesh = brick_mesh((1, 1), hl_um=(2.0, 0.0))
     fields, mean = modal_fields(mesh, "bottom", amplitude=0.0)
-    profile = hl_profile(mesh, fields, "bottom", mean, signed_volumes(mesh.points, mesh.cells))
+    profile = hl_profile(mesh, fields, "bottom", mean, cell_geometry(mesh))
     assert profile.max_over_mean == pytest.approx([1.0] * len(profile.max_over_mean))
     assert profile.homogenized_at_um == profile.distance_um[0]
     assert profile.decay_length_um is None

@@ -8,6 +8,9 @@ import pytest
 from gbflux.conduction.balance import worst_grain_imbalance
 from gbflux.flux import as_result, measure
 from gbflux.flux.cells import cell_geometry, grain_mean_j
+from gbflux.flux.planes import cells_touching
+from gbflux.mesh.cut import cut_slabs, nested
+from gbflux.mesh.records import CellKind
 from gbflux.mesh.simplices import signed_volumes
 
 from .synthetic import DELTA_UM, brick_mesh, sigma_of, solved, uneven_sigma
@@ -123,12 +126,47 @@ def test_volumes_agree_with_the_plain_ones():
     assert geometry.volume[slab].sum() == pytest.approx(64.0)  # slab and contact: 8 × 8 × 1
     assert geometry.grain_volume == pytest.approx((256.0 - geometry.volume[layers].sum()) / 4)
     fields = solved(mesh, sigma_of(mesh))
-    left = geometry.of(np.flatnonzero(~slab))
-    assert left.volume == pytest.approx(geometry.volume[~slab], rel=0)
     size = np.linalg.norm(fields.j, axis=1)
     first = mesh.region == 0
     mean = np.average(size[first], weights=geometry.volume[first])
     assert grain_mean_j(mesh, fields, geometry)[0] == pytest.approx(mean, rel=1e-12)
+
+
+@pytest.mark.parametrize("layers", [(4, 4), (2, 2), (1, 3), (0, 2), (0, 0)])
+@pytest.mark.parametrize("in_order", [False, True])
+def test_geometry_of_a_cut_is_that_of_the_mesh_it_leaves(layers, in_order):
+    planes = (0.0, *np.linspace(DELTA_UM, 4.0, 5)[1:].tolist())
+    mesh = brick_mesh((2, 2, 1), hl_um=(4.0, 4.0))
+    hl_um = tuple(planes[k] for k in layers)
+    if in_order:
+        nest = nested(mesh, (planes[1:],) * 2)
+        mesh, cut = nest.mesh, nest.cut(hl_um)
+    else:
+        cut = cut_slabs(mesh, hl_um)
+    found, expected = cell_geometry(mesh).of(cut), cell_geometry(cut.mesh)
+    assert np.array_equal(found.volume, expected.volume)
+    assert np.array_equal(found.at_ends, expected.at_ends)
+    planes = cells_touching(cut.mesh, {*cut.mesh.z_electrodes, *cut.mesh.z_electrolyte})
+    assert np.array_equal(found.at_planes(cut.mesh), planes)
+    assert found.slabs.keys() == expected.slabs.keys() == set(cut.mesh.slabs)
+    for side, slab in found.slabs.items():
+        fresh = expected.slabs[side]
+        assert slab.start == fresh.start
+        assert np.array_equal(slab.cell[np.lexsort((slab.cell, slab.begin))], fresh.cell)
+        last = float(max(slab.end))
+        for height in (slab.start, last - 1.0, last - 0.5, last):
+            for beyond in (False, True):
+                assert set(slab.cut_by(height, beyond)) == _crossing(cut.mesh, side, height, beyond)
+
+
+def _crossing(mesh, side, height, beyond):
+    """Cells of a homogenizing layer across a plane, and those beyond it or before it."""
+    sign = 1.0 if side == "top" else -1.0
+    z = np.sort(sign * mesh.points[mesh.cells][:, :, -1], axis=1)
+    low, high = z[:, 0], z[:, -1]
+    crossed = (low <= height) & (high > height) if beyond else (low < height) & (high >= height)
+    in_slab = (mesh.region == mesh.n_grains + mesh.slabs.index(side)) & (mesh.kind == CellKind.HL)
+    return set(np.flatnonzero(crossed & in_slab))
 
 
 @pytest.mark.parametrize(("grains", "current"), [((2, 2), "current_A_per_m"), ((2, 2, 1), "current_A")])
