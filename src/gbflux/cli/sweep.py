@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -84,7 +85,7 @@ def _run_here(
     """Run on this machine, and gather what there is."""
     from gbflux.case import machine_memory, require_memory
     from gbflux.cli.sweep_progress import progress_of
-    from gbflux.sweep import Engine, open_cases, tally, write_collection
+    from gbflux.sweep import Engine, forget_failures, open_cases, tally, write_collection
     from gbflux.sweep.table import collect
 
     folder.make()
@@ -92,10 +93,12 @@ def _run_here(
         folder.check(worked_out.study)
         folder.prepare(worked_out.study)
         wanted = open_cases(worked_out, folder, retry_failed)
+        if retry_failed:
+            forget_failures(folder, wanted)
         for unit in worked_out.units:
             if unit.key in wanted:
                 require_memory(unit.largest, machine_memory())
-        words = " ".join(["gbflux sweep run", str(study), *(["-o", str(output)] if output else [])])
+        words = shlex.join(["gbflux", "sweep", "run", str(study), *(["-o", str(output)] if output else [])])
         try:
             if wanted:
                 with progress_of(worked_out, wanted, folder) as report:
@@ -127,11 +130,15 @@ def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, word: str) ->
 
 def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, retry_failed: bool) -> None:
     """Write and submit job scripts, or print them."""
-    from gbflux.sweep import open_cases, tally
-    from gbflux.sweep.cluster import job_script, submit
+    from gbflux.sweep import forget_failures, open_cases, tally
+    from gbflux.sweep.cluster import job_scripts, submit
 
     if dry_run:
-        typer.echo(job_script(worked_out, folder, engine, len(worked_out.units)), nl=False)
+        folder.check(worked_out.study)
+        wanted = open_cases(worked_out, folder, retry_failed)
+        typer.echo("\n".join(job_scripts(worked_out, folder, engine, list(wanted))), nl=False)
+        if not wanted:
+            typer.echo(f"{folder.path}: nothing is left to run", err=True)
         return
     folder.make()
     with folder.driver_lock():
@@ -141,8 +148,11 @@ def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, r
         if not wanted:
             _conclude(worked_out, folder, tally(worked_out, folder), "finished: nothing is left to run")
             return
+        if retry_failed:
+            forget_failures(folder, wanted)
         typer.echo(submit(worked_out, folder, engine, list(wanted)))
-    typer.echo(f"`gbflux sweep status {folder.path}` shows how far it is, `gbflux sweep collect` gathers it.")
+    words = shlex.join(["gbflux", "sweep", "status", str(folder.path)])
+    typer.echo(f"`{words}` shows how far it is, `gbflux sweep collect` gathers it.")
 
 
 @sweep.command()
@@ -206,7 +216,7 @@ def export(
         folder.check(worked_out.study)
         folder.prepare(worked_out.study)
         path = write_snakefile(worked_out, folder)
-    typer.echo(f"wrote {path}; snakemake -s {path} --cores 2 runs it")
+    typer.echo(f"wrote {path}; `{shlex.join(['snakemake', '-s', str(path), '--cores', '2'])}` runs it")
 
 
 @sweep.command(hidden=True)

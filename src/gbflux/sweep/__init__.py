@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gbflux.sweep.engine import Engine, Event
     from gbflux.sweep.folder import Failure, StudyFolder
     from gbflux.sweep.planning import Entry, Plan, UnitOfWork, plan
-    from gbflux.sweep.standing import Tally, open_cases, tally
+    from gbflux.sweep.standing import Tally, forget_failures, open_cases, tally
     from gbflux.sweep.statistics import Spread, spread
     from gbflux.sweep.study import Point, Study, load_study
     from gbflux.sweep.table import Collection, collect, write_collection
@@ -21,6 +21,7 @@ _FILE_OF = {
     "Engine": "engine",
     "Event": "engine",
     "Tally": "standing",
+    "forget_failures": "standing",
     "open_cases": "standing",
     "tally": "standing",
     "Failure": "folder",
@@ -53,6 +54,7 @@ __all__ = [
     "Tally",
     "UnitOfWork",
     "collect",
+    "forget_failures",
     "load_study",
     "open_cases",
     "plan",

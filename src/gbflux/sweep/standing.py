@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gbflux.sweep.folder import StudyFolder
@@ -45,7 +46,7 @@ def open_cases(plan: Plan, folder: StudyFolder, retry_failed: bool) -> dict[str,
     folder : StudyFolder
         Its folder.
     retry_failed : bool
-        Count what has failed for good too, as if it had never been tried.
+        Take what has failed for good too.
     """
     wanted: dict[str, list[str]] = {}
     for unit in plan.units:
@@ -53,9 +54,14 @@ def open_cases(plan: Plan, folder: StudyFolder, retry_failed: bool) -> dict[str,
             if folder.result(key) is not None:
                 continue
             failure = folder.failure(key)
-            if failure is not None and retry_failed:
-                folder.forget_failure(key)
-            elif failure is not None and failure.attempts > plan.study.run.retries:
+            if failure is not None and not retry_failed and failure.attempts > plan.study.run.retries:
                 continue
             wanted.setdefault(unit.key, []).append(key)
     return wanted
+
+
+def forget_failures(folder: StudyFolder, wanted: Mapping[str, Sequence[str]]) -> None:
+    """Begin afresh with cases that are repeated: their attempts count from none."""
+    for keys in wanted.values():
+        for key in keys:
+            folder.forget_failure(key)

@@ -16,7 +16,7 @@ from tests.study_cases import StandIn, made, study_data, study_file
 
 from gbflux.errors import InputError
 from gbflux.mesh.drawing import cores
-from gbflux.sweep import Plan, StudyFolder, load_study, open_cases, plan, tally
+from gbflux.sweep import Plan, StudyFolder, forget_failures, load_study, open_cases, plan, tally
 from gbflux.sweep.locks import is_locked, locked
 
 HL = "homogenizing_layer"
@@ -131,6 +131,8 @@ def test_what_failed_is_tried_as_often_as_asked(tmp_path):
     folder.fail(key, "no", "MeshError", 2)
     assert not _wanted(worked_out, folder)
     assert _wanted(worked_out, folder, retry=True)
+    assert folder.failure(key).attempts == 2  # asking changes nothing
+    forget_failures(folder, {"unit": [key]})
     assert folder.failure(key) is None  # its attempts begin anew
 
 
