@@ -85,6 +85,7 @@ def _run_here(
     """Run on this machine, and gather what there is."""
     from gbflux.case import machine_memory, require_memory
     from gbflux.cli.sweep_progress import progress_of
+    from gbflux.cli.sweep_text import unused_lines
     from gbflux.sweep import Engine, forget_failures, open_cases, tally, write_collection
     from gbflux.sweep.table import collect
 
@@ -99,6 +100,7 @@ def _run_here(
             if unit.key in wanted:
                 require_memory(unit.largest, machine_memory())
         words = shlex.join(["gbflux", "sweep", "run", str(study), *(["-o", str(output)] if output else [])])
+        typer.echo("".join(f"{line}\n" for line in unused_lines(worked_out, folder)), nl=False, err=True)
         try:
             if wanted:
                 with progress_of(worked_out, wanted, folder) as report:
@@ -109,16 +111,16 @@ def _run_here(
             raise
         files = write_collection(folder, collect(folder, worked_out))
         typer.echo("wrote " + ", ".join(map(str, files)))
-        word = "done" if wanted else "finished: nothing is left to run"
-        _conclude(worked_out, folder, tally(worked_out, folder), word)
+        _conclude(worked_out, folder, tally(worked_out, folder), bool(wanted))
 
 
-def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, word: str) -> None:
+def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, ran: bool) -> None:
     """Say how a study stands; an error where cases have failed."""
     from gbflux.cli.sweep_text import failure_lines
     from gbflux.errors import StudyError
 
-    typer.echo(f"{worked_out.study.name}: {count.done} of {count.total} cases {word} in {folder.path}")
+    end = "" if ran else "; nothing is left to run"
+    typer.echo(f"{worked_out.study.name}: {count.done} of {count.total} cases done in {folder.path}{end}")
     if count.failed:
         typer.echo("\n".join(failure_lines(worked_out, folder)), err=True)
         raise StudyError(
@@ -146,7 +148,7 @@ def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, r
         folder.prepare(worked_out.study)
         wanted = open_cases(worked_out, folder, retry_failed)
         if not wanted:
-            _conclude(worked_out, folder, tally(worked_out, folder), "finished: nothing is left to run")
+            _conclude(worked_out, folder, tally(worked_out, folder), False)
             return
         if retry_failed:
             forget_failures(folder, wanted)
@@ -177,8 +179,9 @@ def collect_command(study: StudyPath, output: Output = None) -> None:
     Raises
     ------
     InputError
-        If there is no such folder, or it cannot be written.
+        If there is no such folder, it cannot be written, or all its results are of other cases.
     """
+    from gbflux.cli.sweep_text import unused_lines
     from gbflux.errors import InputError
     from gbflux.sweep import tally, write_collection
     from gbflux.sweep.table import collect
@@ -187,12 +190,19 @@ def collect_command(study: StudyPath, output: Output = None) -> None:
     if not folder.study_file.exists():
         raise InputError(f"{folder.path}: must hold a study; it does not. `gbflux sweep run` makes it.")
     folder.check(worked_out.study)
-    files = write_collection(folder, collect(folder, worked_out))
     count = tally(worked_out, folder)
+    left = list(unused_lines(worked_out, folder)) if (folder.path / "table.csv").exists() else []
+    if left and not count.done:
+        raise InputError(
+            f"{folder.path}: must have results of this study as it is now; got none, and {left[0].strip()}. "
+            "The tables stay as they are; `gbflux sweep run` computes what is missing."
+        )
+    files = write_collection(folder, collect(folder, worked_out))
     typer.echo(
         f"{count.done} of {count.total} cases done, {count.failed} failed, {count.missing} not run; "
         "wrote " + ", ".join(map(str, files))
     )
+    typer.echo("".join(f"{line}\n" for line in unused_lines(worked_out, folder)), nl=False)
 
 
 @sweep.command()

@@ -51,6 +51,7 @@ def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
         f"about {duration(plan.time_s())} with {jobs} at a time on {study.run.ranks} "
         f"rank{'s' if study.run.ranks > 1 else ''} each, {in_gib(memory)}; folder {folder.path}"
     )
+    yield from unused_lines(plan, folder)
     if study.run.jobs and jobs < study.run.jobs:
         yield f"warning: run.jobs is {study.run.jobs}, but the cores here are enough for {jobs}"
 
@@ -78,8 +79,30 @@ def status_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
             yield f"  {states[state]:6,} {text}"
     if running:
         yield f"  {running:6,} unit{'s' if running > 1 else ''} of work running"
+    if driver := folder.driver():
+        yield f"  {driver} runs it"
     if states["done"] == total:
         yield "  finished"
+    yield from unused_lines(plan, folder)
+
+
+def unused_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
+    """What the folder holds of other cases, and why; nothing where it holds none."""
+    from gbflux.case.hashing import PHYSICS_VERSION
+    from gbflux.sweep import unused
+
+    found = unused(plan, folder)
+    if not found.results:
+        return
+    others = [version for version in found.physics_versions if version != PHYSICS_VERSION]
+    why = "the study or its case has changed since, or the physics has"
+    if others:
+        why = (
+            f"computed by physics version {', '.join(map(str, others))}, and this is {PHYSICS_VERSION}: "
+            "the same case gives other numbers now"
+        )
+    what = f"{_count(found.results, 'result')} here {'is' if found.results == 1 else 'are'} of other cases"
+    yield f"  {what} ({why}); kept, not used"
 
 
 def failure_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:

@@ -158,6 +158,16 @@ def test_a_lock_names_who_holds_it_and_ends_with_its_process(tmp_path):
     assert not is_locked(tmp_path / "none.lock")
 
 
+def test_a_lock_that_cannot_be_made_is_no_internal_error(tmp_path):
+    with (
+        pytest.raises(
+            InputError, match=r"study x: must be writable, for the lock .*No such file or directory"
+        ),
+        locked(tmp_path / "nowhere" / "a.lock", "study x"),
+    ):
+        pass
+
+
 def _hold(path: Path) -> None:
     with locked(path, "it"):
         signal.pause()

@@ -204,12 +204,41 @@ def test_plan_status_and_collect_speak(tmp_path, capsys):
     keys = worked_out.keys
     subprocess.run(StandIn(tmp_path)(folder.path, "", keys[:4], 1), check=True, capture_output=True)
     folder.fail(keys[4], "mesh: no\nmore", "MeshError", 2)
-    assert command.exit_code(["sweep", "status", str(folder.path)]) == 0
+    with folder.driver_lock():
+        assert command.exit_code(["sweep", "status", str(folder.path)]) == 0
     said = capsys.readouterr().out
     assert "4 of 6 cases done\n       1 failed\n       1 not run\n" in said
+    assert f"  process {os.getpid()} on " in said
     assert "MeshError: mesh: no\n" in said
     assert command.exit_code(["sweep", "collect", file, "-o", str(folder.path)]) == 0
     assert "4 of 6 cases done, 1 failed, 1 not run" in capsys.readouterr().out
+
+
+def test_results_of_other_cases_are_told_of_and_their_tables_stay(tmp_path, capsys, monkeypatch):
+    worked_out, folder = made(tmp_path, {"temperature_C": [21, 22]})
+    subprocess.run(StandIn(tmp_path)(folder.path, "", worked_out.keys, 1), check=True, capture_output=True)
+    assert command.exit_code(["sweep", "collect", str(folder.path)]) == 0
+    assert "of other cases" not in capsys.readouterr().out
+    table = (folder.path / "table.csv").read_bytes()
+    changed = str(study_file(tmp_path, {"temperature_C": [21, 23]}))
+    assert command.exit_code(["sweep", "status", changed, "-o", str(folder.path)]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 2 cases done" in said
+    assert "1 result here is of other cases (the study or its case has changed since" in said
+    monkeypatch.setattr("gbflux.case.hashing.PHYSICS_VERSION", 99)
+    for key in worked_out.keys:
+        (folder.case(key) / "provenance.json").write_text('{"physics_version": 2}', encoding="ascii")
+    assert command.exit_code(["sweep", "plan", str(folder.path)]) == 0
+    assert "2 results here are of other cases (computed by physics version 2, and this is 99" in (
+        capsys.readouterr().out
+    )
+    assert command.exit_code(["sweep", "collect", str(folder.path)]) == 2
+    assert "The tables stay as they are" in capsys.readouterr().err
+    assert command.exit_code(["report", str(folder.path)]) == 0
+    assert (folder.path / "table.csv").read_bytes() == table
+    page = (folder.path / "report.html").read_text(encoding="utf-8")
+    assert "Computed by physics version 2; this version of gbflux computes by 99" in page
+    assert "of their cases 2 are not the study&#39;s any more" in page
 
 
 def test_bad_input_is_exit_code_2(tmp_path, capsys):
