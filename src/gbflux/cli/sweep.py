@@ -85,7 +85,7 @@ def _run_here(
     """Run on this machine, and gather what there is."""
     from gbflux.case import machine_memory, require_memory
     from gbflux.cli.sweep_progress import progress_of
-    from gbflux.cli.sweep_text import unused_lines
+    from gbflux.cli.sweep_text import core_warnings, unused_lines
     from gbflux.sweep import Engine, forget_failures, open_cases, tally, write_collection
     from gbflux.sweep.table import collect
 
@@ -100,7 +100,8 @@ def _run_here(
             if unit.key in wanted:
                 require_memory(unit.largest, machine_memory())
         words = shlex.join(["gbflux", "sweep", "run", str(study), *(["-o", str(output)] if output else [])])
-        typer.echo("".join(f"{line}\n" for line in unused_lines(worked_out, folder)), nl=False, err=True)
+        warnings = [*unused_lines(worked_out, folder), *core_warnings(worked_out.study)] if wanted else []
+        typer.echo("".join(f"{line}\n" for line in warnings), nl=False, err=True)
         try:
             if wanted:
                 with progress_of(worked_out, wanted, folder) as report:

@@ -73,7 +73,7 @@ def snakefile(plan: Plan, folder: StudyFolder) -> str:
     ours = f"{shlex.quote(sys.executable)} -m gbflux sweep".replace("{", "{{").replace("}", "}}")
     launcher = shlex.join(mpirun_command(1, [])).replace(" -n 1", "")
     start = f"{{resources.mpi}} -n {{resources.tasks}} {ours}" if ranks > 1 else ours
-    memory = max(unit.largest.memory_MiB for unit in plan.units)
+    memory = max(unit.memory_MiB for unit in plan.units)
     more = f", mem_mb={math.ceil(memory)}"
     more += f", runtime={minutes(cluster.time)}" if cluster.time else ""
     more += f", slurm_account={json.dumps(cluster.account)}" if cluster.account else ""

@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 from tests.study_cases import StandIn, made, study_data, study_file
 
+from gbflux.case import estimate
+from gbflux.case.estimate import MESH_PER_CELL_S, START_S
 from gbflux.errors import InputError
 from gbflux.mesh.drawing import cores
 from gbflux.sweep import Plan, StudyFolder, forget_failures, load_study, open_cases, plan, tally
 from gbflux.sweep.locks import is_locked, locked
+from gbflux.sweep.planning import MEMORY_PER_RANK_MIB, MORE, MORE_OF_A_LAYER
 
 HL = "homogenizing_layer"
 LAYER = {"thickness_um": 5, "conductivity_S_per_cm": 1e-4}
@@ -38,7 +41,26 @@ def test_expected_cost_adds_up(tmp_path):
     (unit,) = worked_out.units
     first, *others = unit.seconds.values()
     assert first > sum(others) > 0  # the mesh is made once
-    assert unit.largest.memory_MiB > 0
+    assert unit.memory_MiB == unit.largest.memory_MiB > 0
+    assert worked_out.time_s() == pytest.approx(first + sum(others))
+
+
+def test_another_thickness_is_expected_to_cost_less_than_another_conductivity(tmp_path):
+    layer = {"homogenizing_layer.conductivity_S_per_cm": [1e-4]}
+    thicknesses = {**layer, "homogenizing_layer.thickness_um": [1, 2, 5]}
+    conductivities = {
+        "homogenizing_layer": [{"thickness_um": 5, "conductivity_S_per_cm": c} for c in (1e-5, 1e-4)]
+    }
+    for sweep, share in ((thicknesses, MORE_OF_A_LAYER), (conductivities, MORE)):
+        (unit,) = made(tmp_path, sweep)[0].units
+        last, case = list(unit.seconds.values())[-1], unit.unit.cases[-1]
+        e = estimate(case)
+        assert last == pytest.approx(share * (e.time_s - START_S - MESH_PER_CELL_S * e.cells))
+
+
+def test_ranks_take_memory_of_their_own(tmp_path):
+    alone, four = (made(tmp_path, {}, run={"ranks": n})[0].units[0] for n in (1, 4))
+    assert four.memory_MiB == alone.memory_MiB + 3 * MEMORY_PER_RANK_MIB
 
 
 def test_units_side_by_side_share_the_cores(tmp_path):

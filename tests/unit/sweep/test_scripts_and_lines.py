@@ -162,7 +162,7 @@ def test_cases_have_short_names(tmp_path):
     worked_out, _ = made(tmp_path, {**sweep, "grain_boundary.conductivity_S_per_cm": [1e-7]}, realizations=2)
     first = labels(worked_out)[worked_out.entries[0].key]
     assert first == (
-        "homogenizing_layer=None grains.conductivity_S_per_cm=0.0005 "
+        "homogenizing_layer=null grains.conductivity_S_per_cm=0.0005 "
         "grain_boundary.conductivity_S_per_cm=1e-07 seed=1"
     )
 
