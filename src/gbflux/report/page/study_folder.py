@@ -110,6 +110,11 @@ class Study:
         """Rows of a point whose result can be read."""
         return [row for row in self.rows if row.point == point and row.case in self.results]
 
+    def partial(self, point: str, metric: str) -> bool:
+        """Whether some of a point's realisations have a metric and others that are done have none."""
+        found = self.summary.get(point, {}).get(metric)
+        return found is not None and 0 < found.n < len(self.done(point))
+
     def mean(self, point: str, metric: str) -> float | None:
         """Mean of a metric at a point."""
         found = self.summary.get(point, {}).get(metric)
