@@ -39,13 +39,17 @@ def report(
 def _collect(directory: Path) -> None:
     """Bring the tables of a study up to date; where that cannot be, those that are there have to do."""
     from gbflux.errors import InputError, MissingLibrary
-    from gbflux.sweep import StudyFolder, write_collection
+    from gbflux.sweep import StudyFolder, plan, tally, unused, write_collection
     from gbflux.sweep.table import collect
 
     folder = StudyFolder(directory)
     try:
+        worked_out = plan(folder.study())
+        old = (directory / "table.csv").exists() and unused(worked_out, folder).results
+        if old and not tally(worked_out, folder).done:
+            return  # of an earlier physics, or of the study before it was changed; the page says so
         with contextlib.suppress(MissingLibrary):  # of table.parquet alone; both CSV files are there then
-            write_collection(folder, collect(folder))
+            write_collection(folder, collect(folder, worked_out))
     except InputError:
         if not (directory / "table.csv").exists():
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -84,7 +85,8 @@ def _run_here(
     """Run on this machine, and gather what there is."""
     from gbflux.case import machine_memory, require_memory
     from gbflux.cli.sweep_progress import progress_of
-    from gbflux.sweep import Engine, open_cases, tally, write_collection
+    from gbflux.cli.sweep_text import core_warnings, unused_lines
+    from gbflux.sweep import Engine, forget_failures, open_cases, tally, write_collection
     from gbflux.sweep.table import collect
 
     folder.make()
@@ -92,10 +94,14 @@ def _run_here(
         folder.check(worked_out.study)
         folder.prepare(worked_out.study)
         wanted = open_cases(worked_out, folder, retry_failed)
+        if retry_failed:
+            forget_failures(folder, wanted)
         for unit in worked_out.units:
             if unit.key in wanted:
                 require_memory(unit.largest, machine_memory())
-        words = " ".join(["gbflux sweep run", str(study), *(["-o", str(output)] if output else [])])
+        words = shlex.join(["gbflux", "sweep", "run", str(study), *(["-o", str(output)] if output else [])])
+        warnings = [*unused_lines(worked_out, folder), *core_warnings(worked_out.study)] if wanted else []
+        typer.echo("".join(f"{line}\n" for line in warnings), nl=False, err=True)
         try:
             if wanted:
                 with progress_of(worked_out, wanted, folder) as report:
@@ -106,16 +112,16 @@ def _run_here(
             raise
         files = write_collection(folder, collect(folder, worked_out))
         typer.echo("wrote " + ", ".join(map(str, files)))
-        word = "done" if wanted else "finished: nothing is left to run"
-        _conclude(worked_out, folder, tally(worked_out, folder), word)
+        _conclude(worked_out, folder, tally(worked_out, folder), bool(wanted))
 
 
-def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, word: str) -> None:
+def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, ran: bool) -> None:
     """Say how a study stands; an error where cases have failed."""
     from gbflux.cli.sweep_text import failure_lines
     from gbflux.errors import StudyError
 
-    typer.echo(f"{worked_out.study.name}: {count.done} of {count.total} cases {word} in {folder.path}")
+    end = "" if ran else "; nothing is left to run"
+    typer.echo(f"{worked_out.study.name}: {count.done} of {count.total} cases done in {folder.path}{end}")
     if count.failed:
         typer.echo("\n".join(failure_lines(worked_out, folder)), err=True)
         raise StudyError(
@@ -127,11 +133,15 @@ def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, word: str) ->
 
 def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, retry_failed: bool) -> None:
     """Write and submit job scripts, or print them."""
-    from gbflux.sweep import open_cases, tally
-    from gbflux.sweep.cluster import job_script, submit
+    from gbflux.sweep import forget_failures, open_cases, tally
+    from gbflux.sweep.cluster import job_scripts, submit
 
     if dry_run:
-        typer.echo(job_script(worked_out, folder, engine, len(worked_out.units)), nl=False)
+        folder.check(worked_out.study)
+        wanted = open_cases(worked_out, folder, retry_failed)
+        typer.echo("\n".join(job_scripts(worked_out, folder, engine, list(wanted))), nl=False)
+        if not wanted:
+            typer.echo(f"{folder.path}: nothing is left to run", err=True)
         return
     folder.make()
     with folder.driver_lock():
@@ -139,10 +149,13 @@ def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, r
         folder.prepare(worked_out.study)
         wanted = open_cases(worked_out, folder, retry_failed)
         if not wanted:
-            _conclude(worked_out, folder, tally(worked_out, folder), "finished: nothing is left to run")
+            _conclude(worked_out, folder, tally(worked_out, folder), False)
             return
+        if retry_failed:
+            forget_failures(folder, wanted)
         typer.echo(submit(worked_out, folder, engine, list(wanted)))
-    typer.echo(f"`gbflux sweep status {folder.path}` shows how far it is, `gbflux sweep collect` gathers it.")
+    words = shlex.join(["gbflux", "sweep", "status", str(folder.path)])
+    typer.echo(f"`{words}` shows how far it is, `gbflux sweep collect` gathers it.")
 
 
 @sweep.command()
@@ -167,8 +180,9 @@ def collect_command(study: StudyPath, output: Output = None) -> None:
     Raises
     ------
     InputError
-        If there is no such folder, or it cannot be written.
+        If there is no such folder, it cannot be written, or all its results are of other cases.
     """
+    from gbflux.cli.sweep_text import unused_lines
     from gbflux.errors import InputError
     from gbflux.sweep import tally, write_collection
     from gbflux.sweep.table import collect
@@ -177,12 +191,19 @@ def collect_command(study: StudyPath, output: Output = None) -> None:
     if not folder.study_file.exists():
         raise InputError(f"{folder.path}: must hold a study; it does not. `gbflux sweep run` makes it.")
     folder.check(worked_out.study)
-    files = write_collection(folder, collect(folder, worked_out))
     count = tally(worked_out, folder)
+    left = list(unused_lines(worked_out, folder)) if (folder.path / "table.csv").exists() else []
+    if left and not count.done:
+        raise InputError(
+            f"{folder.path}: must have results of this study as it is now; got none, and {left[0].strip()}. "
+            "The tables stay as they are; `gbflux sweep run` computes what is missing."
+        )
+    files = write_collection(folder, collect(folder, worked_out))
     typer.echo(
         f"{count.done} of {count.total} cases done, {count.failed} failed, {count.missing} not run; "
         "wrote " + ", ".join(map(str, files))
     )
+    typer.echo("".join(f"{line}\n" for line in unused_lines(worked_out, folder)), nl=False)
 
 
 @sweep.command()
@@ -206,7 +227,7 @@ def export(
         folder.check(worked_out.study)
         folder.prepare(worked_out.study)
         path = write_snakefile(worked_out, folder)
-    typer.echo(f"wrote {path}; snakemake -s {path} --cores 2 runs it")
+    typer.echo(f"wrote {path}; `{shlex.join(['snakemake', '-s', str(path), '--cores', '2'])}` runs it")
 
 
 @sweep.command(hidden=True)

@@ -39,7 +39,7 @@ class Standing:
         clock: Callable[[], float] = time.monotonic,
     ):
         from gbflux.sweep.labels import labels
-        from gbflux.sweep.planning import pace
+        from gbflux.sweep.planning import at_a_time, elapsed_s
 
         self._clock = clock
         self._began = clock()
@@ -49,7 +49,8 @@ class Standing:
         expected = {key: s for unit in plan.units for key, s in unit.seconds.items()}
         self._open = {key: expected[key] for keys in wanted.values() for key in keys}
         self._all_s = sum(self._open.values())
-        self._first_guess = self._all_s / pace(plan.study)
+        of_units = [sum(expected[key] for key in keys) for keys in wanted.values()]
+        self._first_guess = elapsed_s(of_units, at_a_time(plan.study))
         self._running: dict[str, tuple[str, float]] = {}
 
     def take(self, event: Event) -> None:

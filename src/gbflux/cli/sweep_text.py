@@ -10,7 +10,7 @@ from gbflux.cli.analysis import table_text
 from gbflux.cli.check import duration
 
 if TYPE_CHECKING:
-    from gbflux.sweep import Plan, StudyFolder
+    from gbflux.sweep import Plan, Study, StudyFolder
 
 MOST_UNITS = 40
 MOST_FAILURES = 20
@@ -20,14 +20,14 @@ def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
     """Cases, shared meshes, expected cost."""
     from gbflux.case.memory import in_gib
     from gbflux.sweep.folder import KEY_DIGITS
-    from gbflux.sweep.labels import labels
+    from gbflux.sweep.labels import labels, shown
     from gbflux.sweep.planning import at_a_time
 
     study, names = plan.study, labels(plan)
     points, cases = _count(len(study.points), "point"), _count(len(plan.entries), "case")
     yield f"{study.name}: {points}, {cases}, {_computed(plan)}"
     for key in study.keys:
-        values = dict.fromkeys(str(point.values[key]) for point in study.points)
+        values = dict.fromkeys(shown(point.values[key]) for point in study.points)
         yield f"  {key}: {', '.join(values)}"
     rows = [("unit", "cases", "cells", "memory", "time", "first case")]
     for unit in plan.units[:MOST_UNITS]:
@@ -36,7 +36,7 @@ def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
                 unit.key[:KEY_DIGITS],
                 str(len(unit.cases)),
                 f"{unit.largest.cells:,}",
-                in_gib(unit.largest.memory_MiB),
+                in_gib(unit.memory_MiB),
                 duration(sum(unit.seconds.values())),
                 names[next(iter(unit.cases))],
             )
@@ -45,14 +45,26 @@ def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
     if len(plan.units) > MOST_UNITS:
         yield f"… and {len(plan.units) - MOST_UNITS} more units"
     yield ""
-    jobs = at_a_time(study)
-    memory = sum(sorted(unit.largest.memory_MiB for unit in plan.units)[-jobs:])
+    jobs = min(at_a_time(study), len(plan.units))
+    memory = sum(sorted(unit.memory_MiB for unit in plan.units)[-jobs:])
     yield (
         f"about {duration(plan.time_s())} with {jobs} at a time on {study.run.ranks} "
         f"rank{'s' if study.run.ranks > 1 else ''} each, {in_gib(memory)}; folder {folder.path}"
     )
-    if study.run.jobs and jobs < study.run.jobs:
-        yield f"warning: run.jobs is {study.run.jobs}, but the cores here are enough for {jobs}"
+    yield from unused_lines(plan, folder)
+    yield from core_warnings(study)
+
+
+def core_warnings(study: Study) -> Iterator[str]:
+    """What is asked for beyond the cores of this machine."""
+    from gbflux.mesh.drawing import cores
+    from gbflux.sweep.planning import at_a_time
+
+    run, here = study.run, cores()
+    if run.ranks > here:
+        yield f"warning: run.ranks is {run.ranks}, but this machine has {here} cores: ranks will share them"
+    elif run.jobs and at_a_time(study) < run.jobs:
+        yield f"warning: run.jobs is {run.jobs}, but the cores here are enough for {at_a_time(study)}"
 
 
 def _computed(plan: Plan) -> str:
@@ -78,8 +90,30 @@ def status_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
             yield f"  {states[state]:6,} {text}"
     if running:
         yield f"  {running:6,} unit{'s' if running > 1 else ''} of work running"
+    if driver := folder.driver():
+        yield f"  {driver} runs it"
     if states["done"] == total:
         yield "  finished"
+    yield from unused_lines(plan, folder)
+
+
+def unused_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
+    """What the folder holds of other cases, and why; nothing where it holds none."""
+    from gbflux.case.hashing import PHYSICS_VERSION
+    from gbflux.sweep import unused
+
+    found = unused(plan, folder)
+    if not found.results:
+        return
+    others = [version for version in found.physics_versions if version != PHYSICS_VERSION]
+    why = "the study or its case has changed since, or the physics has"
+    if others:
+        why = (
+            f"computed by physics version {', '.join(map(str, others))}, and this is {PHYSICS_VERSION}: "
+            "the same case gives other numbers now"
+        )
+    what = f"{_count(found.results, 'result')} here {'is' if found.results == 1 else 'are'} of other cases"
+    yield f"  {what} ({why}); kept, not used"
 
 
 def failure_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:

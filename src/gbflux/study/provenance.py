@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from gbflux.case.hashing import PHYSICS_VERSION
 from gbflux.mesh import BuiltMesh
 
 _LIBRARIES = ("numpy", "scipy", "mpi4py", "petsc4py", "fenics-dolfinx", "h5py", "matplotlib", "pydantic")
@@ -21,6 +22,7 @@ def provenance(case_hash: str, built: BuiltMesh, ranks: int, mpi_library: str) -
 
     return {
         "gbflux": gbflux.__version__,
+        "physics_version": PHYSICS_VERSION,
         "case_hash": case_hash,
         "mesh_hash": built.mesh.hash,
         "mesh_from_cache": built.from_cache,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gbflux.sweep.engine import Engine, Event
     from gbflux.sweep.folder import Failure, StudyFolder
     from gbflux.sweep.planning import Entry, Plan, UnitOfWork, plan
-    from gbflux.sweep.standing import Tally, open_cases, tally
+    from gbflux.sweep.standing import Tally, Unused, forget_failures, open_cases, tally, unused
     from gbflux.sweep.statistics import Spread, spread
     from gbflux.sweep.study import Point, Study, load_study
     from gbflux.sweep.table import Collection, collect, write_collection
@@ -21,8 +21,11 @@ _FILE_OF = {
     "Engine": "engine",
     "Event": "engine",
     "Tally": "standing",
+    "Unused": "standing",
+    "forget_failures": "standing",
     "open_cases": "standing",
     "tally": "standing",
+    "unused": "standing",
     "Failure": "folder",
     "StudyFolder": "folder",
     "Entry": "planning",
@@ -52,12 +55,15 @@ __all__ = [
     "StudyFolder",
     "Tally",
     "UnitOfWork",
+    "Unused",
     "collect",
+    "forget_failures",
     "load_study",
     "open_cases",
     "plan",
     "spread",
     "tally",
+    "unused",
     "write_collection",
 ]
 

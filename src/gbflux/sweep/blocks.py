@@ -15,7 +15,9 @@ from gbflux.case.model import NAME_PATTERN
 from gbflux.case.quantity import Block, Number, WholeNumber, quantity
 
 LARGEST_REALIZATIONS = 100_000
-_TIME = re.compile(r"(\d+-)?\d{1,4}:\d\d(:\d\d)?")
+#: Two numbers alone would be hours and minutes to one scheduler, minutes and seconds to another.
+_TIME = re.compile(r"\d{1,4}:[0-5]\d:[0-5]\d|\d{1,3}-\d{1,2}:[0-5]\d(:[0-5]\d)?")
+_WORD = re.compile(r"[^\s\"'`$\\]+")
 
 
 def _only(right: Callable[[Any], bool], what: str) -> PlainValidator:
@@ -49,11 +51,25 @@ Axes = Annotated[
     _only(lambda value: isinstance(value, Mapping), "a block of keys of the case and their values"),
 ]
 Lines = Annotated[list[str], _only(_are_lines, "a list of lines: [module load fenicsx, ...]")]
+Options = Annotated[
+    list[str],
+    _only(
+        lambda value: _are_lines(value) and all(line.startswith("-") for line in value),
+        "a list of options, each from its dash on: ['--mem=4G', ...]",
+    ),
+]
+Word = Annotated[
+    str | None,
+    _only(
+        lambda value: value is None or (isinstance(value, str) and bool(_WORD.fullmatch(value))),
+        "one word, in quotes if it looks like a number",
+    ),
+]
 Time = Annotated[
     str | None,
     _only(
         lambda value: value is None or (isinstance(value, str) and bool(_TIME.fullmatch(value))),
-        "a time limit, hh:mm:ss or d-hh:mm",
+        "a time limit: hours:minutes:seconds, 02:00:00, or days-hours:minutes, 1-12:00",
     ),
 ]
 
@@ -74,15 +90,15 @@ class Run(Block):
 class Cluster(Block):
     """What a job script for a cluster holds."""
 
-    account: str | None = Field(None, description="account to charge")
-    partition: str | None = Field(None, description="partition, with PBS the queue")
-    time: Time = Field(None, description="time limit of a unit of work, hh:mm:ss")
+    account: Word = Field(None, description="account to charge")
+    partition: Word = Field(None, description="partition, with PBS the queue")
+    time: Time = Field(None, description="time limit of a unit of work, hh:mm:ss or d-hh:mm")
     ranks: WholeNumber | None = quantity(
         "MPI ranks of one unit of work; absent: run.ranks", "1", default=None, ge=1
     )
     launcher: Literal["mpirun", "srun"] = Field("mpirun", description="what starts the ranks within a job")
     setup: Lines = Field([], description="lines of shell before the work: module load ...")
-    options: Lines = Field([], description="more options of sbatch or qsub, one a line")
+    options: Options = Field([], description="more options of sbatch or qsub, one a line")
 
 
 class Quiet(Output):

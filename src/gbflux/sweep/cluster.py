@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -17,12 +18,13 @@ from gbflux.sweep.folder import KEY_DIGITS, StudyFolder
 from gbflux.sweep.planning import Plan
 
 _SUBMIT = {"slurm": "sbatch", "pbs": "qsub"}
+_INDEX = {"slurm": "SLURM_ARRAY_TASK_ID", "pbs": "PBS_ARRAY_INDEX"}
+#: Elements of an array where the scheduler is not asked or does not say: its own default.
+LARGEST_ARRAY = {"slurm": 1001, "pbs": 10_000}
 
 
-def job_script(
-    plan: Plan, folder: StudyFolder, engine: str, count: int, units_file: Path | None = None
-) -> str:
-    """Text of a job script.
+def job_scripts(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[str]) -> list[str]:
+    """Job scripts for units of work, as few as the scheduler's largest array allows.
 
     Parameters
     ----------
@@ -32,36 +34,53 @@ def job_script(
         Its folder.
     engine : str
         ``"slurm"`` or ``"pbs"``.
-    count : int
-        Elements of the array.
-    units_file : Path, optional
-        File with the key of a unit a line, one for each element.
+    unit_keys : sequence of str
+        Keys of the units to compute, one for each element of an array.
 
     Returns
     -------
-    str
+    list of str
+    """
+    most = largest_array(engine)
+    parts = [unit_keys[first : first + most] for first in range(0, len(unit_keys), most)]
+    return [_script(plan, folder, engine, part) for part in parts]
+
+
+def _script(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[str]) -> str:
+    """One job script; it holds all it needs but for the study's folder.
+
+    What the user sets up comes before ``set -eu``: ``module`` and ``activate`` read unset variables.
     """
     cluster, path = plan.study.cluster, folder.path.absolute()
-    ranks = cluster.ranks or plan.study.run.ranks
+    ranks, count = cluster.ranks or plan.study.run.ranks, len(unit_keys)
     logs = path / "logs"
-    number = "SLURM_ARRAY_TASK_ID" if engine == "slurm" else "PBS_ARRAY_INDEX"
     header = _slurm(plan, ranks, count, logs) if engine == "slurm" else _pbs(plan, ranks, count, logs)
-    units_file = units_file or path / "cluster" / "units.txt"
     return "\n".join(
         [
             "#!/bin/bash",
             *header,
             *(f"#{'SBATCH' if engine == 'slurm' else 'PBS'} {line}" for line in cluster.options),
-            "set -eu",
-            *(["PBS_ARRAY_INDEX=0"] if engine == "pbs" and count == 1 else []),  # it takes no array of one
-            f"cd {shlex.quote(str(Path.cwd()))}",
+            f"cd {shlex.quote(str(Path.cwd()))} || exit",
             "export OMP_NUM_THREADS=1",
             *cluster.setup,
-            f'unit=$(sed -n "$(({number} + 1))p" {shlex.quote(str(units_file))})',
+            "set -eu",
+            f"units=({' '.join(key[:KEY_DIGITS] for key in unit_keys)})",
+            # PBS takes no array of one
+            "unit=$units" if engine == "pbs" and count == 1 else f"unit=${{units[{_INDEX[engine]}]}}",
             f'{_work(plan, path, ranks)} >>{shlex.quote(str(logs))}/"$unit".log 2>&1',
             "",
         ]
     )
+
+
+def largest_array(engine: str) -> int:
+    """Elements that an array of jobs may have; Slurm is asked where it is there."""
+    if engine == "slurm" and shutil.which("scontrol"):
+        asked = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False)
+        found = re.search(r"^MaxArraySize\s*=\s*(\d+)", asked.stdout, re.MULTILINE)
+        if found and int(found[1]) > 0:
+            return int(found[1])
+    return LARGEST_ARRAY[engine]
 
 
 def _work(plan: Plan, path: Path, ranks: int) -> str:
@@ -81,7 +100,7 @@ def _slurm(plan: Plan, ranks: int, count: int, logs: Path) -> list[str]:
         f"--job-name={plan.study.name}",
         f"--array=0-{count - 1}{limit}",
         f"--ntasks={ranks}",
-        f"--output={logs}/slurm-%A_%a.log",
+        f"--output={_quoted(logs)}/slurm-%A_%a.log",
     ]
     for name in ("account", "partition", "time"):
         value = getattr(cluster, name)
@@ -92,15 +111,15 @@ def _slurm(plan: Plan, ranks: int, count: int, logs: Path) -> list[str]:
 def _pbs(plan: Plan, ranks: int, count: int, logs: Path) -> list[str]:
     cluster = plan.study.cluster
     options = [
-        f"-N {plan.study.name[:15]}",
+        f"-N {_job_name(plan.study.name)}",
         f"-l select=1:ncpus={ranks}:mpiprocs={ranks}",
-        f"-j oe -o {logs}/",
+        f"-j oe -o {shlex.quote(f'{logs}/')}",
     ]
     if count > 1:
         options.append(f"-J 0-{count - 1}" + (f"%{plan.study.run.jobs}" if plan.study.run.jobs else ""))
     options += [f"-A {cluster.account}"] if cluster.account else []
     options += [f"-q {cluster.partition}"] if cluster.partition else []
-    options += [f"-l walltime={cluster.time}"] if cluster.time else []
+    options += [f"-l walltime={_in_hours(cluster.time)}"] if cluster.time else []
     return [f"#PBS {option}" for option in options]
 
 
@@ -136,16 +155,52 @@ def submit(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[str
     home = folder.path / "cluster"
     home.mkdir(exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    units_file, script = (home / f"{engine}-{stamp}.{ending}" for ending in ("units", "sh"))
-    write_text(units_file, "".join(f"{key[:KEY_DIGITS]}\n" for key in unit_keys))
-    write_text(script, job_script(plan, folder, engine, len(unit_keys), units_file.absolute()))
+    said = []
+    for number, text in enumerate(job_scripts(plan, folder, engine, unit_keys), start=1):
+        script = home / f"{engine}-{stamp}-{number}.sh"
+        write_text(script, text)
+        said.append(f"{_handed_in(program, script, said)}, {script}")
+    count = f"{len(unit_keys)} unit{'s' if len(unit_keys) > 1 else ''} of work"
+    return "\n".join([*said, count])
+
+
+def _handed_in(program: str, script: Path, before: Sequence[str]) -> str:
+    """What the scheduler answers to one script."""
     done = subprocess.run(
         [program, str(script)], capture_output=True, text=True, check=False, env=clean_environment()
     )
     if done.returncode != 0:
+        already = f" Handed in before it: {'; '.join(before)}." if before else ""
         raise InputError(
             f"{program}: refused {script}: {done.stderr.strip() or done.stdout.strip()}. "
-            "Look at the study's cluster block."
+            f"Look at the study's cluster block.{already}"
         )
-    count = f"{len(unit_keys)} unit{'s' if len(unit_keys) > 1 else ''} of work"
-    return f"{done.stdout.strip()} ({count}, {script})"
+    return done.stdout.strip()
+
+
+def _quoted(path: Path) -> str:
+    """A path in a directive of Slurm, to which % begins a pattern."""
+    return shlex.quote(str(path).replace("%", "%%"))
+
+
+def _job_name(name: str) -> str:
+    """A job's name as PBS takes it: up to 15 characters, a letter first."""
+    return (name if name[0].isalpha() else f"gb-{name}")[:15]
+
+
+def minutes(time: str) -> int:
+    """A time limit of a study, in whole minutes (min).
+
+    >>> minutes("02:00:30"), minutes("1-12:30")
+    (121, 2190)
+    """
+    days, clock = time.split("-") if "-" in time else ("0", time)
+    hours, rest, seconds = ([*clock.split(":"), "0"])[:3]
+    return 60 * (24 * int(days) + int(hours)) + int(rest) + (int(seconds) > 0)
+
+
+def _in_hours(time: str) -> str:
+    """A time limit without days, as PBS takes it."""
+    if "-" not in time:
+        return time
+    return f"{minutes(time) // 60}:{minutes(time) % 60:02}:00"

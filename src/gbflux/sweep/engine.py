@@ -119,10 +119,8 @@ class Engine:
         """Whether cores and memory allow another unit; a first one always may."""
         if not self._jobs:
             return True
-        used = sum(job.unit.largest.memory_MiB for job in self._jobs)
-        return (
-            len(self._jobs) < at_a_time(self._plan.study) and used + unit.largest.memory_MiB <= self._memory
-        )
+        used = sum(job.unit.memory_MiB for job in self._jobs)
+        return len(self._jobs) < at_a_time(self._plan.study) and used + unit.memory_MiB <= self._memory
 
     def _start(self, unit: UnitOfWork, keys: list[str]) -> None:
         """Start a process for a unit."""

@@ -18,7 +18,7 @@ from gbflux.case.seeds import SeedsFile
 from gbflux.errors import CaseError, InputError
 from gbflux.study.folder import write_text
 from gbflux.study.result import Result, read_result
-from gbflux.sweep.locks import is_locked, locked
+from gbflux.sweep.locks import holder, is_locked, locked
 from gbflux.sweep.study import Study, case_data, load_study
 
 KEY_DIGITS = 16  # of a hash in a folder's name
@@ -84,6 +84,10 @@ class StudyFolder:
     def driver_lock(self) -> contextlib.AbstractContextManager[None]:
         """Held by the one process that runs the study."""
         return locked(self.path / "study.lock", f"study folder {self.path}")
+
+    def driver(self) -> str:
+        """The process that runs the study, in words; empty where none does."""
+        return holder(self.path / "study.lock")
 
     def is_running(self, unit_key: str) -> bool:
         """Whether a unit of work is being computed."""

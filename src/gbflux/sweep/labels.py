@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from gbflux.sweep.planning import Plan
-from gbflux.sweep.table import plain
 
 
 def labels(plan: Plan) -> dict[str, str]:
@@ -15,11 +15,18 @@ def labels(plan: Plan) -> dict[str, str]:
     several = any(len(point.cases) > 1 for point in plan.study.points)
     found: dict[str, str] = {}
     for entry in plan.entries:
-        words = [f"{short[key]}={_shown(value)}" for key, value in entry.point.values.items()]
+        words = [f"{short[key]}={shown(value)}" for key, value in entry.point.values.items()]
         words += [f"seed={entry.seed}"] if several and entry.seed is not None else []
         found.setdefault(entry.key, " ".join(words) or entry.case.name)
     return found
 
 
-def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(plain(value))
+def shown(value: object) -> str:
+    """A swept value as a study file has it.
+
+    >>> shown(5.0), shown(None), shown(True), shown([20, 20])
+    ('5', 'null', 'true', '[20, 20]')
+    """
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -41,9 +41,15 @@ def locked(path: Path, what: str, patience_s: float = 0.0) -> Iterator[None]:
     Raises
     ------
     InputError
-        If another process holds it; the message names host, process and time.
+        If another process holds it; the message names host, process and time. Or if the file cannot be made.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise InputError(
+            f"{what}: must be writable, for the lock {path}; got '{error.strerror}'. "
+            "Work on a copy of the folder, or change its permissions."
+        ) from error
     try:
         _take(handle, path, what, patience_s)
         _sign(handle)
@@ -69,6 +75,11 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def holder(path: Path) -> str:
+    """Who holds the lock on a file, in words; empty where nobody does."""
+    return _holder(path) if is_locked(path) else ""
 
 
 def _take(handle: int, path: Path, what: str, patience_s: float) -> None:

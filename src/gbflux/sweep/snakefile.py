@@ -6,30 +6,34 @@ Outputs are marks, not results: Snakemake deletes outputs before a rule runs, an
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 from pathlib import Path
 
 from gbflux.study.folder import write_text
 from gbflux.study.launch import mpirun_command
+from gbflux.sweep.cluster import minutes
 from gbflux.sweep.folder import KEY_DIGITS, StudyFolder
 from gbflux.sweep.planning import Plan
 
 _TEXT = """\
-# Computes the study in {folder}; what is done there is not done again.
-#   snakemake -s {path} --cores 2            on this machine
-#   snakemake -s {path} --executor slurm ... with a plugin, on a cluster
-DIR = {folder_json}
+# Computes the study in this folder; what is done here is not done again. Paths are relative to the folder.
+#   {command} --cores 2            on this machine
+#   {command} --executor slurm ... with a plugin, on a cluster
 UNITS = {units}
 
 
+workdir: workflow.basedir
+
+
 rule all:
-    input: DIR + "/table.csv"
+    input: "table.csv"
 
 
 rule unit:
-    output: touch(DIR + "/snakemake/{{unit}}.done")
-    log: DIR + "/logs/{{unit}}.log"
+    output: touch("snakemake/{{unit}}.done")
+    log: "logs/{{unit}}.log"
     threads: {ranks}
     retries: {retries}
     resources: mpi={mpi}, tasks={ranks}{more}
@@ -37,8 +41,8 @@ rule unit:
 
 
 rule collect:
-    input: expand(DIR + "/snakemake/{{unit}}.done", unit=UNITS)
-    output: DIR + "/table.csv"
+    input: expand("snakemake/{{unit}}.done", unit=UNITS)
+    output: "table.csv"
     shell: {collect_shell}
 """
 
@@ -65,24 +69,22 @@ def write_snakefile(plan: Plan, folder: StudyFolder) -> Path:
 
 def snakefile(plan: Plan, folder: StudyFolder) -> str:
     """Text of the Snakefile: units with their ranks as resources, then the table."""
-    home, cluster = folder.path.absolute(), plan.study.cluster
-    ranks = plan.study.run.ranks
-    ours = f"{shlex.quote(sys.executable)} -m gbflux sweep"
+    cluster, ranks = plan.study.cluster, plan.study.run.ranks
+    ours = f"{shlex.quote(sys.executable)} -m gbflux sweep".replace("{", "{{").replace("}", "}}")
     launcher = shlex.join(mpirun_command(1, [])).replace(" -n 1", "")
     start = f"{{resources.mpi}} -n {{resources.tasks}} {ours}" if ranks > 1 else ours
-    memory = max(unit.largest.memory_MiB for unit in plan.units)
-    more = f", mem_mb={memory:.0f}"
+    memory = max(unit.memory_MiB for unit in plan.units)
+    more = f", mem_mb={math.ceil(memory)}"
+    more += f", runtime={minutes(cluster.time)}" if cluster.time else ""
     more += f", slurm_account={json.dumps(cluster.account)}" if cluster.account else ""
     more += f", slurm_partition={json.dumps(cluster.partition)}" if cluster.partition else ""
     return _TEXT.format(
-        folder=home,
-        path=home / "Snakefile",
-        folder_json=json.dumps(str(home)),
+        command=shlex.join(["snakemake", "-s", str(folder.path.absolute() / "Snakefile")]),
         units=json.dumps([unit.key[:KEY_DIGITS] for unit in plan.units], indent=4),
         ranks=ranks,
         retries=plan.study.run.retries,
         mpi=json.dumps(launcher),
         more=more,
-        unit_shell=json.dumps(f"{start} unit {shlex.quote(str(home))} {{wildcards.unit}} >>{{log}} 2>&1"),
-        collect_shell=json.dumps(f"{ours} collect {shlex.quote(str(home))}"),
+        unit_shell=json.dumps(f"{start} unit . {{wildcards.unit}} >>{{log}} 2>&1"),
+        collect_shell=json.dumps(f"{ours} collect ."),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -148,7 +149,8 @@ def _case_source(document: Document, data: Mapping[str, Any], path: Path) -> Cas
         return None
     file = Path(path.parent, Path(case).expanduser())
     if not file.is_file():
-        message = f"no such file: {file}{near_miss(file)}. It is looked for beside the study file."
+        what = "must be a file, not the folder" if file.is_dir() else "no such file:"
+        message = f"{what} {file}{near_miss(file)}. It is looked for beside the study file."
         raise CaseError([_located(document, Finding(("case",), message))])
     return read_case(file)
 
@@ -166,12 +168,15 @@ class _Maker:
         problems = [_located(self.document, finding) for finding in self._too_many()]
         points: list[Point] = []
         known = set(_problems_of(self.source, {}))
+        brought: dict[Problem, list[dict[str, Any]]] = {}
         for number, values in enumerate(points_of(self.axes) if not problems else (), start=1):
             try:
                 points.append(self._point(number, values))
             except CaseError as error:
-                problems += [self._told(p, values, p in known) for p in error.problems]
-        return points, problems
+                for problem in error.problems:
+                    told = problem if problem in known else self._told(problem, values)
+                    brought.setdefault(told or problem, []).extend([values] if told is None else [])
+        return points, [*problems, *_each_once(brought)]
 
     def _too_many(self) -> Iterator[Finding]:
         count = self.blocks.realizations or 1
@@ -201,9 +206,9 @@ class _Maker:
         cases = tuple(self.source.case({**own, **_seeds(first, k)}) for k in seeds)
         return Point(number, values, tuple(None if from_file else k for k in seeds), cases)
 
-    def _told(self, problem: Problem, values: Mapping[str, Any], of_case: bool) -> Problem:
-        """A problem of a case at the value that brings it, or as one of the case file."""
-        if of_case or (problem.source == self.document.source and problem.line is not None):
+    def _told(self, problem: Problem, values: Mapping[str, Any]) -> Problem | None:
+        """A problem of a case at the value that brings it; None if it takes more than one key to bring it."""
+        if problem.source == self.document.source and problem.line is not None:
             return problem
         for axis in self.axes:
             for key, place in zip(axis.keys, axis.places, strict=True):
@@ -212,14 +217,7 @@ class _Maker:
                 if key.startswith(f"{problem.place}.") and not self._is_written(problem.place):
                     line, column = self.document.mark(place)
                     return replace(problem, source=self.document.source, line=line, column=column)
-        brought = ", ".join(f"{key} = {shown(value)}" for key, value in values.items())
-        return Problem(
-            problem.source,
-            problem.line,
-            problem.column,
-            problem.place,
-            f"{problem.message} (where {brought})",
-        )
+        return None
 
     def _is_written(self, place: str) -> bool:
         """Whether the case has a key itself."""
@@ -237,6 +235,23 @@ class _Maker:
         if isinstance(written, list) and value in written:
             place = (*place, str(written.index(value)))
         return Problem(self.document.source, *self.document.mark(place), problem.place, problem.message)
+
+
+def _each_once(brought: Mapping[Problem, Sequence[Mapping[str, Any]]]) -> list[Problem]:
+    """Problems by the points that bring them: one of each, which names the first of its points."""
+    found: dict[tuple[str, str, str], Problem] = {}
+    for problem, points in brought.items():
+        if points:
+            first = ", ".join(f"{key} = {_in_full(value)}" for key, value in points[0].items())
+            more = len(points) - 1
+            others = f", and at {more:,} more point{'s' if more > 1 else ''}" if more else ""
+            problem = replace(problem, message=f"{problem.message} (where {first}{others})")
+        found.setdefault((problem.source, problem.place, problem.message), problem)
+    return list(found.values())
+
+
+def _in_full(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, (list, dict)) else shown(value)
 
 
 def _problems_of(source: CaseSource, overrides: Mapping[str, Any]) -> tuple[Problem, ...]:

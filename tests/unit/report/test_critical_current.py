@@ -49,11 +49,19 @@ def test_the_interval_of_a_geometric_mean_covers_the_truth_about_as_often_as_it_
 
 
 @pytest.mark.parametrize(
-    ("ends", "words"), [((2, 3), "less than"), ((8, 11), "Au, not more"), ((19, 30), "as large")]
+    ("ends", "words"),
+    [
+        ((2, 3), "less than measured, even against Au"),
+        ((8, 11), "not told apart from that against Au"),
+        ((1, 30), "not told apart from that against Au or bare Li"),
+        ((10, 14), "more than measured against Au, less than bare"),
+        ((10, 20), "more than measured against Au"),
+        ((19, 30), "as large as measured against bare Li"),
+    ],
 )
 def test_the_verdict_compares_the_interval_with_what_was_measured(ends, words):
     ratio = Ratio("P99", "", 3.0, 5, math.sqrt(ends[0] * ends[1]), *map(float, ends))
-    assert words in ratio.verdict
+    assert ratio.verdict == words
     assert ratio.bare_ccd == pytest.approx(1.8 / ratio.ratio)
 
 

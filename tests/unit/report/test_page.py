@@ -148,6 +148,28 @@ def test_a_study_in_which_nothing_is_done_works(tmp_path):
     assert "0 of 2 cases are done" in Page(report_html(folder)).by_id("cautions").text
 
 
+def test_a_mean_over_some_of_the_realisations_says_so(tmp_path):
+    def some_homogenize(case, folder):
+        made_up(case, folder)
+        tree = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        tree["homogenizing_layer"]["top"]["homogenized_at_um"] = 1.5 if case.grains.seed == 1 else None
+        (folder / "result.json").write_text(json.dumps(tree), encoding="utf-8")
+
+    folder = write_study(tmp_path, BASE, {THICKNESS: [3, 10]}, [1, 2, 3], some_homogenize)
+    page = Page(report_html(folder))
+    assert (
+        "Open points (homogenized at, top): some realisations have no such value" in page.by_id("curves").text
+    )
+    assert any("1 of 3" in cell for cell in page.rows("points")[0])
+
+
+def test_the_area_sampled_is_that_of_each_point(tmp_path):
+    folder = write_study(tmp_path, BASE, {"geometry.size_um": [[50, 50], [80, 50]]}, [1, 2], made_up)
+    page = Page(report_html(folder))
+    assert "100 … 160" in page.by_id("content").text
+    assert [row[-2] for row in page.rows("points")] == ["100", "160"]
+
+
 def test_a_result_that_is_not_whole_is_named(tmp_path):
     folder = write_study(tmp_path, BASE, {THICKNESS: [0, 3]}, [1, 2], made_up)
     broken = next((folder / "cases").glob("*/result.json"))

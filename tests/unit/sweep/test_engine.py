@@ -57,7 +57,7 @@ def _result(folder: StudyFolder, key: str) -> Path:
 def test_units_side_by_side_fit_into_cores_and_memory(study, monkeypatch, memory_MiB, most):
     """Units of some 450 MiB, two at a time by the cores."""
     worked_out, folder, stand_in = study
-    assert 400 < worked_out.units[0].largest.memory_MiB < 500
+    assert 400 < worked_out.units[0].memory_MiB < 500
     monkeypatch.setattr("gbflux.sweep.engine.machine_memory", lambda: Memory(0.0, memory_MiB))
     monkeypatch.setattr("gbflux.sweep.planning.cores", lambda: 4)
     under_way = []

@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 from tests.study_cases import StandIn, made, study_data, study_file
 
+from gbflux.case import estimate
+from gbflux.case.estimate import MESH_PER_CELL_S, START_S
 from gbflux.errors import InputError
 from gbflux.mesh.drawing import cores
-from gbflux.sweep import Plan, StudyFolder, load_study, open_cases, plan, tally
+from gbflux.sweep import Plan, StudyFolder, forget_failures, load_study, open_cases, plan, tally
 from gbflux.sweep.locks import is_locked, locked
+from gbflux.sweep.planning import MEMORY_PER_RANK_MIB, MORE, MORE_OF_A_LAYER
 
 HL = "homogenizing_layer"
 LAYER = {"thickness_um": 5, "conductivity_S_per_cm": 1e-4}
@@ -38,7 +41,26 @@ def test_expected_cost_adds_up(tmp_path):
     (unit,) = worked_out.units
     first, *others = unit.seconds.values()
     assert first > sum(others) > 0  # the mesh is made once
-    assert unit.largest.memory_MiB > 0
+    assert unit.memory_MiB == unit.largest.memory_MiB > 0
+    assert worked_out.time_s() == pytest.approx(first + sum(others))
+
+
+def test_another_thickness_is_expected_to_cost_less_than_another_conductivity(tmp_path):
+    layer = {"homogenizing_layer.conductivity_S_per_cm": [1e-4]}
+    thicknesses = {**layer, "homogenizing_layer.thickness_um": [1, 2, 5]}
+    conductivities = {
+        "homogenizing_layer": [{"thickness_um": 5, "conductivity_S_per_cm": c} for c in (1e-5, 1e-4)]
+    }
+    for sweep, share in ((thicknesses, MORE_OF_A_LAYER), (conductivities, MORE)):
+        (unit,) = made(tmp_path, sweep)[0].units
+        last, case = list(unit.seconds.values())[-1], unit.unit.cases[-1]
+        e = estimate(case)
+        assert last == pytest.approx(share * (e.time_s - START_S - MESH_PER_CELL_S * e.cells))
+
+
+def test_ranks_take_memory_of_their_own(tmp_path):
+    alone, four = (made(tmp_path, {}, run={"ranks": n})[0].units[0] for n in (1, 4))
+    assert four.memory_MiB == alone.memory_MiB + 3 * MEMORY_PER_RANK_MIB
 
 
 def test_units_side_by_side_share_the_cores(tmp_path):
@@ -131,6 +153,8 @@ def test_what_failed_is_tried_as_often_as_asked(tmp_path):
     folder.fail(key, "no", "MeshError", 2)
     assert not _wanted(worked_out, folder)
     assert _wanted(worked_out, folder, retry=True)
+    assert folder.failure(key).attempts == 2  # asking changes nothing
+    forget_failures(folder, {"unit": [key]})
     assert folder.failure(key) is None  # its attempts begin anew
 
 
@@ -154,6 +178,16 @@ def test_a_lock_names_who_holds_it_and_ends_with_its_process(tmp_path):
         assert is_locked(path)
     assert not is_locked(path)
     assert not is_locked(tmp_path / "none.lock")
+
+
+def test_a_lock_that_cannot_be_made_is_no_internal_error(tmp_path):
+    with (
+        pytest.raises(
+            InputError, match=r"study x: must be writable, for the lock .*No such file or directory"
+        ),
+        locked(tmp_path / "nowhere" / "a.lock", "study x"),
+    ):
+        pass
 
 
 def _hold(path: Path) -> None:

@@ -15,8 +15,8 @@ from tests.study_cases import StandIn, made, study_file
 from gbflux.cli import main as command
 from gbflux.cli.sweep_progress import Standing, _picture, plain_line
 from gbflux.errors import InputError
-from gbflux.sweep import Event
-from gbflux.sweep.cluster import job_script, submit
+from gbflux.sweep import Event, cluster
+from gbflux.sweep.cluster import job_scripts, submit
 from gbflux.sweep.labels import labels
 from gbflux.sweep.snakefile import snakefile
 
@@ -30,13 +30,22 @@ CLUSTER = {
 }
 
 
+KEYS = ["1" * 64, "2" * 64, "3" * 64]  # of units
+
+
 def lines(text: str) -> list[str]:
     return text.splitlines()
 
 
+def job_script(worked_out, folder, engine, keys=KEYS) -> str:
+    """The one script that a few units need."""
+    (text,) = job_scripts(worked_out, folder, engine, keys)
+    return text
+
+
 def test_slurm_script(tmp_path):
     worked_out, folder = made(tmp_path, SWEEP, cluster=CLUSTER, run={"ranks": 2, "jobs": 5})
-    script = lines(job_script(worked_out, folder, "slurm", 3))
+    script = lines(job_script(worked_out, folder, "slurm"))
     for line in (
         "#SBATCH --job-name=tiny",
         "#SBATCH --array=0-2%5",
@@ -55,19 +64,20 @@ def test_slurm_script(tmp_path):
 
 def test_srun_may_start_the_ranks(tmp_path):
     worked_out, folder = made(tmp_path, SWEEP, cluster={"launcher": "srun", "ranks": 4})
-    script = job_script(worked_out, folder, "slurm", 3)
+    script = job_script(worked_out, folder, "slurm")
     assert "#SBATCH --ntasks=4" in script
     assert "\nsrun --mpi=pmix -n 4 " in script
 
 
 def test_pbs_script(tmp_path):
     worked_out, folder = made(tmp_path, SWEEP, cluster=CLUSTER, run={"ranks": 2})
-    script = lines(job_script(worked_out, folder, "pbs", 3))
+    script = lines(job_script(worked_out, folder, "pbs"))
     for line in ("#PBS -N tiny", "#PBS -J 0-2", "#PBS -A ions", "#PBS -q long", "#PBS -l walltime=02:00:00"):
         assert line in script
     assert "#PBS -l select=1:ncpus=2:mpiprocs=2" in script
-    alone = lines(job_script(worked_out, folder, "pbs", 1))
-    assert "PBS_ARRAY_INDEX=0" in alone
+    alone = lines(job_script(worked_out, folder, "pbs", KEYS[1:2]))
+    assert f"units=({'2' * 16})" in alone
+    assert "unit=$units" in alone
     assert not [line for line in alone if line.startswith("#PBS -J")]
     for text in (script, alone):  # a directive after the first command would not be read
         assert all(line.startswith("#") for line in text[: text.index("#PBS --mem=4G")])
@@ -78,16 +88,44 @@ def test_scripts_are_shell_and_pick_their_unit(tmp_path, engine):
     """Run with a stand-in for our command: element i computes line i, its words as one reads them."""
     odd = tmp_path / "a b"
     odd.mkdir()
-    worked_out, folder = made(odd, SWEEP)
-    units = tmp_path / "units.txt"
-    units.write_text("first\nsecond\nthird\n", encoding="ascii")
-    script = job_script(worked_out, folder, engine, 3, units)
+    worked_out, folder = made(odd, SWEEP, cluster={"setup": ["test -z $never_set_by_anybody"]})
+    script = job_script(worked_out, folder, engine)
     work = script.splitlines()[-1].split(" -m gbflux")[0]
     script = script.replace(f"{work} -m gbflux", "printf '%s\\n'")
     number = {"slurm": "SLURM_ARRAY_TASK_ID", "pbs": "PBS_ARRAY_INDEX"}[engine]
     subprocess.run(["bash", "-c", script], check=True, env={**os.environ, number: "1"})
-    written = (folder.path / "logs" / "second.log").read_text(encoding="utf-8")
-    assert written.splitlines() == ["sweep", "unit", str(folder.path), "second"]
+    written = (folder.path / "logs" / f"{'2' * 16}.log").read_text(encoding="utf-8")
+    assert written.splitlines() == ["sweep", "unit", str(folder.path), "2" * 16]
+
+
+def test_odd_folders_are_quoted_for_the_scheduler(tmp_path):
+    odd = tmp_path / "a 50%"
+    odd.mkdir()
+    worked_out, folder = made(odd, SWEEP)
+    assert f"#SBATCH --output='{tmp_path}/a 50%%/out/logs'/slurm-%A_%a.log" in job_script(
+        worked_out, folder, "slurm"
+    )
+    assert f"#PBS -j oe -o '{tmp_path}/a 50%/out/logs/'" in job_script(worked_out, folder, "pbs")
+
+
+def test_pbs_gets_its_own_spellings(tmp_path):
+    worked_out, folder = made(tmp_path, SWEEP, name="2026-ions", cluster={"time": "1-12:30"})
+    script = lines(job_script(worked_out, folder, "pbs"))
+    assert {"#PBS -N gb-2026-ions", "#PBS -l walltime=36:30:00"} <= set(script)
+    assert "#SBATCH --time=1-12:30" in lines(job_script(worked_out, folder, "slurm"))
+
+
+def test_more_units_than_an_array_takes_become_several_arrays(tmp_path, monkeypatch):
+    worked_out, folder = made(tmp_path, SWEEP)
+    scontrol = tmp_path / "scontrol"
+    scontrol.write_text("#!/bin/sh\necho 'MaxArraySize            = 2'\n", encoding="ascii")
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    first, second = (lines(text) for text in job_scripts(worked_out, folder, "slurm", KEYS))
+    assert {"#SBATCH --array=0-1", f"units=({'1' * 16} {'2' * 16})"} <= set(first)
+    assert {"#SBATCH --array=0-0", f"units=({'3' * 16})"} <= set(second)
+    monkeypatch.setenv("PATH", "")
+    assert cluster.largest_array("slurm") == cluster.LARGEST_ARRAY["slurm"]
 
 
 def test_submitting_needs_the_scheduler(tmp_path, monkeypatch):
@@ -100,15 +138,18 @@ def test_submitting_needs_the_scheduler(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"sbatch: refused .*no such account"):
         submit(worked_out, folder, "slurm", ["k" * 64])
     (tmp_path / "sbatch").write_text("#!/bin/sh\necho Submitted batch job 7\n", encoding="ascii")
-    assert submit(worked_out, folder, "slurm", ["k" * 64]).startswith("Submitted batch job 7 (1 unit of work")
-    (*_, units) = sorted((folder.path / "cluster").glob("*.units"))
-    assert units.read_text(encoding="ascii") == "k" * 16 + "\n"
+    assert submit(worked_out, folder, "slurm", ["k" * 64]).startswith("Submitted batch job 7, ")
+    (*_, script) = sorted((folder.path / "cluster").glob("*.sh"))
+    assert f"units=({'k' * 16})\n" in script.read_text(encoding="utf-8")
 
 
 def test_snakefile(tmp_path):
-    worked_out, folder = made(tmp_path, SWEEP, run={"ranks": 2, "retries": 1}, cluster={"account": "ions"})
+    worked_out, folder = made(
+        tmp_path, SWEEP, run={"ranks": 2, "retries": 1}, cluster={"account": "ions", "time": "01:30:00"}
+    )
     text = snakefile(worked_out, folder)
     compile(text.split("\n\n\n")[0], "Snakefile", "exec")
+    assert "runtime=90" in text
     assert all(unit.key[:16] in text for unit in worked_out.units)
     assert 'resources: mpi="mpirun' in text
     assert "tasks=2" in text
@@ -121,7 +162,7 @@ def test_cases_have_short_names(tmp_path):
     worked_out, _ = made(tmp_path, {**sweep, "grain_boundary.conductivity_S_per_cm": [1e-7]}, realizations=2)
     first = labels(worked_out)[worked_out.entries[0].key]
     assert first == (
-        "homogenizing_layer=None grains.conductivity_S_per_cm=0.0005 "
+        "homogenizing_layer=null grains.conductivity_S_per_cm=0.0005 "
         "grain_boundary.conductivity_S_per_cm=1e-07 seed=1"
     )
 
@@ -163,12 +204,41 @@ def test_plan_status_and_collect_speak(tmp_path, capsys):
     keys = worked_out.keys
     subprocess.run(StandIn(tmp_path)(folder.path, "", keys[:4], 1), check=True, capture_output=True)
     folder.fail(keys[4], "mesh: no\nmore", "MeshError", 2)
-    assert command.exit_code(["sweep", "status", str(folder.path)]) == 0
+    with folder.driver_lock():
+        assert command.exit_code(["sweep", "status", str(folder.path)]) == 0
     said = capsys.readouterr().out
     assert "4 of 6 cases done\n       1 failed\n       1 not run\n" in said
+    assert f"  process {os.getpid()} on " in said
     assert "MeshError: mesh: no\n" in said
     assert command.exit_code(["sweep", "collect", file, "-o", str(folder.path)]) == 0
     assert "4 of 6 cases done, 1 failed, 1 not run" in capsys.readouterr().out
+
+
+def test_results_of_other_cases_are_told_of_and_their_tables_stay(tmp_path, capsys, monkeypatch):
+    worked_out, folder = made(tmp_path, {"temperature_C": [21, 22]})
+    subprocess.run(StandIn(tmp_path)(folder.path, "", worked_out.keys, 1), check=True, capture_output=True)
+    assert command.exit_code(["sweep", "collect", str(folder.path)]) == 0
+    assert "of other cases" not in capsys.readouterr().out
+    table = (folder.path / "table.csv").read_bytes()
+    changed = str(study_file(tmp_path, {"temperature_C": [21, 23]}))
+    assert command.exit_code(["sweep", "status", changed, "-o", str(folder.path)]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 2 cases done" in said
+    assert "1 result here is of other cases (the study or its case has changed since" in said
+    monkeypatch.setattr("gbflux.case.hashing.PHYSICS_VERSION", 99)
+    for key in worked_out.keys:
+        (folder.case(key) / "provenance.json").write_text('{"physics_version": 2}', encoding="ascii")
+    assert command.exit_code(["sweep", "plan", str(folder.path)]) == 0
+    assert "2 results here are of other cases (computed by physics version 2, and this is 99" in (
+        capsys.readouterr().out
+    )
+    assert command.exit_code(["sweep", "collect", str(folder.path)]) == 2
+    assert "The tables stay as they are" in capsys.readouterr().err
+    assert command.exit_code(["report", str(folder.path)]) == 0
+    assert (folder.path / "table.csv").read_bytes() == table
+    page = (folder.path / "report.html").read_text(encoding="utf-8")
+    assert "Computed by physics version 2; this version of gbflux computes by 99" in page
+    assert "of their cases 2 are not the study&#39;s any more" in page
 
 
 def test_bad_input_is_exit_code_2(tmp_path, capsys):
@@ -194,3 +264,17 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, capsys):
     assert command.exit_code(words) == 0
     assert "#SBATCH --array=0-2\n" in capsys.readouterr().out
     assert not (tmp_path / "o").exists()
+
+
+def test_dry_run_prints_what_would_be_handed_in(tmp_path, capsys):
+    worked_out, folder = made(tmp_path, SWEEP)
+    first, second, third = worked_out.units
+    subprocess.run(StandIn(tmp_path)(folder.path, "", list(first.cases), 1), check=True, capture_output=True)
+    for key in second.cases:
+        folder.fail(key, "mesh: no", "MeshError", 2)
+    words = ["sweep", "run", str(folder.path), "--engine", "slurm", "--dry-run"]
+    assert command.exit_code(words) == 0
+    assert f"units=({third.key[:16]})\n" in capsys.readouterr().out
+    assert command.exit_code([*words, "--retry-failed"]) == 0
+    assert f"units=({second.key[:16]} {third.key[:16]})\n" in capsys.readouterr().out
+    assert all(folder.failure(key) for key in second.cases)  # only a run forgets them

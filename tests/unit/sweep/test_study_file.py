@@ -107,6 +107,7 @@ def test_a_case_file_is_looked_for_beside_the_study(tmp_path):
         ("temperature_C: [25, 60, 25.0]", "has the value 25.0 twice"),
         ("temperature_C: {log: [0, 5], points: 3}", "s.yaml:3:19: sweep.temperature_C.log: must be > 0"),
         ("temperature_C: {log: [1, 5], points: 1}", "sweep.temperature_C.points: must be a whole number from 2 on"),
+        ("temperature_C: {log: [1, 1.00000000000002], points: 9}", "s.yaml:3:47: sweep.temperature_C.points: must be fewer; 9 values between 1 and 1 are not all different"),
         ("temperature_C: {lin: [1, 5], points: 3}", "must have log or linear, and points; got lin, points"),
         ("name: [a, b]", "s.yaml:3:3: sweep.name: changes no result"),
         ("output.fields: [true, false]", "sweep.output.fields: changes no result"),
@@ -137,7 +138,12 @@ def test_a_mistake_is_told_with_its_place(mistakes, line, message):
         ("case: 5\n", "s.yaml:1:1: case: must be the name of a case file, or a case as a block; got 5."),
         ("case: case.yaml\nsweep: [1]\n", "s.yaml:2:1: sweep: must be a block of keys of the case and their values; got a list of 1."),
         ("case: case.yaml\ncluster: {setup: a}\n", "s.yaml:2:11: cluster.setup: must be a list of lines: [module load fenicsx, ...]; got 'a'."),
-        ("case: case.yaml\ncluster: {time: soon}\n", "s.yaml:2:11: cluster.time: must be a time limit, hh:mm:ss or d-hh:mm; got 'soon'."),
+        ("case: case.yaml\ncluster: {time: soon}\n", "s.yaml:2:11: cluster.time: must be a time limit: hours:minutes:seconds, 02:00:00, or days-hours:minutes, 1-12:00; got 'soon'."),
+        ("case: case.yaml\ncluster: {time: 02:00}\n", "cluster.time: must be a time limit"),
+        ("case: case.yaml\ncluster: {time: 02:99:00}\n", "cluster.time: must be a time limit"),
+        ("case: case.yaml\ncluster: {account: two words}\n", "cluster.account: must be one word, in quotes if it looks like a number; got 'two words'."),
+        ("case: case.yaml\ncluster: {options: [mem=4G]}\n", "cluster.options: must be a list of options, each from its dash on: ['--mem=4G', ...]; got"),
+        ("case: ..\n", "s.yaml:1:1: case: must be a file, not the folder"),
         ("case: case.yaml\nrealizations: 2\nsweep: {grains.seed: [1, 2]}\n", "s.yaml:3:9: sweep.grains.seed: clashes with realizations"),
         ("case: case.yaml\nrealizations: 60000\nsweep: {temperature_C: [1, 2]}\n", "must give <= 100,000 cases; got 120,000"),
     ],
@@ -161,7 +167,18 @@ def test_a_mistake_of_the_case_file_is_told_once_and_there(mistakes):
 def test_what_does_not_fit_together_names_the_values(mistakes):
     told = mistakes("case: case.yaml\nsweep: {geometry.size_um: [[20, 20], [5, 20]]}\n")
     assert "case.yaml:2:10: grains.mean_size_um: must be <= 5 µm" in told
-    assert "(where geometry.size_um = a list of 2)" in told
+    assert "(where geometry.size_um = [5, 20])" in told
+
+
+def test_what_many_points_bring_is_told_once(mistakes):
+    axes = "sweep:\n  mesh.size_um: [1, 5]\n  temperature_C: [1, 2, 3]\n"
+    told = mistakes(
+        f"case: case.yaml\n{axes}", CASE.replace("size_um: 2.0", "size_um: 2.0, electrode_size_um: 2.0")
+    )
+    assert len(told.splitlines()) == 1
+    assert told.endswith("(where mesh.size_um = 1, temperature_C = 1, and at 2 more points)")
+    told = mistakes("case: case.yaml\nsweep: {grain_boundary.thicknes_nm: [5, 6, 7]}\n")
+    assert len(told.splitlines()) == 1
 
 
 def test_grains_from_a_file_have_no_realizations(mistakes, tmp_path):

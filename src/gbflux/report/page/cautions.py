@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from gbflux.case import hashing
 from gbflux.report.page.run_folder import Run, value_at
 from gbflux.report.page.study_folder import Study
 from gbflux.report.page.wording import METRICS, written
@@ -16,7 +17,9 @@ _LARGEST_IMBALANCE = 1e-6
 
 def run_cautions(runs: Sequence[Run]) -> list[str]:
     """Warnings of one run, or of two compared ones with their names before them."""
-    said = {run.label: [*result_cautions(run.result), *run.notes] for run in runs}
+    said = {
+        run.label: [*_physics([run.provenance]), *result_cautions(run.result), *run.notes] for run in runs
+    }
     shared = [text for text in said[runs[0].label] if all(text in texts for texts in said.values())]
     found = shared + [
         f"{label}: {text}" for label, texts in said.items() for text in texts if text not in shared
@@ -25,6 +28,18 @@ def run_cautions(runs: Sequence[Run]) -> list[str]:
         "One set of grains is one sample: repeat with other seeds before quoting a number, as a study does."
     )
     return list(dict.fromkeys(found))
+
+
+def _physics(provenances: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What was computed by another version of the physics."""
+    versions = {tree.get("physics_version") for tree in provenances} - {None, hashing.PHYSICS_VERSION}
+    if not versions:
+        return []
+    listed, now = ", ".join(sorted(map(str, versions))), hashing.PHYSICS_VERSION
+    return [
+        f"Computed by physics version {listed}; this version of gbflux computes by {now}, and the "
+        "same case gives other numbers: run it again before comparing."
+    ]
 
 
 def result_cautions(result: Mapping[str, Any]) -> list[str]:
@@ -96,7 +111,8 @@ def _growth(error: Mapping[str, Any]) -> str:
 
 def study_cautions(study: Study) -> list[str]:
     """Warnings of a study: what is missing first, then what its cases say."""
-    found = [*_unfinished(study), *study.notes, *_few(study)]
+    physics = _physics(study.provenances.values())
+    found = [*physics, *_unfinished(study), *study.notes, *_few(study)]
     said = Counter(
         text for result in study.results.values() for text in dict.fromkeys(result_cautions(result))
     )

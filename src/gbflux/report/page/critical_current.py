@@ -66,7 +66,9 @@ class Ratio:
             return "as large as measured against bare Li"
         if high < RATIO_AU:
             return "less than measured, even against Au"
-        return "of the size measured against Au, not more than against bare Li"
+        if low > RATIO_AU:
+            return f"more than measured against Au{', less than bare' if high < RATIO_BARE else ''}"
+        return f"not told apart from that against Au{' or bare Li' if high > RATIO_BARE else ''}"
 
 
 def measures(side: str = "top") -> tuple[Metric, ...]:
@@ -153,8 +155,9 @@ def draw_ratios(study: Study, ratios: Sequence[Ratio]) -> Picture:
             label="measured against bare Li: above 18",
         )
         axes.set_yscale("log")
-        axes.set_ylim(0.8, 1.6 * RATIO_BARE)
-        axes.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+        axes.set_ylim(*_limits(ratios))
+        ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if _within(t, axes.get_ylim())]
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
         axes.set_title(f"from {name}", fontsize=9.5, color=style.INK)
         dress(axes, over)
@@ -163,6 +166,16 @@ def draw_ratios(study: Study, ratios: Sequence[Ratio]) -> Picture:
     alt = "Estimated ratio of critical current densities against thickness, with those measured."
     caption = "Bars: 95 % interval over grains, from ratios of cases with the same grains."
     return from_figure(figure, "Ratio of critical current densities", alt, caption)
+
+
+def _within(value: float, ends: tuple[float, float]) -> bool:
+    return ends[0] <= value <= ends[1]
+
+
+def _limits(ratios: Sequence[Ratio]) -> tuple[float, float]:
+    """Ends of the axis: what was measured and what is drawn."""
+    low = min(0.8, *(0.9 * (r.low or r.ratio) for r in ratios))
+    return max(low, 0.05), max(1.6 * RATIO_BARE, *(1.1 * (r.high or r.ratio) for r in ratios))
 
 
 def _draw_ratio(axes, ratios: Sequence[Ratio], colour, label: str) -> None:

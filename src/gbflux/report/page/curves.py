@@ -159,7 +159,17 @@ def draw_metrics(study: Study, over: Abscissa, metrics: Sequence[Metric], title:
         legend_below(figure, panels[0])
     names = "; ".join(metric.name for metric in metrics)
     alt = f"{names}, against {over.label}: {len(curves)} curves over {len(over.x)} points."
-    return from_figure(figure, title, alt, note + bands_caption(over, curves))
+    drawn = [point for curve in curves for point in curve.points]
+    partial = [m.name for m in metrics if any(study.partial(point, m.key) for point in drawn)]
+    return from_figure(figure, title, alt, note + bands_caption(over, curves) + partial_caption(partial))
+
+
+def partial_caption(names: Sequence[str]) -> str:
+    """What open points are; empty without names of metrics that have some."""
+    if not names:
+        return ""
+    which = "; ".join(names)
+    return f"Open points ({which}): some realisations have no such value, the mean is over the others. "
 
 
 def bands_caption(over: Abscissa, curves: Sequence[Curve]) -> str:
@@ -183,6 +193,12 @@ def draw_curve(axes: Axes, study: Study, over: Abscissa, curve: Curve, metric: s
     draw_bands(axes, x, [k[1] for k in kept], pen, between=not over.words)
     line = "o" if over.words else "o-"
     axes.plot(x, mean, line, color=pen.colour, markersize=4, linewidth=1.4, label=pen.name or curve.label)
+    partial = [study.partial(p, metric) for p in curve.points if _has_mean(study, p, metric)]
+    axes.plot(x[partial], mean[partial], "o", color=pen.colour, markersize=4, markerfacecolor="white")
+
+
+def _has_mean(study: Study, point: str, metric: str) -> bool:
+    return study.mean(point, metric) is not None
 
 
 def draw_bands(axes: Axes, x, summaries: Sequence[Summary], pen: Pen, between: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from gbflux.case import Case
 from gbflux.errors import InputError
 from gbflux.report.page.run_folder import read_case, read_result_tree
-from gbflux.sweep import StudyFolder
+from gbflux.sweep import StudyFolder, plan
 
 _FIRST = ("point", "case", "status", "seed")
 _AREA = ("electrode_area_um2", "electrode_length_um")
@@ -110,6 +110,11 @@ class Study:
         """Rows of a point whose result can be read."""
         return [row for row in self.rows if row.point == point and row.case in self.results]
 
+    def partial(self, point: str, metric: str) -> bool:
+        """Whether some of a point's realisations have a metric and others that are done have none."""
+        found = self.summary.get(point, {}).get(metric)
+        return found is not None and 0 < found.n < len(self.done(point))
+
     def mean(self, point: str, metric: str) -> float | None:
         """Mean of a metric at a point."""
         found = self.summary.get(point, {}).get(metric)
@@ -144,6 +149,7 @@ def read_study(folder: Path) -> Study:
     table = tuple(Row(r["point"], r["case"], r["status"], r["seed"], r) for r in rows)
     notes: list[str] = []
     results = _results(folder, table, notes)
+    notes += _of_another_study(folder, table)
     text = _text(folder / "study.resolved.yaml")
     return Study(
         path=folder,
@@ -231,6 +237,21 @@ def _results(folder: Path, table: Sequence[Row], notes: list[str]) -> dict[str, 
             f"{len(stale)} cases have a result that the table does not know yet: run `gbflux sweep collect`."
         )
     return found
+
+
+def _of_another_study(folder: Path, table: Sequence[Row]) -> Iterator[str]:
+    """Says how many results are not of the study as this version reads it, where it can be read."""
+    try:
+        keys = set(plan(StudyFolder(folder).study()).keys)
+    except InputError:
+        return
+    others = {row.case for row in table if row.status == "done"} - keys
+    if others:
+        yield (
+            "The tables are from before a change, of the study or of the physics: of their cases "
+            f"{len(others)} are not the study's any more. `gbflux sweep run` computes what is missing and "
+            "writes new tables."
+        )
 
 
 def _cases(folder: Path, table: Sequence[Row]) -> dict[str, Case]:

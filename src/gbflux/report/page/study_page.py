@@ -14,7 +14,7 @@ from gbflux.report.page.run_page import flat
 from gbflux.report.page.study_folder import Row, Study
 from gbflux.report.page.study_plots import SIDE, hot_spot_plots, transport_plots
 from gbflux.report.page.tables import Cell, Table, code_cell, text_cell, value_cell
-from gbflux.report.page.wording import METRICS, Metric, axis_label, axis_value, interval, written
+from gbflux.report.page.wording import DASH, METRICS, Metric, axis_label, axis_value, interval, written
 from gbflux.report.style import MESH_LIMITED
 from gbflux.sweep.folder import KEY_DIGITS
 
@@ -89,13 +89,27 @@ def _cards(study: Study) -> list[dict[str, Any]]:
             text = f"{interval(s.low, s.high, 3)} at {point_name(study, point)}".strip()
             cards.append(_card(f"{name} P99/mean, {SIDE}", written(mean, 3), "", text))
     if study.sampled:
-        each = max(study.sampled.values())
-        flat_ = any(case.dimension == 2 for case in study.cases.values())
-        unit = "µm" if flat_ else "µm²"
-        name = f"electrode {'length' if flat_ else 'area'} sampled a point"
-        most = max(len(study.done(p)) for p in study.points)
-        cards.append(_card(name, written(each * most, 3), unit, f"{most} × {written(each, 3)}"))
+        what, unit = _sampled_as(study)
+        cards.append(_card(f"electrode {what} sampled a point", *_sampled(study, unit)))
     return cards
+
+
+def _sampled(study: Study, unit: str) -> tuple[str, str, str]:
+    """Electrode sampled at a point, its unit, and how it comes about; a range where points differ."""
+    found = {(len(study.done(p)), each) for p, each in study.sampled.items() if study.done(p)}
+    totals = sorted({count * each for count, each in found})
+    if not totals:
+        return DASH, unit, ""
+    if len(found) == 1:
+        ((count, each),) = found
+        return written(totals[0], 3), unit, f"{count} × {written(each, 3)}"
+    return " … ".join(written(total, 3) for total in (totals[0], totals[-1])), unit, "differs: see Points"
+
+
+def _sampled_as(study: Study) -> tuple[str, str]:
+    """What is sampled of an electrode, and its unit."""
+    flat_ = any(case.dimension == 2 for case in study.cases.values())
+    return ("length", "µm") if flat_ else ("area", "µm²")
 
 
 def _card(name: str, value: str, unit: str, error: str) -> dict[str, Any]:
@@ -105,6 +119,8 @@ def _card(name: str, value: str, unit: str, error: str) -> dict[str, Any]:
 def _points(study: Study, metrics: list[Metric]) -> Table:
     """Mean with its interval of each point, and how many realisations an interval of 5 % would take."""
     head = ["point", *map(axis_label, study.axes), "realisations", *(m.label for m in metrics)]
+    if study.sampled:
+        head.append("electrode {} sampled ({})".format(*_sampled_as(study)))
     head.append(f"realisations for ±5 % of P99/mean, {SIDE}")
     rows = tuple(_point_row(study, point, metrics) for point in study.points)
     return Table("points", "A row for each point", tuple(head), rows)
@@ -119,7 +135,13 @@ def _point_row(study: Study, point: str, metrics: list[Metric]) -> tuple[Cell, .
     cells.append(value_cell(len(study.done(point))))
     for metric in metrics:
         s = summary.get(metric.key)
-        cells.append(value_cell(None) if s is None else value_cell(s.mean, 4, interval(s.low, s.high, 3)))
+        count = f"{s.n} of {len(study.done(point))}" if study.partial(point, metric.key) else ""
+        ends = "" if s is None else interval(s.low, s.high, 3)
+        small = ", ".join(text for text in (ends, count) if text)
+        cells.append(value_cell(None if s is None else s.mean, 4, small))
+    if study.sampled:
+        each = study.sampled.get(point)
+        cells.append(value_cell(None if each is None else each * len(study.done(point)), 3))
     return (*cells, value_cell(needed))
 
 
