@@ -13,6 +13,7 @@ from gbflux.flux.planes import cells_touching
 from gbflux.mesh.cut import cut_slabs, nested
 from gbflux.mesh.records import CellKind
 from gbflux.mesh.simplices import signed_volumes
+from gbflux.units import SIDES
 
 from .synthetic import DELTA_UM, brick_mesh, sigma_of, solved, uneven_sigma
 
@@ -146,9 +147,9 @@ def test_geometry_of_a_cut_is_that_of_the_mesh_it_leaves(layers, in_order):
         cut = cut_slabs(mesh, hl_um)
     found, expected = cell_geometry(mesh).of(cut), cell_geometry(cut.mesh)
     assert np.array_equal(found.volume, expected.volume)
-    assert np.array_equal(found.at_ends, expected.at_ends)
-    planes = cells_touching(cut.mesh, {*cut.mesh.z_electrodes, *cut.mesh.z_electrolyte})
-    assert np.array_equal(found.at_planes(cut.mesh), planes)
+    for side, electrode, end in zip(SIDES, cut.mesh.z_electrodes, cut.mesh.z_electrolyte, strict=True):
+        assert np.array_equal(found.at_ends[side], cells_touching(cut.mesh, [end]))
+        assert np.array_equal(found.at_electrode(cut.mesh, side), cells_touching(cut.mesh, [electrode]))
     assert found.slabs.keys() == expected.slabs.keys() == set(cut.mesh.slabs)
     for side, slab in found.slabs.items():
         fresh = expected.slabs[side]
