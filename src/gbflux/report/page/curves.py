@@ -227,7 +227,7 @@ def dress(axes: Axes, over: Abscissa) -> None:
     """Scale, label and ticks of the axis."""
     if over.words:
         axes.set_xticks(range(len(over.words)), over.words)
-        axes.margins(x=0.15)
+        axes.set_xlim(-0.5, len(over.words) - 0.5)  # places without a value, too
     elif over.logarithmic:
         axes.set_xscale("log")
     axes.set_xlabel(over.label, fontsize=9)

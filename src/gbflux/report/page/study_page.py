@@ -179,4 +179,4 @@ def _provenance(study: Study) -> list[tuple[str, list[tuple[str, Any]]]]:
             rows.append((key, f"{len(values)} different ones"))
         else:
             rows.append((key, ", ".join(values)))
-    return [(f"{len(trees)} cases", rows)] if rows else []
+    return [(f"{len(trees)} case{'' if len(trees) == 1 else 's'}", rows)] if rows else []
