@@ -15,7 +15,7 @@ from gbflux.study.unit import Unit, units
 from gbflux.sweep.study import Point, Study
 
 #: What a further case on the same mesh takes of the time that it would take there alone, measured on 3D cases
-#: of 0.15 to 0.9 million cells: another thickness with the same materials, ideal electrodes; anything else.
+#: of 0.15 to 0.9 million cells: another thickness with the same materials, no kinetics; anything else.
 MORE_OF_A_LAYER, MORE = 0.25, 0.7
 MEMORY_PER_RANK_MIB = 150.0  # what each further rank takes, measured on small cases
 
@@ -160,9 +160,9 @@ def _share(case: Case, before: Case) -> float:
     """Share of its own time that a case takes after another on the same mesh."""
     if certifies(case):  # the bracket begins afresh
         return 1.0
-    ideal = all(case.ideal_electrodes) and all(before.ideal_electrodes)
+    linear = not any(case.electrode_kinetics)
     layered = any(case.hl_um) and case.hl_um != before.hl_um
-    return MORE_OF_A_LAYER if layered and ideal and _materials(case) == _materials(before) else MORE
+    return MORE_OF_A_LAYER if layered and linear and _materials(case) == _materials(before) else MORE
 
 
 def _materials(case: Case) -> dict[str, Any]:
