@@ -49,7 +49,7 @@ class LinearSystem:
     fixed : int32 array
         Local dofs, ghosts among them, on ideal electrodes and beyond any.
     same : bool
-        Whether the matrix of all cells is that of the last system.
+        Whether conductivities and the resistances of electrodes are those of the last system.
     beyond : (m_local,) bool array or None
         Local cells beyond electrodes that are not ideal, which count for nothing; None where all count.
     """
@@ -110,6 +110,7 @@ class Assembler:
         self._content: NDArray[np.float64] | None = None
         self._node_dofs: NDArray[np.int32] | None = None
         self._fixed = np.zeros(0, dtype=np.int32)
+        self._laws: tuple[tuple[float | None, bool], ...] = ()
         self._ideal = True  # whether nothing but unit rows distinguishes the matrix of the last system
         self.made = 0
 
@@ -133,6 +134,8 @@ class Assembler:
         reference = self._reference(matrix, rhs, pairs)
         beyond = [at.cells_beyond for at in facets if at is not None]
         beyond = np.logical_or.reduce(beyond) if beyond else None
+        laws = tuple((electrode.kappa, electrode.nonlinear) for electrode in electrodes)
+        same, self._laws = same and laws == self._laws, laws
         return LinearSystem(matrix, rhs, reference, lift, fixed, same, beyond)
 
     def around(self, dofs: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
