@@ -149,7 +149,10 @@ class Elements:
         """Return where to start from, the caller's, or None without former potentials; *collective*."""
         if not self.past:
             return None
+        fixed, comm = np.zeros(len(self.currents.phi.x.array), dtype=bool), self.space.mesh.comm
+        fixed[system.fixed] = True
         here = [one for one in self.past if one.matrix == self.assembler.made]
+        here = [one for one in here if comm.allreduce(bool(fixed[one.altered].all()), MPI.LAND)]
         beside = self.assembler.beside(system.fixed) if here else None
         if beside is None:
             return least_energy(system, list(self.past))
@@ -291,7 +294,8 @@ def _potential(
     solution.destroy()
     if elements.past.maxlen:
         left = relative * system.reference
-        elements.past.append(Past(phi.x.array.copy(), left, elements.assembler.made))
+        altered = system.fixed if system.plane is None else np.concatenate([system.fixed, system.plane])
+        elements.past.append(Past(phi.x.array.copy(), left, elements.assembler.made, altered))
     return iterations, relative
 
 

@@ -52,6 +52,8 @@ class LinearSystem:
         Whether conductivities and the resistances of electrodes are those of the last system.
     beyond : (m_local,) bool array or None
         Local cells beyond electrodes that are not ideal, which count for nothing; None where all count.
+    plane : int32 array or None
+        Local dofs, ghosts among them, on such electrodes; None without any.
     """
 
     matrix: PETSc.Mat
@@ -61,6 +63,7 @@ class LinearSystem:
     fixed: NDArray[np.int32]
     same: bool = False
     beyond: NDArray[np.bool_] | None = None
+    plane: NDArray[np.int32] | None = None
 
     def destroy(self) -> None:
         """Free the matrix and the right-hand side; *collective*."""
@@ -132,11 +135,12 @@ class Assembler:
         rhs.array[owned] = 0.0
         matrix = self._with_electrodes(pairs, owned, same)
         reference = self._reference(matrix, rhs, pairs)
-        beyond = [at.cells_beyond for at in facets if at is not None]
-        beyond = np.logical_or.reduce(beyond) if beyond else None
+        crossed = [at for at in facets if at is not None]
+        beyond = np.logical_or.reduce([at.cells_beyond for at in crossed]) if crossed else None
+        plane = np.concatenate([at.plane for at in crossed]) if crossed else None
         laws = tuple((electrode.kappa, electrode.nonlinear) for electrode in electrodes)
         same, self._laws = same and laws == self._laws, laws
-        return LinearSystem(matrix, rhs, reference, lift, fixed, same, beyond)
+        return LinearSystem(matrix, rhs, reference, lift, fixed, same, beyond, plane)
 
     def around(self, dofs: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
         """Return (n_owned,) which dofs are up to so many layers of cells away from some; *collective*.
