@@ -1,6 +1,6 @@
 """First guesses for a potential, combined from former ones and a constant.
 
-Where an electrode moves through a layer, potentials solved on one and the same matrix are right at every free
+Where an electrode moves into a layer, potentials solved on one and the same matrix are right at every free
 dof but those beside the electrode, whatever combination of them is taken: all that is left of the residual is
 
     A_fe (Σ c_k φ_k + c − V)
