@@ -218,7 +218,7 @@ def _without_electrodes(
     """Return the system with all dofs on electrodes fixed; its matrix is a new one if some were not."""
     fixed = np.unique(np.concatenate([electrode.dofs(space) for electrode in electrodes]))
     if all(electrode.ideal for electrode in electrodes):
-        return replace(system, same=True)
+        return system
     matrix = system.matrix.duplicate(copy=True)
     first, last = matrix.getOwnershipRange()
     matrix.zeroRowsColumns((fixed[fixed < last - first] + first).astype(PETSc.IntType))

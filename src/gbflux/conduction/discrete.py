@@ -33,7 +33,7 @@ class Discrete:
     inverse, prolongation : PETSc.Mat
         For the preconditioner.
     fixed : int array
-        Local unknowns at ideal electrodes.
+        Local unknowns at ideal electrodes and beyond any.
     lift, start : float arrays
         The potentials of the ideal electrodes, zero elsewhere; where to start from.
     power, gap : callable

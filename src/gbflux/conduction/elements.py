@@ -71,6 +71,8 @@ class Elements:
         The last potentials.
     balanced_at : float
         Relative residual at which the currents of the last system balanced.
+    fresh : bool
+        Whether the last preconditioner was made for the system it was asked for.
     """
 
     def __init__(self, domain: compat.mesh.Mesh, order: int, many: bool):
@@ -92,6 +94,7 @@ class Elements:
         self._base: Base | None = None
         self._made_with: tuple[str, int] | None = None  # preconditioner, matrix of all cells
         self._fewest, self._excess = 0, 0.0
+        self.fresh = False
 
     def system(
         self, sigma: NDArray[np.float64], electrodes: Electrodes
@@ -119,6 +122,7 @@ class Elements:
 
         It is the caller's if it is not `ksp`.
         """
+        self.fresh = False
         fixed = np.zeros(len(self.currents.phi.x.array), dtype=bool)
         fixed[system.fixed] = True
         base, comm = self._base, self.space.mesh.comm
@@ -137,7 +141,7 @@ class Elements:
                 seam = self.assembler.around(beside | changed, LAYERS - 1) & ~fixed[:owned]
                 return reused(base, system, np.flatnonzero(seam))
         self.forget()
-        self._base = made_for(system, fixed, settings)
+        self._base, self.fresh = made_for(system, fixed, settings), True
         self._made_with = settings.preconditioner, self.assembler.made
         return self.ksp if self._base.dofs is None else reused(self._base, system, np.zeros(0, dtype=np.intp))
 
@@ -145,7 +149,10 @@ class Elements:
         """Return where to start from, the caller's, or None without former potentials; *collective*."""
         if not self.past:
             return None
+        fixed, comm = np.zeros(len(self.currents.phi.x.array), dtype=bool), self.space.mesh.comm
+        fixed[system.fixed] = True
         here = [one for one in self.past if one.matrix == self.assembler.made]
+        here = [one for one in here if comm.allreduce(bool(fixed[one.altered].all()), MPI.LAND)]
         beside = self.assembler.beside(system.fixed) if here else None
         if beside is None:
             return least_energy(system, list(self.past))
@@ -157,11 +164,6 @@ class Elements:
     def ksp(self) -> PETSc.KSP | None:
         """CG with the preconditioner that is kept."""
         return None if self._base is None else self._base.ksp
-
-    @property
-    def fresh(self) -> bool:
-        """Whether the preconditioner has served no system yet."""
-        return self._fewest == 0
 
     @property
     def patience(self) -> float:
@@ -292,7 +294,8 @@ def _potential(
     solution.destroy()
     if elements.past.maxlen:
         left = relative * system.reference
-        elements.past.append(Past(phi.x.array.copy(), left, elements.assembler.made))
+        altered = system.fixed if system.plane is None else np.concatenate([system.fixed, system.plane])
+        elements.past.append(Past(phi.x.array.copy(), left, elements.assembler.made, altered))
     return iterations, relative
 
 

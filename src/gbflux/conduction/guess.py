@@ -1,6 +1,6 @@
 """First guesses for a potential, combined from former ones and a constant.
 
-Where an electrode moves through a layer, potentials solved on one and the same matrix are right at every free
+Where an electrode moves into a layer, potentials solved on one and the same matrix are right at every free
 dof but those beside the electrode, whatever combination of them is taken: all that is left of the residual is
 
     A_fe (Σ c_k φ_k + c − V)
@@ -38,12 +38,15 @@ class Past:
     residual : float
         Norm of what is left of b − A u.
     matrix : int
-        Number of the matrix before elimination it was solved with.
+        Number of the matrix of all cells it was solved with.
+    altered : int array
+        Local dofs whose equation was another than in that matrix: those on electrodes and beyond.
     """
 
     values: NDArray[np.float64]
     residual: float
     matrix: int
+    altered: NDArray[np.int32]
 
 
 def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Past]) -> PETSc.Vec:
@@ -56,7 +59,7 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Past]
     beside : PETSc.Mat
         A_fe: rows of free dofs, columns of all fixed ones.
     past : sequence of Past
-        Potentials of the same matrix before elimination; at least one.
+        Potentials of the same matrix of all cells, none of whose altered dofs is free now; at least one.
 
     Returns
     -------

@@ -53,7 +53,8 @@ class LinearFacets:
             if electrode.kappa is not None:
                 own = electrode.facets(space)
                 for facet in np.unique(own.opposite):
-                    self._exchanges.append((electrode, int(facet), own.cells[own.opposite == facet]))
+                    here = own.opposite == facet
+                    self._exchanges.append((electrode, int(facet), own.cells[here], own.weights[here, 0]))
 
     def _places(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Local numbers of the unknowns of each cell, (m, d(d + 1)), `nodes` those of its vertices."""
@@ -63,10 +64,6 @@ class LinearFacets:
             rank = np.argsort(np.argsort(np.delete(nodes, facet, axis=1), axis=1), axis=1)
             place.append(d * self._facets[:, [facet]].astype(np.int64) + rank)
         return np.hstack(place)
-
-    def _at(self, facet: int) -> NDArray[np.float64]:
-        """Corners of one facet of each cell (µm), (m, d, d)."""
-        return np.delete(self._corners, facet, axis=1)
 
     def _pieces(self) -> Iterator[tuple[NDArray[np.int64], Cells]]:
         """All cells that conduct, some at a time."""
@@ -124,12 +121,12 @@ class LinearFacets:
     def _add_exchanges(self, matrix: PETSc.Mat, rhs: PETSc.Vec, numbers: NDArray[np.int32]) -> None:
         """Add what resistive electrodes contribute."""
         d = self._d
-        for electrode, facet, cells in self._exchanges:
-            area = electrode.kappa * _areas(self._at(facet)[cells])
+        for electrode, facet, cells, areas in self._exchanges:
+            exchange = electrode.kappa * areas
             block = numbers[self._facets[cells, facet]][:, None]
-            mass = area[:, None] * (np.ones((d, d)) + np.eye(d)).ravel() / (d * (d + 1))
+            mass = exchange[:, None] * (np.ones((d, d)) + np.eye(d)).ravel() / (d * (d + 1))
             matrix.setValuesBlockedRCV(block, block, mass, addv=PETSc.InsertMode.ADD)
-            drive = np.repeat(area * electrode.potential / d, d).astype(PETSc.ScalarType)
+            drive = np.repeat(exchange * electrode.potential / d, d).astype(PETSc.ScalarType)
             rhs.setValues(
                 (block * d + np.arange(d, dtype=PETSc.IntType)).ravel(), drive, addv=PETSc.InsertMode.ADD
             )
@@ -189,9 +186,9 @@ class LinearFacets:
         """Return the power of a potential, electrodes included; *collective*."""
         here = potential[self._place]
         found = sum(float(cells.powers(here[piece]).sum()) for piece, cells in self._pieces())
-        for electrode, facet, cells in self._exchanges:
+        for electrode, facet, cells, areas in self._exchanges:
             drop = self._on(facet, here[cells]) - electrode.potential
-            found += electrode.kappa * float(_areas(self._at(facet)[cells]) @ _mean_square(drop))
+            found += electrode.kappa * float(areas @ _mean_square(drop))
         return self._comm.allreduce(found, MPI.SUM)
 
     def gap(self, potential: NDArray[np.float64], phi: Quadratic) -> NDArray[np.float64]:
@@ -201,9 +198,9 @@ class LinearFacets:
         for piece, cells in self._pieces():
             gap[piece] = cells.distances(here[piece], gradient[piece])
         traces = phi.at_facets()
-        for electrode, facet, cells in self._exchanges:
+        for electrode, facet, cells, areas in self._exchanges:
             off = _mean_square(self._on(facet, (traces - here)[cells])) + phi.beyond_linear(facet)[cells]
-            gap[cells] += electrode.kappa * _areas(self._at(facet)[cells]) * off
+            gap[cells] += electrode.kappa * areas * off
         return gap
 
     def _on(self, facet: int, potential: NDArray) -> NDArray:
@@ -217,14 +214,6 @@ def quadratic(phi: compat.fem.Function) -> Quadratic:
     values = phi.x.array[compat.cell_dofs(space)]
     edges = {pair: values[:, dof] for dof, pair in compat.dof_vertices(space).items() if len(pair) == 2}
     return Quadratic(phi.x.array[compat.vertex_dofs(space)], edges)
-
-
-def _areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the area of each facet (µm²; in 2D the length, µm)."""
-    sides = corners[:, 1:] - corners[:, :1]
-    if sides.shape[1] == 1:
-        return np.linalg.norm(sides[:, 0], axis=1)
-    return np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
 
 
 def _mean_square(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -49,9 +49,11 @@ class LinearSystem:
     fixed : int32 array
         Local dofs, ghosts among them, on ideal electrodes and beyond any.
     same : bool
-        Whether the matrix of all cells is that of the last system.
+        Whether conductivities and the resistances of electrodes are those of the last system.
     beyond : (m_local,) bool array or None
         Local cells beyond electrodes that are not ideal, which count for nothing; None where all count.
+    plane : int32 array or None
+        Local dofs, ghosts among them, on such electrodes; None without any.
     """
 
     matrix: PETSc.Mat
@@ -61,6 +63,7 @@ class LinearSystem:
     fixed: NDArray[np.int32]
     same: bool = False
     beyond: NDArray[np.bool_] | None = None
+    plane: NDArray[np.int32] | None = None
 
     def destroy(self) -> None:
         """Free the matrix and the right-hand side; *collective*."""
@@ -110,6 +113,7 @@ class Assembler:
         self._content: NDArray[np.float64] | None = None
         self._node_dofs: NDArray[np.int32] | None = None
         self._fixed = np.zeros(0, dtype=np.int32)
+        self._laws: tuple[tuple[float | None, bool], ...] = ()
         self._ideal = True  # whether nothing but unit rows distinguishes the matrix of the last system
         self.made = 0
 
@@ -131,9 +135,12 @@ class Assembler:
         rhs.array[owned] = 0.0
         matrix = self._with_electrodes(pairs, owned, same)
         reference = self._reference(matrix, rhs, pairs)
-        beyond = [at.cells_beyond for at in facets if at is not None]
-        beyond = np.logical_or.reduce(beyond) if beyond else None
-        return LinearSystem(matrix, rhs, reference, lift, fixed, same, beyond)
+        crossed = [at for at in facets if at is not None]
+        beyond = np.logical_or.reduce([at.cells_beyond for at in crossed]) if crossed else None
+        plane = np.concatenate([at.plane for at in crossed]) if crossed else None
+        laws = tuple((electrode.kappa, electrode.nonlinear) for electrode in electrodes)
+        same, self._laws = same and laws == self._laws, laws
+        return LinearSystem(matrix, rhs, reference, lift, fixed, same, beyond, plane)
 
     def around(self, dofs: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
         """Return (n_owned,) which dofs are up to so many layers of cells away from some; *collective*.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import Electrode, SolverSettings, elements
+from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, correction, elements
 from gbflux.conduction.conductor import Conductor
 from gbflux.errors import SolverError
 from gbflux.mesh.records import CellKind
@@ -47,3 +47,17 @@ def test_a_kept_preconditioner_is_made_anew_and_a_new_one_is_not(
         with pytest.raises(SolverError):
             conductor.solve(sigma, *ends, SolverSettings())
         assert len(tries) == 1
+
+
+def test_one_made_for_a_correction_is_made_anew_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After kinetics it has served no potential yet, and was made for other fixed nodes all the same."""
+    mesh = stack([Layer(CellKind.GRAIN, 10.0, 20)], 2)
+    sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))
+    slow = Electrode(0.0, 0.0, ButlerVolmer(10.0, 0.5, 0.5, 298.15))
+    with Conductor(MPI.COMM_SELF, mesh, many=True) as conductor:
+        monkeypatch.setattr(correction, "BALANCE", 0.0)
+        conductor.solve(sigma, slow, Electrode(0.1), SolverSettings())
+        monkeypatch.undo()
+        tries = failing(monkeypatch, 1)
+        conductor.solve(sigma, Electrode(0.0), Electrode(0.1), SolverSettings())
+        assert len(tries) == 2
