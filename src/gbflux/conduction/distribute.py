@@ -132,10 +132,11 @@ def distribute(comm: MPI.Intracomm, mesh: LayeredMesh | None) -> DistributedMesh
     points = transfer.scatter(comm, lambda rank: mesh.points[starts[rank] : starts[rank + 1]])
     # DOLFINx sorts facets by their vertices: cells and their vertices in ascending order save it a quarter
     # of the time of create_mesh
-    cells = transfer.scatter(comm, lambda rank: mesh.cells[parts[rank]])
-    cells = np.column_stack(ascending([np.ascontiguousarray(column) for column in cells.T]))
-    order = np.argsort(cells[:, 0], kind="stable")
-    cells = cells[order]
+    cells = transfer.scatter(comm, lambda rank: mesh.cells.take(parts[rank], axis=0))
+    columns = ascending([np.ascontiguousarray(column) for column in cells.T])
+    order = np.argsort(columns[0], kind="stable")
+    cells = np.column_stack([column.take(order) for column in columns])
+    del columns
     neighbours = _neighbours(comm, cells, point_count)
     domain = compat.simplex_mesh(comm, points, cells.astype(np.int64), neighbours)
     del points, cells, neighbours

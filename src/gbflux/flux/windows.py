@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +12,9 @@ from gbflux.flux.planes import PlaneNodes
 
 _STEPS_PER_WINDOW = 6
 _PAIRS_AT_ONCE = 4_000_000
+_FEW = 5_000  # nodes of a plane whose discs are kept, a MiB of them at most
+
+Discs = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
 def window_maximum(nodes: PlaneNodes, diameter_um: float) -> float:
@@ -45,23 +51,35 @@ def _longest_line(nodes: PlaneNodes, radius_um: float) -> float:
 
 def _densest_disc(nodes: PlaneNodes, diameter_um: float) -> float:
     """Largest current over area within discs around nodes."""
-    from scipy.spatial import cKDTree
-
-    centres = nodes.lateral[_spread(nodes.lateral, diameter_um / _STEPS_PER_WINDOW)]
-    extent = np.prod(np.ptp(nodes.lateral, axis=0))
-    per_disc = 1 + len(nodes.node) * np.pi * diameter_um**2 / (4 * extent)
-    block = max(1, int(_PAIRS_AT_ONCE / per_disc))
-    tree = cKDTree(nodes.lateral)
+    few = len(nodes.node) <= _FEW
+    parts = _kept_discs(nodes.lateral.tobytes(), diameter_um) if few else _discs(nodes.lateral, diameter_um)
     best = -np.inf
-    for start in range(0, len(centres), block):
-        part = centres[start : start + block]
-        pairs = cKDTree(part).sparse_distance_matrix(
-            tree, diameter_um / 2 * (1 + 1e-12), output_type="ndarray"
-        )
-        current = np.bincount(pairs["i"], nodes.current[pairs["j"]], minlength=len(part))
-        area = np.bincount(pairs["i"], nodes.area[pairs["j"]], minlength=len(part))
+    for disc, node in parts:
+        current, area = (np.bincount(disc, values.take(node)) for values in (nodes.current, nodes.area))
         best = max(best, float(np.max(current / area)))
     return best
+
+
+@functools.lru_cache(maxsize=16)
+def _kept_discs(lateral: bytes, diameter_um: float) -> tuple[Discs, ...]:
+    """The same as `_discs`, kept: planes of different heights are often meshed alike."""
+    return tuple(_discs(np.frombuffer(lateral).reshape(-1, 2), diameter_um))
+
+
+def _discs(lateral: NDArray[np.float64], diameter_um: float) -> Iterator[Discs]:
+    """Numbers of discs around nodes, from 0 on, and of the nodes in them, by pairs; some discs at a time."""
+    from scipy.spatial import cKDTree
+
+    centres = lateral[_spread(lateral, diameter_um / _STEPS_PER_WINDOW)]
+    extent = np.prod(np.ptp(lateral, axis=0))
+    per_disc = 1 + len(lateral) * np.pi * diameter_um**2 / (4 * extent)
+    block = max(1, int(_PAIRS_AT_ONCE / per_disc))
+    tree = cKDTree(lateral)
+    for start in range(0, len(centres), block):
+        pairs = cKDTree(centres[start : start + block]).sparse_distance_matrix(
+            tree, diameter_um / 2 * (1 + 1e-12), output_type="ndarray"
+        )
+        yield pairs["i"].astype(np.int32), pairs["j"].astype(np.int32)
 
 
 def _spread(lateral: NDArray[np.float64], spacing: float) -> NDArray[np.intp]:

@@ -88,9 +88,8 @@ def nested(mesh: LayeredMesh, hl_planes_um: tuple[tuple[float, ...], tuple[float
     z, near = mesh.points[:, -1], _near(mesh)
     depths = (mesh.z_electrolyte[0] - z, z - mesh.z_electrolyte[1])
     level = np.zeros(len(z), dtype=np.int8 if max(map(len, hl_planes_um)) < 127 else np.int32)
-    for depth, planes in zip(
-        depths, hl_planes_um, strict=True
-    ):  # planes before a point; none in the electrolyte
+    for depth, planes in zip(depths, hl_planes_um, strict=True):
+        # planes that a point lies beyond: none in the electrolyte
         level += np.searchsorted(np.array((0.0, *planes)) + near, depth).astype(level.dtype)
     corners = [level.take(corner) for corner in mesh.cells.T]
     of_cells = np.maximum.reduce(corners)

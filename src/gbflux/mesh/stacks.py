@@ -111,23 +111,24 @@ def _with_stack(mesh: ConformingMesh, region: int, face: float, sign: float, sta
     outer = beyond[mesh.cells[slab]].any(axis=1)
     triangles = _triangles(mesh, slab[~outer], on_plane, sign)
 
-    nodes, floors = np.unique(triangles), len(stack.rises_um)
-    number = np.arange(len(mesh.points))
-    floor_of = np.tile(number, (floors + 1, 1))
-    floor_of[1:, nodes] = len(mesh.points) + np.arange(floors * len(nodes)).reshape(floors, -1)
-    points = mesh.points.copy()
-    points[beyond, 2] += sign * stack.rises_um[-1]
+    nodes, corners = np.unique(triangles, return_inverse=True)
+    corners, floors = corners.reshape(triangles.shape), len(stack.rises_um)
+    put_in = len(mesh.points) + np.arange(floors * len(nodes)).reshape(floors, -1)
     copies = np.tile(mesh.points[nodes], (floors, 1))
     copies[:, 2] = z + sign * np.repeat(stack.rises_um, len(nodes))
+    points = mesh.points.copy()
+    points[beyond, 2] += sign * stack.rises_um[-1]
+    number = np.arange(len(points))
+    number[nodes] = put_in[-1]
     cells = mesh.cells.copy()
-    cells[slab[outer]] = floor_of[-1][cells[slab[outer]]]
-    prisms = [split_prisms(np.hstack([low[triangles], high[triangles]])) for low, high in pairwise(floor_of)]
-    put_in = np.vstack(prisms).astype(cells.dtype)
+    cells[slab[outer]] = number[cells[slab[outer]]]
+    prisms = [np.hstack([low[corners], high[corners]]) for low, high in pairwise([nodes, *put_in])]
+    thin = split_prisms(np.vstack(prisms)).astype(cells.dtype)
     return replace(
         mesh,
         points=np.vstack([points, copies]),
-        cells=np.vstack([cells, put_in]),
-        region=np.concatenate([mesh.region, np.full(len(put_in), region, mesh.region.dtype)]),
+        cells=np.vstack([cells, thin]),
+        region=np.concatenate([mesh.region, np.full(len(thin), region, mesh.region.dtype)]),
     )
 
 

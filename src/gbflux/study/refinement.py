@@ -13,7 +13,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gbflux.case import Case, Memory, machine_memory
@@ -188,7 +188,7 @@ def refined(
         _require_bounds(solved.solution.bracket)
         if comm.rank == 0:
             rounds.append(_round(solved, time.perf_counter() - began))
-            measurements.append(solved.snapshot.measurement)
+            measurements.append(replace(solved.snapshot.measurement, electrodes={}))  # numbers alone
             room = _cells_that_fit(case, solved, memory)
             sizes, reason = _decided(case, solved, rounds, sizes, room)
             progress.note("refine", _line(case, rounds, sizes, reason))
