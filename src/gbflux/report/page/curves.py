@@ -74,7 +74,7 @@ def varying_axes(study: Study) -> list[str]:
 
 def point_name(study: Study, point: str) -> str:
     """What a point is called: its values on the axes that vary."""
-    parts = (axis_point(axis, study.points[point][axis]) for axis in varying_axes(study))
+    parts = (axis_point(axis, study.points[point][axis], study.axes) for axis in varying_axes(study))
     return ", ".join(parts) or f"point {point}"
 
 
@@ -114,7 +114,7 @@ def curves_over(study: Study, over: Abscissa) -> list[Curve]:
     curves = []
     for chosen, points in groups.items():
         points.sort(key=lambda p: over.x[p])
-        label = ", ".join(axis_point(a, v) for a, v in zip(others, chosen, strict=True))
+        label = ", ".join(axis_point(a, v, study.axes) for a, v in zip(others, chosen, strict=True))
         curves.append(Curve(label, tuple(points), tuple(over.x[p] for p in points)))
     return curves
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,14 +119,18 @@ def axis_label(axis: str) -> str:
     return f"{name} ({unit})" if unit else name
 
 
-def axis_point(axis: str, text: str) -> str:
-    """A value of a swept key as one names a point or a curve by it.
+def axis_point(axis: str, text: str, axes: Iterable[str] = ()) -> str:
+    """A value of a swept key as one names a point or a curve by it; with its block if another axis has its name.
 
     >>> axis_point("homogenizing_layer.thickness_um", "3"), axis_point("grains.boundary", "cut")
     ('thickness 3 µm', 'boundary cut')
+    >>> axis_point("homogenizing_layer.thickness_um", "3", ["grain_boundary.thickness_nm"])
+    'homogenizing layer: thickness 3 µm'
     """
     name, unit = _axis(axis)
-    return f"{name.split(': ')[-1]} {axis_value(text)} {unit}".rstrip()
+    short = name.split(": ")[-1]
+    shared = any(_axis(other)[0].split(": ")[-1] == short for other in axes if other != axis)
+    return f"{name if shared else short} {axis_value(text)} {unit}".rstrip()
 
 
 def _axis(axis: str) -> tuple[str, str]:
