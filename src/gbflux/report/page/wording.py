@@ -120,12 +120,12 @@ def axis_label(axis: str) -> str:
 
 
 def axis_point(axis: str, text: str, axes: Iterable[str] = ()) -> str:
-    """A value of a swept key as one names a point or a curve by it; with its block if another axis has its name.
+    """A value of a swept key as one names a point or a curve by it; with its block if another axis is called so.
 
     >>> axis_point("homogenizing_layer.thickness_um", "3"), axis_point("grains.boundary", "cut")
     ('thickness 3 µm', 'boundary cut')
-    >>> axis_point("homogenizing_layer.thickness_um", "3", ["grain_boundary.thickness_nm"])
-    'homogenizing layer: thickness 3 µm'
+    >>> axis_point("grains.conductivity_S_per_cm", "3", ["grain_boundary.conductivity_S_per_cm"])
+    'grains: conductivity 3 S/cm'
     """
     name, unit = _axis(axis)
     short = name.split(": ")[-1]
