@@ -148,7 +148,10 @@ class StudyFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"output: {self.path} must be a folder; got a file. {remedy}")
         if self.study_file.exists():
-            name = self.study().name
+            try:
+                name = self.study().name
+            except InputError:  # broken, or of a version with other keys: it is written anew
+                return
             if name != study.name:
                 raise InputError(
                     f"output: {self.path} must hold study {study.name}; got study {name}. {remedy}"

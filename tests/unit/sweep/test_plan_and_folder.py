@@ -116,6 +116,16 @@ def test_another_studys_folder_is_refused(tmp_path):
     StudyFolder(tmp_path / "new").check(other)
 
 
+def test_a_study_that_cannot_be_read_any_more_is_written_anew(tmp_path):
+    worked_out, folder = made(tmp_path, {})
+    folder.study_file.write_text('{"name": "tiny", "key_of_another_version": 1', encoding="utf-8")
+    with pytest.raises(InputError, match="must hold a study"):
+        folder.study()
+    folder.check(worked_out.study)
+    folder.prepare(worked_out.study)
+    assert folder.study().name == "tiny"
+
+
 def test_state_of_a_case(tmp_path):
     worked_out, folder = made(tmp_path, {"temperature_C": [25, 26, 27]})
     a, b, c = worked_out.keys

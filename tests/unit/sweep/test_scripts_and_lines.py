@@ -281,6 +281,15 @@ def test_bad_input_is_exit_code_2(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_unit_has_no_case_of_another(tmp_path, capsys):
+    worked_out, folder = made(tmp_path, {})
+    words = ["sweep", "unit", str(folder.path), worked_out.units[0].key[:16], "--case", "of-none"]
+    assert command.exit_code(words) == 2
+    assert f"--case: must be a case of unit {worked_out.units[0].key[:16]}; got of-none." in (
+        capsys.readouterr().err
+    )
+
+
 def test_dry_run_prints_and_writes_nothing(tmp_path, capsys):
     file = study_file(tmp_path, SWEEP)
     words = ["sweep", "run", str(file), "-o", str(tmp_path / "o"), "--engine", "slurm", "--dry-run"]

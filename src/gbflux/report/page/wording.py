@@ -120,7 +120,7 @@ def axis_label(axis: str) -> str:
 
 
 def axis_point(axis: str, text: str, axes: Iterable[str] = ()) -> str:
-    """A value of a swept key as one names a point or a curve by it; with its block if another axis is called so.
+    """A value of a swept key as one names a point or a curve by it; with its block if others have its name.
 
     >>> axis_point("homogenizing_layer.thickness_um", "3"), axis_point("grains.boundary", "cut")
     ('thickness 3 µm', 'boundary cut')
