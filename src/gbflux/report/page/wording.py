@@ -16,8 +16,8 @@ from gbflux.report.page.study_folder import number
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DASH = "–"
-#: Where what a key is ends and what more there is to know about it begins.
-_QUALIFIED = re.compile(r"[;:]| at the reference| of the electrolyte\b")
+#: How keys spell their units.
+_SUFFIX = re.compile(r"_(um|nm|S_per_cm|ohm_cm2|mA_per_cm2|eV|V|C)$")
 
 
 def written(value: Any, digits: int = 4) -> str:
@@ -108,12 +108,12 @@ METRICS = (*CELL, *side_metrics("top"), *side_metrics("bottom"))
 
 
 def axis_label(axis: str) -> str:
-    """What a swept key is, with its unit, from the descriptions of the case file.
+    """What a swept key is, with its unit.
 
     >>> axis_label("homogenizing_layer.thickness_um")
     'homogenizing layer: thickness (µm)'
-    >>> axis_label("nothing.of.that")
-    'nothing.of.that'
+    >>> axis_label("electrodes.asr_ohm_cm2.top"), axis_label("nothing.of.that")
+    ('electrodes: area-specific resistance, top (Ω cm²)', 'nothing.of.that')
     """
     name, unit = _axis(axis)
     return f"{name} ({unit})" if unit else name
@@ -146,8 +146,8 @@ def _axis(axis: str) -> tuple[str, str]:
             continue
         field = fields[part]
         unit = unit_of(field) or unit
-        # a word's description lists what it may be: its key says it shorter
-        words.append(_QUALIFIED.split(str(field.description))[0] if unit else part.replace("_", " "))
+        name = _SUFFIX.sub("", part) if unit_of(field) else part
+        words.append(re.sub(r"\basr\b", "area-specific resistance", name.replace("_", " ")))
         model = _model_in(field.annotation)
     block = parts[0].replace("_", " ")
     return (f"{block}: {', '.join(words[1:])}" if len(words) > 1 else words[0]), unit
