@@ -87,7 +87,8 @@ def _script(plan: Plan, folder: StudyFolder, engine: str, units: Sequence[str]) 
 def largest_array(engine: str) -> int:
     """Elements that an array of jobs may have; Slurm is asked where it is there."""
     if engine == "slurm" and shutil.which("scontrol"):
-        asked = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False)
+        command = ["timeout", "20", "scontrol", "show", "config"]  # a controller that is down answers late
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
         found = re.search(r"^MaxArraySize\s*=\s*(\d+)", asked.stdout, re.MULTILINE)
         if found and int(found[1]) > 0:
             return int(found[1])
