@@ -220,7 +220,8 @@ class StudyFolder:
 
     def _copied(self, seeds: SeedsFile, folder: Path) -> dict[str, str]:
         """A seeds file copied into the folder: its path to its new name."""
-        name = f"seeds/{Path(seeds.path).stem}-{seeds.sha256[:KEY_DIGITS]}.csv"
+        digits = seeds.sha256[:KEY_DIGITS]
+        name = f"seeds/{Path(seeds.path).stem.removesuffix(f'-{digits}')}-{digits}.csv"
         target = self.path / name
         if not target.exists():
             target.parent.mkdir(exist_ok=True)

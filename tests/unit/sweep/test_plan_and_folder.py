@@ -92,6 +92,9 @@ def test_the_folder_holds_all_that_a_study_is(tmp_path):
     assert [c.physics_hash for c in again.cases] == [c.physics_hash for c in study.cases]
     assert (again.name, again.keys, again.run) == (study.name, study.keys, study.run)
     assert [unit.key for unit in plan(again).units] == [unit.key for unit in plan(study).units]
+    folder.prepare(again)  # from the copy: it stays the one
+    (copy,) = (folder.path / "seeds").iterdir()
+    assert copy.name == f"points-{study.cases[0].grains.seeds_file.sha256[:16]}.csv"
 
 
 def test_the_resolved_study_is_written_once(tmp_path):
