@@ -40,8 +40,9 @@ def write_study(
     *,
     failing: Mapping[tuple[int, int], str] | None = None,
     name: str = "by-hand",
+    paired: bool = False,
 ) -> Path:
-    """Run every case of a product of axes and seeds, and write the study's files around them.
+    """Run every case of a product of axes (or of their values in pairs) and seeds, and write a study around.
 
     `failing` maps (point, seed) to ``failed``, ``timeout`` or ``missing``: cases that are not solved.
     """
@@ -50,7 +51,8 @@ def write_study(
     text = f"# A study.\n{json.dumps(study, indent=2)}\n"
     (folder / "study.resolved.yaml").write_text(text, encoding="utf-8")
     rows = []
-    for point, values in enumerate(itertools.product(*axes.values()), 1):
+    points = zip(*axes.values(), strict=True) if paired else itertools.product(*axes.values())
+    for point, values in enumerate(points, 1):
         swept = dict(zip(axes, values, strict=True))
         for seed in seeds:
             case = parse_case(base, overrides={**swept, "grains.seed": seed})

@@ -139,7 +139,7 @@ def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, r
     if dry_run:
         folder.check(worked_out.study)
         wanted = open_cases(worked_out, folder, retry_failed)
-        typer.echo("\n".join(job_scripts(worked_out, folder, engine, list(wanted))), nl=False)
+        typer.echo("\n".join(job_scripts(worked_out, folder, engine, wanted)), nl=False)
         if not wanted:
             typer.echo(f"{folder.path}: nothing is left to run", err=True)
         return
@@ -153,7 +153,7 @@ def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, r
             return
         if retry_failed:
             forget_failures(folder, wanted)
-        typer.echo(submit(worked_out, folder, engine, list(wanted)))
+        typer.echo(submit(worked_out, folder, engine, wanted))
     words = shlex.join(["gbflux", "sweep", "status", str(folder.path)])
     typer.echo(f"`{words}` shows how far it is, `gbflux sweep collect` gathers it.")
 

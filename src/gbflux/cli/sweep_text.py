@@ -62,7 +62,7 @@ def core_warnings(study: Study) -> Iterator[str]:
 
     run, here = study.run, cores()
     if run.ranks > here:
-        yield f"warning: run.ranks is {run.ranks}, but this machine has {here} cores: ranks will share them"
+        yield f"warning: run.ranks is {run.ranks}, but {_count(here, 'core')} may be used here: they share"
     elif run.jobs and at_a_time(study) < run.jobs:
         yield f"warning: run.jobs is {run.jobs}, but the cores here are enough for {at_a_time(study)}"
 

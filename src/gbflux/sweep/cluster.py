@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +23,9 @@ _INDEX = {"slurm": "SLURM_ARRAY_TASK_ID", "pbs": "PBS_ARRAY_INDEX"}
 LARGEST_ARRAY = {"slurm": 1001, "pbs": 10_000}
 
 
-def job_scripts(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[str]) -> list[str]:
+def job_scripts(
+    plan: Plan, folder: StudyFolder, engine: str, wanted: Mapping[str, Sequence[str]]
+) -> list[str]:
     """Job scripts for units of work, as few as the scheduler's largest array allows.
 
     Parameters
@@ -34,25 +36,34 @@ def job_scripts(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequenc
         Its folder.
     engine : str
         ``"slurm"`` or ``"pbs"``.
-    unit_keys : sequence of str
-        Keys of the units to compute, one for each element of an array.
+    wanted : mapping
+        Keys of the cases to compute, by the key of their unit; a unit is one element of an array.
 
     Returns
     -------
     list of str
     """
     most = largest_array(engine)
-    parts = [unit_keys[first : first + most] for first in range(0, len(unit_keys), most)]
+    units = [_words(plan, folder, key, cases) for key, cases in wanted.items()]
+    parts = [units[first : first + most] for first in range(0, len(units), most)]
     return [_script(plan, folder, engine, part) for part in parts]
 
 
-def _script(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[str]) -> str:
+def _words(plan: Plan, folder: StudyFolder, key: str, cases: Sequence[str]) -> str:
+    """A unit as our command takes it; with its cases where what is not done is not all wanted."""
+    unit = plan.unit(key)
+    failed = [case for case in unit.cases if case not in cases and folder.result(case) is None]
+    chosen = [word for case in cases for word in ("--case", case)] if failed else []
+    return " ".join([key[:KEY_DIGITS], *chosen])
+
+
+def _script(plan: Plan, folder: StudyFolder, engine: str, units: Sequence[str]) -> str:
     """One job script; it holds all it needs but for the study's folder.
 
     What the user sets up comes before ``set -eu``: ``module`` and ``activate`` read unset variables.
     """
     cluster, path = plan.study.cluster, folder.path.absolute()
-    ranks, count = cluster.ranks or plan.study.run.ranks, len(unit_keys)
+    ranks, count = cluster.ranks or plan.study.run.ranks, len(units)
     logs = path / "logs"
     header = _slurm(plan, ranks, count, logs) if engine == "slurm" else _pbs(plan, ranks, count, logs)
     return "\n".join(
@@ -64,10 +75,10 @@ def _script(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[st
             "export OMP_NUM_THREADS=1",
             *cluster.setup,
             "set -eu",
-            f"units=({' '.join(key[:KEY_DIGITS] for key in unit_keys)})",
+            f"units=({' '.join(map(shlex.quote, units))})",
             # PBS takes no array of one
             "unit=$units" if engine == "pbs" and count == 1 else f"unit=${{units[{_INDEX[engine]}]}}",
-            f'{_work(plan, path, ranks)} >>{shlex.quote(str(logs))}/"$unit".log 2>&1',
+            f'{_work(plan, path, ranks)} >>{shlex.quote(str(logs))}/"${{unit%% *}}".log 2>&1',
             "",
         ]
     )
@@ -76,7 +87,8 @@ def _script(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[st
 def largest_array(engine: str) -> int:
     """Elements that an array of jobs may have; Slurm is asked where it is there."""
     if engine == "slurm" and shutil.which("scontrol"):
-        asked = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False)
+        command = ["timeout", "20", "scontrol", "show", "config"]  # a controller that is down answers late
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
         found = re.search(r"^MaxArraySize\s*=\s*(\d+)", asked.stdout, re.MULTILINE)
         if found and int(found[1]) > 0:
             return int(found[1])
@@ -84,8 +96,8 @@ def largest_array(engine: str) -> int:
 
 
 def _work(plan: Plan, path: Path, ranks: int) -> str:
-    """The command for one unit, whose key is in the shell's variable ``unit``."""
-    command = f'{shlex.quote(sys.executable)} -m gbflux sweep unit {shlex.quote(str(path))} "$unit"'
+    """The command for one unit, whose key and cases are words in the shell's variable ``unit``."""
+    command = f"{shlex.quote(sys.executable)} -m gbflux sweep unit {shlex.quote(str(path))} $unit"
     if ranks == 1:
         return command
     if plan.study.cluster.launcher == "srun":
@@ -123,7 +135,7 @@ def _pbs(plan: Plan, ranks: int, count: int, logs: Path) -> list[str]:
     return [f"#PBS {option}" for option in options]
 
 
-def submit(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[str]) -> str:
+def submit(plan: Plan, folder: StudyFolder, engine: str, wanted: Mapping[str, Sequence[str]]) -> str:
     """Write a job script for units of work and hand it in.
 
     Parameters
@@ -134,8 +146,8 @@ def submit(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[str
         Its folder, made ready.
     engine : str
         ``"slurm"`` or ``"pbs"``.
-    unit_keys : sequence of str
-        Keys of the units to compute.
+    wanted : mapping
+        Keys of the cases to compute, by the key of their unit.
 
     Returns
     -------
@@ -156,11 +168,11 @@ def submit(plan: Plan, folder: StudyFolder, engine: str, unit_keys: Sequence[str
     home.mkdir(exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     said = []
-    for number, text in enumerate(job_scripts(plan, folder, engine, unit_keys), start=1):
+    for number, text in enumerate(job_scripts(plan, folder, engine, wanted), start=1):
         script = home / f"{engine}-{stamp}-{number}.sh"
         write_text(script, text)
         said.append(f"{_handed_in(program, script, said)}, {script}")
-    count = f"{len(unit_keys)} unit{'s' if len(unit_keys) > 1 else ''} of work"
+    count = f"{len(wanted)} unit{'s' if len(wanted) > 1 else ''} of work"
     return "\n".join([*said, count])
 
 

@@ -148,7 +148,10 @@ class StudyFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"output: {self.path} must be a folder; got a file. {remedy}")
         if self.study_file.exists():
-            name = self.study().name
+            try:
+                name = self.study().name
+            except InputError:  # broken, or of a version with other keys: it is written anew
+                return
             if name != study.name:
                 raise InputError(
                     f"output: {self.path} must hold study {study.name}; got study {name}. {remedy}"
@@ -217,7 +220,8 @@ class StudyFolder:
 
     def _copied(self, seeds: SeedsFile, folder: Path) -> dict[str, str]:
         """A seeds file copied into the folder: its path to its new name."""
-        name = f"seeds/{Path(seeds.path).stem}-{seeds.sha256[:KEY_DIGITS]}.csv"
+        digits = seeds.sha256[:KEY_DIGITS]
+        name = f"seeds/{Path(seeds.path).stem.removesuffix(f'-{digits}')}-{digits}.csv"
         target = self.path / name
         if not target.exists():
             target.parent.mkdir(exist_ok=True)

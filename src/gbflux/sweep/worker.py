@@ -72,7 +72,7 @@ def work(directory: Path, unit_key: str, keys: Sequence[str], pictures: Pictures
     Raises
     ------
     InputError
-        If another process is at work on the unit.
+        If another process is at work on the unit, or it has no such case.
     """
     from gbflux.conduction.parallel import errors_of_root
 
@@ -80,6 +80,9 @@ def work(directory: Path, unit_key: str, keys: Sequence[str], pictures: Pictures
         watch_parent() if job_size() else end_with_parent(signal.SIGKILL)
     comm = world()
     folder, found = find_unit(directory, unit_key)
+    unknown = [key for key in keys if key not in found.cases]
+    if unknown:
+        raise InputError(f"--case: must be a case of unit {found.key[:KEY_DIGITS]}; got {unknown[0]}.")
     key_of = {case.physics_hash: key for key, case in found.cases.items()}
     wanted = [(found.cases[key], folder.case(key)) for key in keys or found.cases]
     teller = _Teller(folder, key_of, comm.rank == 0, comm.size)

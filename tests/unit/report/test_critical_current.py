@@ -39,6 +39,17 @@ def test_without_a_bare_point_there_is_no_estimate(tmp_path):
     assert study_ratios(read_study(folder)) == []
 
 
+def test_axes_of_one_name_are_told_apart(tmp_path):
+    axes = {"homogenizing_layer.conductivity_S_per_cm": [1e-5, 1e-4], SIGMA_GB: [2.5e-7], THICKNESS: [0, 3]}
+    found = read_study(write_study(tmp_path, BASE, axes, [1], made_up))
+    labels = [curve.label for curve in curves_over(found, abscissa(found, THICKNESS))]
+    assert labels[0] == "homogenizing layer: conductivity 1 × 10⁻⁵ S/cm"
+    del axes[SIGMA_GB]
+    found = read_study(write_study(tmp_path / "alone", BASE, axes, [1], made_up))
+    labels = [curve.label for curve in curves_over(found, abscissa(found, THICKNESS))]
+    assert labels[0] == "conductivity 1 × 10⁻⁵ S/cm"
+
+
 def test_a_layer_on_the_other_side_alone_gives_no_estimate(tmp_path):
     axes = {"homogenizing_layer.sides": ["bottom", "both"], THICKNESS: [0, 10]}
     ratios = study_ratios(read_study(write_study(tmp_path, BASE, axes, [1], made_up)))

@@ -170,6 +170,16 @@ def test_the_area_sampled_is_that_of_each_point(tmp_path):
     assert [row[-2] for row in page.rows("points")] == ["100", "160"]
 
 
+def test_axes_that_change_together_are_drawn_once(tmp_path):
+    sizes = {"geometry.size_um": [[50, 50], [80, 80]], "mesh.size_um": [1.0, 2.0]}
+    folder = write_study(tmp_path, BASE, sizes, [1], made_up, paired=True)
+    page = Page(report_html(folder))
+    titles = [e.text for e in page.all("b", inside="curves") if e.text.startswith("Hot spots")]
+    assert titles == ["Hot spots against geometry: size."]
+    assert "Along with it change mesh: size (µm)." in page.by_id("curves").text
+    assert len(page.rows("points")) == 2
+
+
 def test_a_result_that_is_not_whole_is_named(tmp_path):
     folder = write_study(tmp_path, BASE, {THICKNESS: [0, 3]}, [1, 2], made_up)
     broken = next((folder / "cases").glob("*/result.json"))

@@ -92,6 +92,9 @@ def test_the_folder_holds_all_that_a_study_is(tmp_path):
     assert [c.physics_hash for c in again.cases] == [c.physics_hash for c in study.cases]
     assert (again.name, again.keys, again.run) == (study.name, study.keys, study.run)
     assert [unit.key for unit in plan(again).units] == [unit.key for unit in plan(study).units]
+    folder.prepare(again)  # from the copy: it stays the one
+    (copy,) = (folder.path / "seeds").iterdir()
+    assert copy.name == f"points-{study.cases[0].grains.seeds_file.sha256[:16]}.csv"
 
 
 def test_the_resolved_study_is_written_once(tmp_path):
@@ -114,6 +117,16 @@ def test_another_studys_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="must be a folder; got a file"):
         StudyFolder(tmp_path / "files" / "precious.txt").check(other)
     StudyFolder(tmp_path / "new").check(other)
+
+
+def test_a_study_that_cannot_be_read_any_more_is_written_anew(tmp_path):
+    worked_out, folder = made(tmp_path, {})
+    folder.study_file.write_text('{"name": "tiny", "key_of_another_version": 1', encoding="utf-8")
+    with pytest.raises(InputError, match="must hold a study"):
+        folder.study()
+    folder.check(worked_out.study)
+    folder.prepare(worked_out.study)
+    assert folder.study().name == "tiny"
 
 
 def test_state_of_a_case(tmp_path):

@@ -30,16 +30,23 @@ CLUSTER = {
 }
 
 
-KEYS = ["1" * 64, "2" * 64, "3" * 64]  # of units
-
-
 def lines(text: str) -> list[str]:
     return text.splitlines()
 
 
-def job_script(worked_out, folder, engine, keys=KEYS) -> str:
+def wanted(worked_out) -> dict[str, list[str]]:
+    """All cases by their unit; there are three units of two cases."""
+    return {unit.key: list(unit.cases) for unit in worked_out.units}
+
+
+def short(worked_out) -> list[str]:
+    """What scripts call the units."""
+    return [unit.key[:16] for unit in worked_out.units]
+
+
+def job_script(worked_out, folder, engine) -> str:
     """The one script that a few units need."""
-    (text,) = job_scripts(worked_out, folder, engine, keys)
+    (text,) = job_scripts(worked_out, folder, engine, wanted(worked_out))
     return text
 
 
@@ -75,8 +82,10 @@ def test_pbs_script(tmp_path):
     for line in ("#PBS -N tiny", "#PBS -J 0-2", "#PBS -A ions", "#PBS -q long", "#PBS -l walltime=02:00:00"):
         assert line in script
     assert "#PBS -l select=1:ncpus=2:mpiprocs=2" in script
-    alone = lines(job_script(worked_out, folder, "pbs", KEYS[1:2]))
-    assert f"units=({'2' * 16})" in alone
+    second = worked_out.units[1]
+    (text,) = job_scripts(worked_out, folder, "pbs", {second.key: list(second.cases)})
+    alone = lines(text)
+    assert f"units=({second.key[:16]})" in alone
     assert "unit=$units" in alone
     assert not [line for line in alone if line.startswith("#PBS -J")]
     for text in (script, alone):  # a directive after the first command would not be read
@@ -94,8 +103,9 @@ def test_scripts_are_shell_and_pick_their_unit(tmp_path, engine):
     script = script.replace(f"{work} -m gbflux", "printf '%s\\n'")
     number = {"slurm": "SLURM_ARRAY_TASK_ID", "pbs": "PBS_ARRAY_INDEX"}[engine]
     subprocess.run(["bash", "-c", script], check=True, env={**os.environ, number: "1"})
-    written = (folder.path / "logs" / f"{'2' * 16}.log").read_text(encoding="utf-8")
-    assert written.splitlines() == ["sweep", "unit", str(folder.path), "2" * 16]
+    unit = short(worked_out)[1]
+    written = (folder.path / "logs" / f"{unit}.log").read_text(encoding="utf-8")
+    assert written.splitlines() == ["sweep", "unit", str(folder.path), unit]
 
 
 def test_odd_folders_are_quoted_for_the_scheduler(tmp_path):
@@ -121,9 +131,10 @@ def test_more_units_than_an_array_takes_become_several_arrays(tmp_path, monkeypa
     scontrol.write_text("#!/bin/sh\necho 'MaxArraySize            = 2'\n", encoding="ascii")
     scontrol.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    first, second = (lines(text) for text in job_scripts(worked_out, folder, "slurm", KEYS))
-    assert {"#SBATCH --array=0-1", f"units=({'1' * 16} {'2' * 16})"} <= set(first)
-    assert {"#SBATCH --array=0-0", f"units=({'3' * 16})"} <= set(second)
+    first, second = map(lines, job_scripts(worked_out, folder, "slurm", wanted(worked_out)))
+    units = short(worked_out)
+    assert {"#SBATCH --array=0-1", f"units=({units[0]} {units[1]})"} <= set(first)
+    assert {"#SBATCH --array=0-0", f"units=({units[2]})"} <= set(second)
     monkeypatch.setenv("PATH", "")
     assert cluster.largest_array("slurm") == cluster.LARGEST_ARRAY["slurm"]
 
@@ -132,15 +143,15 @@ def test_submitting_needs_the_scheduler(tmp_path, monkeypatch):
     worked_out, folder = made(tmp_path, SWEEP)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="--engine slurm: needs sbatch on PATH"):
-        submit(worked_out, folder, "slurm", [])
+        submit(worked_out, folder, "slurm", {})
     (tmp_path / "sbatch").write_text("#!/bin/sh\necho no such account >&2; exit 1\n", encoding="ascii")
     (tmp_path / "sbatch").chmod(0o755)
     with pytest.raises(InputError, match=r"sbatch: refused .*no such account"):
-        submit(worked_out, folder, "slurm", ["k" * 64])
+        submit(worked_out, folder, "slurm", wanted(worked_out))
     (tmp_path / "sbatch").write_text("#!/bin/sh\necho Submitted batch job 7\n", encoding="ascii")
-    assert submit(worked_out, folder, "slurm", ["k" * 64]).startswith("Submitted batch job 7, ")
+    assert submit(worked_out, folder, "slurm", wanted(worked_out)).startswith("Submitted batch job 7, ")
     (*_, script) = sorted((folder.path / "cluster").glob("*.sh"))
-    assert f"units=({'k' * 16})\n" in script.read_text(encoding="utf-8")
+    assert f"units=({' '.join(short(worked_out))})\n" in script.read_text(encoding="utf-8")
 
 
 def test_snakefile(tmp_path):
@@ -270,6 +281,15 @@ def test_bad_input_is_exit_code_2(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_unit_has_no_case_of_another(tmp_path, capsys):
+    worked_out, folder = made(tmp_path, {})
+    words = ["sweep", "unit", str(folder.path), worked_out.units[0].key[:16], "--case", "of-none"]
+    assert command.exit_code(words) == 2
+    assert f"--case: must be a case of unit {worked_out.units[0].key[:16]}; got of-none." in (
+        capsys.readouterr().err
+    )
+
+
 def test_dry_run_prints_and_writes_nothing(tmp_path, capsys):
     file = study_file(tmp_path, SWEEP)
     words = ["sweep", "run", str(file), "-o", str(tmp_path / "o"), "--engine", "slurm", "--dry-run"]
@@ -290,3 +310,7 @@ def test_dry_run_prints_what_would_be_handed_in(tmp_path, capsys):
     assert command.exit_code([*words, "--retry-failed"]) == 0
     assert f"units=({second.key[:16]} {third.key[:16]})\n" in capsys.readouterr().out
     assert all(folder.failure(key) for key in second.cases)  # only a run forgets them
+    failed, open_ = third.cases
+    folder.fail(failed, "mesh: no", "MeshError", 2)
+    assert command.exit_code(words) == 0  # what failed is not repeated beside what is open
+    assert f"units=('{third.key[:16]} --case {open_}')\n" in capsys.readouterr().out

@@ -72,9 +72,23 @@ def varying_axes(study: Study) -> list[str]:
     return [a for a in study.axes if len({values[a] for values in study.points.values()}) > 1]
 
 
+def leading_axes(study: Study) -> list[str]:
+    """Axes that vary, the first alone of those that change together."""
+    kept: list[str] = []
+    for axis in varying_axes(study):
+        over = abscissa(study, axis)
+        kept += [] if any(_together(over, abscissa(study, other)) for other in kept) else [axis]
+    return kept
+
+
+def _together(one: Abscissa, other: Abscissa) -> bool:
+    """Whether values of two axes go in pairs."""
+    return decides(one, other) and decides(other, one)
+
+
 def point_name(study: Study, point: str) -> str:
     """What a point is called: its values on the axes that vary."""
-    parts = (axis_point(axis, study.points[point][axis]) for axis in varying_axes(study))
+    parts = (axis_point(axis, study.points[point][axis], study.axes) for axis in leading_axes(study))
     return ", ".join(parts) or f"point {point}"
 
 
@@ -106,7 +120,7 @@ def biot_abscissa(study: Study) -> Abscissa | None:
 
 def curves_over(study: Study, over: Abscissa) -> list[Curve]:
     """One curve for each choice of the axes that `over` does not decide."""
-    others = [axis for axis in varying_axes(study) if not decides(over, abscissa(study, axis))]
+    others = [axis for axis in leading_axes(study) if not decides(over, abscissa(study, axis))]
     groups: dict[tuple[str, ...], list[str]] = {}
     for point, values in study.points.items():
         if point in over.x:
@@ -114,7 +128,7 @@ def curves_over(study: Study, over: Abscissa) -> list[Curve]:
     curves = []
     for chosen, points in groups.items():
         points.sort(key=lambda p: over.x[p])
-        label = ", ".join(axis_point(a, v) for a, v in zip(others, chosen, strict=True))
+        label = ", ".join(axis_point(a, v, study.axes) for a, v in zip(others, chosen, strict=True))
         curves.append(Curve(label, tuple(points), tuple(over.x[p] for p in points)))
     return curves
 
@@ -162,7 +176,15 @@ def draw_metrics(study: Study, over: Abscissa, metrics: Sequence[Metric], title:
     alt = f"{names}, against {over.label}: {len(curves)} curves over {len(over.x)} points."
     drawn = [point for curve in curves for point in curve.points]
     partial = [m.name for m in metrics if any(study.partial(point, m.key) for point in drawn)]
+    note += paired_caption(study, over)
     return from_figure(figure, title, alt, note + bands_caption(over, curves) + partial_caption(partial))
+
+
+def paired_caption(study: Study, over: Abscissa) -> str:
+    """What else changes along an axis; empty where nothing does."""
+    others = [abscissa(study, axis) for axis in varying_axes(study) if axis != over.key]
+    names = [other.label for other in others if _together(over, other)]
+    return f"Along with it change {'; '.join(names)}. " if names else ""
 
 
 def partial_caption(names: Sequence[str]) -> str:

@@ -19,10 +19,11 @@ from gbflux.report.page.curves import (
     draw_curve,
     draw_metrics,
     dress,
+    leading_axes,
     legend_below,
+    paired_caption,
     pens,
     shown_curves,
-    varying_axes,
 )
 from gbflux.report.page.image import Picture, from_figure
 from gbflux.report.page.study_folder import Study
@@ -41,7 +42,7 @@ ASR = Metric("transport.asr_ohm_cm2", "resistance of the cell", "Ω cm²")
 def abscissas(study: Study) -> list[Abscissa]:
     """All axes to draw over: those swept, and Bi where it varies."""
     biot = biot_abscissa(study)
-    return [*(abscissa(study, axis) for axis in varying_axes(study)), *([biot] if biot else [])]
+    return [*(abscissa(study, axis) for axis in leading_axes(study)), *([biot] if biot else [])]
 
 
 def hot_spot_plots(study: Study) -> list[Picture]:
@@ -69,7 +70,7 @@ def _plain(over: Abscissa) -> str:
 
 def transport_plots(study: Study) -> list[Picture]:
     """σ_eff beside brick layer and bounds, and the resistance of the cell, over Bi and the axes beside it."""
-    biot, axes = biot_abscissa(study), [abscissa(study, axis) for axis in varying_axes(study)]
+    biot, axes = biot_abscissa(study), [abscissa(study, axis) for axis in leading_axes(study)]
     if biot is not None:
         axes = [biot, *(over for over in axes if not decides(over, biot))]
     return [picture for over in axes if (picture := _transport(study, over)) is not None]
@@ -95,7 +96,9 @@ def _transport(study: Study, over: Abscissa) -> Picture | None:
     title = f"Conductivity and resistance against {_plain(over)}"
     alt = f"σ_eff with brick layer and Wiener bounds, and resistance of the cell, against {over.label}."
     estimates = "Dashed: brick layer σ_g/(1 + Bi). Dotted: Wiener bounds."
-    return from_figure(figure, title, alt, note + bands_caption(over, curves) + estimates)
+    return from_figure(
+        figure, title, alt, note + paired_caption(study, over) + bands_caption(over, curves) + estimates
+    )
 
 
 def _distinct(study: Study, curves: Iterable[Curve]) -> list[Curve]:

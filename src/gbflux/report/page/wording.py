@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,8 @@ from gbflux.report.page.study_folder import number
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DASH = "–"
-#: Where what a key is ends and what more there is to know about it begins.
-_QUALIFIED = re.compile(r"[;:]| at the reference| of the electrolyte\b")
+#: How keys spell their units.
+_SUFFIX = re.compile(r"_(um|nm|S_per_cm|ohm_cm2|mA_per_cm2|eV|V|C)$")
 
 
 def written(value: Any, digits: int = 4) -> str:
@@ -107,25 +108,29 @@ METRICS = (*CELL, *side_metrics("top"), *side_metrics("bottom"))
 
 
 def axis_label(axis: str) -> str:
-    """What a swept key is, with its unit, from the descriptions of the case file.
+    """What a swept key is, with its unit.
 
     >>> axis_label("homogenizing_layer.thickness_um")
     'homogenizing layer: thickness (µm)'
-    >>> axis_label("nothing.of.that")
-    'nothing.of.that'
+    >>> axis_label("electrodes.asr_ohm_cm2.top"), axis_label("nothing.of.that")
+    ('electrodes: area-specific resistance, top (Ω cm²)', 'nothing.of.that')
     """
     name, unit = _axis(axis)
     return f"{name} ({unit})" if unit else name
 
 
-def axis_point(axis: str, text: str) -> str:
-    """A value of a swept key as one names a point or a curve by it.
+def axis_point(axis: str, text: str, axes: Iterable[str] = ()) -> str:
+    """A value of a swept key as one names a point or a curve by it; with its block if others have its name.
 
     >>> axis_point("homogenizing_layer.thickness_um", "3"), axis_point("grains.boundary", "cut")
     ('thickness 3 µm', 'boundary cut')
+    >>> axis_point("grains.conductivity_S_per_cm", "3", ["grain_boundary.conductivity_S_per_cm"])
+    'grains: conductivity 3 S/cm'
     """
     name, unit = _axis(axis)
-    return f"{name.split(': ')[-1]} {axis_value(text)} {unit}".rstrip()
+    short = name.split(": ")[-1]
+    shared = any(_axis(other)[0].split(": ")[-1] == short for other in axes if other != axis)
+    return f"{name if shared else short} {axis_value(text)} {unit}".rstrip()
 
 
 def _axis(axis: str) -> tuple[str, str]:
@@ -141,8 +146,8 @@ def _axis(axis: str) -> tuple[str, str]:
             continue
         field = fields[part]
         unit = unit_of(field) or unit
-        # a word's description lists what it may be: its key says it shorter
-        words.append(_QUALIFIED.split(str(field.description))[0] if unit else part.replace("_", " "))
+        name = _SUFFIX.sub("", part) if unit_of(field) else part
+        words.append(re.sub(r"\basr\b", "area-specific resistance", name.replace("_", " ")))
         model = _model_in(field.annotation)
     block = parts[0].replace("_", " ")
     return (f"{block}: {', '.join(words[1:])}" if len(words) > 1 else words[0]), unit
