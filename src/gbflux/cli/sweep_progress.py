@@ -13,6 +13,7 @@ from gbflux.cli.check import duration
 if TYPE_CHECKING:
     from gbflux.sweep import Event, Plan, StudyFolder
 
+_TELLING = 0.2  # share of the work after which its pace alone tells how long the rest takes
 _FIRST_LINE = 110  # characters of a message
 
 
@@ -69,11 +70,12 @@ class Standing:
             self.failed += 1
 
     def left_s(self) -> float:
-        """Expected time left (s)."""
-        rest = sum(self._open.values())
-        finished = self._all_s - rest
+        """Expected time left (s): by the expected times, and by the pace so far once that says something."""
+        done = 1.0 - sum(self._open.values()) / self._all_s if self._all_s else 1.0
         passed = self._clock() - self._began
-        return rest * passed / finished if finished > 0 else max(0.0, self._first_guess - passed)
+        weight = min(1.0, done / _TELLING)
+        by_pace = passed * (1.0 - done) / done if done > 0.0 else 0.0
+        return weight * by_pace + (1.0 - weight) * max(0.0, self._first_guess - passed)
 
     def under_way(self) -> list[tuple[str, str, float]]:
         """Name, stage and time (s) of each running case."""

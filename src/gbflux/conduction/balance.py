@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import CellKind, LayeredMesh, points_on_plane
+from gbflux.mesh.records import CellKind, LayeredMesh, points_on_plane, those
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import UM_TO_M
 
@@ -33,20 +33,24 @@ class Grains:
         The grain that owns each point, or −1.
     inside : (n,) bool array
         Whether none but its grain's cells touch the point.
-    between : (m,) bool array
-        Whether a cell belongs to a grain boundary, junctions left out.
+    between : slice or (k,) int array
+        The cells of grain boundaries, junctions left out, ascending.
     volume : (k,) float64 array
         Volumes of those cells (µm³; in 2D µm²).
     """
 
     owner: NDArray[np.int32]
     inside: NDArray[np.bool_]
-    between: NDArray[np.bool_]
+    between: slice | NDArray[np.intp]
     volume: NDArray[np.float64]
 
     def of(self, cut: Cut) -> Grains:
         """The same of what a cut leaves of the mesh: all cells of grains and of their boundaries."""
-        return Grains(self.owner[cut.points], self.inside[cut.points], self.between[cut.cells], self.volume)
+        between = self.between
+        if not isinstance(cut.cells, slice):
+            between = np.arange(cut.cells[-1] + 1)[between] if isinstance(between, slice) else between
+            between = np.searchsorted(cut.cells, between)
+        return Grains(self.owner[cut.points], self.inside[cut.points], between, self.volume)
 
 
 def grains_of(mesh: LayeredMesh) -> Grains:
@@ -68,7 +72,7 @@ def grains_of(mesh: LayeredMesh) -> Grains:
         for corner in range(mesh.dimension + 1):
             owner[cells[in_grain, corner]] = mesh.region[block][in_grain]
         inside[cells[~in_grain]] = False
-    between = mesh.kind == CellKind.GB
+    between = those(mesh.kind == CellKind.GB)
     return Grains(owner, inside & (owner >= 0), between, signed_volumes(mesh.points, mesh.cells[between]))
 
 
@@ -116,7 +120,7 @@ def worst_grain_imbalance(mesh: LayeredMesh, fields: Fields, grains: Grains | No
     for z in mesh.z_electrolyte:
         end = np.flatnonzero((owner >= 0) & points_on_plane(mesh, z))
         inflow += np.abs(np.bincount(owner[end], fields.residual_electrolyte[end], minlength=mesh.n_grains))
-    across = np.abs(boundary_currents(mesh, fields, np.flatnonzero(grains.between), grains.volume))
+    across = np.abs(boundary_currents(mesh, fields, grains.between, grains.volume))
     for column in range(2):
         inflow += np.bincount(mesh.boundaries[:, column], across, minlength=mesh.n_grains)
     fed = inflow > 0
@@ -124,7 +128,7 @@ def worst_grain_imbalance(mesh: LayeredMesh, fields: Fields, grains: Grains | No
 
 
 def boundary_currents(
-    mesh: LayeredMesh, fields: Fields, cells: NDArray[np.integer], volume: NDArray[np.float64]
+    mesh: LayeredMesh, fields: Fields, cells: slice | NDArray[np.integer], volume: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Net current through each grain boundary, positive from grain a to grain b.
 
@@ -132,7 +136,7 @@ def boundary_currents(
     ----------
     mesh : LayeredMesh
     fields : Fields
-    cells : (k,) int array
+    cells : slice or (k,) int array
         The cells of all grain boundaries, junctions left out.
     volume : (k,) array
         Their volumes (µm³; in 2D µm²).
@@ -143,9 +147,7 @@ def boundary_currents(
         Area × mean of J·n over the layer, n from a to b (A; in 2D A/m).
     """
     pair, count = mesh.boundary[cells], len(mesh.boundaries)
-    normal_flux = np.zeros(len(cells))
-    for axis in range(mesh.dimension):
-        normal_flux += fields.j[cells, axis] * mesh.boundary_normal[pair, axis]
+    normal_flux = np.einsum("ci,ci->c", fields.j[cells], mesh.boundary_normal.take(pair, axis=0))
     layer = np.bincount(pair, volume, minlength=count)
     flux = np.bincount(pair, volume * normal_flux, minlength=count)
     area = np.asarray(mesh.boundary_area, dtype=float)

@@ -58,7 +58,9 @@ class ScaledElectrode:
 
     def dofs(self, space: compat.fem.FunctionSpace) -> NDArray[np.int32]:
         """Return the dofs on its plane and beyond, ghosts included."""
-        return covered_dofs(space, self.covered)
+        nodes = compat.cell_nodes(space.mesh)
+        touched = np.logical_or.reduce([self.covered[column] for column in nodes.T])
+        return np.flatnonzero(covered_dofs(space, self.covered, np.flatnonzero(touched))).astype(np.int32)
 
     def facets(self, space: compat.fem.FunctionSpace) -> ElectrodeFacets:
         """Return its facets; *collective*."""
@@ -143,19 +145,30 @@ def electrode_facets(space: compat.fem.FunctionSpace, covered: NDArray[np.bool_]
     corners = domain.geometry.x[np.take_along_axis(nodes[cells], corner, axis=1), :dimension]
     opposite = np.argmin(on_plane, axis=1)
     dofs, shapes, weights = _elements(space, cells, corner, opposite)
-    inside = touched_dofs(space, (count > 0) & (count <= dimension))
-    all_dofs = covered_dofs(space, covered)
+    plane, beyond = _dofs(space, covered, count)
     return ElectrodeFacets(
         cells=cells,
         opposite=opposite,
         dofs=dofs,
         shapes=shapes,
         weights=np.outer(_areas(corners), weights),
-        plane=all_dofs[inside[all_dofs]],
-        beyond=all_dofs[~inside[all_dofs]],
+        plane=plane,
+        beyond=beyond,
         cells_beyond=count > dimension,
-        count=len(inside),
+        count=space.dofmap.index_map.size_local + space.dofmap.index_map.num_ghosts,
     )
+
+
+def _dofs(
+    space: compat.fem.FunctionSpace, covered: NDArray[np.bool_], count: NDArray[np.int8]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the dofs in the plane and beyond it, `count` being how many nodes of each cell are covered."""
+    dimension = space.mesh.topology.dim
+    beside = (count > 0) & (count <= dimension)
+    inside = touched_dofs(space, beside)
+    found = covered_dofs(space, covered, np.flatnonzero(beside))
+    found[compat.cell_dofs(space)[count > dimension]] = True
+    return tuple(np.flatnonzero(found & side).astype(np.int32) for side in (inside, ~inside))
 
 
 def _elements(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gbflux.case import Case
 from gbflux.conduction.scaling import MICROMETRE
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.records import CellKind, LayeredMesh, is_kind, those
 
 
 def conductivities(mesh: LayeredMesh, case: Case) -> NDArray[np.float64]:
@@ -27,14 +27,14 @@ def conductivities(mesh: LayeredMesh, case: Case) -> NDArray[np.float64]:
         Conductivities (S/m).
     """
     sigma = np.full(len(mesh.cells), np.nan)
-    in_grain = mesh.kind == CellKind.GRAIN
+    in_grain = those(mesh.kind == CellKind.GRAIN)
     sigma[in_grain] = grain_conductivities(case, mesh.n_grains)[mesh.region[in_grain]]
-    in_boundary = (mesh.kind == CellKind.GB) | (mesh.kind == CellKind.GB_JUNCTION)
+    in_boundary = those(is_kind(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION)))
     sigma[in_boundary] = boundary_conductivities(case, mesh.boundaries)[mesh.boundary[in_boundary]]
     if mesh.slabs:
-        sigma[mesh.kind == CellKind.HL] = case.sigma_hl
+        sigma[those(mesh.kind == CellKind.HL)] = case.sigma_hl
         thickness = mesh.layer_thickness_um * MICROMETRE
-        sigma[mesh.kind == CellKind.CONTACT] = contact_conductivity(
+        sigma[those(mesh.kind == CellKind.CONTACT)] = contact_conductivity(
             thickness, case.contact_asr, case.sigma_hl
         )
     return sigma

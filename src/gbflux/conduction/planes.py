@@ -14,8 +14,10 @@ def plane_nodes(domain: compat.mesh.Mesh, z: float) -> NDArray[np.bool_]:
     return domain.geometry.x[:, domain.topology.dim - 1] == z
 
 
-def covered_dofs(space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return the dofs, ghosts included, of the vertices, edges and facets that have all their nodes chosen.
+def covered_dofs(
+    space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_], cells: NDArray[np.integer]
+) -> NDArray[np.bool_]:
+    """Return (n_local,) which dofs, ghosts last, have all nodes of their vertex, edge or facet chosen.
 
     Parameters
     ----------
@@ -23,15 +25,15 @@ def covered_dofs(space: compat.fem.FunctionSpace, nodes: NDArray[np.bool_]) -> N
         A scalar space with at most one dof on each vertex, edge and facet.
     nodes : (n_nodes,) bool array
         The chosen ones of the local geometry nodes, the same on all ranks that share them.
+    cells : (k,) int array
+        The local cells to look at.
     """
-    cell_nodes = compat.cell_nodes(space.mesh)
-    touched = np.flatnonzero(np.logical_or.reduce([nodes[column] for column in cell_nodes.T]))
-    chosen, dofs = nodes[cell_nodes[touched]], compat.cell_dofs(space)[touched]
+    chosen, dofs = nodes[compat.cell_nodes(space.mesh)[cells]], compat.cell_dofs(space)[cells]
     index_map = space.dofmap.index_map
     found = np.zeros(index_map.size_local + index_map.num_ghosts, dtype=bool)
     for column, vertices in compat.dof_vertices(space).items():
         found[dofs[np.logical_and.reduce([chosen[:, vertex] for vertex in vertices]), column]] = True
-    return np.flatnonzero(found).astype(np.int32)
+    return found
 
 
 def touched_dofs(space: compat.fem.FunctionSpace, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:

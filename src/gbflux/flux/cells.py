@@ -34,8 +34,8 @@ class CellGeometry:
         Volume of each grain's cells (µm³; µm²).
     grain_centroid : (n_grains, dimension) float64 array
         Centre of volume of each grain (µm).
-    at_ends : (k,) int array
-        Cells with at least one point on a plane where the electrolyte ends, ascending.
+    at_ends : dict of (k,) int arrays
+        For each side the cells with at least one point on the plane where the electrolyte ends, ascending.
     slabs : dict of SlabCells
         The cells of each homogenizing layer.
     """
@@ -43,37 +43,40 @@ class CellGeometry:
     volume: NDArray[np.float64]
     grain_volume: NDArray[np.float64]
     grain_centroid: NDArray[np.float64]
-    at_ends: NDArray[np.integer]
+    at_ends: Mapping[str, NDArray[np.integer]]
     slabs: Mapping[str, SlabCells]
 
     def of(self, cut: Cut) -> CellGeometry:
         """The same of what a cut leaves of the mesh."""
-        number = None
         if isinstance(cut.cells, slice):
-            at_ends = self.at_ends[: np.searchsorted(self.at_ends, cut.cells.stop)]
+            number = None
+            at_ends = {
+                side: cells[: np.searchsorted(cells, cut.cells.stop)] for side, cells in self.at_ends.items()
+            }
         else:
             number = np.full(len(self.volume), -1, dtype=np.int32)
             number[cut.cells] = np.arange(len(cut.cells), dtype=np.int32)
-            at_ends = number[self.at_ends]
-            at_ends = at_ends[at_ends >= 0]
+            renumbered = {side: number[cells] for side, cells in self.at_ends.items()}
+            at_ends = {side: cells[cells >= 0] for side, cells in renumbered.items()}
         slabs = {
             side: self.slabs[side].until(cut.mesh.z_electrodes[SIDES.index(side)], number)
             for side in cut.mesh.slabs
         }
         return CellGeometry(self.volume[cut.cells], self.grain_volume, self.grain_centroid, at_ends, slabs)
 
-    def at_planes(self, mesh: LayeredMesh) -> NDArray[np.integer]:
-        """Cells with at least one point on an electrode or where the electrolyte ends, ascending.
+    def at_electrode(self, mesh: LayeredMesh, side: str) -> NDArray[np.integer]:
+        """Cells with at least one point on an electrode, ascending.
 
         Parameters
         ----------
         mesh : LayeredMesh
             The mesh this is of.
+        side : str
+            ``"bottom"`` or ``"top"``.
         """
-        reaching = [
-            cells.reaching(mesh.z_electrodes[SIDES.index(side)]) for side, cells in self.slabs.items()
-        ]
-        return np.unique(np.concatenate([self.at_ends, *reaching])) if reaching else self.at_ends
+        if side not in self.slabs:
+            return self.at_ends[side]
+        return np.sort(self.slabs[side].reaching(mesh.z_electrodes[SIDES.index(side)]))
 
 
 def cell_geometry(mesh: LayeredMesh) -> CellGeometry:
@@ -101,7 +104,8 @@ def cell_geometry(mesh: LayeredMesh) -> CellGeometry:
     filled = np.where(total > 0, total, 1.0)
     centroid = np.stack(moments, axis=1) / ((mesh.dimension + 1) * filled[:, None])
     slabs = {side: slab_cells(mesh, side) for side in mesh.slabs}
-    return CellGeometry(volume, total.copy(), centroid, cells_touching(mesh, mesh.z_electrolyte), slabs)
+    at_ends = {side: cells_touching(mesh, [z]) for side, z in zip(SIDES, mesh.z_electrolyte, strict=True)}
+    return CellGeometry(volume, total.copy(), centroid, at_ends, slabs)
 
 
 def grain_mean_j(mesh: LayeredMesh, fields: Fields, geometry: CellGeometry) -> NDArray[np.float64]:

@@ -23,11 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.flux.area import cut_areas
 from gbflux.flux.cells import CellGeometry
 from gbflux.flux.weighted import quantiles
 from gbflux.mesh.records import LayeredMesh
-from gbflux.mesh.simplices import ascending
 
 #: Largest max|J|/J̄ of a plane that counts as homogenized.
 HOMOGENIZED = 1.1
@@ -87,18 +85,18 @@ def hl_profile(
     """
     slab = geometry.slabs[side]
     face, electrode = (slab.sign * z[side == "top"] for z in (mesh.z_electrolyte, mesh.z_electrodes))
-    heights = _planes(slab.start, electrode, _mesh_size(geometry.volume[slab.cell], mesh.dimension))
-    z = np.ascontiguousarray(mesh.points[:, -1])
+    planes = _planes(slab.start, electrode, _mesh_size(geometry.volume[slab.cell], mesh.dimension))
+    heights = slab.sign * mesh.points[:, -1]
     rows = []
-    for height in heights:
+    for height in planes:
         # where a plane runs along facets, cut the cells beyond it; on the electrode those before it
         beyond = height != electrode
-        cells = slab.cut_by(height, beyond)
-        knots = ascending([slab.sign * z.take(corner) for corner in mesh.cells.take(cells, axis=0).T])
-        area = cut_areas(geometry.volume.take(cells), np.stack(knots), height, beyond)
+        places = slab.cut_by(height, beyond)
+        cells = slab.cell[places]
+        area = geometry.volume.take(cells) * slab.shares(mesh.cells, heights, places, height, beyond)
         met = np.flatnonzero(area > 0)
         rows.append(_spread(fields.j.take(cells[met], axis=0) / mean, area[met]))
-    distance = np.abs(heights - face)
+    distance = np.abs(planes - face)
     largest, p99, std = (tuple(column) for column in zip(*rows, strict=True))
     fit = fit_decay(distance, std, abs(electrode - face))
     return HLProfile(

@@ -81,9 +81,10 @@ def measure(
         When no current flows.
     """
     geometry = cell_geometry(mesh) if geometry is None else geometry
-    among = geometry.at_planes(mesh)
-    electrodes = {side: electrode_plane(mesh, fields, side, among) for side in SIDES}
-    ends = {side: electrolyte_end(mesh, fields, side, among) for side in SIDES}
+    electrodes = {
+        side: electrode_plane(mesh, fields, side, geometry.at_electrode(mesh, side)) for side in SIDES
+    }
+    ends = {side: electrolyte_end(mesh, fields, side, geometry.at_ends[side]) for side in SIDES}
     spots = {side: hot_spots(*plane, mesh.n_grains, mean_grain_size_um) for side, plane in electrodes.items()}
     end_spots = {side: hot_spots(*ends[side], mesh.n_grains, mean_grain_size_um) for side in mesh.slabs}
     entering = tuple(float(fields.residual[electrodes[side][1].node].sum()) for side in SIDES)

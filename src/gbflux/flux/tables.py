@@ -17,7 +17,7 @@ from gbflux.conduction.balance import boundary_currents
 from gbflux.conduction.records import Fields
 from gbflux.flux.cells import CellGeometry, grain_mean_j
 from gbflux.flux.planes import PlaneNodes
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.records import CellKind, LayeredMesh, those
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, NM_TO_UM, S_PER_M_TO_S_PER_CM, SIDES
 
 
@@ -115,7 +115,7 @@ def boundary_table(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64
     -------
     BoundaryTable
     """
-    cells = np.flatnonzero(mesh.kind == CellKind.GB)
+    cells = those(mesh.kind == CellKind.GB)
     pair, v = mesh.boundary[cells], volume[cells]
 
     def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind
+from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind, those
 from gbflux.units import UM_TO_M
 
 
@@ -126,9 +126,10 @@ def wiener_bounds(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]
     -------
     lower, upper : float
     """
-    v = np.where(is_kind(mesh.kind, ELECTROLYTE), volume, 0.0)
+    cells = those(is_kind(mesh.kind, ELECTROLYTE))
+    v, sigma = volume[cells], fields.sigma[cells]
     total = v.sum()
-    return float(total / np.sum(v / fields.sigma)), float(np.dot(v, fields.sigma) / total)
+    return float(total / np.sum(v / sigma)), float(np.dot(v, sigma) / total)
 
 
 def brick_layer(
@@ -164,5 +165,6 @@ def brick_layer(
 
 def _series_mean(chosen: NDArray[np.bool_], sigma: NDArray[np.float64], volume: NDArray[np.float64]) -> float:
     """Inverse of the mean resistivity of the chosen cells by volume (S/m)."""
-    v = volume[chosen]
-    return float(v.sum() / np.sum(v / sigma[chosen]))
+    cells = those(chosen)
+    v = volume[cells]
+    return float(v.sum() / np.sum(v / sigma[cells]))

@@ -217,7 +217,7 @@ class StudyFolder:
 
     def _copied(self, seeds: SeedsFile, folder: Path) -> dict[str, str]:
         """A seeds file copied into the folder: its path to its new name."""
-        name = f"seeds/{seeds.sha256[:KEY_DIGITS]}.csv"
+        name = f"seeds/{Path(seeds.path).stem}-{seeds.sha256[:KEY_DIGITS]}.csv"
         target = self.path / name
         if not target.exists():
             target.parent.mkdir(exist_ok=True)

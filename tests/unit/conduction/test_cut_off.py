@@ -9,8 +9,8 @@ from mpi4py import MPI
 from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.materials import conductivities
 from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
-from gbflux.mesh import LayeredMesh, build_mesh, recipe
-from gbflux.mesh.cut import cut_slabs, nested
+from gbflux.mesh import build_mesh, recipe
+from gbflux.mesh.cut import Nest, nested
 from small_cases import LAYERS, TINY, case
 
 PLANES = (2.0, 5.0)
@@ -26,19 +26,19 @@ PAIRS = {
 }
 
 
-def layered(dimension: str) -> LayeredMesh:
+def layered(dimension: str) -> Nest:
     """A polycrystal between slabs of 5 µm with a plane at 2 µm."""
     return nested(build_mesh(recipe(CASES[dimension], hl_planes_um=(PLANES, PLANES))).mesh, (PLANES, PLANES))
 
 
 def both_ways(
-    mesh: LayeredMesh, chosen: str, hl_um: tuple[float, float], *rest: object
+    nest: Nest, chosen: str, hl_um: tuple[float, float], *rest: object
 ) -> tuple[Solution, Solution]:
     """On the whole mesh, after a thicker slab, and on what is left of it."""
-    cut = cut_slabs(mesh, hl_um)
+    cut = nest.cut(hl_um)
     sigma = conductivities(cut.mesh, CASES[chosen])
-    with Conductor(MPI.COMM_SELF, mesh, many=True) as shared:
-        shared.solve(conductivities(mesh, CASES[chosen]), *rest)
+    with Conductor(MPI.COMM_SELF, nest.mesh, many=True) as shared:
+        shared.solve(conductivities(nest.mesh, CASES[chosen]), *rest)
         ours = shared.solve(sigma, *rest, cut)
     with Conductor(MPI.COMM_SELF, cut.mesh) as alone:
         return ours, alone.solve(sigma, *rest)

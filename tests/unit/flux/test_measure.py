@@ -1,6 +1,7 @@
 """Whole measurements of solved bricks: exact where layers are in series or parallel, and the tree of keys."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from gbflux.flux.planes import cells_touching
 from gbflux.mesh.cut import cut_slabs, nested
 from gbflux.mesh.records import CellKind
 from gbflux.mesh.simplices import signed_volumes
+from gbflux.units import SIDES
 
 from .synthetic import DELTA_UM, brick_mesh, sigma_of, solved, uneven_sigma
 
@@ -145,9 +147,9 @@ def test_geometry_of_a_cut_is_that_of_the_mesh_it_leaves(layers, in_order):
         cut = cut_slabs(mesh, hl_um)
     found, expected = cell_geometry(mesh).of(cut), cell_geometry(cut.mesh)
     assert np.array_equal(found.volume, expected.volume)
-    assert np.array_equal(found.at_ends, expected.at_ends)
-    planes = cells_touching(cut.mesh, {*cut.mesh.z_electrodes, *cut.mesh.z_electrolyte})
-    assert np.array_equal(found.at_planes(cut.mesh), planes)
+    for side, electrode, end in zip(SIDES, cut.mesh.z_electrodes, cut.mesh.z_electrolyte, strict=True):
+        assert np.array_equal(found.at_ends[side], cells_touching(cut.mesh, [end]))
+        assert np.array_equal(found.at_electrode(cut.mesh, side), cells_touching(cut.mesh, [electrode]))
     assert found.slabs.keys() == expected.slabs.keys() == set(cut.mesh.slabs)
     for side, slab in found.slabs.items():
         fresh = expected.slabs[side]
@@ -156,7 +158,27 @@ def test_geometry_of_a_cut_is_that_of_the_mesh_it_leaves(layers, in_order):
         last = float(max(slab.end))
         for height in (slab.start, last - 1.0, last - 0.5, last):
             for beyond in (False, True):
-                assert set(slab.cut_by(height, beyond)) == _crossing(cut.mesh, side, height, beyond)
+                assert set(slab.cell[slab.cut_by(height, beyond)]) == _crossing(
+                    cut.mesh, side, height, beyond
+                )
+
+
+@pytest.mark.parametrize("grains", [(2, 2), (2, 2, 1)])
+@pytest.mark.parametrize("beyond", [False, True])
+def test_cells_between_two_planes_leave_the_areas_that_any_cells_do(grains, beyond):
+    mesh = brick_mesh(grains, hl_um=(0.0, 4.0))
+    slab = cell_geometry(mesh).slabs["top"]
+    assert set(slab.outer) == set(range(1, mesh.dimension + 1))
+    as_any = replace(slab, outer=np.zeros_like(slab.outer))
+    for height in (slab.begin[0], slab.begin[0] + 0.3, slab.begin[-1] + 0.7, slab.end[-1]):
+        places = slab.cut_by(height, beyond)
+        found, expected = (
+            one.shares(mesh.cells, mesh.points[:, -1], places, height, beyond) for one in (slab, as_any)
+        )
+        assert np.array_equal(found, expected)
+        area = np.sum(expected * cell_geometry(mesh).volume[slab.cell[places]])
+        inside = slab.begin[0] < height < slab.end[-1] or beyond == (height == slab.begin[0])
+        assert area == pytest.approx(np.prod(mesh.size_um[:-1]) if inside else 0.0, rel=1e-12)
 
 
 def _crossing(mesh, side, height, beyond):

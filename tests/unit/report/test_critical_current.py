@@ -39,6 +39,12 @@ def test_without_a_bare_point_there_is_no_estimate(tmp_path):
     assert study_ratios(read_study(folder)) == []
 
 
+def test_a_layer_on_the_other_side_alone_gives_no_estimate(tmp_path):
+    axes = {"homogenizing_layer.sides": ["bottom", "both"], THICKNESS: [0, 10]}
+    ratios = study_ratios(read_study(write_study(tmp_path, BASE, axes, [1], made_up)))
+    assert {ratio.where for ratio in ratios} == {"sides both"}
+
+
 def test_the_interval_of_a_geometric_mean_covers_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(5)
     covered = 0

@@ -194,6 +194,18 @@ def test_time_left_follows_the_work_done(tmp_path):
     assert plain_line(standing, Event("stage", first, "solve")) == ""
 
 
+def test_a_first_case_that_was_cheap_does_not_tell_how_long_the_rest_takes(tmp_path):
+    worked_out, _ = made(tmp_path, {"temperature_C": [21, 22, 23, 24]})
+    now = [0.0]
+    (unit,) = worked_out.units
+    standing = Standing(worked_out, {unit.key: list(unit.cases)}, 0, lambda: now[0])
+    assert standing.left_s() == pytest.approx(worked_out.time_s())
+    now[0] = 5.0
+    *_, last = unit.cases  # the mesh is expected of the first, which has failed meanwhile
+    standing.take(Event("done", last))
+    assert 0.0 <= standing.left_s() < 60.0
+
+
 def test_plan_status_and_collect_speak(tmp_path, capsys):
     worked_out, folder = made(tmp_path, SWEEP, run={"jobs": 64})
     file = str(study_file(tmp_path, SWEEP, run={"jobs": 64}))

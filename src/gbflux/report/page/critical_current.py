@@ -115,6 +115,9 @@ def _along(study: Study, curve: Curve, metric: Metric) -> list[Ratio]:
         return []
     found = []
     for point, x in zip(curve.points[1:], curve.x[1:], strict=True):
+        case = study.cases.get(point)
+        if case is not None and not case.hl_um[1]:  # the layer is on the other side alone
+            continue
         pairs = [(bare.get(row.seed), row.number(metric.key)) for row in study.done(point)]
         ratios = [a / b for a, b in pairs if a and b]
         if ratios:

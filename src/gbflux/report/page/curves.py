@@ -18,6 +18,7 @@ from gbflux.report.page.wording import Metric, axis_label, axis_point, axis_valu
 
 MOST_CURVES = 6
 FEW_CURVES = 2  # up to so many, the spread of the realisations is drawn too
+_LETTER_IN, _HANDLE_IN = 0.068, 0.55  # of a legend in 8 points: a letter; a line, and space around it
 _WIDE = 30  # ratio of the ends of an axis from which on it is logarithmic
 
 
@@ -190,10 +191,14 @@ def draw_curve(axes: Axes, study: Study, over: Abscissa, curve: Curve, metric: s
     x, mean = np.array([k[0] for k in kept]), np.array([k[1].mean for k in kept])
     if over.words:  # places, with nothing between them: side by side, without lines
         x = x + pen.place
-    draw_bands(axes, x, [k[1] for k in kept], pen, between=not over.words)
     line = "o" if over.words else "o-"
-    axes.plot(x, mean, line, color=pen.colour, markersize=4, linewidth=1.4, label=pen.name or curve.label)
-    partial = [study.partial(p, metric) for p in curve.points if _has_mean(study, p, metric)]
+    partial = np.array([study.partial(p, metric) for p in curve.points if _has_mean(study, p, metric)])
+    # a line through means of different realisations, and an interval of them, would say nothing
+    whole = np.where(partial, np.nan, mean)
+    draw_bands(
+        axes, x, [None if p else k[1] for k, p in zip(kept, partial, strict=True)], pen, not over.words
+    )
+    axes.plot(x, whole, line, color=pen.colour, markersize=4, linewidth=1.4, label=pen.name or curve.label)
     axes.plot(x[partial], mean[partial], "o", color=pen.colour, markersize=4, markerfacecolor="white")
 
 
@@ -201,11 +206,11 @@ def _has_mean(study: Study, point: str, metric: str) -> bool:
     return study.mean(point, metric) is not None
 
 
-def draw_bands(axes: Axes, x, summaries: Sequence[Summary], pen: Pen, between: bool) -> None:
+def draw_bands(axes: Axes, x, summaries: Sequence[Summary | None], pen: Pen, between: bool) -> None:
     """The 95 % interval as band and bars, P10 to P90 paler; only where there are realisations to spread."""
     for low, high, alpha in (("low", "high", 0.18), ("p10", "p90", 0.13)):
-        ends = np.array([[_or_nan(getattr(s, low)), _or_nan(getattr(s, high))] for s in summaries])
-        several = np.array([s.n > 1 for s in summaries]) & np.isfinite(ends).all(axis=1)
+        ends = np.array([[_or_nan(s, low), _or_nan(s, high)] for s in summaries])
+        several = np.array([s is not None and s.n > 1 for s in summaries]) & np.isfinite(ends).all(axis=1)
         lower, upper = np.where(several, ends.T, np.nan)
         if between and (low == "low" or pen.spread):
             axes.fill_between(x, lower, upper, color=pen.colour, alpha=alpha, linewidth=0)
@@ -213,7 +218,8 @@ def draw_bands(axes: Axes, x, summaries: Sequence[Summary], pen: Pen, between: b
             axes.vlines(x, lower, upper, color=pen.colour, linewidth=1.0)
 
 
-def _or_nan(value: float | None) -> float:
+def _or_nan(summary: Summary | None, name: str) -> float:
+    value = None if summary is None else getattr(summary, name)
     return float("nan") if value is None else value
 
 
@@ -221,7 +227,7 @@ def dress(axes: Axes, over: Abscissa) -> None:
     """Scale, label and ticks of the axis."""
     if over.words:
         axes.set_xticks(range(len(over.words)), over.words)
-        axes.margins(x=0.15)
+        axes.set_xlim(-0.5, len(over.words) - 0.5)  # places without a value, too
     elif over.logarithmic:
         axes.set_xscale("log")
     axes.set_xlabel(over.label, fontsize=9)
@@ -229,7 +235,9 @@ def dress(axes: Axes, over: Abscissa) -> None:
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 3) -> None:
-    """One legend for all panels, below them."""
+    """One legend for all panels, below them, in as many columns as fit."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
+        widest = _HANDLE_IN + _LETTER_IN * max(map(len, labels))
+        columns = max(1, min(columns, int(figure.get_figwidth() / widest)))
         figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)

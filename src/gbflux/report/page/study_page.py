@@ -73,7 +73,9 @@ def _sentence(study: Study) -> str:
         parts.append(f"{axis_label(axis)}: {text}")
     seeds = len({row.seed for row in study.rows})
     swept = "; ".join(parts) or "No axis"
-    return f"{swept}. {seeds} realisations of the grains for each of {len(study.points)} points."
+    points = len(study.points)
+    where = "at one point" if points == 1 else f"for each of {points} points"
+    return f"{swept}. {seeds} realisation{'' if seeds == 1 else 's'} of the grains {where}."
 
 
 def _cards(study: Study) -> list[dict[str, Any]]:
@@ -177,4 +179,4 @@ def _provenance(study: Study) -> list[tuple[str, list[tuple[str, Any]]]]:
             rows.append((key, f"{len(values)} different ones"))
         else:
             rows.append((key, ", ".join(values)))
-    return [(f"{len(trees)} cases", rows)] if rows else []
+    return [(f"{len(trees)} case{'' if len(trees) == 1 else 's'}", rows)] if rows else []
