@@ -154,7 +154,7 @@ class Assembler:
         """
         reached, product = self._whole.createVecs()
         # entries of one row may cancel where all values are the same
-        values = 1.0 + np.sqrt(np.arange(1.0, len(dofs) + 1.0)) % 1.0
+        values = np.sqrt(np.arange(1.0, len(dofs) + 1.0))
         found = dofs.copy()
         for _ in range(layers):
             reached.array[:] = np.where(found, values, 0.0)
