@@ -17,7 +17,8 @@ from gbflux.units import SIDES
 if TYPE_CHECKING:
     from gbflux.case import Case
 
-_MESHER = 4  # raise it when the same recipe gives another mesh
+#: Raise it when the same recipe gives another mesh.
+MESHER = 4
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Recipe:
 
     def key(self) -> str:
         """SHA-256 (hex) of the recipe, of gmsh's version and of the mesher's own."""
-        text = f"{self.to_json()} gmsh {gmsh_version()} mesher {_MESHER}"
+        text = f"{self.to_json()} gmsh {gmsh_version()} mesher {MESHER}"
         return hashlib.sha256(text.encode()).hexdigest()
 
 

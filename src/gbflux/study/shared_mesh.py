@@ -19,6 +19,7 @@ from gbflux.errors import MissingLibrary
 from gbflux.flux.cells import CellGeometry, cell_geometry
 from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
 from gbflux.mesh.cut import Cut, Nest, nested
+from gbflux.mesh.recipe import MESHER
 from gbflux.study.progress import Progress
 
 #: Distances from the electrolyte of mesh planes in the bottom and the top homogenizing layer (µm).
@@ -37,7 +38,8 @@ def case_key(case: Case, hl_planes_um: Planes | None) -> str:
     """
     if hl_planes_um is None:
         return case.physics_hash
-    return digest({"physics": case.physics_hash, "method": "shared-planes", "hl_planes_um": hl_planes_um})
+    method = {"method": "shared-planes", "hl_planes_um": hl_planes_um, "mesher": MESHER}
+    return digest({"physics": case.physics_hash, **method})
 
 
 def load_solver() -> None:
