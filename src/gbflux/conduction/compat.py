@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.errors import MissingLibrary
+from gbflux.errors import InputError, MissingLibrary
 
 _SET_UP = "Run `make setup`, or activate the environment that holds DOLFINx."
 try:
@@ -42,12 +42,25 @@ _CELLS = {2: "triangle", 3: "tetrahedron"}
 
 @contextmanager
 def quiet_compiler() -> Iterator[None]:
-    """Keep the form compiler, which reports a first run through the root logger, off the terminal."""
+    """Keep the form compiler, which reports a first run through the root logger, off the terminal.
+
+    Raises
+    ------
+    InputError
+        On all ranks, if there is no place for what it makes.
+    """
     root = logging.getLogger()
     level, handlers, disabled = root.level, list(root.handlers), root.manager.disable
     logging.disable(logging.INFO)
     try:
         yield
+    except (OSError, RuntimeError) as failed:
+        if isinstance(failed, RuntimeError) and "just-in-time" not in str(failed):
+            raise
+        raise InputError(
+            f"conduction: DOLFINx must be able to compile forms into its cache; got '{failed}'. "
+            "Set XDG_CACHE_HOME to a folder that can be written."
+        ) from failed
     finally:
         logging.disable(disabled)
         root.setLevel(level)
