@@ -131,15 +131,15 @@ MUTANTS = (
     Mutant(
         "Wiener's harmonic mean replaced by the arithmetic one",
         "src/gbflux/flux/transport.py",
-        "return float(total / np.sum(v / fields.sigma)), float",
-        "return float(np.dot(v, fields.sigma) / total), float",
+        "return float(total / np.sum(v / sigma)), float",
+        "return float(np.dot(v, sigma) / total), float",
         f"{WALL}/test_bounds_of_a_polycrystal_hold.py::test_wiener[2D cut-1.0]",
     ),
     Mutant(
         "values of cells in the wrong order",
         f"{CONDUCTION}/distribute.py",
-        "in_dealt_order = rows.take(self._local_cell, axis=0)",
-        "in_dealt_order = rows",
+        "return rows.take(self._local_cell[chosen], axis=0)",
+        "return rows[chosen]",
         f"{WALL}/test_columns_in_parallel_are_exact.py",
     ),
     Mutant(
