@@ -219,11 +219,6 @@ class MidpointValues:
         return values.reshape(len(self._cells), -1)
 
 
-def constant(domain: mesh.Mesh, value: float) -> fem.Constant:
-    """Return a number that forms can use without being compiled anew for each value."""
-    return fem.Constant(domain, PETSc.ScalarType(value))
-
-
 def dof_count(space: fem.FunctionSpace) -> int:
     """Return the number of degrees of freedom on all ranks."""
     return int(space.dofmap.index_map.size_global)

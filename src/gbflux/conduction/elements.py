@@ -123,9 +123,7 @@ class Elements:
         It is the caller's if it is not `ksp`.
         """
         self.fresh = False
-        fixed = np.zeros(len(self.currents.phi.x.array), dtype=bool)
-        fixed[system.fixed] = True
-        base, comm = self._base, self.space.mesh.comm
+        fixed, base, comm = self._fixed(system), self._base, self.space.mesh.comm
         kept = base is not None and self._made_with == (settings.preconditioner, self.assembler.made)
         changed = diagonal_of(system.matrix)
         changed = changed != base.diagonal if kept else None
@@ -149,8 +147,7 @@ class Elements:
         """Return where to start from, the caller's, or None without former potentials; *collective*."""
         if not self.past:
             return None
-        fixed, comm = np.zeros(len(self.currents.phi.x.array), dtype=bool), self.space.mesh.comm
-        fixed[system.fixed] = True
+        fixed, comm = self._fixed(system), self.space.mesh.comm
         here = [one for one in self.past if one.matrix == self.assembler.made]
         here = [one for one in here if comm.allreduce(bool(fixed[one.altered].all()), MPI.LAND)]
         beside = self.assembler.beside(system.fixed) if here else None
@@ -159,6 +156,12 @@ class Elements:
         guess = least_residual(system, beside, here)
         beside.destroy()
         return guess
+
+    def _fixed(self, system: LinearSystem) -> NDArray[np.bool_]:
+        """Return (n_local,) which dofs are fixed in a system."""
+        fixed = np.zeros(len(self.currents.phi.x.array), dtype=bool)
+        fixed[system.fixed] = True
+        return fixed
 
     @property
     def ksp(self) -> PETSc.KSP | None:
