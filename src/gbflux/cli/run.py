@@ -107,7 +107,7 @@ def require_accuracy(result: Result) -> None:
     AccuracyMissed
         Then.
     """
-    facts = None if result.errors is None else result.errors["conductance"]
+    facts = (result.errors or {}).get("conductance")
     if facts is not None and not facts["reached"]:
         raise AccuracyMissed(result.warnings[0])
 

@@ -7,27 +7,46 @@ from typing import Any
 
 from gbflux.conduction.records import Solution
 from gbflux.flux import as_result
+from gbflux.flux.estimated_errors import error, observed_exponent
 from gbflux.mesh import BuiltMesh, LayeredMesh
 from gbflux.study.certificate import bracket_facts, bracket_reason
-from gbflux.study.estimated_errors import hot_spot_errors
 from gbflux.study.progress import Progress
 from gbflux.study.refinement import History, missed
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
 from gbflux.study.shared_mesh import Planes, case_key
 from gbflux.study.snapshot import Snapshot
+from gbflux.units import A_PER_M2_TO_MA_PER_CM2, OHM_M2_TO_OHM_CM2
 
 
-def _errors(snapshot: Snapshot, history: History) -> dict[str, Any]:
-    """How far numbers may be off, in a tree parallel to theirs."""
-    width, asked = history.rounds[-1].relative_width, snapshot.case.accuracy.conductance
+def _errors(snapshot: Snapshot, estimated: dict[str, Any], history: History | None) -> dict[str, Any]:
+    """How far numbers may be off, in a tree parallel to theirs; with a history also what it came to."""
+    transport, case = estimated["transport"], snapshot.case
+    relative = transport["asr_ohm_cm2"]["estimated_error"] / (
+        snapshot.measurement.transport.asr * OHM_M2_TO_OHM_CM2
+    )
+    name, value = (
+        (
+            "mean_current_density_mA_per_cm2",
+            snapshot.measurement.transport.mean_current_density * A_PER_M2_TO_MA_PER_CM2,
+        )
+        if case.potentials[1] is not None
+        else ("voltage_V", snapshot.measurement.transport.voltage)
+    )
+    transport[name] = error(value, relative * abs(value))
+    if history is None:
+        return estimated
+    for part in ("hot_spots", "hot_spots_electrolyte"):
+        for side, found in estimated[part].items():
+            spots = [getattr(one, part)[side] for one in history.measurements]
+            found["max_over_mean"]["observed_exponent"] = observed_exponent(spots)
+    width, asked = history.rounds[-1].relative_width, case.accuracy.conductance
     conductance = {
         "asked": asked,
         "relative_width": width,
         "reached": history.stopped_by is None,
         "stopped_by": history.stopped_by,
     }
-    spots = hot_spot_errors(snapshot.case, snapshot.mesh, history.measurements)
-    return {"conductance": conductance, **spots}
+    return {"conductance": conductance, **estimated}
 
 
 def result_of(
@@ -64,7 +83,7 @@ def result_of(
         newton_iterations=solution.newton_iterations,
         load_steps=solution.load_steps,
     )
-    errors = None if history is None else _errors(snapshot, history)
+    errors = _errors(snapshot, tree["errors"], history)
     return Result(
         name=case.name,
         case_hash=case_key(case, hl_planes_um),
@@ -103,8 +122,8 @@ def _mesh_facts(mesh: LayeredMesh, hl_planes_um: Planes | None) -> MeshFacts:
 def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str, ...]:
     """What a reader of the numbers should know."""
     found = []
-    if errors is not None and not errors["conductance"]["reached"]:
-        facts = errors["conductance"]
+    facts = (errors or {}).get("conductance")
+    if facts is not None and not facts["reached"]:
         found.append(missed(facts["relative_width"], facts["asked"], facts["stopped_by"]))
     if len(snapshot.mesh.boundaries) and (snapshot.mesh.slabs or any(snapshot.case.ideal_electrodes)):
         found.append(
