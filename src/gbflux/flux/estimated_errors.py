@@ -1,21 +1,30 @@
 """Estimated discretisation errors of the measures of one solve, from what that solve has.
 
-Hot spots. The current density j_h of a plane (`planes`) is averaged over the patches of its nodes, once and
-once more: fields of the same current on coarser and coarser facets. What a measure changes by from j_h to
-them tells what finer facets would change, and how much it hangs on which facets the mesher happened to make.
-With m the measure of j_h and m₁, m₂ those of the averaged fields the estimate is
+Two things make a measure m of the current density j_h of a plane (`planes`) wrong.
 
-    a max(|m − m₁|, |m − m₂|/2) + b |m| D,     D = rms(j₁ − j_h)/J̄, at most 1,
+The facets of the plane. Averaged over the patches of its nodes, once and once more, j_h becomes a field of
+the same current on coarser and coarser facets. What m changes by to these fields, m₁ and m₂, tells what
+finer facets would change, and how much it hangs on the facets that the mesher happened to make. It decides
+where boundaries end on ideal electrodes and on homogenizing layers.
 
-D the same for the field as a whole, so that a measure that happens to agree on all three is not thought to be
-exact. `_FACTORS` has a and b of each measure, found by experiment: such that the estimate covers the true
-errors of random cases against meshes several times finer (docs/verification.md).
+The cells of the whole mesh. The potential has the relative energy error e = ‖∇(φ − φ_h)‖²/‖∇φ_h‖², norms
+weighted with σ, and what j_h varies by on the plane is wrong by some √e of it. It decides on electrodes
+that a layer or a resistance keeps smooth. In grains and layers ∇φ is estimated by the recovered gradient,
+continuous in each region and linear in each cell, its nodal values the means over the cells around the
+nodes: O. C. Zienkiewicz, J. Z. Zhu, Int. J. Numer. Methods Eng. 24 (1987) 337, doi:10.1002/nme.1620240206.
 
-Conductivity and resistance. They are powers at given current or voltage, so their relative error is that of
-the energy, ‖∇(φ − φ_h)‖² in the norm of σ over ‖∇φ_h‖². In grains and homogenizing layers the gradient is
-estimated by the recovered one, continuous in each region and linear in each cell, its nodal values the means
-over the cells around the nodes: O. C. Zienkiewicz, J. Z. Zhu, Int. J. Numer. Methods Eng. 24 (1987) 337,
-doi:10.1002/nme.1620240206. `_RECOVERED` times that is the estimate, found likewise.
+So the estimate is, m₀ the value that a uniform current has,
+
+    a max(|m − m₁|, |m − m₂|) + b √e |m − m₀|.
+
+A share of the area above k J̄ may be zero in all three fields and yet wrong: it also counts the area within
+the error of the 99 % quantile of k J̄.
+
+Conductivity and resistance are powers at given current or voltage: their relative errors are energy errors,
+of the electrolyte and of the cell, times a factor.
+
+a, b and the factor are measured: they cover the true errors of random cases against meshes several times
+finer (docs/verification.md), and say nothing of a single case with certainty.
 """
 
 from __future__ import annotations
@@ -32,26 +41,30 @@ from gbflux.flux import distribution
 from gbflux.flux.hl_profile import HLProfile, fit_decay
 from gbflux.flux.hot_spots import HotSpots, hot_spots, mean_density
 from gbflux.flux.planes import PlaneFacets, PlaneNodes
+from gbflux.flux.transport import Transport
 from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind, those
 
 #: A measure whose estimated error is no larger than this share of it counts as converged.
 CONVERGED = 0.02
-#: a and b by measure, see above; the families `window_max_over_mean` and `area_fraction_above` by member.
+#: a and b by measure, see above.
 _FACTORS = {
-    "max_over_mean": (3.0, 0.0),
-    "p95_over_mean": (3.0, 0.1),
-    "p99_over_mean": (3.0, 0.1),
-    "p999_over_mean": (3.0, 0.1),
-    "window_max_over_mean": (3.0, 0.2),
-    "grain_max_over_mean": (2.5, 0.02),
-    "grain_max_over_median": (2.5, 0.02),
-    "grain_max_over_min": (2.5, 0.02),
-    "grain_max_over_mean_area_cut": (2.5, 0.02),
-    "rms_over_mean": (3.0, 0.02),
-    "gini": (3.0, 0.05),
-    "area_fraction_above": (3.0, 0.1),
+    "max_over_mean": (2.6, 2.0),
+    "p95_over_mean": (2.0, 2.0),
+    "p99_over_mean": (1.5, 2.0),
+    "p999_over_mean": (1.6, 2.0),
+    "window_max_over_mean": (5.0, 2.0),
+    "grain_max_over_mean": (3.3, 2.0),
+    "grain_max_over_median": (3.3, 2.0),
+    "grain_max_over_min": (3.3, 2.0),
+    "grain_max_over_mean_area_cut": (3.3, 2.0),
+    "rms_over_mean": (1.5, 2.0),
+    "gini": (3.7, 2.0),
+    "area_fraction_above": (1.5, 2.0),
 }
-_RECOVERED = 2.0
+#: Measures that are 0 for a uniform current; the others are 1.
+_ZERO = ("gini", "area_fraction_above")
+#: Relative error of conductivity and resistance over the energy error.
+_ENERGY = 2.0
 _HOMOGENIZED, _DECAY = 0.1, 0.05  # shares of the values
 _PARTS_OF_FIT = (slice(2, None), slice(None, -2))
 _SOLID = (CellKind.GRAIN, CellKind.HL)
@@ -63,6 +76,7 @@ def plane_errors(
     n_grains: int,
     mean_grain_size_um: float,
     spots: HotSpots,
+    energy_error: float,
     is_singular: bool,
 ) -> dict[str, Any]:
     """Estimate the errors of the hot-spot measures of one plane.
@@ -73,6 +87,8 @@ def plane_errors(
         What `hot_spots` was given.
     spots : HotSpots
         What it found.
+    energy_error : float
+        e, from `energy_errors` (1).
     is_singular : bool
         Whether boundaries end on the plane where nothing limits the current: the largest value then grows
         without limit as the mesh is refined.
@@ -83,44 +99,51 @@ def plane_errors(
         A tree parallel to `spots`: for each measure ``estimated_error`` (None where the measure is) and
         ``converged``, for the pointwise maximum also ``divergent``; its error is None where that is so.
     """
-    position = np.searchsorted(nodes.node, facets.nodes)
-    once = replace(nodes, current=_averaged(facets, nodes, position))
-    twice = replace(nodes, current=_averaged(facets, once, position))
+    once = replace(nodes, current=_averaged(facets, nodes))
+    twice = replace(nodes, current=_averaged(facets, once))
     coarse = [asdict(hot_spots(facets, field, n_grains, mean_grain_size_um)) for field in (once, twice)]
-    change = (once.density - nodes.density)[position] / mean_density(facets, nodes)
-    whole = min(1.0, distribution.root_mean_square(change, facets.area))
     tree: dict[str, Any] = {}
-    for name, factors in _FACTORS.items():
-        tree[name] = _errors(getattr(spots, name), [view[name] for view in coarse], factors, whole)
+    for name, (a, b) in _FACTORS.items():
+        uniform = 0.0 if name in _ZERO else 1.0
+        views = [view[name] for view in coarse]
+        tree[name] = _errors(getattr(spots, name), views, uniform, a, b * energy_error**0.5)
+    _add_area_within(tree, facets, nodes, spots)
     tree["max_over_mean"]["divergent"] = is_singular
     if is_singular:
         tree["max_over_mean"] |= {"estimated_error": None, "converged": False}
     return tree
 
 
-def _averaged(facets: PlaneFacets, nodes: PlaneNodes, position: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Currents of the nodes when j_h is replaced by its means over patches; their sum stays as it is."""
-    corners = facets.nodes.shape[1]
+def _averaged(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]:
+    """Currents of the nodes when j_h is replaced by its means over patches; their sum stays as it is (A)."""
+    position, corners = np.searchsorted(nodes.node, facets.nodes), facets.nodes.shape[1]
     mean = (nodes.current / nodes.area)[position].mean(axis=1)
     share = np.repeat(mean * facets.area / corners, corners)
     return np.bincount(position.ravel(), share, minlength=len(nodes.node))
 
 
-def _errors(value: Any, coarse: list[Any], factors: tuple[float, float], whole: float) -> Any:
-    """Error of a measure, or of each of a family."""
+def _errors(value: Any, coarse: list[Any], uniform: float, a: float, b: float) -> Any:
+    """Error of a measure, or of each of a family; `b` with √e in it."""
     if isinstance(value, Mapping):
-        return {key: _errors(value[key], [view[key] for view in coarse], factors, whole) for key in value}
+        return {key: _errors(value[key], [view[key] for view in coarse], uniform, a, b) for key in value}
     if value is None:
         return error(None, None)
-    once, twice = (abs(value - view) if view is not None else 0.0 for view in coarse)
-    a, b = factors
-    return error(value, a * max(once, twice / 2) + b * abs(value) * whole)
+    change = max(abs(value - view) if view is not None else 0.0 for view in coarse)
+    return error(value, a * change + b * abs(value - uniform))
 
 
-def transport_errors(
-    mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64], sigma_eff: float, asr: float
-) -> dict[str, Any]:
-    """Estimate the errors of the conductivity and the resistance.
+def _add_area_within(tree: dict[str, Any], facets: PlaneFacets, nodes: PlaneNodes, spots: HotSpots) -> None:
+    """Add to errors of area fractions the area whose current density is within its error of the limit."""
+    j = nodes.at_corners(facets) / mean_density(facets, nodes)
+    margin = tree["p99_over_mean"]["estimated_error"] / spots.p99_over_mean
+    for name, found in tree["area_fraction_above"].items():
+        limit, share = float(name), spots.area_fraction_above[name]
+        below, above = distribution.share_above(j, facets.area, [limit * (1 - margin), limit * (1 + margin)])
+        found |= error(share, found["estimated_error"] + max(below - share, share - above))
+
+
+def energy_errors(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]) -> tuple[float, float]:
+    """Estimate relative energy errors.
 
     Parameters
     ----------
@@ -128,22 +151,40 @@ def transport_errors(
     fields : Fields
     volume : (m,) float64 array
         Of the cells (µm³; in 2D µm²).
-    sigma_eff, asr : float
-        The values (S/m; Ω m²).
+
+    Returns
+    -------
+    electrolyte, whole : float
+        Of the electrolyte alone and of all cells (1).
+    """
+    energy = np.einsum("ci,ci->c", fields.j, fields.j) * volume / fields.sigma
+    wrong = _recovered_energy(mesh, fields, volume)
+    in_electrolyte = is_kind(mesh.kind, ELECTROLYTE)
+    electrolyte, whole = (
+        float(wrong[chosen].sum() / energy[chosen].sum()) for chosen in (in_electrolyte, slice(None))
+    )
+    return electrolyte, whole
+
+
+def transport_errors(transport: Transport, electrolyte: float, whole: float) -> dict[str, Any]:
+    """Estimate the errors of conductivity and resistance.
+
+    Parameters
+    ----------
+    transport : Transport
+    electrolyte, whole : float
+        From `energy_errors`.
 
     Returns
     -------
     dict
         ``sigma_eff`` and ``asr``, errors in their units.
     """
-    in_electrolyte = is_kind(mesh.kind, ELECTROLYTE)
-    energy = np.einsum("ci,ci->c", fields.j, fields.j) * volume / fields.sigma
-    wrong = _recovered_energy(mesh, fields, volume)
-    electrolyte, whole = (
-        _RECOVERED * float(wrong[chosen].sum() / energy[chosen].sum())
-        for chosen in (in_electrolyte, slice(None))
-    )
-    return {"sigma_eff": error(sigma_eff, electrolyte * sigma_eff), "asr": error(asr, whole * asr)}
+    sigma_eff, asr = transport.sigma_eff, transport.asr
+    return {
+        "sigma_eff": error(sigma_eff, _ENERGY * electrolyte * sigma_eff),
+        "asr": error(asr, _ENERGY * whole * asr),
+    }
 
 
 def _recovered_energy(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -195,7 +236,7 @@ def profile_errors(profile: HLProfile) -> dict[str, Any]:
 
 def error(value: float | None, estimate: float | None) -> dict[str, Any]:
     """The record of an estimate: the error, and whether it is small beside the value."""
-    small = value is not None and estimate is not None and estimate <= CONVERGED * abs(value)
+    small = value is not None and estimate is not None and bool(estimate <= CONVERGED * abs(value))
     return {"estimated_error": None if estimate is None else float(estimate), "converged": small}
 
 

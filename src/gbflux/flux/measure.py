@@ -8,7 +8,7 @@ from typing import Any
 
 from gbflux.conduction.records import Fields
 from gbflux.flux.cells import CellGeometry, cell_geometry
-from gbflux.flux.estimated_errors import plane_errors, profile_errors, transport_errors
+from gbflux.flux.estimated_errors import energy_errors, plane_errors, profile_errors, transport_errors
 from gbflux.flux.hl_profile import HLProfile, hl_profile
 from gbflux.flux.hot_spots import HotSpots, hot_spots
 from gbflux.flux.planes import PlaneFacets, PlaneNodes, plane_facets, plane_nodes
@@ -111,6 +111,7 @@ def measure(
         }
         for planes, sides in ((electrodes, SIDES), (ends, mesh.slabs))
     )
+    energy = energy_errors(mesh, fields, geometry.volume)
     singular = {side: perfect and side not in mesh.slabs for side, perfect in zip(SIDES, ideal, strict=True)}
     errors, end_errors = (
         {
@@ -119,6 +120,7 @@ def measure(
                 mesh.n_grains,
                 mean_grain_size_um,
                 found[side],
+                energy[1],
                 len(mesh.boundaries) > 0 and (found is end_spots or singular[side]),
             )
             for side in found
@@ -139,7 +141,7 @@ def measure(
         grains=grains,
         boundaries=boundaries,
         errors={
-            "transport": transport_errors(mesh, fields, geometry.volume, whole.sigma_eff, whole.asr),
+            "transport": transport_errors(whole, *energy),
             "hot_spots": errors,
             "hot_spots_electrolyte": end_errors,
             "homogenizing_layer": {side: profile_errors(profile) for side, profile in profiles.items()},
