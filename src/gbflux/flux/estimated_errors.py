@@ -48,17 +48,17 @@ from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind, tho
 CONVERGED = 0.02
 #: a and b by measure, see above.
 _FACTORS = {
-    "max_over_mean": (2.6, 2.0),
-    "p95_over_mean": (2.0, 2.0),
-    "p99_over_mean": (1.5, 2.0),
-    "p999_over_mean": (1.6, 2.0),
-    "window_max_over_mean": (5.0, 2.0),
-    "grain_max_over_mean": (3.3, 2.0),
-    "grain_max_over_median": (3.3, 2.0),
-    "grain_max_over_min": (3.3, 2.0),
-    "grain_max_over_mean_area_cut": (3.3, 2.0),
-    "rms_over_mean": (1.5, 2.0),
-    "gini": (3.7, 2.0),
+    "max_over_mean": (2.6, 3.0),
+    "p95_over_mean": (1.0, 3.0),
+    "p99_over_mean": (1.3, 2.0),
+    "p999_over_mean": (1.4, 2.0),
+    "window_max_over_mean": (5.3, 2.0),
+    "grain_max_over_mean": (4.3, 0.3),
+    "grain_max_over_median": (4.3, 0.3),
+    "grain_max_over_min": (4.3, 0.3),
+    "grain_max_over_mean_area_cut": (4.3, 0.3),
+    "rms_over_mean": (0.5, 4.0),
+    "gini": (4.0, 0.3),
     "area_fraction_above": (1.5, 2.0),
 }
 #: Measures that are 0 for a uniform current; the others are 1.
