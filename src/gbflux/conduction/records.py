@@ -87,6 +87,7 @@ class SolverSettings:
     order: int = 1
     bracket: bool = False
     certify: bool = False
+    certify: bool = False
 
 
 @dataclass(frozen=True)
