@@ -70,7 +70,7 @@ def estimate(case: Case) -> Estimate:
 
 def certifies(case: Case) -> bool:
     """Whether the conductance is bounded from both sides."""
-    return case.output.bracket or case.accuracy is not None
+    return case.output.bracket or case.output.certify is not None or case.accuracy is not None
 
 
 def element_order(case: Case) -> int:

@@ -14,10 +14,15 @@ _STEPS_PER_WINDOW = 6
 _PAIRS_AT_ONCE = 4_000_000
 _FEW = 5_000  # nodes of a plane whose discs are kept, a MiB of them at most
 
-Discs = tuple[NDArray[np.int32], NDArray[np.int32]]
+Discs = tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.int32]]
 
 
 def window_maximum(nodes: PlaneNodes, diameter_um: float) -> float:
+    """Current over area in the window that has most; see `hottest_window`."""
+    return hottest_window(nodes, diameter_um)[0]
+
+
+def hottest_window(nodes: PlaneNodes, diameter_um: float) -> tuple[float, int]:
     """Largest ratio of current to area in a disc (in 2D a length) centred on a node and clipped at the box.
 
     The current is the sum of nodal reactions in the disc, the area the sum of their lumped areas. Where nodes
@@ -33,30 +38,35 @@ def window_maximum(nodes: PlaneNodes, diameter_um: float) -> float:
     -------
     float
         Current over area (A/µm²; in 2D A/(m µm)).
+    int
+        Row of the node in the centre.
     """
     if nodes.lateral.shape[1] == 1:
         return _longest_line(nodes, diameter_um / 2)
     return _densest_disc(nodes, diameter_um)
 
 
-def _longest_line(nodes: PlaneNodes, radius_um: float) -> float:
-    """Largest current over length within ± radius of a node."""
+def _longest_line(nodes: PlaneNodes, radius_um: float) -> tuple[float, int]:
+    """Largest current over length within ± radius of a node, and that node."""
     order = np.argsort(nodes.lateral[:, 0], kind="stable")
     x = nodes.lateral[order, 0]
     reach = radius_um * (1 + 1e-12)
     first, last = np.searchsorted(x, x - reach, "left"), np.searchsorted(x, x + reach, "right")
     current, length = (np.concatenate([[0.0], np.cumsum(v[order])]) for v in (nodes.current, nodes.area))
-    return float(np.max((current[last] - current[first]) / (length[last] - length[first])))
+    density = (current[last] - current[first]) / (length[last] - length[first])
+    hottest = int(np.argmax(density))
+    return float(density[hottest]), int(order[hottest])
 
 
-def _densest_disc(nodes: PlaneNodes, diameter_um: float) -> float:
-    """Largest current over area within discs around nodes."""
+def _densest_disc(nodes: PlaneNodes, diameter_um: float) -> tuple[float, int]:
+    """Largest current over area within discs around nodes, and the node in the middle."""
     few = len(nodes.node) <= _FEW
     parts = _kept_discs(nodes.lateral.tobytes(), diameter_um) if few else _discs(nodes.lateral, diameter_um)
-    best = -np.inf
-    for disc, node in parts:
+    best = -np.inf, -1
+    for centres, disc, node in parts:
         current, area = (np.bincount(disc, values.take(node)) for values in (nodes.current, nodes.area))
-        best = max(best, float(np.max(current / area)))
+        hottest = int(np.argmax(current / area))
+        best = max(best, (float(current[hottest] / area[hottest]), int(centres[hottest])))
     return best
 
 
@@ -67,10 +77,11 @@ def _kept_discs(lateral: bytes, diameter_um: float) -> tuple[Discs, ...]:
 
 
 def _discs(lateral: NDArray[np.float64], diameter_um: float) -> Iterator[Discs]:
-    """Numbers of discs around nodes, from 0 on, and of the nodes in them, by pairs; some discs at a time."""
+    """Middles of discs; their numbers, from 0 on, and the nodes in them, by pairs; some discs at a time."""
     from scipy.spatial import cKDTree
 
-    centres = lateral[_spread(lateral, diameter_um / _STEPS_PER_WINDOW)]
+    middles = _spread(lateral, diameter_um / _STEPS_PER_WINDOW)
+    centres = lateral[middles]
     extent = np.prod(np.ptp(lateral, axis=0))
     per_disc = 1 + len(lateral) * np.pi * diameter_um**2 / (4 * extent)
     block = max(1, int(_PAIRS_AT_ONCE / per_disc))
@@ -79,7 +90,7 @@ def _discs(lateral: NDArray[np.float64], diameter_um: float) -> Iterator[Discs]:
         pairs = cKDTree(centres[start : start + block]).sparse_distance_matrix(
             tree, diameter_um / 2 * (1 + 1e-12), output_type="ndarray"
         )
-        yield pairs["i"].astype(np.int32), pairs["j"].astype(np.int32)
+        yield middles[start : start + block], pairs["i"].astype(np.int32), pairs["j"].astype(np.int32)
 
 
 def _spread(lateral: NDArray[np.float64], spacing: float) -> NDArray[np.intp]:

@@ -11,7 +11,7 @@ from typing import Any
 from gbflux.errors import InputError
 from gbflux.flux import HLProfile, HotSpots
 from gbflux.flux.readonly import read_only
-from gbflux.study.certificate import BracketFacts
+from gbflux.study.certificate import BracketFacts, LocalCertificate
 from gbflux.study.refinement import Round
 
 
@@ -124,6 +124,8 @@ class Result:
         The meshes on the way to the accuracy asked for, the last of them that of this result; empty without.
     errors : read-only dict or None
         How far numbers may be off, in a tree parallel to theirs; None where no accuracy was asked for.
+    certificates : tuple of LocalCertificate
+        Bounds on local currents; empty where none were asked for.
     directory : Path or None
         Where the run left its files; not in ``result.json``.
     """
@@ -142,6 +144,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     refinement: tuple[Round, ...] = ()
     errors: Mapping[str, Any] | None = None
+    certificates: tuple[LocalCertificate, ...] = ()
     directory: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -155,6 +158,7 @@ class Result:
         if self.transport.bracket is not None:
             tree["transport"]["bracket"] = self.transport.bracket.as_dict(self.dimension)
         tree["refinement"] = [one.as_dict(self.dimension) for one in self.refinement]
+        tree["certificates"] = [one.as_dict(self.dimension) for one in self.certificates]
         tree["mesh"] = self.mesh.as_dict()
         for key in ("current_A", "current_A_per_m"):
             if tree["transport"][key] is None:
@@ -189,6 +193,7 @@ class Result:
             warnings=tuple(tree["warnings"]),
             refinement=tuple(map(Round.from_dict, tree.get("refinement", ()))),
             errors=tree.get("errors"),
+            certificates=tuple(map(LocalCertificate.from_dict, tree.get("certificates", ()))),
             directory=directory,
             **spots,
         )
