@@ -255,9 +255,7 @@ class Conductor:
             if settings.bracket:
                 with watch("bracket"), compat.quiet_compiler():
                     phi, thin = elements.currents.phi, is_kind(self._kind, LAYERS)
-                    bounds = two_bounds(
-                        phi, elements.sigma, thin, problem.electrodes, settings, system, ksp
-                    )
+                    bounds = two_bounds(phi, elements.sigma, thin, problem.electrodes, settings, system, ksp)
         finally:
             system.rhs.destroy()
             if ksp is not None and ksp is not elements.ksp:

@@ -63,7 +63,7 @@ class Discrete:
         return self.form.mutual((v, self.applied), (v, self.applied))
 
     def with_metal(self, metal: NDArray[np.float64], phi: NDArray[np.float64]) -> Discrete:
-        """Return the same problem with other potentials of the metal; *collective*. Its `rhs` is the caller's.
+        """Return the problem for other potentials of the metal; *collective*. Its `rhs` is the caller's.
 
         Parameters
         ----------

@@ -255,7 +255,8 @@ class LinearFacets:
         traces = phi.at_facets()
         for electrode, facet, cells, areas in self._exchanges:
             off = self._on(facet, (traces - here)[cells])
-            gap[cells] += electrode.kappa * areas * (_mean_product(off, off) + phi.beyond_linear(facet)[cells])
+            square = _mean_product(off, off) + phi.beyond_linear(facet)[cells]
+            gap[cells] += electrode.kappa * areas * square
         return gap
 
     def _on(self, facet: int, potential: NDArray) -> NDArray:

@@ -5,22 +5,23 @@ Let the metal have the potential h on the electrodes, continuous and linear on e
     E(h) = min ∫ σ|∇φ|² dx + Σ_e ∫_e κ_e (φ − h)² ds    over φ = h at ideal electrodes,
 
 a quadratic form of h; let B(g, w) be its bilinear form. With φ the minimiser for g and W any continuation of
-w into the cell, the first variation says B(g, w) = ∫ σ∇φ·∇W dx. So for g = the potentials applied and w = 1 on
-part of one electrode and 0 on the rest and on the other, B(g, w) is the current that enters through that
+w into the cell, the first variation says B(g, w) = ∫ σ∇φ·∇W dx. So for g = the potentials applied and w = 1
+on part of one electrode and 0 on the rest and on the other, B(g, w) is the current that enters through that
 part, weighted with w:
 
     Q = ∫ w σ ∂φ/∂n ds = B(g, w) = [E(g + t w) − E(g − t w)]/(4t)    for every t > 0.
 
-It counts along the mean current: it is −B(g, w) at the electrode of lower potential, where −w takes the place
-of w below. The same with linear elements, P(g, w) in place of B(g, w), is Σ w_i r_i, r_i the reactions.
+It counts along the mean current: at the electrode of lower potential it is −B(g, w), and −w takes the place
+of w below. With linear elements the same form is P(g, w) = Σ w_i r_i, r_i the reactions.
 
 Two bounds on an energy. P(h) ≥ E(h), P the power of any Lagrange potential that has h at ideal electrodes,
-which it can, h being linear on facets. C(h) ≤ E(h), C the least power of Crouzeix–Raviart potentials that have
-the mean of h at the centres of an ideal electrode's facets, with κ|F|(v − mean of h)² at facets of others. The
-proof in `bracket` holds word for word: v has the mean of φ at each facet's centre, hence on an ideal electrode
-that of h; on another v − mean of h is the mean of φ − h, and Jensen's inequality bounds its square. Electrodes
-enter one by one, so one may be ideal and the other not. With elements of order 2 the linear function nearest to
-φ takes the place of the mean; nearest to φ − h is then λ − h, as h is linear itself.
+which it can, h being linear on facets. C(h) ≤ E(h), C the least power of Crouzeix–Raviart potentials v that
+have the mean of h at the centres of an ideal electrode's facets, with κ|F|(v − mean of h)² on facets F of
+others. The proof in `bracket` holds: let v have the mean of φ at each facet's centre; on an ideal electrode
+that is the mean of h, on another v − mean of h is the mean of φ − h, and Jensen's inequality bounds its
+square. Each electrode enters by itself, so one may be ideal and the other not. With elements of order 2 the
+linear function nearest to φ on each facet takes the place of the mean; as h is linear there, the one nearest
+to φ − h is λ − h.
 
 Two bounds on Q. The computed potentials u and v of both kinds are linear in h, so those for g and w give them
 for g ± t w, and, with P and C for the forms of these potentials,
@@ -36,7 +37,7 @@ Not converged, yet bounds. P needs no minimum. C(h) of a potential off the minim
 x_h ≥ ‖ε_h‖² of `minimum`, Δ_h becomes Δ_h + x_h, and the half-width, at whatever t, grows by √(x_g x_w)/2.
 Sums are wrong by `ROUND_OFF` of their terms, those of B(g, w) by no more than that of √(P(g) P(w)).
 
-Current enters nowhere at the electrode of lower potential and leaves nowhere at the other (maximum principle),
+By the maximum principle no current enters at the electrode of lower potential and none leaves at the other,
 so 0 ≤ Q ≤ E(g) for 0 ≤ w ≤ 1; bounds are cut off there.
 
 Where the width is: Δ_g and Δ_w are sums over cells (`bracket`), so the width √(Δ_g Δ_w) is the sum of
@@ -123,7 +124,7 @@ def _least_above(bounds: TwoBounds, weight: NDArray[np.float64]) -> Applied:
     solution = residual.duplicate()
     solution.set(0.0)
     start = bounds.above.mutual((lift, applied), (lift, applied))
-    found = minimise(
+    minimise(
         bounds.matrix,
         residual,
         solution,

@@ -3,8 +3,8 @@
 A part is a weight on the electrode's nodes, from 0 to 1 and linear in between; its current is the sum of the
 nodal reactions so weighted, its area ∫ w ds the same sum of the nodes' lumped areas. A grain weighs 1 on the
 nodes it owns, so that its current is that of `hot_spots` and `tables`. A window of diameter ℓ is a cone,
-w = max(0, 1 − 2|x − x₀|/ℓ) at the nodes, about the node x₀ whose disc of that diameter carries most: a disc with
-a sharp rim would have a jump, whose potential has no finite energy.
+w = max(0, 1 − 2|x − x₀|/ℓ) at the nodes, about the node x₀ whose disc of that diameter carries most: a sharp
+rim would be a jump of potential, which takes infinite power.
 """
 
 from __future__ import annotations
@@ -150,6 +150,4 @@ def _part(kind: str, side: str, nodes: PlaneNodes, weight: NDArray[np.float64], 
     current = float(weight @ nodes.current)
     share = float(weight @ nodes.area / nodes.area.sum())
     over_mean = current / float(nodes.current.sum()) / share
-    return ElectrodePart(
-        kind, side, nodes.node[chosen], weight[chosen], current, over_mean, share, **rest
-    )
+    return ElectrodePart(kind, side, nodes.node[chosen], weight[chosen], current, over_mean, share, **rest)

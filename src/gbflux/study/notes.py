@@ -48,9 +48,7 @@ def note_certificates(
         return
     count = sum(one.iterations for one in found if one is not None)
     closest, widest = (f"{100 * width:.2g}" for width in (min(widths), max(widths)))
-    progress.note(
-        "certify", f"{len(widths)} local currents to ± {closest} to {widest} %, {count} iterations"
-    )
+    progress.note("certify", f"{len(widths)} local currents to ± {closest} to {widest} %, {count} iterations")
 
 
 class Counts(Protocol):

@@ -137,9 +137,7 @@ def _run_all(
     with errors_of_root(comm) as is_root:
         if is_root:
             peak = peak_of_all(built, peaks)
-            result = result_of(
-                snapshot, solution, history, progress, peak, shared.hl_planes_um, certificates
-            )
+            result = result_of(snapshot, solution, history, progress, peak, shared.hl_planes_um, certificates)
             if folder is not None:
                 leave_result(folder, result, provenance(result.case_hash, built, comm.size, mpi_library()))
                 result = replace(result, directory=folder.path)
