@@ -1,7 +1,7 @@
-"""A mesh with every cell cut into n² (3D: n³) cells, in which linear functions of the mesh are linear functions.
+"""A mesh with every cell cut into n² (3D: n³) cells: what is linear on the one is linear on the other.
 
-Kuhn's triangulation of the lattice in a simplex: H. W. Kuhn, IBM J. Res. Dev. 4 (1960) 518. Vertices of a cell
-are taken in the order of their numbers, so that cells side by side cut their common facet alike.
+Kuhn's triangulation of the lattice in a simplex: H. W. Kuhn, IBM J. Res. Dev. 4 (1960) 518. Vertices of a
+cell are taken in the order of their numbers, so that cells side by side cut their common facet alike.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Nested:
     _shares: NDArray[np.float64]  # barycentric coordinates
 
     def interpolated(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values of a linear function at the points of the finer mesh, given those at the points of the mesh."""
+        """Values at the points of the finer mesh of what is linear on the mesh, given those at its points."""
         return np.einsum("pv,pv->p", values[self._vertices], self._shares)
 
 

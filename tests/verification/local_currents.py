@@ -1,4 +1,4 @@
-"""What the verification of certified local currents shares: certificates of any weight, least powers by NumPy."""
+"""What the verification of local currents shares: certificates of any weight, least powers by NumPy."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def on_electrode(mesh: LayeredMesh, side: str) -> NDArray[np.bool_]:
 
 
 def cone(mesh: LayeredMesh, side: str, centre_um: float, diameter_um: float) -> Weight:
-    """1 at a centre with all lateral coordinates the same, 0 from half a diameter on, linear between points."""
+    """1 at a centre, all its lateral coordinates the same, 0 from half a diameter on, linear in between."""
     distance = np.linalg.norm(mesh.points[:, :-1] - centre_um, axis=1)
     weight = np.maximum(0.0, 1.0 - 2.0 * distance / diameter_um)
     return side, np.where(on_electrode(mesh, side), weight, 0.0)
