@@ -59,8 +59,8 @@ class Power:
         self._first.x.array[:] = 0.0
         self._first.x.array[fixed] = applied[fixed]
         rhs = compat.fem.petsc.assemble_vector(self._currents)
-        rhs.scale(-1.0)
         with rhs.localForm() as local:
+            local.scale(-1.0)  # ghosts too: they are not summed yet
             for kappa, facets in self._exchanges:
                 local.array[:] += facets.load(kappa * facets.at_points(applied))
         rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
