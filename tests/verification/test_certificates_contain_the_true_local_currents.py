@@ -12,13 +12,13 @@ from test_neutral_inclusion_leaves_the_field_uniform import BOX_UM, RADIUS_UM, S
 from test_neutral_inclusion_leaves_the_field_uniform import neutral_matrix as matrix_of
 
 from gbflux.case import Case
-from gbflux.conduction import Electrode
+from gbflux.conduction import Electrode, bracket, local_currents
 from gbflux.conduction.materials import conductivities
 from gbflux.flux import electrode_parts
 from gbflux.mesh import LayeredMesh, build_mesh, recipe
 from meshes_by_hand import BARE_STACK, FULL_STACK, resistance, stack
 from meshes_nested import subdivided
-from small_cases import case
+from small_cases import FLAT, case
 
 ASR = {"ideal": (0.0, 0.0), "one side": (0.0, 2.0e-3), "both": (5.0e-3, 1.0e-4)}  # Ω m²
 
@@ -55,6 +55,26 @@ def test_neutral_inclusions(dimension: int, ratio: float) -> None:
     exact = matrix / (BOX_UM * 1.0e-6) * integral(inclusion.mesh, weights[1])
     assert found.local[1].lower < exact < found.local[1].upper
     assert found.local[1].upper - found.local[1].lower < 0.2 * exact
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("asr", ASR)
+def test_unfinished_iterations_widen(monkeypatch: pytest.MonkeyPatch, asr: str, order: int) -> None:
+    """Potentials far from their minima, of both kinds: the interval holds that of the minima."""
+    problem = Problem(case(FLAT), ASR[asr])
+    weights = [cone(problem.mesh, side, 18.0, 9.0) for side in ("bottom", "top")]
+    found = []
+    for below, above, rtol in ((0.0, 1.0e-14, 1.0e-12), (0.5, 1.0e-3, 1.0e-5)):
+        monkeypatch.setattr(bracket, "SHARE", below)
+        monkeypatch.setattr(local_currents, "BELOW", below)
+        monkeypatch.setattr(local_currents, "ABOVE", above)
+        found.append(
+            certified(problem.mesh, problem.sigma, weights, problem.asr, order=order, rtol=rtol).local
+        )
+    for finished, crude in zip(*found, strict=True):
+        assert crude.iterations < finished.iterations
+        assert crude.lower < finished.lower < finished.upper < crude.upper
+        assert crude.upper - crude.lower < 1.5 * (finished.upper - finished.lower)
 
 
 @pytest.mark.parametrize("asr", ASR)
