@@ -161,7 +161,7 @@ MUTANTS = (
     Mutant(
         "power summed on one rank alone",
         f"{CONDUCTION}/power.py",
-        "return float(space.mesh.comm.allreduce(found))",
+        "return float(self._space.mesh.comm.allreduce(found))",
         "return float(found)",
         f"{RANKS}::test_ranks_agree[exact_bracket-2-agreed: {{True}}]",
     ),

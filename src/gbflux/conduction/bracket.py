@@ -110,13 +110,13 @@ class TwoBounds:
             In scaled units, the gap by local cell; None, and a warning, if round-off spoils the
             preconditioner.
         """
-        upper, found = self.highest, self.found
+        upper, lowest, found = self.highest, self.lowest, self.found
         is_root = self.sigma.function_space.mesh.comm.rank == 0
         if not np.isfinite(found.excess):
             if is_root:
                 log.warning("bracket: the preconditioner must be positive; it is not. No bounds are given.")
             return None
-        lower = max(0.0, self.lowest - found.excess) * (1.0 - ROUND_OFF)
+        lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)
         if is_root and found.excess > max(SHARE * (upper - lower), ROUND_OFF * upper):
             log.warning("bracket: wider than need be; %d iterations did not suffice", found.iterations)
         gap = self.discrete.gap(self.upper, self.lower)
