@@ -40,7 +40,6 @@ STACK = f"{WALL}/test_layers_in_series_are_exact.py"
 RANKS = "tests/mpi/test_conduction_on_ranks.py"
 CUT_OFF = "tests/unit/conduction/test_cut_off.py"
 POLARISED = f"{WALL}/test_certificates_of_local_currents_are_polarisation.py"
-CERTIFIED = f"{WALL}/test_certificates_contain_the_true_local_currents.py"
 SOLVER = f"{WALL}/test_another_solver_agrees.py::test_on_the_exported_mesh[2D layers, scatter]"
 
 MUTANTS = (
@@ -202,11 +201,11 @@ MUTANTS = (
         f"{CUT_OFF}::test_fields[2D-1-resistive-hl_um0]",
     ),
     Mutant(
-        "cells beyond a resistive electrode counted in currents and power",
+        "cells beyond a resistive electrode counted in currents",
         f"{CONDUCTION}/elements.py",
         "sigma = np.where(system.beyond, 0.0, sigma)",
         "pass",
-        f"{CUT_OFF}::test_brackets[2D-1-resistive]",
+        f"{CUT_OFF}::test_fields[2D-1-resistive-hl_um0]",
     ),
     Mutant(
         "Crouzeix–Raviart replaced by linear elements",
@@ -248,7 +247,7 @@ MUTANTS = (
         f"{CONDUCTION}/local_currents.py",
         "width = highest - lowest + excess +",
         "width = highest - lowest +",
-        f"{CERTIFIED}::test_unfinished_iterations_widen[ideal-1]",
+        "tests/unit/conduction/test_local_currents.py::test_of_potentials_off_their_minima",
     ),
     Mutant(
         "ghosts of a load with the wrong sign",
