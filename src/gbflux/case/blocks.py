@@ -240,7 +240,7 @@ class Output(Block):
         False, description="certify the conductance from both sides; takes about as long again as the solve"
     )
     certify: Certify | None = Field(
-        None, description="certify local currents, too; each takes about as long again as the solve"
+        None, description="certify local currents, too; each takes up to twice as long as the solve"
     )
 
 

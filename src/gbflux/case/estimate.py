@@ -30,7 +30,7 @@ SECOND_ORDER_FACTOR = {2: 3.0, 3: 5.0}  # memory and time of everything after th
 # By order: facets' unknowns, their matrix, the clusters; time on one core.
 BRACKET_PER_CELL_KIB = {1: {2: 0.6, 3: 2.1}, 2: {2: 1.5, 3: 5.0}}
 BRACKET_PER_CELL_S = {1: {2: 3.0e-6, 3: 1.3e-5}, 2: {2: 2.3e-5, 3: 1.2e-4}}
-LOCAL_CURRENT = 0.25  # time of one certified local current over that of the bracket
+LOCAL_CURRENT = {1: 0.35, 2: 0.7}  # time of one certified local current over that of the bracket
 LU_ENTRIES = {2: (30.0, 1.0), 3: (8.0, 4 / 3)}  # entries of the factors: first * nodes**second
 
 
@@ -64,7 +64,7 @@ def estimate(case: Case) -> Estimate:
     order = SECOND_ORDER_FACTOR[dimension] if element_order(case) == 2 else 1.0
     mesher = MESH_PER_CELL_S * (REPRODUCIBLE_FACTOR if case.mesh.reproducible else 1.0)
     bracket = BRACKET_PER_CELL_S[element_order(case)][dimension] if certifies(case) else 0.0
-    bracket *= 1.0 + LOCAL_CURRENT * local_currents(case)
+    bracket *= 1.0 + LOCAL_CURRENT[element_order(case)] * local_currents(case)
     newton = NEWTON_PER_CELL_S if any(case.electrode_kinetics) else 0.0
     time = START_S + (mesher + (REST_PER_CELL_S + newton) * order + bracket) * cells
     return Estimate(_whole(cells), _whole(nodes), memory_MiB(case, cells, nodes), time)
