@@ -60,6 +60,9 @@ def reference() -> str:
         "A conductivity that scatters; in `grains` one value per grain, in `grain_boundary` one per boundary."
     )
     parts.append(table("variation", "`variation`", words, variation["properties"], variation["required"]))
+    certify = tree["$defs"]["Certify"]
+    words = "Local currents that are certified, on each electrode; `certify: {}` takes the defaults."
+    parts.append(table("certify", "`certify`", words, certify["properties"], []))
     law = tree["$defs"]["Electrodes"]["properties"]["kinetics"]["anyOf"][0]
     words = (
         "Butler–Volmer's law of one electrode: under `kinetics` itself for both, or under `bottom` and `top`."
@@ -107,7 +110,9 @@ def allowed(key: str, entry: dict[str, Any]) -> str:
     if entry.get("type") == "boolean":
         return "true, false"
     if entry.get("type") == "array":
-        return f"{entry['minItems']} or {entry['maxItems']} numbers, each {limits(entry['items'])}"
+        least, most = entry["minItems"], entry["maxItems"]
+        word = "or" if most == least + 1 else "to"
+        return f"{least} {word} {most} numbers, each {limits(entry['items'])}"
     if "$ref" in entry:
         return f"see `{last(entry['$ref']).lower()}`"
     if "anyOf" in entry:
@@ -133,6 +138,8 @@ def shown(value: Any) -> str:
         return "0" if not any(value.values()) else str(value)
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -12,6 +12,7 @@ from mpi4py import MPI
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, newton
+from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.solve import solve
 from gbflux.errors import GbfluxError
@@ -74,6 +75,34 @@ def brackets() -> None:
                 bracket = replace(bracket, gap=None)  # by cell, on rank 0 alone
                 assert len(set(COMM.allgather(bracket))) == 1
                 found[f"{name} {ratio} {order}"] = asdict(bracket)
+    if COMM.rank == 0:
+        print(json.dumps(found))
+
+
+def certificates() -> None:
+    """Print certified local currents of several problems as one JSON line."""
+    found = {}
+    coarse = {"mesh.size_um": 4, "mesh.electrode_size_um": 4, **LAYERS}
+    for name, changes in {"2D": FLAT, "3D HL": coarse}.items():
+        mesh = sigma = weights = None
+        if COMM.rank == 0:
+            mesh = build_mesh(recipe(case(changes))).mesh
+            sigma = np.array([1.0, 0.2, 5e-4, 5e-4, 1e-3])[mesh.kind]
+            cone = np.maximum(0.0, 1.0 - np.linalg.norm(mesh.points[:, :-1] - 9.0, axis=1) / 6.0)
+            on = [mesh.points[:, -1] == z for z in mesh.z_electrodes]
+            weights = [("bottom", on[0] * cone), ("top", on[1] * cone), ("top", on[1] * 1.0)]
+        for order, asr in ((1, 0.0), (2, 1e-5)):
+            settings = SolverSettings(order=order, bracket=True, certify=True)
+            with Conductor(COMM, mesh) as conductor:
+                conductor.solve(sigma, ZERO, Electrode(0.1, asr), settings)
+                local = conductor.certify(weights)
+            gaps = COMM.bcast([one.gap.sum() for one in local] if COMM.rank == 0 else None)
+            for one, gap in zip(local, gaps, strict=True):
+                assert one.lower <= one.value <= one.upper
+                assert one.upper - one.lower <= 1.01 * gap
+            local = [replace(one, gap=None) for one in local]  # by cell, on rank 0 alone
+            assert all(other == local for other in COMM.allgather(local))
+            found |= {f"{name} {order} {k}": asdict(one) for k, one in enumerate(local)}
     if COMM.rank == 0:
         print(json.dumps(found))
 

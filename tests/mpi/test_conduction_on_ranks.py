@@ -61,6 +61,16 @@ def test_brackets_do_not_depend_on_the_number_of_ranks(brackets: Callable, ranks
         assert abs(found["iterations"] - one["iterations"]) <= 5, name
 
 
+def test_certificates_do_not_depend_on_the_number_of_ranks(mpirun: Callable) -> None:
+    found = [json.loads(mpirun(n, PROGRAM, "certificates").stdout.splitlines()[-1]) for n in (1, 2, 3, 4)]
+    for other in found[1:]:
+        for name, one in found[0].items():
+            width = one["upper"] - one["lower"]
+            assert other[name]["value"] == pytest.approx(one["value"], rel=1e-8), name
+            for bound in ("lower", "upper"):  # of iterations that end where they may
+                assert abs(other[name][bound] - one[bound]) <= 1e-2 * width, name
+
+
 def test_the_load_is_raised_alike_on_every_number_of_ranks(mpirun: Callable) -> None:
     found = [json.loads(mpirun(n, PROGRAM, "ramp").stdout.splitlines()[-1]) for n in (1, 2, 3)]
     assert found[0][0] >= 2

@@ -215,6 +215,22 @@ class Accuracy(Block):
     )
 
 
+class Certify(Block):
+    """Where local currents are certified, on each electrode."""
+
+    grains: WholeNumber = quantity(
+        "so many of the strongest grains, of those with more than a tenth of a mean grain's face exposed",
+        "1",
+        default=5,
+        ge=0,
+        le=1000,
+    )
+    windows_um: Annotated[
+        tuple[Annotated[Number, Field(gt=0, le=LONGEST_UM)], ...],
+        quantity("diameters of windows, the hottest of each", "µm", min_length=0, max_length=20),
+    ] = (1.0, 3.0)
+
+
 class Output(Block):
     """What a run leaves beside its numbers."""
 
@@ -222,6 +238,9 @@ class Output(Block):
     figures: Switch = Field(True, description="draw the figures")
     bracket: Switch = Field(
         False, description="certify the conductance from both sides; takes about as long again as the solve"
+    )
+    certify: Certify | None = Field(
+        None, description="certify local currents, too; each takes up to twice as long as the solve"
     )
 
 

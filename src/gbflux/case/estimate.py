@@ -30,6 +30,7 @@ SECOND_ORDER_FACTOR = {2: 3.0, 3: 5.0}  # memory and time of everything after th
 # By order: facets' unknowns, their matrix, the clusters; time on one core.
 BRACKET_PER_CELL_KIB = {1: {2: 0.6, 3: 2.1}, 2: {2: 1.5, 3: 5.0}}
 BRACKET_PER_CELL_S = {1: {2: 3.0e-6, 3: 1.3e-5}, 2: {2: 2.3e-5, 3: 1.2e-4}}
+LOCAL_CURRENT = {1: 0.35, 2: 0.7}  # time of one certified local current over that of the bracket
 LU_ENTRIES = {2: (30.0, 1.0), 3: (8.0, 4 / 3)}  # entries of the factors: first * nodes**second
 
 
@@ -63,6 +64,7 @@ def estimate(case: Case) -> Estimate:
     order = SECOND_ORDER_FACTOR[dimension] if element_order(case) == 2 else 1.0
     mesher = MESH_PER_CELL_S * (REPRODUCIBLE_FACTOR if case.mesh.reproducible else 1.0)
     bracket = BRACKET_PER_CELL_S[element_order(case)][dimension] if certifies(case) else 0.0
+    bracket *= 1.0 + LOCAL_CURRENT[element_order(case)] * local_currents(case)
     newton = NEWTON_PER_CELL_S if any(case.electrode_kinetics) else 0.0
     time = START_S + (mesher + (REST_PER_CELL_S + newton) * order + bracket) * cells
     return Estimate(_whole(cells), _whole(nodes), memory_MiB(case, cells, nodes), time)
@@ -70,7 +72,15 @@ def estimate(case: Case) -> Estimate:
 
 def certifies(case: Case) -> bool:
     """Whether the conductance is bounded from both sides."""
-    return case.output.bracket or case.accuracy is not None
+    return case.output.bracket or case.output.certify is not None or case.accuracy is not None
+
+
+def local_currents(case: Case) -> int:
+    """How many local currents are certified at most."""
+    asked = case.output.certify
+    if asked is None or any(case.electrode_kinetics):
+        return 0
+    return sum(len(asked.windows_um) + (asked.grains if um == 0.0 else 0) for um in case.hl_um)
 
 
 def element_order(case: Case) -> int:

@@ -57,6 +57,7 @@ output:
   fields: true                    # for ParaView
   figures: true
   bracket: false                  # true: certify the conductance from both sides
+  # certify: {{grains: 5, windows_um: [1, 3]}}   # the currents of grains and windows, too
 """
 
 

@@ -13,7 +13,7 @@ from gbflux.errors import AccuracyMissed, InputError
 
 if TYPE_CHECKING:
     from gbflux.study import Result
-    from gbflux.study.certificate import BracketFacts
+    from gbflux.study.certificate import BracketFacts, LocalCertificate
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).")]
 Ranks = Annotated[
@@ -126,6 +126,16 @@ def _certified(bracket: BracketFacts | None) -> str:
     return f"  (certified {bounds.lower:.6g} to {bounds.upper:.6g})"
 
 
+def certificate_line(one: LocalCertificate) -> str:
+    """One certified local current over the mean, or why it is not certified."""
+    what = f"grain {one.grain}"
+    if one.kind == "window":
+        centre = ", ".join(f"{x:.4g}" for x in one.centre_um)
+        what = f"{one.diameter_um:g} µm at ({centre}) µm"
+    bounds = f"certified {one.lower:.3g} to {one.upper:.3g}" if one.reason is None else "not certified"
+    return f"{one.electrode + ' ' + what:30}{one.value:.3g}  ({bounds}, over the mean)"
+
+
 def _at_voltage(voltage: float | None) -> str:
     """The voltage between the electrodes; nothing for a result that does not have it."""
     return "" if voltage is None else f"  ({voltage:.4g} V)"
@@ -149,6 +159,7 @@ def report_lines(result: Result) -> list[str]:
             grain = spots.grain_max_over_mean_area_cut
             grain = "" if grain is None else f", grain max {grain:.3g}"
             lines.append(f"  {side + ' ' + label:22}p99 {spots.p99_over_mean:.3g}{grain}  (over the mean)")
+    lines += [f"  {certificate_line(one)}" for one in result.certificates]
     for side, profile in result.homogenizing_layer.items():
         where = profile.homogenized_at_um
         text = "not within the layer" if where is None else f"{where:.3g} µm from the electrolyte"

@@ -4,6 +4,14 @@ May import errors, case and mesh; the only room that knows DOLFINx, PETSc and UF
 they are needed).
 """
 
-from gbflux.conduction.records import Bracket, ButlerVolmer, Electrode, Fields, Solution, SolverSettings
+from gbflux.conduction.records import (
+    Bracket,
+    ButlerVolmer,
+    Electrode,
+    Fields,
+    LocalCurrent,
+    Solution,
+    SolverSettings,
+)
 
-__all__ = ["Bracket", "ButlerVolmer", "Electrode", "Fields", "Solution", "SolverSettings"]
+__all__ = ["Bracket", "ButlerVolmer", "Electrode", "Fields", "LocalCurrent", "Solution", "SolverSettings"]

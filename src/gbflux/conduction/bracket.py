@@ -35,15 +35,17 @@ taken off. Both bounds are widened by `ROUND_OFF`.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
-from gbflux.conduction.discrete import Discrete, constant_moments, linear_moments
+from gbflux.conduction.discrete import Discrete, constant_moments, linear_moments, potentials
+from gbflux.conduction.fluxes import cell_values, set_cell_values
 from gbflux.conduction.minimum import Minimum, minimise
-from gbflux.conduction.power import power
+from gbflux.conduction.power import Applied, Power
 from gbflux.conduction.records import Bracket, SolverSettings
 from gbflux.conduction.solver import conjugate_gradients
 from gbflux.conduction.system import Electrodes, LinearSystem, assemble
@@ -57,14 +59,85 @@ SHARE = 1.0e-4
 ROUND_OFF = 1.0e-11
 
 
-def conductance_bracket(
+@dataclass(frozen=True)
+class TwoBounds:
+    """Both potentials of the bracket, and all that was made to find them, for further data on one mesh.
+
+    Attributes
+    ----------
+    sigma : dolfinx.fem.Function
+        Scaled conductivity, zero beyond electrodes.
+    electrodes : pair of ScaledElectrode
+        Bottom and top.
+    settings : SolverSettings
+    upper, lower : Applied
+        The potential of either bound, and what the metal has.
+    above : Power
+        The power of potentials of the upper bound.
+    highest, lowest : float
+        The powers of both.
+    discrete : Discrete
+        What the lower bound is the minimum of.
+    levels : TwoLevel
+        The preconditioner for that.
+    found : Minimum
+        How close `lower` is to it.
+    matrix, fixed, preconditioner : PETSc.Mat, int32 array, PETSc.PC
+        System, fixed local dofs and preconditioner of `upper`; the matrix is not freed with the rest.
+    """
+
+    sigma: compat.fem.Function
+    electrodes: Electrodes
+    settings: SolverSettings
+    upper: Applied
+    lower: Applied
+    above: Power
+    highest: float
+    lowest: float
+    discrete: Discrete
+    levels: TwoLevel
+    found: Minimum
+    matrix: PETSc.Mat
+    fixed: NDArray[np.int32]
+    preconditioner: PETSc.PC
+
+    def bracket(self) -> Bracket | None:
+        """Return the conductance between both; *collective*.
+
+        Returns
+        -------
+        Bracket or None
+            In scaled units, the gap by local cell; None, and a warning, if round-off spoils the
+            preconditioner.
+        """
+        upper, lowest, found = self.highest, self.lowest, self.found
+        is_root = self.sigma.function_space.mesh.comm.rank == 0
+        if not np.isfinite(found.excess):
+            if is_root:
+                log.warning("bracket: the preconditioner must be positive; it is not. No bounds are given.")
+            return None
+        lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)
+        if is_root and found.excess > max(SHARE * (upper - lower), ROUND_OFF * upper):
+            log.warning("bracket: wider than need be; %d iterations did not suffice", found.iterations)
+        gap = self.discrete.gap(self.upper, self.lower)
+        return Bracket(lower, upper * (1.0 + ROUND_OFF), found.excess, found.iterations, gap)
+
+    def destroy(self) -> None:
+        """Free what PETSc holds; *collective*."""
+        self.levels.destroy()
+        self.discrete.destroy()
+        self.preconditioner.destroy()
+
+
+def two_bounds(
     phi: compat.fem.Function,
     sigma: compat.fem.Function,
     thin: NDArray[np.bool_],
     electrodes: Electrodes,
     settings: SolverSettings,
+    system: LinearSystem,
     ksp: PETSc.KSP,
-) -> Bracket | None:
+) -> TwoBounds:
     """Bound the scaled conductance from both sides; *collective*.
 
     Parameters
@@ -72,85 +145,104 @@ def conductance_bracket(
     phi : dolfinx.fem.Function
         The computed potential, ghosts up to date.
     sigma : dolfinx.fem.Function
-        Scaled conductivity, constant in each cell, zero beyond electrodes that are not ideal.
+        Scaled conductivity, constant in each cell.
     thin : (m_local,) bool array
         Local cells that belong to layers.
     electrodes : pair of ScaledElectrode
         Bottom and top.
     settings : SolverSettings
         Preconditioner, iteration limit and order of `phi`.
+    system : LinearSystem
+        Of `phi`.
     ksp : PETSc.KSP
-        The solver of `phi`, whose preconditioner serves again where `phi` is of order 1.
+        Its solver, whose preconditioner serves again where `phi` is of order 1. The matrix must outlive what
+        is returned.
 
     Returns
     -------
-    Bracket or None
-        In scaled units, the gap by local cell; None, and a warning, if round-off spoils the preconditioner.
+    TwoBounds
+        To be destroyed by the caller.
     """
-    upper = power(phi, sigma, electrodes)
-    coarse_space, coarse_ksp, coarse_system = _coarse(phi, sigma, electrodes, settings, ksp)
+    sigma = _between(electrodes, sigma)
+    space, values = phi.function_space, phi.x.array.copy()
+    above = Power(space, sigma, electrodes)
+    upper = values, above.applied(potentials(electrodes))
+    highest = above.mutual(upper, upper)
+    coarse_space, coarse = _coarse(space, sigma, electrodes, settings, ksp)
     kind = constant_moments if settings.order == 1 else linear_moments
-    discrete = kind(phi, sigma, thin, electrodes, coarse_space)
-    corners = phi.function_space.mesh.topology.dim + 1
-    levels = TwoLevel(discrete.matrix, discrete.inverse, discrete.prolongation, coarse_ksp.getPC(), corners)
-    try:
-        lowest, found, v = _lowest(discrete, levels, upper, settings)
-    finally:
-        levels.destroy()
-        discrete.destroy()
-        if coarse_system is not None:
-            coarse_ksp.destroy()
-            coarse_system.destroy()
-    is_root = phi.function_space.mesh.comm.rank == 0
-    if not np.isfinite(found.excess):
-        if is_root:
-            log.warning("bracket: the preconditioner must be positive; it is not. No bounds are given.")
-        return None
-    lower = max(0.0, lowest - found.excess) * (1.0 - ROUND_OFF)
-    if is_root and found.excess > max(SHARE * (upper - lower), ROUND_OFF * upper):
-        log.warning("bracket: wider than need be; %d iterations did not suffice", found.iterations)
-    return Bracket(lower, upper * (1.0 + ROUND_OFF), found.excess, found.iterations, discrete.gap(v))
+    discrete = kind(space, sigma, thin, electrodes, coarse_space, values)
+    corners = space.mesh.topology.dim + 1
+    levels = TwoLevel(discrete.matrix, discrete.inverse, discrete.prolongation, coarse, corners)
+    lowest, found, v = least(discrete, levels, highest, SHARE, settings)
+    return TwoBounds(
+        sigma, electrodes, settings, upper, (v, discrete.applied), above, highest, lowest, discrete, levels,
+        found, system.matrix, system.fixed, ksp.getPC(),
+    )  # fmt: skip
+
+
+def _between(electrodes: Electrodes, sigma: compat.fem.Function) -> compat.fem.Function:
+    """Return the conductivity of the cells between the electrodes, zero in those beyond."""
+    nodes = compat.cell_nodes(sigma.function_space.mesh)
+    beyond = np.logical_or.reduce([one.covered[nodes].all(axis=1) for one in electrodes])
+    function = compat.fem.Function(sigma.function_space)
+    set_cell_values(function, np.where(beyond, 0.0, cell_values(sigma)))
+    return function
 
 
 def _coarse(
-    phi: compat.fem.Function,
+    space: compat.fem.FunctionSpace,
     sigma: compat.fem.Function,
     electrodes: Electrodes,
     settings: SolverSettings,
     ksp: PETSc.KSP,
-) -> tuple[compat.fem.FunctionSpace, PETSc.KSP, LinearSystem | None]:
-    """Return the P1 space, its solver, and its system where that had to be made; *collective*."""
+) -> tuple[compat.fem.FunctionSpace, PETSc.PC]:
+    """Return the P1 space and a preconditioner for its system; *collective*."""
     if settings.order == 1:
-        return phi.function_space, ksp, None
-    space = compat.scalar_space(phi.function_space.mesh, "Lagrange", 1)
+        return space, ksp.getPC()
+    space = compat.scalar_space(space.mesh, "Lagrange", 1)
     system = assemble(space, sigma, electrodes)
-    return space, conjugate_gradients(system.matrix, settings), system
+    solver = conjugate_gradients(system.matrix, settings)
+    coarse = solver.getPC()  # outlives both
+    solver.destroy()
+    system.destroy()
+    return space, coarse
 
 
-def _lowest(
-    discrete: Discrete, levels: TwoLevel, upper: float, settings: SolverSettings
+def least(
+    discrete: Discrete, levels: TwoLevel, upper: float, share: float, settings: SolverSettings
 ) -> tuple[float, Minimum, NDArray[np.float64]]:
-    """Return the power of an admissible potential, how much above the least, and it; *collective*."""
+    """Return the power of an admissible potential, how much above the least, and it; *collective*.
+
+    Parameters
+    ----------
+    discrete : Discrete
+    levels : TwoLevel
+    upper : float
+        Upper bound on the least power.
+    share : float
+        The excess may be this share of the gap below `upper`.
+    settings : SolverSettings
+    """
     solution, residual = discrete.rhs.duplicate(), discrete.rhs.duplicate()
     owned = solution.getLocalSize()
     solution.array[:] = (discrete.start - discrete.lift)[:owned]
     solution.array[discrete.fixed[discrete.fixed < owned]] = 0.0
     discrete.matrix.mult(solution, residual)
     residual.aypx(-1.0, discrete.rhs)
-    start = discrete.power(_potential(discrete, solution))
+    start = discrete.power(with_lift(solution, discrete.lift))
 
     def allowed(lowered: float) -> float:
-        return max(SHARE * (upper - start + lowered), ROUND_OFF * upper)
+        return max(share * (upper - start + lowered), ROUND_OFF * upper)
 
     found = minimise(discrete.matrix, residual, solution, levels.apply, allowed, settings.max_iterations)
-    v = _potential(discrete, solution)
+    v = with_lift(solution, discrete.lift)
     solution.destroy()
     residual.destroy()
     return discrete.power(v), found, v
 
 
-def _potential(discrete: Discrete, solution: PETSc.Vec) -> NDArray[np.float64]:
-    """Return a solution with the lift of its electrodes, ghosts included; *collective*."""
+def with_lift(solution: PETSc.Vec, lift: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a solution with what its electrodes have, ghosts included; *collective*."""
     solution.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
     with solution.localForm() as local:
-        return discrete.lift + local.array_r
+        return lift + local.array_r

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,23 +14,42 @@ from numpy.typing import NDArray
 
 from gbflux.conduction import compat
 from gbflux.conduction.balance import Grains, grains_of, imbalances
-from gbflux.conduction.bracket import conductance_bracket
+from gbflux.conduction.bracket import TwoBounds, two_bounds
 from gbflux.conduction.correction import balanced
 from gbflux.conduction.distribute import DistributedMesh, distribute
 from gbflux.conduction.electrode_facets import ScaledElectrode
 from gbflux.conduction.elements import Elements, Parts, Problem, local_fields
 from gbflux.conduction.ends import Ends
 from gbflux.conduction.kinetics import Converged, guessed_potentials
+from gbflux.conduction.local_currents import local_current
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.planes import plane_nodes
-from gbflux.conduction.records import Bracket, Electrode, Fields, Solution, SolverSettings
+from gbflux.conduction.records import (
+    Bracket,
+    Electrode,
+    Fields,
+    LocalCurrent,
+    Solution,
+    SolverSettings,
+)
 from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
 from gbflux.conduction.system import Electrodes, LinearSystem
 from gbflux.conduction.validate import check_mesh, check_planes, check_problem
 from gbflux.mesh.cut import Cut
 from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh, is_kind
+from gbflux.units import SIDES
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What local currents are certified with, after a solve."""
+
+    bounds: TwoBounds
+    gap: NDArray[np.float64]  # of the bracket, by local cell
+    unit: float  # of the scaled conductance (S; in 2D S/m)
+    cut: Cut | None
 
 
 @dataclass
@@ -86,6 +105,7 @@ class Conductor:
             self._section = comm.bcast(float(np.prod(mesh.size_um[:-1])) if comm.rank == 0 else None)
             self._kind = self._dealt.deal(mesh.kind if comm.rank == 0 else None)
         self._elements: dict[int, Elements] = {}
+        self._kept: _Kept | None = None
 
     def __enter__(self) -> Conductor:
         return self
@@ -95,6 +115,7 @@ class Conductor:
 
     def close(self) -> None:
         """Free what PETSc holds."""
+        self._forget()
         for elements in self._elements.values():
             elements.destroy()
         self._elements.clear()
@@ -132,6 +153,7 @@ class Conductor:
         SolverError
             On all ranks, if the true residual does not reach `settings.rtol`.
         """
+        self._forget()  # what was kept stands on the matrix of the last solve
         comm, dealt = self._comm, self._dealt
         watch, self._watch = self._watch, _Stopwatch()
         with errors_of_root(comm) as is_root:
@@ -156,7 +178,9 @@ class Conductor:
             elements = self._elements[settings.order]
             system, sigma_hat = elements.system(sigma_hat, electrodes)
         problem = Problem((bottom, top), electrodes, height, self._section, scaling, sigma_hat, settings)
-        converged, bracket = self._solved(elements, system, problem, watch)
+        converged, bounds = self._solved(elements, system, problem, watch)
+        with watch("bracket"), compat.quiet_compiler():
+            bracket = self._bracket(bounds, converged.scaling, settings, cut)
 
         def fields_of(parts: Parts) -> Fields | None:
             with watch("assemble"), compat.quiet_compiler():
@@ -177,7 +201,7 @@ class Conductor:
             converged.iterations,
             converged.relative_residual,
             watch.seconds,
-            bracket=_in_si(dealt, bracket, converged.scaling, cut),
+            bracket=bracket,
             potentials=converged.potentials,
             newton_iterations=converged.newton_iterations,
             load_steps=converged.load_steps,
@@ -219,10 +243,10 @@ class Conductor:
         system: LinearSystem,
         problem: Problem,
         watch: _Stopwatch,
-    ) -> tuple[Converged, Bracket | None]:
-        """Solve for the potential of `elements`; return how that went, and the bracket if asked for."""
+    ) -> tuple[Converged, TwoBounds | None]:
+        """Solve for the potential of `elements`; return how that went, and bounds if asked for."""
         settings = problem.settings
-        bracket = ksp = None
+        bounds = ksp = None
         try:
             with watch("solve"):
                 if is_nonlinear(*problem.sides):
@@ -231,14 +255,79 @@ class Conductor:
             if settings.bracket:
                 with watch("bracket"), compat.quiet_compiler():
                     phi, thin = elements.currents.phi, is_kind(self._kind, LAYERS)
-                    bracket = conductance_bracket(
-                        phi, elements.sigma, thin, problem.electrodes, settings, ksp
-                    )
+                    bounds = two_bounds(phi, elements.sigma, thin, problem.electrodes, settings, system, ksp)
         finally:
             system.rhs.destroy()
             if ksp is not None and ksp is not elements.ksp:
                 ksp.destroy()
-        return converged, bracket
+        return converged, bounds
+
+    def _bracket(
+        self, bounds: TwoBounds | None, scaling: Scaling, settings: SolverSettings, cut: Cut | None
+    ) -> Bracket | None:
+        """Return the bracket in S (2D: S/m), and keep or free what it was found with."""
+        scaled = None if bounds is None else bounds.bracket()
+        if scaled is None or not settings.certify:
+            if bounds is not None:
+                bounds.destroy()
+        else:
+            self._kept = _Kept(bounds, scaled.gap, abs(scaling.current / scaling.potential), cut)
+        return _in_si(self._dealt, scaled, scaling, cut)
+
+    def certify(self, weights: Sequence[tuple[str, NDArray[np.float64]]] | None) -> list[LocalCurrent | None]:
+        """Bound the current through parts of an electrode, of the potential solved for last.
+
+        What the solve kept for it is freed.
+
+        Parameters
+        ----------
+        weights : sequence of (str, (n,) float64 array), or None
+            The side of the electrode and a weight at each mesh point of its plane, from 0 to 1, linear in
+            between; other points do not count. Looked at on rank 0 only.
+
+        Returns
+        -------
+        list of LocalCurrent or None
+            One for each weight, the gap by cell on rank 0; None without a bracket on the conductance, or
+            where round-off spoilt a preconditioner.
+        """
+        comm, kept = self._comm, self._kept
+        sides = comm.bcast([side for side, _ in weights] if comm.rank == 0 else None)
+        if kept is None:
+            return [None] * len(sides)
+        found = []
+        with compat.quiet_compiler():
+            for number, side in enumerate(sides):
+                weight = weights[number][1] if comm.rank == 0 else None
+                found.append(self._certified(kept, SIDES.index(side), weight))
+        self._forget()
+        return found
+
+    def _certified(self, kept: _Kept, side: int, weight: NDArray[np.float64] | None) -> LocalCurrent | None:
+        """Bound the current through a part of one electrode."""
+        if weight is not None and kept.cut is not None:
+            whole = np.zeros(len(self._mesh.points))
+            whole[kept.cut.points] = weight
+            weight = whole
+        local = self._dealt.deal_points(weight)
+        local[~kept.bounds.electrodes[side].covered] = 0.0
+        scaled = local_current(kept.bounds, local, side == 1, kept.gap)
+        if scaled is None:
+            return None
+        cells = slice(None) if kept.cut is None else kept.cut.cells
+        return LocalCurrent(
+            scaled.value * kept.unit,
+            scaled.lower * kept.unit,
+            scaled.upper * kept.unit,
+            scaled.iterations,
+            self._dealt.collect_cells(scaled.gap * kept.unit, cells),
+        )
+
+    def _forget(self) -> None:
+        """Free what is kept for `certify`."""
+        if self._kept is not None:
+            self._kept.bounds.destroy()
+        self._kept = None
 
 
 def _scaled(

@@ -7,7 +7,7 @@ proofs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,9 @@ from petsc4py import PETSc
 from gbflux.conduction import compat
 from gbflux.conduction.clusters import cluster_inverse
 from gbflux.conduction.linear_facets import LinearFacets, quadratic
+from gbflux.conduction.moments import Quadratic
 from gbflux.conduction.planes import touched_dofs
-from gbflux.conduction.power import gap_by_cell, power
+from gbflux.conduction.power import Applied, Power, gap_by_cell
 from gbflux.conduction.system import Electrodes, assemble
 from gbflux.conduction.two_level import prolongation
 
@@ -36,8 +37,13 @@ class Discrete:
         Local unknowns at ideal electrodes and beyond any.
     lift, start : float arrays
         The potentials of the ideal electrodes, zero elsewhere; where to start from.
-    power, gap : callable
-        The power of a potential (*collective*), and what the gap below `phi` is in each local cell.
+    form : Power or LinearFacets
+        The power.
+    applied : float array
+        What the metal has at unknowns on electrodes.
+    begin, gap : callable
+        Where to start from for a potential of the upper bound, and what the gap below that is in each local
+        cell, given it and a potential of this kind, each with what the metal has; *collective*.
     """
 
     matrix: PETSc.Mat
@@ -47,8 +53,35 @@ class Discrete:
     fixed: NDArray[np.int64]
     lift: NDArray[np.float64]
     start: NDArray[np.float64]
-    power: Callable[[NDArray[np.float64]], float]
-    gap: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    form: Power | LinearFacets
+    applied: NDArray[np.float64]
+    begin: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    gap: Callable[[Applied, Applied], NDArray[np.float64]]
+
+    def power(self, v: NDArray[np.float64]) -> float:
+        """Return the power of a potential; *collective*."""
+        return self.form.mutual((v, self.applied), (v, self.applied))
+
+    def with_metal(self, metal: NDArray[np.float64], phi: NDArray[np.float64]) -> Discrete:
+        """Return the problem for other potentials of the metal; *collective*. Its `rhs` is the caller's.
+
+        Parameters
+        ----------
+        metal : (n_nodes,) float64 array
+            At the local geometry nodes of the electrodes, linear in between.
+        phi : (n_local,) float64 array
+            The potential of the upper bound for it.
+        """
+        applied = self.form.applied(metal)
+        lift = np.zeros(len(applied))
+        lift[self.fixed] = applied[self.fixed]
+        return replace(
+            self,
+            rhs=self.form.load(applied, self.fixed),
+            lift=lift,
+            start=self.begin(phi),
+            applied=applied,
+        )
 
     def destroy(self) -> None:
         """Free what PETSc holds; *collective*."""
@@ -57,48 +90,82 @@ class Discrete:
 
 
 def constant_moments(
-    phi: compat.fem.Function,
+    space: compat.fem.FunctionSpace,
     sigma: compat.fem.Function,
     thin: NDArray[np.bool_],
     electrodes: Electrodes,
     coarse: compat.fem.FunctionSpace,
+    phi: NDArray[np.float64],
 ) -> Discrete:
-    """Return the problem of Crouzeix–Raviart potentials; *collective*."""
-    space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
-    system = assemble(space, sigma, electrodes)
-    v = compat.fem.Function(space)
+    """Return the problem of Crouzeix–Raviart potentials; *collective*.
 
-    def function(values: NDArray) -> compat.fem.Function:
-        v.x.array[:] = values
-        return v
+    Parameters
+    ----------
+    space, coarse : dolfinx.fem.FunctionSpace
+        Of the upper bound, and P1.
+    sigma : dolfinx.fem.Function
+        Scaled conductivity, zero beyond electrodes.
+    thin : (m_local,) bool array
+        Local cells that belong to layers.
+    electrodes : pair of ScaledElectrode
+        Bottom and top.
+    phi : (n_local,) float64 array
+        The potential of the upper bound.
+    """
+    fine = compat.scalar_space(space.mesh, "CR", 1)
+    system = assemble(fine, sigma, electrodes)
+    above, below = compat.fem.Function(space), compat.fem.Function(fine)
+    form = Power(fine, sigma, electrodes)
+
+    def begin(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        above.x.array[:] = values
+        return _facet_means(above, fine)
+
+    def gap(upper: Applied, lower: Applied) -> NDArray[np.float64]:
+        above.x.array[:], below.x.array[:] = upper[0], lower[0]
+        return gap_by_cell(above, below, sigma, electrodes, (upper[1], lower[1]))
 
     return Discrete(
         system.matrix,
         system.rhs,
-        cluster_inverse(system.matrix, touched_dofs(space, thin)[: system.rhs.getLocalSize()]),
-        prolongation(space, coarse, system.fixed, _fixed(coarse, electrodes)),
+        cluster_inverse(system.matrix, touched_dofs(fine, thin)[: system.rhs.getLocalSize()]),
+        prolongation(fine, coarse, system.fixed, _fixed(coarse, electrodes)),
         system.fixed,
         system.lift.x.array,
-        _facet_means(phi, space),
-        lambda values: power(function(values), sigma, electrodes),
-        lambda values: gap_by_cell(phi, function(values), sigma, electrodes),
+        begin(phi),
+        form,
+        form.applied(potentials(electrodes)),
+        begin,
+        gap,
     )
 
 
 def linear_moments(
-    phi: compat.fem.Function,
+    space: compat.fem.FunctionSpace,
     sigma: compat.fem.Function,
     thin: NDArray[np.bool_],
     electrodes: Electrodes,
     coarse: compat.fem.FunctionSpace,
+    phi: NDArray[np.float64],
 ) -> Discrete:
-    """Return the problem of potentials linear on facets; *collective*."""
-    space = compat.scalar_space(phi.function_space.mesh, "CR", 1)
-    lowest = assemble(space, sigma, electrodes)
-    facets, at_cells = LinearFacets(space, sigma, electrodes), quadratic(phi)
+    """Return the problem of potentials linear on facets; arguments as above; *collective*."""
+    fine = compat.scalar_space(space.mesh, "CR", 1)
+    lowest = assemble(fine, sigma, electrodes)
+    facets, above = LinearFacets(fine, sigma, electrodes), compat.fem.Function(space)
     matrix, rhs, lift, fixed = facets.system(lowest)
-    inverse = cluster_inverse(matrix, touched_dofs(space, thin)[: lowest.rhs.getLocalSize()], lowest.matrix)
+    inverse = cluster_inverse(matrix, touched_dofs(fine, thin)[: lowest.rhs.getLocalSize()], lowest.matrix)
     lowest.destroy()
+
+    def at_cells(values: NDArray[np.float64]) -> Quadratic:
+        above.x.array[:] = values
+        return quadratic(above)
+
+    def begin(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return facets.start(at_cells(values))
+
+    def gap(upper: Applied, lower: Applied) -> NDArray[np.float64]:
+        return facets.gap(lower, at_cells(upper[0]))
+
     return Discrete(
         matrix,
         rhs,
@@ -106,10 +173,20 @@ def linear_moments(
         facets.prolongation(coarse, fixed, _fixed(coarse, electrodes)),
         fixed,
         lift,
-        facets.start(at_cells),
-        facets.power,
-        lambda values: facets.gap(values, at_cells),
+        begin(phi),
+        facets,
+        facets.applied(potentials(electrodes)),
+        begin,
+        gap,
     )
+
+
+def potentials(electrodes: Electrodes) -> NDArray[np.float64]:
+    """Return (n_nodes,) the potential of the metal at the local geometry nodes it covers, zero elsewhere."""
+    metal = np.zeros(len(electrodes[0].covered))
+    for electrode in electrodes:
+        metal[electrode.covered] = electrode.potential
+    return metal
 
 
 def _fixed(space: compat.fem.FunctionSpace, electrodes: Electrodes) -> NDArray[np.int32]:

@@ -16,6 +16,7 @@ from petsc4py import PETSc
 from gbflux.conduction import compat
 from gbflux.conduction.fluxes import cell_values
 from gbflux.conduction.moments import Cells, Quadratic
+from gbflux.conduction.power import Applied
 from gbflux.conduction.system import Electrodes, LinearSystem
 
 _AT_ONCE = 10_000  # cells, for memory
@@ -42,12 +43,13 @@ class LinearFacets:
     ):
         domain = space.mesh
         self._space, self._comm, self._d = space, domain.comm, domain.topology.dim
-        nodes = compat.cell_nodes(domain)
+        nodes = self._nodes = compat.cell_nodes(domain)
         self._corners = domain.geometry.x[:, : self._d][nodes]
         self._sigma = cell_values(sigma)
         self._active = np.flatnonzero(self._sigma)
         self._facets = compat.facet_dofs(space)
         self._place = self._places(compat.input_points(domain)[nodes])
+        self._on_electrodes = np.concatenate([e.facets(space).plane for e in electrodes])
         self._exchanges = []
         for electrode in electrodes:
             if electrode.kappa is not None:
@@ -147,10 +149,16 @@ class LinearFacets:
         matrix.setPreallocationNNZ(counts)
         matrix.setOption(PETSc.Mat.Option.SPD, True)
         matrix.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
+        return matrix, self._vector()
+
+    def _vector(self) -> PETSc.Vec:
+        """Return a vector of zeros with ghosts; *collective*."""
+        d, index_map = self._d, self._space.dofmap.index_map
         ghosts = compat.global_dofs(self._space)[index_map.size_local :].astype(PETSc.IntType)
+        size = (index_map.size_local * d, index_map.size_global * d)
         vector = PETSc.Vec().createGhost(ghosts, size, bsize=d, comm=self._comm)
         vector.set(0.0)
-        return matrix, vector
+        return vector
 
     def prolongation(
         self, coarse: compat.fem.FunctionSpace, fixed: NDArray, fixed_vertices: NDArray
@@ -182,29 +190,77 @@ class LinearFacets:
         found[self._place] = phi.at_facets()
         return found
 
-    def power(self, potential: NDArray[np.float64]) -> float:
-        """Return the power of a potential, electrodes included; *collective*."""
-        here = potential[self._place]
-        found = sum(float(cells.powers(here[piece]).sum()) for piece, cells in self._pieces())
+    def applied(self, metal: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the metal has at unknowns on electrodes, zero elsewhere.
+
+        Parameters
+        ----------
+        metal : (n_nodes,) float64 array
+            Its potential at the local geometry nodes of the electrodes, linear in between.
+        """
+        index_map = self._space.dofmap.index_map
+        found = np.zeros(self._d * (index_map.size_local + index_map.num_ghosts))
+        chosen = np.zeros(len(found) // self._d, dtype=bool)
+        chosen[self._on_electrodes] = True
+        for facet in range(self._d + 1):
+            here = chosen[self._facets[:, facet]]
+            corners = np.delete(self._nodes[here], facet, axis=1)
+            found[self._on(facet, self._place[here])] = metal[corners]
+        return found
+
+    def load(self, applied: NDArray[np.float64], fixed: NDArray[np.integer]) -> PETSc.Vec:
+        """Return the right-hand side of the minimum, zero at `fixed` unknowns that have `applied`.
+
+        *Collective*.
+        """
+        given, load = np.zeros(len(applied)), np.zeros(len(applied))
+        given[fixed] = applied[fixed]
+        for piece, cells in self._pieces():
+            here = given[self._place[piece]]
+            some = here.any(axis=1)
+            if some.any():
+                share = np.einsum("mij,mj->mi", cells.matrices()[some], here[some])
+                np.subtract.at(load, self._place[piece[some]], share)
         for electrode, facet, cells, areas in self._exchanges:
-            drop = self._on(facet, here[cells]) - electrode.potential
-            found += electrode.kappa * float(areas @ _mean_square(drop))
+            place = self._on(facet, self._place[cells])
+            metal = applied[place]
+            share = (metal + metal.sum(axis=1, keepdims=True)) / (self._d * (self._d + 1))
+            np.add.at(load, place, electrode.kappa * areas[:, None] * share)
+        rhs = self._vector()
+        with rhs.localForm() as local:
+            local.array[:] = load
+        rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+        rhs.array[fixed[fixed < rhs.getLocalSize()]] = 0.0
+        return rhs
+
+    def mutual(self, first: Applied, second: Applied) -> float:
+        """Return the power of a potential, electrodes included, as a form of two; *collective*."""
+        one, two = (values[self._place] for values, _ in (first, second))
+        found = sum(float(cells.mutual(one[piece], two[piece]).sum()) for piece, cells in self._pieces())
+        for electrode, facet, cells, areas in self._exchanges:
+            place = self._on(facet, self._place[cells])
+            drops = [values[place] - applied[place] for values, applied in (first, second)]
+            found += electrode.kappa * float(areas @ _mean_product(*drops))
         return self._comm.allreduce(found, MPI.SUM)
 
-    def gap(self, potential: NDArray[np.float64], phi: Quadratic) -> NDArray[np.float64]:
-        """Return what each local cell contributes to the gap below a quadratic potential."""
-        here, gradient = potential[self._place], phi.gradient()
+    def gap(self, potential: Applied, phi: Quadratic) -> NDArray[np.float64]:
+        """Return what each local cell contributes to the gap below a quadratic potential.
+
+        What the metal has is the same linear function for both on each facet, and drops out.
+        """
+        here, gradient = potential[0][self._place], phi.gradient()
         gap = np.zeros(len(self._sigma))
         for piece, cells in self._pieces():
             gap[piece] = cells.distances(here[piece], gradient[piece])
         traces = phi.at_facets()
         for electrode, facet, cells, areas in self._exchanges:
-            off = _mean_square(self._on(facet, (traces - here)[cells])) + phi.beyond_linear(facet)[cells]
-            gap[cells] += electrode.kappa * areas * off
+            off = self._on(facet, (traces - here)[cells])
+            square = _mean_product(off, off) + phi.beyond_linear(facet)[cells]
+            gap[cells] += electrode.kappa * areas * square
         return gap
 
     def _on(self, facet: int, potential: NDArray) -> NDArray:
-        """Of a potential at all facets of cells, that at one of them, (m, d)."""
+        """Of values at all facets of cells, those at one of them, (m, d)."""
         return potential[:, self._d * facet : self._d * (facet + 1)]
 
 
@@ -216,7 +272,7 @@ def quadratic(phi: compat.fem.Function) -> Quadratic:
     return Quadratic(phi.x.array[compat.vertex_dofs(space)], edges)
 
 
-def _mean_square(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean square of linear functions over facets, given at the corners."""
-    d = values.shape[1]
-    return ((values**2).sum(axis=1) + values.sum(axis=1) ** 2) / (d * (d + 1))
+def _mean_product(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean product of two linear functions over facets, given at the corners."""
+    d = one.shape[1]
+    return ((one * two).sum(axis=1) + one.sum(axis=1) * two.sum(axis=1)) / (d * (d + 1))

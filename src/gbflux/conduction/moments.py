@@ -84,8 +84,11 @@ class Cells:
 
     def powers(self, potential: NDArray[np.float64]) -> NDArray[np.float64]:
         """E_K of potentials (m, d(d + 1))."""
-        drive = self._drive(potential)
-        return np.einsum("mj,mj->m", drive, self._fluxes(drive))
+        return self.mutual(potential, potential)
+
+    def mutual(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+        """λᵀBA⁻¹Bᵀμ of two potentials (m, d(d + 1))."""
+        return np.einsum("mj,mj->m", self._drive(first), self._fluxes(self._drive(second)))
 
     def distances(self, potential: NDArray[np.float64], gradient: NDArray[np.float64]) -> NDArray[np.float64]:
         """∫_K σ|∇φ − τ/σ|² dx, τ driven by a potential.

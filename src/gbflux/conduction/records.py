@@ -77,6 +77,8 @@ class SolverSettings:
         Polynomial degree of the potential, 1 or 2.
     bracket : bool
         Certify the conductance from both sides, too.
+    certify : bool
+        With a bracket, keep what `Conductor.certify` takes to bound local currents.
     """
 
     rtol: float = 1.0e-10
@@ -84,6 +86,8 @@ class SolverSettings:
     preconditioner: str = "hypre"
     order: int = 1
     bracket: bool = False
+    certify: bool = False
+    certify: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,31 @@ class Bracket:
     def relative_width(self) -> float:
         """Return (upper − lower)/upper."""
         return (self.upper - self.lower) / self.upper
+
+
+@dataclass(frozen=True)
+class LocalCurrent:
+    """The current through part of an electrode, for 1 V between the electrodes (S; in 2D S/m).
+
+    It counts along the mean current, weighted with numbers from 0 to 1; see `local_currents`.
+
+    Attributes
+    ----------
+    value : float
+        What the reactions add up to, between `lower` and `upper`.
+    lower, upper : float
+        Certified bounds, as are those of `Bracket`.
+    iterations : int
+        Iterations spent on `lower`.
+    gap : (m,) float64 array or None
+        What each cell contributes to upper − lower; None on ranks other than 0.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    iterations: int
+    gap: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

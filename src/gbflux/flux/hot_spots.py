@@ -167,7 +167,7 @@ def mean_density(facets: PlaneFacets, nodes: PlaneNodes) -> float:
 def _windows(facets: PlaneFacets, nodes: PlaneNodes, mean: float) -> dict[str, float | None]:
     """Means of the hottest windows over the mean, None where facets are too large for the window."""
     found = {name: hottest_window(facets, nodes, size) for name, size in WINDOWS_UM.items()}
-    return {name: None if window is None else window.mean / mean for name, window in found.items()}
+    return {name: None if window.mean is None else window.mean / mean for name, window in found.items()}
 
 
 def _grains(

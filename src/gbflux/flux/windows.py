@@ -26,8 +26,9 @@ _PARTS_PER_WINDOW = 16
 _MOST_CUTS = 40
 _PAIRS_AT_ONCE = 4_000_000
 _FEW = 5_000  # nodes of a plane whose discs are kept, a MiB of them at most
-#: A mesher meets the facet length asked for within this factor; a window of two facets should not hang on it.
-_FACET_SLACK = 0.95
+#: A window narrower than so many facets shows the mesh, not the current: two, less 5 % because a mesher does
+#: not meet the length asked for exactly.
+LEAST_FACETS = 1.9
 
 Discs = tuple[NDArray[np.int32], NDArray[np.int32]]
 
@@ -38,17 +39,21 @@ class Window:
 
     Attributes
     ----------
-    mean : float
-        Mean current density in it (A/m²).
-    centre_um : (dimension − 1,) float64 array
-        Lateral coordinates of the node it is centred on (µm).
+    mean : float or None
+        Mean current density in it (A/m²); None where it is smaller than two facets.
+    node : int
+        Row of the node it is centred on.
+    facet_um : float
+        Length of a facet there: the mean of the longest edges of the facets that the most promising window
+        touches, weighted with their areas, ends of layers left out (µm).
     """
 
-    mean: float
-    centre_um: NDArray[np.float64]
+    mean: float | None
+    node: int
+    facet_um: float
 
 
-def hottest_window(facets: PlaneFacets, nodes: PlaneNodes, diameter_um: float) -> Window | None:
+def hottest_window(facets: PlaneFacets, nodes: PlaneNodes, diameter_um: float) -> Window:
     """Find the window with the largest mean current density.
 
     Parameters
@@ -62,20 +67,19 @@ def hottest_window(facets: PlaneFacets, nodes: PlaneNodes, diameter_um: float) -
 
     Returns
     -------
-    Window or None
-        None where the window is smaller than two facets, less 5 %: the mean of the longest edges of the
-        facets that the most promising window touches, weighted with their areas, ends of layers left out.
+    Window
     """
     if nodes.lateral.shape[1] == 1:
         mean, node = _hottest_length(nodes, diameter_um)
         promising = [node]
     else:
         promising = _promising(nodes, diameter_um)
-    if diameter_um < 2 * _FACET_SLACK * _facet_length(facets, nodes.lateral[promising[0]], diameter_um):
-        return None
+    facet_um = _facet_length(facets, nodes.lateral[promising[0]], diameter_um)
+    if diameter_um < LEAST_FACETS * facet_um:
+        return Window(None, int(promising[0]), facet_um)
     if nodes.lateral.shape[1] == 2:
         mean, node = _hottest_disc(facets, nodes, promising, diameter_um)
-    return Window(mean, nodes.lateral[node])
+    return Window(mean, node, facet_um)
 
 
 def _facet_length(facets: PlaneFacets, centre: NDArray[np.float64], diameter_um: float) -> float:

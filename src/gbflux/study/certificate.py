@@ -1,15 +1,17 @@
-"""What the certified bounds on the conductance say about the cell, as records for ``result.json``."""
+"""What the certified bounds on conductance and local currents say, as records for ``result.json``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from gbflux.case import Case
-from gbflux.conduction.records import Bracket
+from gbflux.case.estimate import certifies
+from gbflux.conduction.records import Bracket, LocalCurrent, Solution
+from gbflux.flux import ElectrodePart
 from gbflux.mesh.records import LayeredMesh
 from gbflux.units import OHM_M2_TO_OHM_CM2, S_PER_M_TO_S_PER_CM, UM_TO_M
 
@@ -17,6 +19,7 @@ _IN_SERIES = (
     "sigma_eff is of the electrolyte alone; homogenizing layers or electrode resistances are in series with "
     "it, and the bounds hold for the cell as a whole."
 )
+_SPOILT = "round-off spoilt the bounds; run.log says more."
 _NONLINEAR = (
     "electrodes.kinetics make the current a nonlinear function of the voltage; what is bounded is the "
     "conductance of a linear cell."
@@ -115,4 +118,102 @@ def bracket_facts(bracket: Bracket, mesh: LayeredMesh, case: Case) -> BracketFac
 
 def bracket_reason(case: Case) -> str | None:
     """Why there can be no bounds on a case that asks for them; None where there can be."""
-    return _NONLINEAR if case.output.bracket and any(case.electrode_kinetics) else None
+    return _NONLINEAR if certifies(case) and any(case.electrode_kinetics) else None
+
+
+@dataclass(frozen=True)
+class LocalCertificate:
+    """Certified bounds on the current through a part of an electrode; None where there are none.
+
+    Attributes
+    ----------
+    kind : str
+        ``"grain"`` or ``"window"``, a cone about the hottest place.
+    electrode : str
+        ``"bottom"`` or ``"top"``.
+    grain : int or None
+        Id of the grain.
+    centre_um : tuple of float or None
+        Where the window is on the electrode: x, y (2D: x; µm).
+    diameter_um : float or None
+        Of the window's foot (µm).
+    value, lower, upper : float or None
+        Weighted mean current density over that of the electrode: what was computed, and its bounds.
+    current_A : Interval
+        Bounds on the weighted current (A; 2D A/m, where the key ends in ``_A_per_m``).
+    reason : str or None
+        Why there are no bounds.
+    """
+
+    kind: str
+    electrode: str
+    grain: int | None
+    centre_um: tuple[float, ...] | None
+    diameter_um: float | None
+    value: float
+    lower: float | None
+    upper: float | None
+    current_A: Interval
+    reason: str | None = None
+
+    def as_dict(self, dimension: int) -> dict[str, Any]:
+        """The tree of ``result.json``."""
+        ending = "_per_m" if dimension == 2 else ""
+        return {key + ending if key == "current_A" else key: value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> LocalCertificate:
+        """The record that `as_dict` described."""
+        values = {key.removesuffix("_per_m"): value for key, value in tree.items()}
+        values["current_A"] = Interval(**values["current_A"])
+        if values["centre_um"] is not None:
+            values["centre_um"] = tuple(values["centre_um"])
+        return cls(**values)
+
+
+def local_certificates(
+    case: Case,
+    solution: Solution,
+    parts: Sequence[ElectrodePart],
+    found: Sequence[LocalCurrent | None],
+    current: float,
+) -> tuple[LocalCertificate, ...]:
+    """What bounds on local currents say about parts of the electrodes.
+
+    Parameters
+    ----------
+    case : Case
+    solution : Solution
+        With the bracket on the conductance, where there is one.
+    parts : sequence of ElectrodePart
+    found : sequence of LocalCurrent or None
+        Bounds for each part that can have some, in order.
+    current : float
+        Through the cell (A; in 2D A/m).
+    """
+    bounds = iter(found)
+    return tuple(
+        _local_certificate(case, solution, part, None if part.reason else next(bounds), abs(current))
+        for part in parts
+    )
+
+
+def _local_certificate(
+    case: Case, solution: Solution, part: ElectrodePart, found: LocalCurrent | None, current: float
+) -> LocalCertificate:
+    """The record of one part.
+
+    Over the mean, what is uncertain is the local and the whole current both; so it is for the local current
+    itself where the whole one is applied.
+    """
+    place = part.kind, part.electrode, part.grain, part.centre_um, part.diameter_um, part.over_mean
+    if found is None:
+        nonlinear = _NONLINEAR if any(case.electrode_kinetics) else _SPOILT
+        return LocalCertificate(*place, None, None, Interval(None, None), part.reason or nonlinear)
+    whole = solution.bracket
+    shares = found.lower / whole.upper, min(1.0, found.upper / whole.lower) if whole.lower > 0.0 else 1.0
+    bottom, top = solution.potentials
+    bounds = [abs(top - bottom) * bound for bound in (found.lower, found.upper)]
+    if case.applied_current_density is not None:
+        bounds = [current * share for share in shares]
+    return LocalCertificate(*place, *(share / part.area_share for share in shares), Interval(*bounds))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from gbflux.conduction.records import Solution
+from gbflux.conduction.records import LocalCurrent, Solution
 from gbflux.mesh import BuiltMesh
+from gbflux.study.certificate import LocalCertificate
 from gbflux.study.progress import Progress
 
 
@@ -34,6 +36,19 @@ def note_solution(progress: Progress, solution: Solution) -> None:
     if solution.bracket is not None:
         width, count = solution.bracket.relative_width, solution.bracket.iterations
         progress.note("bracket", f"conductance certified to {100 * width:.2g} %, {count} iterations")
+
+
+def note_certificates(
+    progress: Progress, certificates: Sequence[LocalCertificate], found: Sequence[LocalCurrent | None]
+) -> None:
+    """A line on how closely local currents are certified."""
+    widths = [(one.upper - one.lower) / (2.0 * one.value) for one in certificates if one.upper is not None]
+    if not widths:
+        progress.note("certify", "no local current has bounds")
+        return
+    count = sum(one.iterations for one in found if one is not None)
+    closest, widest = (f"{100 * width:.2g}" for width in (min(widths), max(widths)))
+    progress.note("certify", f"{len(widths)} local currents to ± {closest} to {widest} %, {count} iterations")
 
 
 class Counts(Protocol):

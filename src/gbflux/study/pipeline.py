@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +16,13 @@ from typing import Any
 from gbflux.case import Case
 from gbflux.conduction.records import Solution
 from gbflux.errors import InputError, MissingLibrary
-from gbflux.flux import measure
+from gbflux.flux import electrode_parts, measure
 from gbflux.mesh import BuiltMesh, SizeField
+from gbflux.study.certificate import LocalCertificate, local_certificates
 from gbflux.study.claim import Claim, settled
 from gbflux.study.files import Pictures, leave_files, leave_result
 from gbflux.study.folder import RunFolder
-from gbflux.study.notes import note_mesh, note_solution
+from gbflux.study.notes import note_certificates, note_mesh, note_solution
 from gbflux.study.problem import electrodes, settings
 from gbflux.study.progress import Progress, log_file, logged_to
 from gbflux.study.provenance import mpi_library, peak_MiB, provenance
@@ -124,6 +126,7 @@ def _run_all(
             return _solved(case, field, SharedMesh(comm), prepare, progress, room)
 
         solved, history = refined(case, comm, stage, progress)
+    certificates = _certificates(case, solved, shared, progress)
     built, solution, snapshot = solved.built, solved.solution, solved.snapshot
     if folder is not None:
         with progress.stage("write"):
@@ -134,7 +137,7 @@ def _run_all(
     with errors_of_root(comm) as is_root:
         if is_root:
             peak = peak_of_all(built, peaks)
-            result = result_of(snapshot, solution, history, progress, peak, shared.hl_planes_um)
+            result = result_of(snapshot, solution, history, progress, peak, shared.hl_planes_um, certificates)
             if folder is not None:
                 leave_result(folder, result, provenance(result.case_hash, built, comm.size, mpi_library()))
                 result = replace(result, directory=folder.path)
@@ -168,12 +171,50 @@ def _solved(
             progress.begin("solve")
         elif comm.rank == comm.size - 1:
             prepare()
-    solution = shared.solve(sigma, *electrodes(case), settings(case))
+    certify = case.output.certify is not None and case.accuracy is None  # else the last mesh alone
+    solution = shared.solve(sigma, *electrodes(case), settings(case, certify))
     del sigma
     with errors_of_root(comm) as is_root:
         if is_root:
             snapshot = _measured(case, built, solution, shared, progress)
     return Solved(built, solution, snapshot)
+
+
+def _certificates(
+    case: Case, solved: Solved, shared: SharedMesh, progress: Progress
+) -> tuple[LocalCertificate, ...]:
+    """Bounds on local currents, if the case asks for them, on rank 0; *collective*.
+
+    After refining the last mesh is solved on once more: keeping what they take would hold memory meanwhile.
+    """
+    if case.output.certify is None:
+        return ()
+    conductivities, errors_of_root = _conduction()
+    comm, parts, weights = shared.comm, [], None
+    progress.begin("certify")
+    before = time.perf_counter()
+    if case.accuracy is not None:
+        shared = SharedMesh(comm, built=solved.built)
+        sigma = conductivities(solved.built.mesh, case) if comm.rank == 0 else None
+        shared.solve(sigma, *electrodes(case), settings(case, certify=True))
+    with errors_of_root(comm) as is_root:
+        if is_root:
+            snapshot, asked = solved.snapshot, case.output.certify
+            mesh = snapshot.mesh
+            parts = electrode_parts(
+                mesh, snapshot.fields, case.mean_grain_size_um, asked.grains, asked.windows_um
+            )
+            weights = [
+                (part.electrode, part.at_points(len(mesh.points))) for part in parts if part.reason is None
+            ]
+    found = shared.certify(weights)
+    if comm.rank != 0:
+        return ()
+    current = solved.snapshot.measurement.transport.current
+    certificates = local_certificates(case, solved.solution, parts, found, current)
+    progress.add({"bracket": time.perf_counter() - before})
+    note_certificates(progress, certificates, found)
+    return certificates
 
 
 def _conduction():

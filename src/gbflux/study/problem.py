@@ -31,7 +31,9 @@ def _law(case: Case, side: int) -> ButlerVolmer | None:
     )
 
 
-def settings(case: Case) -> SolverSettings:
-    """What the solver is asked for."""
+def settings(case: Case, certify: bool = False) -> SolverSettings:
+    """What the solver is asked for, and whether it has to keep what certifies local currents."""
     s = case.solver
-    return SolverSettings(s.rtol, s.max_iterations, s.preconditioner, element_order(case), certifies(case))
+    return SolverSettings(
+        s.rtol, s.max_iterations, s.preconditioner, element_order(case), certifies(case), certify
+    )

@@ -11,7 +11,7 @@ from typing import Any
 from gbflux.errors import InputError
 from gbflux.flux import HLProfile, HotSpots
 from gbflux.flux.readonly import read_only
-from gbflux.study.certificate import BracketFacts
+from gbflux.study.certificate import BracketFacts, LocalCertificate
 from gbflux.study.refinement import Round
 
 #: Raise it when a measure of the same fields gets another value.
@@ -130,6 +130,8 @@ class Result:
         How far numbers may be off, in a tree parallel to theirs; None where no accuracy was asked for.
     definitions : int
         Version of the definitions that the measures follow, `DEFINITIONS` today; 1 in results without it.
+    certificates : tuple of LocalCertificate
+        Bounds on local currents; empty where none were asked for.
     directory : Path or None
         Where the run left its files; not in ``result.json``.
     """
@@ -149,6 +151,7 @@ class Result:
     refinement: tuple[Round, ...] = ()
     errors: Mapping[str, Any] | None = None
     definitions: int = DEFINITIONS
+    certificates: tuple[LocalCertificate, ...] = ()
     directory: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -162,6 +165,7 @@ class Result:
         if self.transport.bracket is not None:
             tree["transport"]["bracket"] = self.transport.bracket.as_dict(self.dimension)
         tree["refinement"] = [one.as_dict(self.dimension) for one in self.refinement]
+        tree["certificates"] = [one.as_dict(self.dimension) for one in self.certificates]
         tree["mesh"] = self.mesh.as_dict()
         for key in ("current_A", "current_A_per_m"):
             if tree["transport"][key] is None:
@@ -197,6 +201,7 @@ class Result:
             refinement=tuple(map(Round.from_dict, tree.get("refinement", ()))),
             errors=tree.get("errors"),
             definitions=tree.get("definitions", 1),
+            certificates=tuple(map(LocalCertificate.from_dict, tree.get("certificates", ()))),
             directory=directory,
             **spots,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +14,7 @@ from typing import Any
 
 from gbflux.case import Case
 from gbflux.case.hashing import digest
-from gbflux.conduction.records import Electrode, Solution, SolverSettings
+from gbflux.conduction.records import Electrode, LocalCurrent, Solution, SolverSettings
 from gbflux.errors import MissingLibrary
 from gbflux.flux.cells import CellGeometry, cell_geometry
 from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
@@ -94,13 +94,21 @@ class SharedMesh:
         the same mesh.
     solves : int
         After so many solves nothing is kept for the next.
+    built : BuiltMesh, optional
+        The mesh on rank 0, where it is made already.
     """
 
-    def __init__(self, comm: Any, hl_planes_um: Planes | None = None, solves: int = 1):
+    def __init__(
+        self,
+        comm: Any,
+        hl_planes_um: Planes | None = None,
+        solves: int = 1,
+        built: BuiltMesh | None = None,
+    ):
         self.comm = comm
         self.hl_planes_um = hl_planes_um
         self._left = solves
-        self._built: BuiltMesh | None = None
+        self._built = built
         self._nest: Nest | None = None
         self._failure: Exception | None = None
         self._cut: Cut | None = None
@@ -138,7 +146,7 @@ class SharedMesh:
     def solve(self, sigma: Any, bottom: Electrode, top: Electrode, settings: SolverSettings) -> Solution:
         """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.conductor.Conductor`.
 
-        After an error the next solve begins afresh.
+        After an error the next solve begins afresh. Where settings say so, `certify` follows.
         """
         from gbflux.conduction.conductor import Conductor
 
@@ -151,9 +159,17 @@ class SharedMesh:
             self.close()
             raise
         self._left -= 1
-        if self._left == 0:
+        if self._left == 0 and not settings.certify:
             self.close()
         return solution
+
+    def certify(self, weights: Sequence[tuple[str, Any]] | None) -> list[LocalCurrent | None]:
+        """Bound local currents of the last solve; *collective*. See `Conductor.certify`."""
+        try:
+            return self._conductor.certify(weights)
+        finally:
+            if self._left == 0:
+                self.close()
 
     def geometry(self) -> CellGeometry:
         """What measures need to know of the mesh of the case that was meshed last, on rank 0."""

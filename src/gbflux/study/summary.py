@@ -9,7 +9,7 @@ from gbflux.conduction.records import Solution
 from gbflux.flux import as_result
 from gbflux.flux.estimated_errors import error, observed_exponent
 from gbflux.mesh import BuiltMesh, LayeredMesh
-from gbflux.study.certificate import bracket_facts, bracket_reason
+from gbflux.study.certificate import LocalCertificate, bracket_facts, bracket_reason
 from gbflux.study.progress import Progress
 from gbflux.study.refinement import History, missed
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
@@ -56,6 +56,7 @@ def result_of(
     progress: Progress,
     peak: float,
     hl_planes_um: Planes | None,
+    certificates: tuple[LocalCertificate, ...] = (),
 ) -> Result:
     """The result record of a solved case.
 
@@ -70,6 +71,8 @@ def result_of(
         Largest memory of all processes together (MiB).
     hl_planes_um : pair of tuples of float or None
         Planes of a mesh shared by several thicknesses.
+    certificates : tuple of LocalCertificate
+        Bounds on local currents.
     """
     mesh, case = snapshot.mesh, snapshot.case
     tree = as_result(snapshot.measurement, mesh.dimension)
@@ -99,6 +102,7 @@ def result_of(
         warnings=warnings(snapshot, errors),
         refinement=() if history is None else history.rounds,
         errors=errors,
+        certificates=certificates,
     )
 
 

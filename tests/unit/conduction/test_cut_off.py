@@ -72,3 +72,34 @@ def test_brackets(dimension: str, order: int, pair: str) -> None:
     assert ours.lower == pytest.approx(theirs.lower, abs=1e-3 * width)
     assert ours.gap == pytest.approx(theirs.gap, abs=1e-2 * theirs.gap.max())
     assert ours.gap.sum() == pytest.approx(width, rel=1e-2)
+
+
+@pytest.mark.parametrize("pair", ["ideal", "one ideal"])
+@pytest.mark.parametrize(("dimension", "order"), [("2D", 1), ("2D", 2), ("3D", 1)])
+def test_local_currents(dimension: str, order: int, pair: str) -> None:
+    """Cells beyond an electrode, on which the weight falls to nothing, do not count."""
+    nest, electrodes = layered(dimension), {**PAIRS, "ideal": (IDEAL, Electrode(0.1))}[pair]
+    cut = nest.cut((2.0, 0.0))
+    sigma, settings = (
+        conductivities(cut.mesh, CASES[dimension]),
+        SolverSettings(order=order, bracket=True, certify=True),
+    )
+    points = cut.mesh.points
+    cone = np.maximum(0.0, 1.0 - np.linalg.norm(points[:, :-1] - 8.0, axis=1) / 6.0)
+    weights = [
+        (side, np.where(points[:, -1] == z, cone, 0.0))
+        for side, z in zip(("bottom", "top"), cut.mesh.z_electrodes, strict=True)
+    ]
+    with Conductor(MPI.COMM_SELF, nest.mesh, many=True) as shared:
+        shared.solve(conductivities(nest.mesh, CASES[dimension]), *electrodes, settings)
+        shared.solve(sigma, *electrodes, settings, cut)
+        ours = shared.certify(weights)
+    with Conductor(MPI.COMM_SELF, cut.mesh) as alone:
+        alone.solve(sigma, *electrodes, settings)
+        theirs = alone.certify(weights)
+        assert alone.certify(weights) == [None, None]  # what they take is freed
+    for one, other in zip(ours, theirs, strict=True):
+        half = (other.upper - other.lower) / 2
+        assert one.value == pytest.approx(other.value, rel=1e-6)
+        assert (one.lower, one.upper) == pytest.approx((other.lower, other.upper), abs=2e-2 * half)
+        assert one.gap == pytest.approx(other.gap, abs=5e-2 * other.gap.max())
