@@ -40,6 +40,11 @@ STACK = f"{WALL}/test_layers_in_series_are_exact.py"
 RANKS = "tests/mpi/test_conduction_on_ranks.py"
 CUT_OFF = "tests/unit/conduction/test_cut_off.py"
 POLARISED = f"{WALL}/test_certificates_of_local_currents_are_polarisation.py"
+PLANES = "src/gbflux/flux/planes.py"
+IMPOSSIBLE = f"{WALL}/test_impossible_hot_spots_are_impossible.py"
+MODES = f"{WALL}/test_hot_spots_of_a_mode_follow_the_law_of_its_cosine.py"
+CORNER = f"{WALL}/test_hot_spots_at_a_singular_corner_are_those_of_its_power.py"
+SHARES = "tests/unit/flux/test_distribution.py"
 SOLVER = f"{WALL}/test_another_solver_agrees.py::test_on_the_exported_mesh[2D layers, scatter]"
 
 MUTANTS = (
@@ -149,6 +154,56 @@ MUTANTS = (
         "return facets, plane_nodes(mesh, facets, fields.residual_electrolyte, among)",
         "return facets, plane_nodes(mesh, facets, fields.residual, among)",
         SOLVER,
+    ),
+    Mutant(
+        "lumped areas twice as large at ends of layers",
+        PLANES,
+        "share = np.repeat(facets.area / mesh.dimension, mesh.dimension)",
+        "share = np.repeat(np.where(facets.is_layer, 2.0, 1.0) * facets.area / mesh.dimension, "
+        "mesh.dimension)",
+        f"{IMPOSSIBLE}::test_two_dimensions[3]",
+    ),
+    Mutant(
+        "lumped areas at the rim of a plane those of nodes inside",
+        PLANES,
+        "area=np.bincount(position.ravel(), share, minlength=len(node)),",
+        "area=(a := np.bincount(position.ravel(), share, minlength=len(node))).clip(np.median(a)),",
+        f"{MODES}::test_mode_through_a_slab[2-ideal]",
+    ),
+    Mutant(
+        "reactions of the electrode on the other side",
+        "src/gbflux/flux/measure.py",
+        "z = mesh.z_electrodes[SIDES.index(side)]\n    facets",
+        "side = SIDES[1 - SIDES.index(side)]\n    z = mesh.z_electrodes[SIDES.index(side)]\n    facets",
+        f"{WALL}/test_hot_spots_beside_a_neutral_inclusion_vanish.py::test_beyond_the_inclusion",
+    ),
+    Mutant(
+        "reactions of nodes in the wrong order",
+        PLANES,
+        "current = residual[node]",
+        "current = residual[node[::-1]]",
+        f"{MODES}::test_mode_through_a_slab[2-ideal]",
+    ),
+    Mutant(
+        "a distribution that counts facets, not areas",
+        "src/gbflux/flux/hot_spots.py",
+        "j, area, edges = nodes.at_corners(facets) / mean, facets.area, facet_edges(facets)",
+        "j, area, edges = nodes.at_corners(facets) / mean, np.ones(len(facets.area)), facet_edges(facets)",
+        f"{CORNER}::test_distribution[wedge1]",
+    ),
+    Mutant(
+        "shares of facets linear in the level in 3D",
+        "src/gbflux/flux/distribution.py",
+        "part = near / (high - low) * (near / np.where(side > 0, side, 1.0))",
+        "part = near / (high - low)",
+        f"{SHARES}::test_a_triangle_with_one_hot_corner",
+    ),
+    Mutant(
+        "rms of corners instead of a linear field",
+        "src/gbflux/flux/distribution.py",
+        "square = (np.square(corners).sum(axis=1) + np.square(corners.sum(axis=1))) / (d * (d + 1))",
+        "square = np.square(corners).sum(axis=1) / d + 0.0 * (d + 1)",
+        f"{SHARES}::test_a_ramp_has_its_distribution_however_it_is_cut",
     ),
     Mutant(
         "tags of boundaries off by one",

@@ -13,7 +13,7 @@ import numpy as np
 from conduction_cases import currents_into, solved
 from numpy.typing import NDArray
 
-from gbflux.conduction import Solution
+from gbflux.conduction import Electrode, Solution
 from gbflux.mesh.records import CellKind, LayeredMesh
 from meshes_by_hand import GB_UM, Layer, stack
 
@@ -56,9 +56,14 @@ class Driven:
 
 
 def driven(
-    sheets: Sequence[Sheet], dimension: int, across: int, width_um: float, half_waves: Sequence[int]
+    sheets: Sequence[Sheet],
+    dimension: int,
+    across: int,
+    width_um: float,
+    half_waves: Sequence[int],
+    asr: float = 0.0,
 ) -> Driven:
-    """Drive a stack with half_waves[i] half waves along side i."""
+    """Drive a stack with half_waves[i] half waves along side i; `asr` is that of the top electrode (Ω m²)."""
     layers = [Layer(CellKind.CONTACT, GB_UM), *(Layer(s.kind, s.thickness_um, s.intervals) for s in sheets)]
     mesh = stack(layers, dimension, across, width_um, shift=0.0)
     wave = np.pi * np.array(half_waves) / width_um
@@ -72,7 +77,8 @@ def driven(
     of_cell = np.searchsorted(bottom[:-1], centre[:, -1]) - 1
     of_cell[centre[:, -1] < 0] = -1
     sigma = np.where(of_cell < 0, drive * (1 + SWING * lateral), np.array([s.sigma for s in sheets])[of_cell])
-    solution = solved(mesh, sigma, rtol=1.0e-12, preconditioner="lu")
+    top = Electrode(VOLT, asr)
+    solution = solved(mesh, sigma, top=top, rtol=1.0e-12, preconditioner="lu")
     mode = np.prod(np.cos(wave * mesh.points[:, :-1]), axis=1)
     mean = -drive * VOLT / (GB_UM * 1.0e-6)  # current flows down, from the top electrode at VOLT
     return Driven(mesh, solution, mean, mode, float(np.linalg.norm(wave)), tuple(half_waves))

@@ -76,6 +76,8 @@ def test_one_to_four_ranks(name: str, mpirun: Callable, tmp_path: Path) -> None:
         mpirun(ranks, "-m", "gbflux", "run", tmp_path / "case.yaml", "-o", tmp_path / str(ranks))
     expected = numbers(tmp_path / "1")
     assert expected["mesh"]["grains"] > 5
+    for spots in (expected["hot_spots"] | expected["hot_spots_electrolyte"]).values():
+        assert spots["mean_over_mean"] == pytest.approx(1.0, abs=1e-9)
     for ranks in (2, 3, 4):
         found = tmp_path / str(ranks)
         assert json.loads((found / "provenance.json").read_text())["ranks"] == ranks
