@@ -1,4 +1,4 @@
-"""Accuracies: fractions of one in a case, with a per cent sign as text; on the command line always with one."""
+"""Accuracies: fractions of one or percentages in a case, percentages alone on the command line."""
 
 from __future__ import annotations
 

@@ -204,7 +204,11 @@ class Solver(Block):
         "hypre", description="preconditioner; lu is direct"
     )
     order: WholeNumber = quantity(
-        "order of the elements, 1 or 2; 2 wherever an accuracy of the conductance is asked for", "1", default=1, ge=1, le=2
+        "order of the elements, 1 or 2; 2 wherever an accuracy of the conductance is asked for",
+        "1",
+        default=1,
+        ge=1,
+        le=2,
     )
 
 
