@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from gbflux.flux.hot_spots import mean_density
 from gbflux.flux.measure import electrode_plane
-from gbflux.flux.planes import PlaneFacets
 from gbflux.mesh.records import CellKind
 from gbflux.report import style
 from gbflux.report.paint import paint
@@ -68,28 +67,24 @@ def _over_mean(snapshot: Snapshot):
 
 
 def profile(path: Path, bare: Snapshot, layered: Snapshot, fine: Snapshot) -> None:
-    """Fig. 4f: |J| along the top electrode, bare and behind a layer, and the same on a finer mesh."""
+    """Fig. 4f: the current density along the top electrode, bare, behind a layer, and on a finer mesh."""
     figure = style.new_figure(8.6, 5.4)
     upper, lower = figure.subplots(2, 1)
     x, ratio, ends = _course(fine)
-    upper.stairs(
-        ratio, x, baseline=None, color="#cc79a7", linewidth=0.9, label=f"bare, cells of {FINE_UM:g} µm"
-    )
-    peak = float((x[np.argmax(ratio)] + x[np.argmax(ratio) + 1]) / 2)
+    upper.plot(x, ratio, color="#cc79a7", linewidth=0.9, label=f"bare, cells of {FINE_UM:g} µm")
+    peak = float(x[np.argmax(ratio)])
     largest = ratio.max()
     for axes in (upper, lower):
         for snapshot, colour, label in (
             (bare, style.TOP, "bare, cells of 0.1 µm"),
             (layered, style.BOTTOM, "behind a layer of 10 µm"),
         ):
-            edges, values, _ = _course(snapshot)
-            axes.stairs(values, edges, baseline=None, color=colour, linewidth=1.3, label=label)
+            axes.plot(*_course(snapshot)[:2], color=colour, linewidth=1.3, label=label)
         for end in ends:
             axes.axvline(end, color=style.INK, linewidth=0.6, linestyle=":")
-        axes.set_ylabel("|J| over its mean")
+        axes.set_ylabel("current density over its mean")
         style.plot_frame(axes)
-    edges, values, _ = _course(fine)
-    lower.stairs(values, edges, baseline=None, color="#cc79a7", linewidth=0.9)
+    lower.plot(x, ratio, color="#cc79a7", linewidth=0.9)
     upper.set(xlim=(0, x[-1]), ylim=(0, 8.5), xlabel="x (µm)")
     lower.set(
         xlim=(peak - 1, peak + 1),
@@ -102,24 +97,17 @@ def profile(path: Path, bare: Snapshot, layered: Snapshot, fine: Snapshot) -> No
 
 
 def _course(snapshot: Snapshot) -> tuple[NDArray, NDArray, NDArray]:
-    """Edges of the top electrode's facets in order (µm), |J| over the mean, and where boundaries end."""
+    """Nodes of the top electrode in order (µm), current density over the mean, where boundaries end (µm)."""
     facets, nodes = electrode_plane(snapshot.mesh, snapshot.fields, "top")
-    x = np.sort(facets.points[:, :, 0], axis=1)
-    order = np.argsort(x[:, 0], kind="stable")
-    ratio = facets.j_abs[order] / mean_density(facets, nodes)
-    return np.append(x[order, 0], x[order[-1], 1]), ratio, _ends(facets, x)
-
-
-def _ends(facets: PlaneFacets, x: NDArray) -> NDArray:
-    """Middles of grain-boundary ends (µm)."""
-    return x[facets.is_layer].mean(axis=1)
+    order = np.argsort(nodes.lateral[:, 0], kind="stable")
+    ratio = nodes.density[order] / mean_density(facets, nodes)
+    return nodes.lateral[order, 0], ratio, facets.points[facets.is_layer, :, 0].mean(axis=1)
 
 
 def zoom(path: Path, fine: Snapshot) -> None:
     """Fig. 4e: the current at the end of a boundary on the electrode, in two magnifications."""
-    edges, ratio, _ = _course(fine)
-    k = int(np.argmax(ratio))
-    middle = (edges[k] + edges[k + 1]) / 2
+    x, ratio, _ = _course(fine)
+    middle = x[np.argmax(ratio)]
     top = fine.mesh.z_electrodes[1]
     figure = style.new_figure(8.6, 3.7)
     for axes, width in zip(figure.subplots(1, 2), (12.0, _ZOOM_UM), strict=True):

@@ -25,16 +25,16 @@ _LINE_PIXELS = 2000
 
 
 def fields_3d(path: Path, bare: Snapshot, layered: Snapshot) -> None:
-    """Two close-ups of the bare electrode, and |J| along a line, bare and behind a layer."""
-    facets, mean = _electrode(bare)
-    x, y = facets.points[np.argmax(facets.j_abs)].mean(axis=0)
+    """Two close-ups of the bare electrode, and the current density along a line, bare and behind a layer."""
+    facets, ratio = _electrode(bare)
+    x, y = facets.points[np.argmax(ratio)].mean(axis=0)
     figure = style.new_figure(8.6, 6.6)
     grid = figure.add_gridspec(2, 2, height_ratios=(1.25, 1))
     side, above = (figure.add_subplot(grid[0, k]) for k in (0, 1))
-    _from_the_side(side, bare, (x, y), mean)
-    image = _from_above(above, bare.mesh, facets, (x, y), mean)
+    _from_the_side(side, bare, (x, y))
+    image = _from_above(above, bare.mesh, facets, (x, y), ratio)
     bar = figure.colorbar(image, ax=[side, above], extend="both", shrink=0.85, pad=0.012)
-    bar.set_label("|J| over its mean", fontsize=8)
+    bar.set_label("current density over its mean", fontsize=8)
     line = figure.add_subplot(grid[1, :])
     for snapshot, colour, label in (
         (bare, style.TOP, "bare"),
@@ -44,9 +44,9 @@ def fields_3d(path: Path, bare: Snapshot, layered: Snapshot) -> None:
     line.set(
         xlim=(0, float(bare.mesh.size_um[0])),
         yscale="log",
-        ylim=(0.1, 1.3 * float(facets.j_abs.max() / mean)),
+        ylim=(0.1, 1.3 * float(ratio.max())),
         xlabel=f"x (µm), along y = {y:.1f} µm on Li",
-        ylabel="|J| over its mean",
+        ylabel="current density over its mean",
     )
     line.set_title("4f, in 3D", fontsize=10, color=style.INK)
     line.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
@@ -54,10 +54,10 @@ def fields_3d(path: Path, bare: Snapshot, layered: Snapshot) -> None:
     small_png(figure, path, 256)
 
 
-def _electrode(snapshot: Snapshot) -> tuple[PlaneFacets, float]:
-    """Facets of the top electrode, and the mean current density through it (A/m²)."""
+def _electrode(snapshot: Snapshot) -> tuple[PlaneFacets, NDArray]:
+    """Facets of the top electrode, and the mean current density on each over that of the electrode."""
     facets, nodes = electrode_plane(snapshot.mesh, snapshot.fields, "top")
-    return facets, mean_density(facets, nodes)
+    return facets, nodes.at_corners(facets).mean(axis=1) / mean_density(facets, nodes)
 
 
 def _within(middle: float, width: float, length: float) -> tuple[float, float]:
@@ -66,24 +66,27 @@ def _within(middle: float, width: float, length: float) -> tuple[float, float]:
     return left, left + width
 
 
-def _from_the_side(axes: Axes, snapshot: Snapshot, place: tuple[float, float], mean: float) -> None:
+def _from_the_side(axes: Axes, snapshot: Snapshot, place: tuple[float, float]) -> None:
     """4e: a vertical section through the place, with the electrode above."""
     mesh, top = snapshot.mesh, snapshot.mesh.z_electrodes[1]
     extent = (*_within(place[0], _WIDTH_UM, float(mesh.size_um[0])), top - 0.9 * _WIDTH_UM, top)
     section = slice_plane(mesh, 1, place[1])
+    mean = snapshot.measurement.transport.mean_current_density
     size = np.linalg.norm(snapshot.fields.j, axis=1) / mean
     _close_up(axes, mesh, section.points, section.owner, size, extent)
     axes.set_title("4e, in 3D: section below the electrode", fontsize=10, color=style.INK)
 
 
-def _from_above(axes: Axes, mesh: LayeredMesh, facets: PlaneFacets, place: tuple[float, float], mean: float):
+def _from_above(
+    axes: Axes, mesh: LayeredMesh, facets: PlaneFacets, place: tuple[float, float], ratio: NDArray
+):
     """The electrode around the place."""
     x, y = (
         _within(p, w, float(length))
         for p, w, length in zip(place, (_WIDTH_UM, 0.9 * _WIDTH_UM), mesh.size_um[:2], strict=True)
     )
     size = np.zeros(len(mesh.cells))
-    size[facets.cell] = facets.j_abs / mean
+    size[facets.cell] = ratio
     axes.set_title("the electrode from above", fontsize=10, color=style.INK)
     return _close_up(axes, mesh, facets.points, facets.cell, size, (*x, *y))
 
@@ -107,10 +110,10 @@ def _close_up(
 
 
 def _along_x(snapshot: Snapshot, y: float) -> tuple[NDArray, NDArray]:
-    """Places (µm) on the top electrode along a line, and |J| over the mean there."""
-    facets, mean = _electrode(snapshot)
+    """Places (µm) on the top electrode along a line, and the current density over the mean there."""
+    facets, ratio = _electrode(snapshot)
     length = float(snapshot.mesh.size_um[0])
     pixel = length / _LINE_PIXELS
     number = paint(facets.points, (0.0, length, y - pixel / 2, y + pixel / 2), (1, _LINE_PIXELS))[0]
-    values = np.where(number >= 0, facets.j_abs[number] / mean, np.nan)
+    values = np.where(number >= 0, ratio[number], np.nan)
     return (np.arange(_LINE_PIXELS) + 0.5) * pixel, values

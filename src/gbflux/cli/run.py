@@ -127,6 +127,8 @@ def report_lines(result: Result) -> list[str]:
     for side, profile in result.homogenizing_layer.items():
         where = profile.homogenized_at_um
         text = "not within the layer" if where is None else f"{where:.3g} µm from the electrolyte"
+        if profile.reason is not None:
+            text = f"unknown: {profile.reason}"
         lines.append(f"  {side + ' layer':22}homogenized (max ≤ 1.1 mean) {text}")
     lines.append(
         f"  {solver.iterations} iterations{newton_steps(solver)}, "

@@ -4,6 +4,9 @@ Planes parallel to the electrode cut the layer at growing distance from the elec
 the cells it cuts is compared with J̄ = I/A, weighted with the exact area of the cut.
 
 Rules
+  reason
+      Why the two numbers below are None: the layer has fewer than `FEWEST_CELLS` cells across, so that it is
+      the mesh that evens out the current, not the layer. None where it is resolved.
   homogenized_at_um
       Smallest distance from which on max|J|/J̄ ≤ 1.1 on every plane, linear between the last plane above and
       the next. The first plane's distance if all are below; None if the last plane is above.
@@ -33,7 +36,10 @@ HOMOGENIZED = 1.1
 NOISE = 1e-6
 #: Largest λ, in thicknesses of the layer, that a fit can tell from no decay.
 LONGEST = 10
+#: Cells across a layer below which it is not resolved.
+FEWEST_CELLS = 4
 _MOST_PLANES = 40
+_CELL_SLACK = 0.9  # a mesher meets the size asked for within so much
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class HLProfile:
         Distance from which on max|J|/J̄ ≤ 1.1 (µm).
     decay_length_um : float or None
         λ of the fitted cosh (µm).
+    reason : str or None
+        Why there are no such numbers, where the mesh does not resolve the layer.
     """
 
     distance_um: tuple[float, ...]
@@ -61,6 +69,7 @@ class HLProfile:
     std_over_mean: tuple[float, ...]
     homogenized_at_um: float | None
     decay_length_um: float | None
+    reason: str | None = None
 
 
 def hl_profile(
@@ -85,7 +94,8 @@ def hl_profile(
     """
     slab = geometry.slabs[side]
     face, electrode = (slab.sign * z[side == "top"] for z in (mesh.z_electrolyte, mesh.z_electrodes))
-    planes = _planes(slab.start, electrode, _mesh_size(geometry.volume[slab.cell], mesh.dimension))
+    cell_um = _mesh_size(geometry.volume[slab.cell], mesh.dimension)
+    planes = _planes(slab.start, electrode, cell_um)
     heights = slab.sign * mesh.points[:, -1]
     rows = []
     for height in planes:
@@ -98,14 +108,16 @@ def hl_profile(
         rows.append(_spread(fields.j.take(cells[met], axis=0) / mean, area[met]))
     distance = np.abs(planes - face)
     largest, p99, std = (tuple(column) for column in zip(*rows, strict=True))
-    fit = fit_decay(distance, std, abs(electrode - face))
+    reason = _unresolved(abs(electrode - face), cell_um)
+    fit = fit_decay(distance, std, abs(electrode - face)) if reason is None else None
     return HLProfile(
         distance_um=tuple(float(s) for s in distance),
         max_over_mean=largest,
         p99_over_mean=p99,
         std_over_mean=std,
-        homogenized_at_um=homogenized_at(distance, largest),
+        homogenized_at_um=homogenized_at(distance, largest) if reason is None else None,
         decay_length_um=fit[0] if fit else None,
+        reason=reason,
     )
 
 
@@ -201,6 +213,17 @@ def _mesh_size(volume: NDArray[np.float64], dimension: int) -> float:
     """Edge of the regular simplex whose volume is the mean of the cells (µm)."""
     mean = float(volume.mean())
     return (4 * mean / np.sqrt(3)) ** 0.5 if dimension == 2 else (6 * np.sqrt(2) * mean) ** (1 / 3)
+
+
+def _unresolved(thickness_um: float, cell_um: float) -> str | None:
+    """Why a layer of some thickness and cells of a mean size says nothing of its own, if so."""
+    across = thickness_um / cell_um
+    if across >= FEWEST_CELLS * _CELL_SLACK:
+        return None
+    return (
+        f"the layer must be at least {FEWEST_CELLS} cells thick; it is about {across:.1f}. "
+        f"Set mesh.size_um to {thickness_um / FEWEST_CELLS:.2g} or less."
+    )
 
 
 def _planes(start: float, electrode: float, mesh_size: float) -> NDArray[np.float64]:

@@ -1,28 +1,27 @@
 """How much the current concentrates on a plane: the family of hot-spot measures and their definitions.
 
 One plane of area A carries the current I; the mean is J̄ = I/A, I the sum of the nodal reactions on the
-plane.
-
-Pointwise measures take |J| of the cell behind each facet, weighted with the facet's area. Ends of grain
-boundaries count.
+plane. All measures are of one field, the current density j_h normal to the plane that carries the reactions
+(`planes`): continuous, linear on each facet, of mean J̄ on every mesh. Ends of grain boundaries count.
+  mean_over_mean
+      Area mean of j_h over the mean current density of the whole cell: 1, or currents do not add up.
   max_over_mean
-      Largest |J|/J̄. It grows without limit as the mesh is refined at an ideal electrode, because the field
+      Largest j_h/J̄. It grows without limit as the mesh is refined at an ideal electrode, because the field
       is singular where a resistive boundary meets the plane obliquely: read it only beside
       `smallest_facet_um`.
   p95, p99, p999_over_mean
-      Smallest value that 95, 99, 99.9 % of the area does not exceed, over J̄.
+      Value that j_h/J̄ does not exceed on 95, 99, 99.9 % of the area.
   rms_over_mean
-      Root of the area mean of |J|², over J̄.
+      Root of the area mean of j_h², over J̄: 1 for a uniform current, never less.
   gini
-      Gini coefficient of |J| over area: 0 uniform, towards 1 concentrated.
+      Gini coefficient of j_h over area: 0 uniform, towards 1 concentrated.
   area_fraction_above
-      Share of the area with |J| > 2, 3, 5, 10 J̄.
+      Share of the area with j_h > 2, 3, 5, 10 J̄.
+They belong to the distribution of j_h over area, see `distribution`.
 
-Window measures take reactions: `window_max_over_mean` is the largest current over area, in J̄, in a disc of
-diameter ℓ (in 2D a length ℓ) centred on a mesh node and clipped at the box; current and area are sums of
-reactions and of lumped areas of the nodes in the disc. None where ℓ is less than two facets; a facet's length
-is the median edge of all facets on the plane that are not ends of layers, less 5 % because a mesher does not
-meet the length asked for exactly.
+`window_max_over_mean` is the largest mean of j_h, over J̄, in a disc of diameter ℓ (in 2D a length ℓ) centred
+on a mesh node and clipped at the box, see `windows`. None where ℓ is less than two facets, as they are in the
+hottest window.
 
 Grain measures take reactions: the current of a grain is the sum over the nodes it owns on the plane, its
 exposed area the sum of their lumped areas (its own facets and half of each grain-boundary end beside them),
@@ -47,10 +46,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gbflux.errors import InputError
+from gbflux.flux import distribution
 from gbflux.flux.planes import PlaneFacets, PlaneNodes, facet_edges
 from gbflux.flux.readonly import read_only
-from gbflux.flux.weighted import gini, quantiles, root_mean_square, share_above
-from gbflux.flux.windows import window_maximum
+from gbflux.flux.windows import hottest_window
+from gbflux.units import UM_TO_M
 
 #: Window diameters (µm) by the name they have in results.
 WINDOWS_UM = {"200_nm": 0.2, "1_um": 1.0, "3_um": 3.0}
@@ -58,13 +58,14 @@ WINDOWS_UM = {"200_nm": 0.2, "1_um": 1.0, "3_um": 3.0}
 MULTIPLES = (2, 3, 5, 10)
 #: Grains with less exposed area than this times d^(dimension − 1) are left out of the cut measure.
 AREA_CUT = 0.1
-#: A mesher meets the facet length asked for within this factor; a window of two facets should not hang on it.
-_FACET_SLACK = 0.95
 
 
 @dataclass(frozen=True)
 class HotSpots:
-    """Hot-spot measures of one plane, dimensionless except the last; defined at the head of this module."""
+    """Hot-spot measures of one plane, dimensionless but for one; defined at the head of this module.
+
+    `mean_over_mean` is None in results of versions that did not have it.
+    """
 
     max_over_mean: float
     p95_over_mean: float
@@ -79,13 +80,20 @@ class HotSpots:
     gini: float
     area_fraction_above: Mapping[str, float]
     smallest_facet_um: float
+    mean_over_mean: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("window_max_over_mean", "area_fraction_above"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
-def hot_spots(facets: PlaneFacets, nodes: PlaneNodes, n_grains: int, mean_grain_size_um: float) -> HotSpots:
+def hot_spots(
+    facets: PlaneFacets,
+    nodes: PlaneNodes,
+    n_grains: int,
+    mean_grain_size_um: float,
+    cell_mean: float | None = None,
+) -> HotSpots:
     """Measure how the current concentrates on one plane.
 
     Parameters
@@ -98,6 +106,8 @@ def hot_spots(facets: PlaneFacets, nodes: PlaneNodes, n_grains: int, mean_grain_
         Regions below this number are grains.
     mean_grain_size_um : float
         d, for the area cut-off (µm).
+    cell_mean : float, optional
+        Mean current density of the whole cell, for `mean_over_mean` (A/m²).
 
     Returns
     -------
@@ -109,19 +119,20 @@ def hot_spots(facets: PlaneFacets, nodes: PlaneNodes, n_grains: int, mean_grain_
         When no current flows through the plane.
     """
     mean = mean_density(facets, nodes)
-    j, area = facets.j_abs / mean, facets.area
-    p95, p99, p999 = quantiles(j, area, (0.95, 0.99, 0.999))
-    edges = facet_edges(facets)
+    j, area, edges = nodes.at_corners(facets) / mean, facets.area, facet_edges(facets)
+    p95, p99, p999 = distribution.quantiles(j, area, (0.95, 0.99, 0.999))
+    above = distribution.share_above(j, area, MULTIPLES)
     return HotSpots(
+        mean_over_mean=None if cell_mean is None else distribution.mean(j, area) * mean / cell_mean,
         max_over_mean=float(j.max()),
         p95_over_mean=float(p95),
         p99_over_mean=float(p99),
         p999_over_mean=float(p999),
-        window_max_over_mean=_windows(nodes, float(np.median(edges))),
+        window_max_over_mean=_windows(facets, nodes, mean),
         **_grains(facets, nodes, n_grains, mean_grain_size_um),
-        rms_over_mean=root_mean_square(j, area),
-        gini=gini(j, area),
-        area_fraction_above={str(k): share_above(j, area, k) for k in MULTIPLES},
+        rms_over_mean=distribution.root_mean_square(j, area),
+        gini=distribution.gini(j, area),
+        area_fraction_above={str(k): float(share) for k, share in zip(MULTIPLES, above, strict=True)},
         smallest_facet_um=float(edges.min()),
     )
 
@@ -150,16 +161,13 @@ def mean_density(facets: PlaneFacets, nodes: PlaneNodes) -> float:
             f"hot spots at z = {facets.z:g} µm: the current through the plane must not be zero; "
             f"got {total:g}. Check the potentials and the conductivities."
         )
-    return total / (float(facets.area.sum()) * 1e-6 ** nodes.lateral.shape[1])
+    return total / (float(facets.area.sum()) * UM_TO_M ** nodes.lateral.shape[1])
 
 
-def _windows(nodes: PlaneNodes, facet_um: float) -> dict[str, float | None]:
-    """Window maxima over the mean, None where the window is smaller than two facets."""
-    mean = nodes.current.sum() / nodes.area.sum()
-    return {
-        name: window_maximum(nodes, size) / mean if size >= 2 * facet_um * _FACET_SLACK else None
-        for name, size in WINDOWS_UM.items()
-    }
+def _windows(facets: PlaneFacets, nodes: PlaneNodes, mean: float) -> dict[str, float | None]:
+    """Means of the hottest windows over the mean, None where facets are too large for the window."""
+    found = {name: hottest_window(facets, nodes, size) for name, size in WINDOWS_UM.items()}
+    return {name: None if window is None else window.mean / mean for name, window in found.items()}
 
 
 def _grains(

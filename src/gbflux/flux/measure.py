@@ -31,8 +31,8 @@ class Measurement:
         Where the electrolyte ends, for the sides with a homogenizing layer.
     homogenizing_layer : read-only dict of HLProfile
         Profile across each homogenizing layer.
-    electrodes : read-only dict of PlaneFacets
-        Facets of each electrode.
+    electrodes : read-only dict of (PlaneFacets, PlaneNodes)
+        Facets and nodes of each electrode.
     grains : GrainTable
     boundaries : BoundaryTable
     """
@@ -41,7 +41,7 @@ class Measurement:
     hot_spots: Mapping[str, HotSpots]
     hot_spots_electrolyte: Mapping[str, HotSpots]
     homogenizing_layer: Mapping[str, HLProfile]
-    electrodes: Mapping[str, PlaneFacets]
+    electrodes: Mapping[str, tuple[PlaneFacets, PlaneNodes]]
     grains: GrainTable
     boundaries: BoundaryTable
 
@@ -85,8 +85,6 @@ def measure(
         side: electrode_plane(mesh, fields, side, geometry.at_electrode(mesh, side)) for side in SIDES
     }
     ends = {side: electrolyte_end(mesh, fields, side, geometry.at_ends[side]) for side in SIDES}
-    spots = {side: hot_spots(*plane, mesh.n_grains, mean_grain_size_um) for side, plane in electrodes.items()}
-    end_spots = {side: hot_spots(*ends[side], mesh.n_grains, mean_grain_size_um) for side in mesh.slabs}
     entering = tuple(float(fields.residual[electrodes[side][1].node].sum()) for side in SIDES)
     whole = transport(
         mesh,
@@ -95,6 +93,13 @@ def measure(
         entering=entering,
         potentials=potentials,
         mean_grain_size_um=mean_grain_size_um,
+    )
+    spots, end_spots = (
+        {
+            side: hot_spots(*planes[side], mesh.n_grains, mean_grain_size_um, whole.mean_current_density)
+            for side in sides
+        }
+        for planes, sides in ((electrodes, SIDES), (ends, mesh.slabs))
     )
     grains = grain_table(mesh, fields, geometry, (ends["bottom"][1], ends["top"][1]))
     boundaries = boundary_table(mesh, fields, geometry.volume)
@@ -106,7 +111,7 @@ def measure(
         hot_spots=spots,
         hot_spots_electrolyte=end_spots,
         homogenizing_layer=profiles,
-        electrodes={side: facets for side, (facets, _) in electrodes.items()},
+        electrodes=electrodes,
         grains=grains,
         boundaries=boundaries,
     )

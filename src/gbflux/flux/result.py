@@ -57,6 +57,6 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if value is None:
-        return None
+    if value is None or isinstance(value, str):
+        return value
     return float(value) if math.isfinite(value) else None

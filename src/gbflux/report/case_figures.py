@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
+from gbflux.flux.distribution import quantiles, share_above
 from gbflux.flux.hl_profile import HOMOGENIZED, HLProfile, fit_decay, log_cosh
 from gbflux.flux.hot_spots import HotSpots
-from gbflux.flux.weighted import complementary_distribution
 from gbflux.report import style
 from gbflux.report.panels import draw_plane, draw_section
 from gbflux.report.views import CaseViews, PlaneView
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, S_PER_M_TO_S_PER_CM, SIDES
 
-_MOST_POINTS = 4000
+_CURVE_POINTS = 400
 _LEAST_SHARE = 1e-5  # of the area; what is less is a facet or two
 
 
@@ -85,7 +85,7 @@ def _section(path: Path, views: CaseViews) -> Path:
 
 
 def _electrodes(path: Path, views: CaseViews) -> Path:
-    """|J| on both electrodes."""
+    """Current density into both electrodes."""
     planes = views.electrodes
     flat = views.dimension == 2
     figure = (
@@ -148,8 +148,8 @@ def _distribution(path: Path, views: CaseViews) -> Path:
     axes.set_yscale("log")
     axes.set_ylim(max(_LEAST_SHARE, 10.0 ** math.floor(math.log10(min(least)))), 1.5)
     axes.set_xlim(left=0.0)
-    axes.set_xlabel("|J| over its mean", fontsize=9)
-    axes.set_ylabel("share of the area at or above", fontsize=9)
+    axes.set_xlabel("current density over its mean", fontsize=9)
+    axes.set_ylabel("share of the area above", fontsize=9)
     axes.set_title(f"{views.title}: distribution of the current density", fontsize=10, color=style.INK)
     style.plot_frame(axes)
     axes.legend(fontsize=8, frameon=False)
@@ -159,15 +159,14 @@ def _distribution(path: Path, views: CaseViews) -> Path:
 def _draw_distribution(
     axes: Axes, view: PlaneView, name: str, side: str, dashes: str = "-", width: float = 1.3
 ) -> float:
-    """One curve, thinned to a few thousand points evenly over the logarithm of the share; its least share."""
-    j, share = complementary_distribution(view.j_over_mean, view.area)
-    if len(j) > _MOST_POINTS:
-        wanted = np.geomspace(1.0, share[-1], _MOST_POINTS)
-        kept = np.unique(np.clip(len(j) - np.searchsorted(share[::-1], wanted), 0, len(j) - 1))
-        j, share = j[kept], share[kept]
+    """One curve, its points even over the range up to where `_LEAST_SHARE` lies above; its least share."""
+    j, area = view.j_over_mean, view.area
+    largest = max(float(quantiles(j, area, [1.0 - _LEAST_SHARE])[0]), float(j.min()) + 1e-6)
+    levels = np.linspace(float(j.min()), largest, _CURVE_POINTS)
+    share = share_above(j, area, levels)
     colour = style.SIDE_COLOURS[side]
-    axes.step(j, share, where="pre", color=colour, linestyle=dashes, linewidth=width, label=name)
-    return float(share[share > 0].min())
+    axes.plot(levels, share, color=colour, linestyle=dashes, linewidth=width, label=name)
+    return float(share[share > 0].min(initial=1.0))
 
 
 def _profile(path: Path, views: CaseViews) -> Path:

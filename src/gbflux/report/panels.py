@@ -58,7 +58,7 @@ def draw_section(axes: Axes, view: SectionView, limits: Normalize) -> AxesImage:
 
 
 def draw_plane(axes: Axes, view: PlaneView, limits: Normalize, name: str) -> AxesImage | None:
-    """Map of |J| on a plane; in 2D its course along x.
+    """Map of the current density through a plane; in 2D its course along x.
 
     Parameters
     ----------
@@ -76,14 +76,13 @@ def draw_plane(axes: Axes, view: PlaneView, limits: Normalize, name: str) -> Axe
     """
     axes.set_title(name, fontsize=9, color=style.INK)
     if view.extent is None:
-        edges = np.append(view.x[:, 0], view.x[-1, 1])
-        axes.stairs(view.size, edges, baseline=None, color=style.BOTTOM, linewidth=1.2)
+        axes.plot(view.x, view.size, color=style.BOTTOM, linewidth=1.2)
         for x in view.boundaries[:, 0, 0]:
             axes.axvline(x, color=style.INK, linewidth=0.7, linestyle=":")
-        axes.set_xlim(view.x[0, 0], view.x[-1, 1])
+        axes.set_xlim(view.x[0], view.x[-1])
         axes.set_ylim(0.0, limits.vmax * 1.05)
         axes.set_xlabel("x (µm)", fontsize=8)
-        axes.set_ylabel("|J| (mA/cm²)", fontsize=8)
+        axes.set_ylabel("current density (mA/cm²)", fontsize=8)
         style.plot_frame(axes)
         return None
     image = axes.imshow(

@@ -103,7 +103,7 @@ def colour_bar(figure: Figure, mappable, axes, images: Iterable[NDArray[np.float
         if clipped
         else ""
     )
-    bar.set_label(f"|J| (mA/cm²){note}", fontsize=8, color=INK)
+    bar.set_label(f"current density (mA/cm²){note}", fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=8, length=2)
     bar.outline.set_linewidth(0.5)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gbflux.conduction.records import Fields
 from gbflux.flux.hot_spots import mean_density
 from gbflux.flux.measure import Measurement, electrode_plane, electrolyte_end
-from gbflux.flux.planes import PlaneFacets, cells_touching
+from gbflux.flux.planes import PlaneFacets, PlaneNodes, cells_touching
 from gbflux.flux.section import Section, slice_plane
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.report.paint import paint
@@ -58,13 +58,15 @@ class PlaneView:
     extent : (left, right, bottom, top) or None
         µm; None in 2D.
     size : (rows, columns) array, in 2D (k,) array
-        |J| (mA/cm²).
+        Current density normal to the plane, in 2D at the places `x` (mA/cm²).
     boundaries : (k, 2, 2) array
         Ends of the grain boundaries (µm); in 2D on the line, their second coordinate 0.
-    x : (k, 2) array
-        In 2D the ends of each facet of grain or slab in order (µm), else empty.
-    j_over_mean, area : (k,) arrays
-        |J| of each facet over the mean, and its area (µm²; in 2D µm), for distributions.
+    x : (k,) array
+        In 2D the nodes in order (µm), else empty.
+    j_over_mean : (k, dimension) array
+        The same at the corners of each facet, over the mean.
+    area : (k,) array
+        Areas of the facets (µm²; in 2D µm), for distributions.
     """
 
     extent: tuple[float, float, float, float] | None
@@ -121,14 +123,8 @@ def case_views(mesh: LayeredMesh, fields: Fields, measurement: Measurement, titl
         title=title.replace("$", r"\$"),  # a name is text, not a formula
         dimension=mesh.dimension,
         section=section_view(mesh, fields),
-        electrodes={
-            side: _plane_view(mesh, facets, mean_density(facets, n))
-            for side, (facets, n) in electrodes.items()
-        },
-        electrolyte={
-            side: _plane_view(mesh, facets, mean_density(facets, n))
-            for side, (facets, n) in electrolyte.items()
-        },
+        electrodes={side: _plane_view(mesh, *plane) for side, plane in electrodes.items()},
+        electrolyte={side: _plane_view(mesh, *plane) for side, plane in electrolyte.items()},
         measurement=measurement,
     )
 
@@ -175,25 +171,54 @@ def _middle_section(mesh: LayeredMesh) -> Section:
     return section
 
 
-def _plane_view(mesh: LayeredMesh, facets: PlaneFacets, mean: float) -> PlaneView:
-    """Image of a plane's facets; in 2D their values in order along x."""
-    size = facets.j_abs * A_PER_M2_TO_MA_PER_CM2
+def _plane_view(mesh: LayeredMesh, facets: PlaneFacets, nodes: PlaneNodes) -> PlaneView:
+    """Image of the current density through a plane; in 2D its values in order along x."""
+    corners = nodes.at_corners(facets)
+    over_mean = corners / mean_density(facets, nodes)
     if mesh.dimension == 2:
-        x = np.sort(facets.points[:, :, 0], axis=1)
-        ends = np.stack([x[facets.is_layer], np.zeros((facets.is_layer.sum(), 2))], axis=2)
-        order = np.flatnonzero(~facets.is_layer)
-        order = order[np.argsort(x[order, 0], kind="stable")]
-        return PlaneView(None, size[order], ends, x[order], facets.j_abs / mean, facets.area)
+        x = facets.points[facets.is_layer, :, 0]
+        ends = np.stack([x, np.zeros_like(x)], axis=2)
+        order = np.argsort(nodes.lateral[:, 0], kind="stable")
+        size = nodes.density[order] * A_PER_M2_TO_MA_PER_CM2
+        return PlaneView(None, size, ends, nodes.lateral[order, 0], over_mean, facets.area)
     extent = (0.0, float(mesh.size_um[0]), 0.0, float(mesh.size_um[1]))
-    image = paint(facets.points, extent, _image_shape(extent))
     return PlaneView(
         extent=extent,
-        size=np.where(image >= 0, size[image], np.nan),
+        size=_linear_image(facets.points, corners * A_PER_M2_TO_MA_PER_CM2, extent),
         boundaries=_longest_edges(facets.points[_in_boundary(mesh, facets.cell)]),
-        x=np.empty((0, 2)),
-        j_over_mean=facets.j_abs / mean,
+        x=np.empty(0),
+        j_over_mean=over_mean,
         area=facets.area,
     )
+
+
+def _linear_image(
+    triangles: NDArray[np.float64], corners: NDArray[np.float64], extent: tuple[float, float, float, float]
+) -> NDArray[np.float64]:
+    """Image of a field that is linear on each triangle, NaN where there is none."""
+    shape = _image_shape(extent)
+    image = paint(triangles, extent, shape)
+    left, right, bottom, top = extent
+    x = left + (np.arange(shape[1]) + 0.5) / shape[1] * (right - left)
+    y = bottom + (np.arange(shape[0]) + 0.5) / shape[0] * (top - bottom)
+    row, column = np.nonzero(image >= 0)
+    place = np.stack([x[column], y[row]], axis=1)
+    mine = image[row, column]
+    a, b, c = triangles[mine].transpose(1, 0, 2)
+    whole = _cross(b - a, c - a)
+    # a pixel may lie outside of a sliver by rounding
+    second, third = (
+        np.clip(_cross(p, q) / whole, 0.0, 1.0) for p, q in ((place - a, c - a), (b - a, place - a))
+    )
+    values = corners[mine]
+    found = np.full(shape, np.nan)
+    found[row, column] = values[:, 0] * (1 - second - third) + values[:, 1] * second + values[:, 2] * third
+    return found
+
+
+def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """a × b of vectors in the plane."""
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
 def _in_boundary(mesh: LayeredMesh, cells: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gbflux.flux import write_boundaries, write_grains
-from gbflux.flux.planes import PlaneFacets, numbered
+from gbflux.flux.planes import PlaneFacets, PlaneNodes, numbered
 from gbflux.mesh import LayeredMesh
 from gbflux.study.disk import disk_faults_told, require_room
 from gbflux.study.folder import RunFolder
@@ -122,14 +122,16 @@ def write_tables(folder: RunFolder, snapshot: Snapshot) -> None:
     write_grains(folder.path / "grains.csv", measured.grains)
     write_boundaries(folder.path / "boundaries.csv", measured.boundaries, snapshot.mesh.dimension)
     for side in SIDES:
-        _write_electrode(folder.path / f"electrode_{side}.vtp", snapshot.mesh, measured.electrodes[side])
+        path = folder.path / f"electrode_{side}.vtp"
+        _write_electrode(path, snapshot.mesh, *measured.electrodes[side])
 
 
-def _write_electrode(path: Path, mesh: LayeredMesh, facets: PlaneFacets) -> None:
+def _write_electrode(path: Path, mesh: LayeredMesh, facets: PlaneFacets, at: PlaneNodes) -> None:
     """Current density on the facets of one electrode."""
     nodes, numbers = numbered(facets.nodes, len(mesh.points))
     points = mesh.points[nodes]
     if points.shape[1] == 2:
         points = np.column_stack([points, np.zeros(len(points))])
-    data = {"J_magnitude": facets.j_abs, "J_z": facets.j_z, "grain": facets.grain}
+    normal = at.at_corners(facets).mean(axis=1)
+    data = {"J_normal": normal, "J_magnitude": facets.j_abs, "J_z": facets.j_z, "grain": facets.grain}
     write_polydata(path, points, numbers, data)

@@ -17,7 +17,7 @@ from gbflux.case import Case, load_case, resolved_yaml
 from gbflux.errors import CaseError, InputError
 from gbflux.study.claim import Claim, claim
 from gbflux.study.disk import not_writable
-from gbflux.study.result import Result, read_result
+from gbflux.study.result import DEFINITIONS, Result, read_result
 
 _OWN = (
     "result.json",
@@ -73,7 +73,7 @@ class RunFolder:
         return self.path / "figures"
 
     def finished(self, case: Case, key: str | None = None) -> Result | None:
-        """The result of this very case, if the folder holds it.
+        """The result of this very case, if the folder holds it, measured as results are today.
 
         Parameters
         ----------
@@ -102,7 +102,8 @@ class RunFolder:
             result = read_result(self.result_file)
         except InputError:
             return None
-        return result if result.case_hash == (key or case.physics_hash) else None
+        current = result.definitions == DEFINITIONS
+        return result if current and result.case_hash == (key or case.physics_hash) else None
 
     def _held_hash(self) -> str | None:
         """Hash of the case whose files are here; None if there are none."""

@@ -12,7 +12,7 @@ from gbflux.errors import InputError
 from gbflux.flux import as_result, measure
 from gbflux.study.files import write_tables
 from gbflux.study.folder import RunFolder
-from gbflux.study.result import Result, TransportFacts, read_result
+from gbflux.study.result import DEFINITIONS, Result, TransportFacts, read_result
 from gbflux.study.snapshot import Snapshot
 from gbflux.study.summary import warnings
 from gbflux.study.vtkhdf import read_fields
@@ -82,6 +82,7 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
         hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
         homogenizing_layer=snapshot.measurement.homogenizing_layer,
         warnings=warnings(snapshot, before.errors),
+        definitions=DEFINITIONS,
     )
     try:
         with tempfile.TemporaryDirectory(dir=directory, prefix=".measuring-") as draft:

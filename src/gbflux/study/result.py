@@ -14,6 +14,10 @@ from gbflux.flux.readonly import read_only
 from gbflux.study.certificate import BracketFacts
 from gbflux.study.rounds import Round
 
+#: Raise it when a measure of the same fields gets another value.
+#: 1: percentiles, rms, Gini and area fractions of the cells' |J|. 2: of the current density from reactions.
+DEFINITIONS = 2
+
 
 @dataclass(frozen=True)
 class MeshFacts:
@@ -124,6 +128,8 @@ class Result:
         The meshes on the way to the accuracy asked for, among them that of this result; empty without.
     errors : read-only dict or None
         How far numbers may be off, in a tree parallel to theirs; None where no accuracy was asked for.
+    definitions : int
+        Version of the definitions that the measures follow, `DEFINITIONS` today; 1 in results without it.
     directory : Path or None
         Where the run left its files; not in ``result.json``.
     """
@@ -142,6 +148,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     refinement: tuple[Round, ...] = ()
     errors: Mapping[str, Any] | None = None
+    definitions: int = DEFINITIONS
     directory: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -189,6 +196,7 @@ class Result:
             warnings=tuple(tree["warnings"]),
             refinement=tuple(map(Round.from_dict, tree.get("refinement", ()))),
             errors=tree.get("errors"),
+            definitions=tree.get("definitions", 1),
             directory=directory,
             **spots,
         )

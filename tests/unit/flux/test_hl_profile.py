@@ -41,12 +41,22 @@ def test_a_single_mode_gives_its_decay_length_back(grains, mesh_um, side):
 
 
 def test_a_uniform_current_is_homogenized_at_once_and_has_no_decay():
-    mesh = brick_mesh((1, 1), hl_um=(2.0, 0.0))
+    mesh = brick_mesh((1, 1), mesh_um=0.4, hl_um=(2.0, 0.0))
     fields, mean = modal_fields(mesh, "bottom", amplitude=0.0)
     profile = hl_profile(mesh, fields, "bottom", mean, cell_geometry(mesh))
     assert profile.max_over_mean == pytest.approx([1.0] * len(profile.max_over_mean))
     assert profile.homogenized_at_um == profile.distance_um[0]
     assert profile.decay_length_um is None
+
+
+@pytest.mark.parametrize("amplitude", [0.0, 0.3])
+def test_a_layer_of_two_cells_says_nothing_but_why(amplitude):
+    mesh = brick_mesh((1, 1), hl_um=(2.0, 0.0))
+    fields, mean = modal_fields(mesh, "bottom", amplitude=amplitude)
+    profile = hl_profile(mesh, fields, "bottom", mean, cell_geometry(mesh))
+    assert profile.homogenized_at_um is None
+    assert profile.decay_length_um is None
+    assert "at least 4 cells thick; it is about 1.9" in profile.reason
 
 
 def test_fit_of_an_exact_cosh_is_exact():

@@ -21,7 +21,7 @@ GRAIN, GB, HL = 0.05, 2.5e-5, 0.01  # S/m, as in `sigma_of`
 FAMILY = {
     "max_over_mean", "p95_over_mean", "p99_over_mean", "p999_over_mean", "window_max_over_mean",
     "grain_max_over_mean", "grain_max_over_median", "grain_max_over_min", "grain_max_over_mean_area_cut",
-    "rms_over_mean", "gini", "area_fraction_above", "smallest_facet_um",
+    "rms_over_mean", "gini", "area_fraction_above", "smallest_facet_um", "mean_over_mean",
 }  # fmt: skip
 TRANSPORT = {
     "mean_current_density_mA_per_cm2", "sigma_eff_S_per_cm", "asr_ohm_cm2", "brick_layer_S_per_cm",
@@ -215,6 +215,6 @@ def test_tree_of_keys(grains, current, hl_um, sides):
         profile = result["homogenizing_layer"][side]
         assert set(profile) == {
             "distance_um", "max_over_mean", "p99_over_mean", "std_over_mean",
-            "homogenized_at_um", "decay_length_um",
+            "homogenized_at_um", "decay_length_um", "reason",
         }  # fmt: skip
         assert len(profile["distance_um"]) == len(profile["std_over_mean"])

@@ -26,6 +26,7 @@ SPOTS = {
     "gini": None,
     "area_fraction_above": {"2": None, "3": None, "5": None, "10": None},
     "smallest_facet_um": None,
+    "mean_over_mean": None,
 }
 PROFILE = {
     "distance_um": None,
@@ -34,6 +35,7 @@ PROFILE = {
     "std_over_mean": None,
     "homogenized_at_um": None,
     "decay_length_um": None,
+    "reason": None,
 }
 TREE = {
     "name": None,
@@ -98,6 +100,7 @@ TREE = {
     "warnings": None,
     "refinement": None,
     "errors": None,
+    "definitions": None,
 }
 SIDES = {"both": ("bottom", "top"), "bottom": ("bottom",), "top": ("top",)}
 CASES = {2: TINY, 3: {"geometry.size_um": [10, 10, 10], "grains.mean_size_um": 5}}

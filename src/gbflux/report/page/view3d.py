@@ -19,7 +19,7 @@ from gbflux.report.page.wording import written
 from gbflux.study.vtp import read_polydata
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, SIDES
 
-_STEPS = 65535  # of a coordinate in its box, and of |J| up to the limit of the colours
+_STEPS = 65535  # of a coordinate in its box, and of the current density up to the limit of the colours
 _SHOWN = 0.99  # share of the area that the colours tell apart
 
 
@@ -35,7 +35,7 @@ class View:
 
 @dataclass(frozen=True)
 class _Surface:
-    """One electrode: points (µm), triangles, |J| of each (A/m²), |J| of the grain at each point."""
+    """One electrode: points (µm), triangles, current density of each and around each point (A/m²)."""
 
     points: NDArray[np.float64]
     facets: NDArray[np.int64]
@@ -72,7 +72,7 @@ def _surface(run: Run, side: str) -> _Surface:
             "Leave the option out."
         )
     points, facets, data = read_polydata(run.path / f"electrode_{side}.vtp")
-    size = data["J_magnitude"]
+    size = data.get("J_normal", data["J_magnitude"])  # runs of earlier versions have the cells' alone
     return _Surface(points, facets, size, _at_points(len(points), facets, size, data["grain"] >= 0))
 
 
@@ -89,7 +89,7 @@ def _at_points(
 
 
 def _view(label: str, pair: Sequence[_Surface], limit: float) -> View:
-    """Data of one run: coordinates and |J| in 16 bits."""
+    """Data of one run: coordinates and current densities in 16 bits."""
     corners = np.concatenate([s.points for s in pair])
     low, high = corners.min(axis=0), corners.max(axis=0)
     span = np.where(high > low, high - low, 1.0)

@@ -1,5 +1,5 @@
 (() => {
-  // electrodes to turn: coloured facets, |J| as relief, lit by their slope
+  // electrodes to turn: coloured facets, current density as relief, lit by their slope
   const vertex = `#version 300 es
     in vec3 place; in float value, height;
     uniform mat3 turn; uniform vec3 size; uniform float zoom, relief, aspect;
