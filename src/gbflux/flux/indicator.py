@@ -48,7 +48,10 @@ def indicator(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
     """
     found = lost_energy(mesh, fields)
     for facets, nodes in planes(mesh, fields):
-        np.add.at(found, facets.cell, facet_defects(facets, nodes))
+        density = nodes.current / nodes.area
+        counted = density[np.searchsorted(nodes.node, facets.nodes)].mean(axis=1)
+        counted *= nodes.area.sum() / nodes.current.sum()
+        np.add.at(found, facets.cell, facet_defects(facets, nodes) * np.maximum(1.0, counted))
     return found
 
 
@@ -95,7 +98,7 @@ def facet_defects(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]
         edge = facets.points[:, b] - facets.points[:, a]
         missed += np.abs(np.einsum("fc,fc->f", of_node[at[:, b]] - of_node[at[:, a]], edge)) / 12
     # a triangle's interpolation misses 3/4 of what its three edges miss together
-    missed *= (1.0 if len(pairs) == 1 else 0.75) * np.maximum(1.0, values.mean(axis=1))
+    missed *= 1.0 if len(pairs) == 1 else 0.75
     return missed * facets.area / float(facets.area.sum())
 
 

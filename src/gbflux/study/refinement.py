@@ -1,9 +1,9 @@
-"""Refining a case until what was asked for is known as closely as was asked for.
+"""Refining a case until it is as accurate as was asked for.
 
-Each round makes a mesh, solves on it, and looks where the error lies of the target that is farthest off; rank 0
-decides from that how fine the next mesh has to be where. Rounds end when all targets are reached, or with the
-reason why they are not: the next mesh would not fit into memory, refining no longer helps, no finer mesh could
-be made, or there were `MOST_ROUNDS`. The result is that of the best round, whose targets are least far off.
+Each round makes a mesh, solves on it, and looks where the error lies of the target that is farthest off.
+Rank 0 decides from that how fine the next mesh has to be where. Rounds end when all targets are reached, or
+with the reason why they are not: the next mesh would not fit into memory, refining no longer helps, no finer
+mesh could be made, or there were `MOST_ROUNDS`. The result is that of the best round.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MOST_GROWTH = 3.0
 #: Aim below the target by so much, for the next error is only estimated.
 MARGIN = 0.9
 #: What to aim at where an error is not known yet, as a share of the indicator's sum.
-BLIND = 0.25
+BLIND = 0.1
 #: What a round may make of a promised fall of the error: fall^p with p in this range, as the last round did.
 POWERS = 0.3, 1.0
 #: A mesh that memory limits must still have so many times the cells of the last to be worth a round.
