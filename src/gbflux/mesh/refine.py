@@ -194,6 +194,7 @@ class _Plan:
     def field(self, now: SizeField, asked: NDArray[np.float64]) -> SizeField:
         """What to mesh with: these sizes, rounded, on the closed mesh."""
         rounded = 2.0 ** (np.round(np.log2(asked) * _STEPS) / _STEPS)
+        rounded = np.where(asked <= self.local.size_um, np.minimum(rounded, self.local.size_um), rounded)
         return replace(
             now,
             size_um=np.maximum(rounded, self.least_um),

@@ -8,7 +8,6 @@ mesh could be made, or there were `MOST_ROUNDS`. The result is that of the best 
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
 import time
@@ -23,7 +22,7 @@ from gbflux.errors import MeshError
 from gbflux.flux import Measurement
 from gbflux.mesh import SizeField
 from gbflux.mesh.refine import NextSizes, next_sizes
-from gbflux.study.estimated_errors import Resolution
+from gbflux.study.estimated_errors import GROWN, Resolution
 from gbflux.study.progress import Progress
 from gbflux.study.rounds import Round
 from gbflux.study.targets import Solved, Standing, Target, targets
@@ -243,9 +242,15 @@ class _Story:
 
     def in_vain(self, target: Target) -> bool:
         """Whether the last rounds hardly lowered the error of a target."""
-        last = [one[target.name].excess for one in self.standings[-1 - target.patience :]]
-        pairs = list(itertools.pairwise(last))
-        return len(pairs) == target.patience and all(b > PROGRESS * a for a, b in pairs)
+        tried = range(max(len(self.rounds) - target.patience, 1), len(self.rounds))
+        return len(tried) == target.patience and all(self._was_vain(target, k) for k in tried)
+
+    def _was_vain(self, target: Target, k: int) -> bool:
+        """Whether round k hardly lowered the error, or, that unknown, hardly had more cells."""
+        before, after = (self.standings[number][target.name].excess for number in (k - 1, k))
+        if math.isinf(before) and math.isinf(after):
+            return self.rounds[k].cells < GROWN * self.rounds[k - 1].cells
+        return after > PROGRESS * before
 
 
 def _excess(standings: Mapping[str, Standing]) -> float:
