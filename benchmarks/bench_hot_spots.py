@@ -42,7 +42,7 @@ SIZE = {2: "60, 60", 3: "26, 24, 22"}
 EQUAL_UM = {2: (2.0, 1.0, 0.5, 0.25), 3: (2.0, 1.4, 1.0)}
 FIRST_UM = {2: 2.0, 3: 2.0}
 #: Largest size, that at an end of a boundary, growth per distance from it; 3D: at electrodes, cut to.
-REFERENCES = {2: ((0.3, 0.02, 0.3), (0.2, 0.01, 0.2)), 3: ((1.0, 0.5, 0.3), (0.8, 0.35, 0.3))}
+REFERENCES = {2: ((0.3, 0.02, 0.3), (0.2, 0.01, 0.2)), 3: ((0.8, 0.35, 0.3), (0.6, 0.2, 0.3))}
 CUT_UM = 0.01
 COLUMNS = ("p95", "p99", "rms", "Gini", "1 µm", "3 µm", "grains")
 

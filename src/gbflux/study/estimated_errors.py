@@ -96,8 +96,7 @@ def hot_spot_errors(
 
 def _is_singular(case: Case, mesh: LayeredMesh, side: str) -> bool:
     """Whether grain boundaries end at an ideal electrode on this side."""
-    asr = case.electrode_asr[SIDES.index(side)]
-    return asr == 0.0 and side not in mesh.slabs
+    return case.ideal_electrodes[SIDES.index(side)] and side not in mesh.slabs
 
 
 def side_errors(

@@ -290,8 +290,8 @@ def _cells_that_fit(case: Case, cells: int, nodes: int, memory: Memory | None) -
         return math.inf
     fixed = memory_MiB(case, 0.0, 0.0)
     share = MEMORY_SHARE * memory.available_MiB - fixed
-    low, high = 0.0, 64.0
-    while high - low > 1e-3:  # of the mesh, for what a factorisation needs is not linear
+    low, high = 0.0, 2.0**20
+    while high - low > 1e-3 * max(low, 1.0):  # of the mesh; what a factorisation needs is not linear
         factor = (low + high) / 2
         if memory_MiB(case, factor * cells, factor * nodes) - fixed <= share:
             low = factor

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from mpi4py import MPI
 
 from gbflux.case import Case
+from gbflux.cli import main as command
 from gbflux.conduction.records import Bracket
 from gbflux.errors import MeshError, SolverError
 from gbflux.study import refinement
@@ -18,7 +21,7 @@ from gbflux.study.pipeline import Outcome, run_case
 from gbflux.study.progress import Progress
 from gbflux.study.refinement import History, missed, refined
 from gbflux.study.targets import HotSpotMeasures, Solved, Standing, targets
-from small_cases import NO_FIGURES, TINY, case, solved
+from small_cases import NO_FIGURES, TINY, case, case_text, solved
 
 SMALL = {**TINY, **NO_FIGURES}
 
@@ -208,3 +211,30 @@ def test_power_of_a_round_is_kept_within_limits(outcome: Outcome) -> None:
     assert power(0.1, 0.1 * 0.1**0.5, 0.1) == pytest.approx(0.5)
     assert power(0.1, 0.2, 0.1) == refinement.POWERS[0]
     assert power(0.1, 1e-4, 0.1) == refinement.POWERS[1]
+
+
+def test_the_command_says_which_targets_were_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(refinement, "MOST_ROUNDS", 1)
+    path, out = tmp_path / "case.yaml", tmp_path / "out"
+    path.write_text(case_text(SMALL))
+    words = ["run", str(path), "-o", str(out), "--accuracy", "50%,hot_spots=0.1%"]
+    assert command.exit_code(words) == 5
+    said = capsys.readouterr().err
+    assert "accuracy: the hot-spot measures are known to no accuracy, not to the 0.1 % asked for" in said
+    assert "accuracy: the conductance is certified" not in said
+    tree = json.loads((out / "result.json").read_text())
+    assert tree["errors"]["accuracy"]["conductance"]["reached"]
+    assert tree["errors"]["accuracy"]["hot_spots"]["stopped_by"] == "rounds"
+    assert command.exit_code(["measure", str(out)]) == 0
+    assert json.loads((out / "result.json").read_text())["warnings"] == tree["warnings"]
+
+
+def test_electrodes_may_have_kinetics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refinement, "MOST_ROUNDS", 2)
+    law = {"electrodes.kinetics": {"exchange_current_density_mA_per_cm2": 1.0}}
+    result = run_case(case(SMALL, law, {"accuracy": {"hot_spots": 0.2}}), comm=MPI.COMM_SELF).result
+    assert result.solver.newton_iterations > 0
+    assert result.errors["hot_spots"]["top"]["max_over_mean"]["divergent"] is False
+    assert len(result.refinement) >= 1
