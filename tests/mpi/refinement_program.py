@@ -14,7 +14,8 @@ from small_cases import TINY, case
 
 COMM = MPI.COMM_WORLD
 
-result = run_case(case(TINY, {"accuracy": {"conductance": 0.001}}), comm=COMM).result
-trees = COMM.gather(result.as_dict())
-if COMM.rank == 0:
-    print(json.dumps([{name: tree[name] for name in ("refinement", "errors", "mesh")} for tree in trees]))
+for accuracy in ({"conductance": 0.001}, {"hot_spots": 0.3}):
+    result = run_case(case(TINY, {"accuracy": accuracy}), comm=COMM).result
+    trees = COMM.gather(result.as_dict())
+    if COMM.rank == 0:
+        print(json.dumps([{name: tree[name] for name in ("refinement", "errors", "mesh")} for tree in trees]))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from gbflux import units
+from gbflux.case.accuracies import TARGETS, Fraction
 from gbflux.case.kinetics import KineticsField
 from gbflux.case.quantity import LARGEST_SEED, Block, Number, Switch, WholeNumber, quantity
 from gbflux.case.seeds import SeedsFile, seeds_from_field
@@ -203,16 +204,47 @@ class Solver(Block):
         "hypre", description="preconditioner; lu is direct"
     )
     order: WholeNumber = quantity(
-        "order of the elements, 1 or 2; 2 wherever an accuracy is asked for", "1", default=1, ge=1, le=2
+        "order of the elements, 1 or 2; 2 wherever an accuracy of the conductance is asked for",
+        "1",
+        default=1,
+        ge=1,
+        le=2,
     )
 
 
 class Accuracy(Block):
-    """What a run has to certify; meshes are refined until it does, from the sizes in `mesh` on."""
+    """What a run has to reach; meshes are refined until it does, from the sizes in `mesh` on.
 
-    conductance: Number = quantity(
-        "relative width of the certified bracket around the conductance", "1", gt=0, lt=1
+    Each is a fraction of one, 0.05, or a percentage, 5%; at least one is needed.
+    """
+
+    conductance: Fraction | None = quantity(
+        "relative width of the certified bracket around the conductance; 0.001 is 0.1%",
+        "1",
+        default=None,
+        gt=0,
+        lt=1,
     )
+    hot_spots: Fraction | None = quantity(
+        "largest estimated error of the hot-spot measures (p95, p99, rms, Gini, windows of 1 and 3 µm, "
+        "grain means) of every plane, relative to each; 0.05 is 5%",
+        "1",
+        default=None,
+        gt=0,
+        lt=1,
+    )
+    hot_spot: Fraction | None = quantity(
+        "relative half width of the certified current of the hottest grain or window; 0.1 is 10%",
+        "1",
+        default=None,
+        gt=0,
+        lt=1,
+    )
+
+    @property
+    def asked(self) -> dict[str, float]:
+        """What is asked for, by target."""
+        return {name: value for name in TARGETS if (value := getattr(self, name)) is not None}
 
 
 class Certify(Block):

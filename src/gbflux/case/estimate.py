@@ -72,7 +72,9 @@ def estimate(case: Case) -> Estimate:
 
 def certifies(case: Case) -> bool:
     """Whether the conductance is bounded from both sides."""
-    return case.output.bracket or case.output.certify is not None or case.accuracy is not None
+    if case.output.bracket or case.output.certify is not None:
+        return True
+    return _refined_for(case, "conductance", "hot_spot")
 
 
 def local_currents(case: Case) -> int:
@@ -84,8 +86,16 @@ def local_currents(case: Case) -> int:
 
 
 def element_order(case: Case) -> int:
-    """The order of the elements: 2 where an accuracy is asked for, which linear ones reach far later."""
-    return case.solver.order if case.accuracy is None else 2
+    """The order of the elements: 2 where an accuracy of the conductance is asked for.
+
+    Linear elements reach that far later. Hot spots they reach with as many cells, which cost less each.
+    """
+    return 2 if _refined_for(case, "conductance") else case.solver.order
+
+
+def _refined_for(case: Case, *targets: str) -> bool:
+    """Whether an accuracy of one of the targets is asked for."""
+    return case.accuracy is not None and not case.accuracy.asked.keys().isdisjoint(targets)
 
 
 def memory_MiB(case: Case, cells: float, nodes: float) -> float:

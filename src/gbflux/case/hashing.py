@@ -43,8 +43,8 @@ def canonical(case: Case) -> dict[str, Any]:
         kept = {key: layer[key] for key in ("thickness_um", "sides", "contact_asr_ohm_cm2")}
         data["homogenizing_layer"] = {**kept, **_material(layer)}
     data["electrodes"] = _electrodes(data["electrodes"])
-    if case.accuracy is not None:
-        del data["solver"]["order"]  # refining takes quadratic elements, whatever is asked for
+    if case.accuracy is not None and case.accuracy.conductance is not None:
+        del data["solver"]["order"]  # refining takes quadratic elements then, whatever is asked for
     return data
 
 

@@ -51,7 +51,9 @@ solver:
   preconditioner: hypre           # hypre | gamg | lu
   order: 1                        # order of the elements, 1 or 2
 
-# accuracy: {{conductance: 0.001}}   # refine until the conductance is certified to 0.1 %
+# accuracy:                       # refine until
+#   conductance: 0.1%             #   the conductance is certified so closely
+#   hot_spots: 5%                 #   the hot-spot measures are known so well
 
 output:
   fields: true                    # for ParaView

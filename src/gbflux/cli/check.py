@@ -75,8 +75,9 @@ def cost_lines(case: Case, expected: Estimate) -> list[str]:
     ]
     if case.accuracy is None:
         return _aligned("Estimate", rows)
-    target = f"{100 * case.accuracy.conductance:.4g} % of the conductance"
-    rows.append(("refined until certified to", f"{target}; how many cells that takes is found by doing it"))
+    for name, asked in case.accuracy.asked.items():
+        rows.append((f"refined for {name} to", f"{100 * asked:.4g} %"))
+    rows.append(("cells that takes", "found by doing it; `gbflux run` says after each mesh what comes next"))
     return _aligned("Estimate of the first mesh", rows)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gbflux.cli.session import progress_shown
-from gbflux.errors import AccuracyMissed, InputError
+from gbflux.errors import AccuracyMissed
 
 if TYPE_CHECKING:
     from gbflux.study import Result
@@ -28,11 +27,12 @@ Force = Annotated[
     bool, typer.Option("--force", help="Replace what the folder holds, and run again what is finished.")
 ]
 Accuracy = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--accuracy",
-        metavar="WIDTH",
-        help="Refine until the conductance is certified so closely: 0.1% or 0.001. Replaces the case's.",
+        metavar="SHARE",
+        help="Refine until the conductance is certified so closely (0.1%), or the hot-spot measures are "
+        "known so well (hot_spots=5%); both with a comma between. Replaces the case's.",
     ),
 ]
 
@@ -50,14 +50,15 @@ def run(
     ------
     GbfluxError
         Input that cannot be run (exit code 2), a solver that stops short (3), a missing library (4), an
-        accuracy asked for and missed (5; the files are there, and the numbers hold within their bracket).
+        accuracy asked for and missed (5; the files are there, and say how accurate the numbers are).
     """
     from gbflux.case import load_case
+    from gbflux.case.accuracies import accuracies
     from gbflux.study.ranks import mpi_job
 
-    overrides = {} if accuracy is None else {"accuracy.conductance": fraction(accuracy)}
+    overrides = {"accuracy": accuracies(accuracy)} if accuracy else {}
     words = job_words("run", case_file, output, force)
-    words += [] if accuracy is None else ["--accuracy", accuracy]
+    words += [word for one in accuracy or () for word in ("--accuracy", one)]
     with mpi_job(ranks, words, check=lambda: load_case(case_file, overrides)) as rank:
         case = load_case(case_file, overrides)
         folder = output or Path("results") / case.name
@@ -72,33 +73,6 @@ def run(
         require_accuracy(outcome.result)
 
 
-def fraction(text: str) -> float:
-    """An accuracy as a fraction of one.
-
-    Raises
-    ------
-    InputError
-        If it is not a number, or not between 0 and 1.
-
-    Examples
-    --------
-    >>> fraction("0.1%"), fraction("0.001")
-    (0.001, 0.001)
-    """
-    words = text.strip()
-    per_cent = words.endswith("%")
-    try:
-        value = float(words.removesuffix("%"))
-    except ValueError:
-        value = math.nan
-    value = float(f"{value / 100:.15g}") if per_cent else value
-    if not 0 < value < 1:
-        raise InputError(
-            f"--accuracy: must be a number > 0 and < 1, or > 0% and < 100%; got {text!r}. Give 0.001 or 0.1%."
-        )
-    return value
-
-
 def require_accuracy(result: Result) -> None:
     """End with an error where a result is less accurate than was asked for.
 
@@ -107,9 +81,10 @@ def require_accuracy(result: Result) -> None:
     AccuracyMissed
         Then.
     """
-    facts = (result.errors or {}).get("conductance")
-    if facts is not None and not facts["reached"]:
-        raise AccuracyMissed(result.warnings[0])
+    from gbflux.study.summary import asked_and_reached
+
+    if not all(facts["reached"] for facts in asked_and_reached(result.errors).values()):
+        raise AccuracyMissed("\n".join(text for text in result.warnings if text.startswith("accuracy:")))
 
 
 def job_words(command: str, case_file: Path, output: Path | None, force: bool) -> list[str]:

@@ -97,7 +97,7 @@ def next_sizes(
         ends,
         junctions,
         layers=(len(mesh.cells) - ends.cut_cells) / len(now.cells),
-        least_um=SMALLEST * mesh.layer_thickness_um,
+        least_um=np.minimum(SMALLEST * mesh.layer_thickness_um, now.size_um),
     )
     asked = plan.sizes(plan.contribution(goal, most_cells))
     field = graded(plan.field(now, asked), GROWTH)
@@ -155,15 +155,16 @@ class _Plan:
     junctions : _Junctions
     layers : float
         Cells of the layered mesh for each of the closed one.
-    least_um : float
-        Smallest size (µm).
+    least_um : (n,) float array
+        Smallest size at each node (µm): some thicknesses of the layers, or what there is if that is less, for
+        a limit of sizes is no reason to make cells larger.
     """
 
     local: _Local
     ends: Ends
     junctions: _Junctions
     layers: float
-    least_um: float
+    least_um: NDArray[np.float64]
 
     def contribution(self, goal: float, most_cells: float) -> float:
         """The largest contribution of a cell that meets the goal, or the smallest with not too many cells."""
@@ -193,6 +194,7 @@ class _Plan:
     def field(self, now: SizeField, asked: NDArray[np.float64]) -> SizeField:
         """What to mesh with: these sizes, rounded, on the closed mesh."""
         rounded = 2.0 ** (np.round(np.log2(asked) * _STEPS) / _STEPS)
+        rounded = np.where(asked <= self.local.size_um, np.minimum(rounded, self.local.size_um), rounded)
         return replace(
             now,
             size_um=np.maximum(rounded, self.least_um),

@@ -27,11 +27,12 @@ from gbflux.study.problem import electrodes, settings
 from gbflux.study.progress import Progress, log_file, logged_to
 from gbflux.study.provenance import mpi_library, peak_MiB, provenance
 from gbflux.study.ranks import cores_beside_root, on_cores, world
-from gbflux.study.refinement import MeshTooLarge, Solved, refined
+from gbflux.study.refinement import MeshTooLarge, refined
 from gbflux.study.result import Result
 from gbflux.study.shared_mesh import SharedMesh, case_key, load_solver
 from gbflux.study.snapshot import Snapshot
 from gbflux.study.summary import peak_of_all, result_of
+from gbflux.study.targets import Solved
 
 
 @dataclass(frozen=True)

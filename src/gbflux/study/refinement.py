@@ -1,53 +1,54 @@
-"""Refining a case until its conductance is certified as closely as was asked for.
+"""Refining a case until it is as accurate as was asked for.
 
-Each round makes a mesh, solves on it, and looks where the gap between the bounds lies; rank 0 decides from
-that how fine the next mesh has to be where. Rounds end when the bracket is narrow enough, or with the reason
-why it is not: the next mesh would not fit into memory, refining no longer helps, no finer mesh could be made,
-or there were `MOST_ROUNDS`.
+Each round makes a mesh, solves on it, and looks where the error lies of the target that is farthest off.
+Rank 0 decides from that how fine the next mesh has to be where. Rounds end when all targets are reached, or
+with the reason why they are not: the next mesh would not fit into memory, refining no longer helps, no finer
+mesh could be made, or there were `MOST_ROUNDS`. The result is that of the best round.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gbflux.case import Case, Memory, machine_memory
+from gbflux.case import Case, Memory, estimate, machine_memory
 from gbflux.case.estimate import element_order, memory_MiB
-from gbflux.conduction.records import Bracket, Solution
-from gbflux.errors import MeshError, SolverError
-from gbflux.mesh import BuiltMesh, SizeField
+from gbflux.case.memory import in_gib
+from gbflux.errors import MeshError
+from gbflux.flux import Measurement
+from gbflux.mesh import SizeField
 from gbflux.mesh.refine import NextSizes, next_sizes
 from gbflux.study.progress import Progress
-from gbflux.study.snapshot import Snapshot
+from gbflux.study.rounds import Round
+from gbflux.study.targets import Solved, Standing, Target, targets
 
 logger = logging.getLogger(__name__)
 
 MOST_ROUNDS = 10
 #: Cells of a mesh over those of the one before, at most: more would fix sizes before they are known well.
 MOST_GROWTH = 3.0
-#: Aim below the target by so much, for the next gap is only estimated.
+#: Aim below the target by so much, for the next error is only estimated.
 MARGIN = 0.9
-#: What a round may make of a promised fall of the gap: fall^p with p in this range, as the last round did.
+#: What a round may make of a promised fall of the error: fall^p with p in this range, as the last round did.
 POWERS = 0.3, 1.0
 #: A mesh that memory limits must still have so many times the cells of the last to be worth a round.
 WORTHWHILE = 1.3
-#: A round that narrows the bracket by less than this factor is one in vain; two of them end the refining.
+#: A round that lowers the error by less than this factor is one in vain; `Target.patience` ends the refining.
 PROGRESS = 0.9
 #: Cells of a mesh over those expected of its sizes, at most as a rule.
 EXCESS = 1.2
 #: Share of the memory that was free at the beginning that a round may plan with; estimates are rough.
 MEMORY_SHARE = 0.7
 
-#: Why refining ended short of the target.
+#: Why refining ended short of a target.
 REASONS = {
     "memory": "the next mesh would not fit into memory",
     "mesh": "no finer mesh could be made",
-    "stalled": "finer meshes no longer narrow the bracket",
+    "stalled": "finer meshes no longer help",
     "rounds": f"{MOST_ROUNDS} rounds were not enough",
 }
 
@@ -75,68 +76,41 @@ class MeshTooLarge(MeshError):
 
 
 @dataclass(frozen=True)
-class Round:
-    """One mesh on the way; in 2D the keys of the conductance end in ``_S_per_m``, here always in ``_S``.
-
-    Attributes
-    ----------
-    cells, nodes : int
-        Of the layered mesh.
-    mesh_hash : str
-        SHA-256 of the mesh.
-    lower_S, upper_S : float
-        Bounds on the conductance (S; 2D S/m).
-    relative_width : float
-        (upper − lower)/upper.
-    seconds : float
-        Mesh, solution and measuring.
-    """
-
-    cells: int
-    nodes: int
-    mesh_hash: str
-    lower_S: float
-    upper_S: float
-    relative_width: float
-    seconds: float
-
-    def as_dict(self, dimension: int) -> dict[str, Any]:
-        """The tree of ``result.json``."""
-        ending = "_per_m" if dimension == 2 else ""
-        return {key + ending if key.endswith("_S") else key: value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, tree: Mapping[str, Any]) -> Round:
-        """The record that `as_dict` described."""
-        return cls(**{key.removesuffix("_per_m"): value for key, value in tree.items()})
-
-
-@dataclass(frozen=True)
-class Solved:
-    """A case solved on one mesh; mesh and snapshot on rank 0 only."""
-
-    built: BuiltMesh | None
-    solution: Solution
-    snapshot: Snapshot | None
-
-
-@dataclass(frozen=True)
 class History:
-    """How a case was refined; the same on all ranks but for `snapshots`.
+    """How a case was refined; the same on all ranks but for the last.
 
     Attributes
     ----------
     rounds : tuple of Round
-        In order; the last is the one the result is from.
+        In order.
+    best : int
+        The one that the result is from, counted from 0.
+    standings : dict of Standing
+        How far that one is from each target.
     stopped_by : str or None
-        A key of `REASONS`; None where the target was reached.
+        A key of `REASONS`; None where all targets were reached.
     measurements : tuple of Measurement
-        One for each round, on rank 0.
+        Of the rounds up to the best, on rank 0.
     """
 
     rounds: tuple[Round, ...]
+    best: int
+    standings: Mapping[str, Standing]
     stopped_by: str | None
-    measurements: tuple[Any, ...]
+    measurements: tuple[Measurement, ...]
+
+    def accuracy(self) -> dict[str, dict[str, Any]]:
+        """What was asked for and reached by target, as in ``result.json``."""
+        return {
+            name: {
+                "asked": one.asked,
+                "error": one.error,
+                "worst": one.worst,
+                "reached": one.reached,
+                "stopped_by": None if one.reached else self.stopped_by,
+            }
+            for name, one in self.standings.items()
+        }
 
 
 def refined(
@@ -159,117 +133,156 @@ def refined(
     Returns
     -------
     Solved
-        On the last mesh.
+        On the best mesh.
     History
         Of all meshes.
 
     Raises
     ------
     SolverError
-        On all ranks, where no bounds were found.
+        On all ranks, where a target cannot be judged.
     MeshError
         On all ranks, if the first mesh cannot be made.
     """
-    rounds: list[Round] = []
-    measurements: list[Any] = []
-    sizes, solved, reason, room = None, None, None, math.inf
     memory = machine_memory()  # before there is a mesh: what rounds hold is theirs to use again
+    story = _Story(case, targets(case), memory)
+    if comm.rank == 0:
+        progress.note("refine", _first_line(story))
+    best = next_mesh = reason = None
     while True:
         began = time.perf_counter()
         try:
-            finer = stage(None if sizes is None else sizes.field, room)
+            solved = stage(None if next_mesh is None else next_mesh.sizes.field, story.room)
         except MeshError as error:
-            if solved is None:
+            if best is None:
                 raise
             progress.note("refine", str(error))
             reason = "memory" if isinstance(error, MeshTooLarge) else "mesh"
             break
-        solved = finer
-        _require_bounds(solved.solution.bracket)
+        for target in story.targets:
+            target.require(solved.solution)
+        is_best = False
         if comm.rank == 0:
-            rounds.append(_round(solved, time.perf_counter() - began))
-            measurements.append(replace(solved.snapshot.measurement, electrodes={}))  # numbers alone
-            room = _cells_that_fit(case, solved, memory)
-            sizes, reason = _decided(case, solved, rounds, sizes, room)
-            progress.note("refine", _line(case, rounds, sizes, reason))
-        go_on, reason = comm.bcast((sizes is not None and reason is None, reason))
+            story.add(solved, time.perf_counter() - began, next_mesh)
+            is_best = story.best == len(story.rounds) - 1
+            next_mesh, reason = _decided(story, solved)
+            progress.note("refine", _line(story, next_mesh, reason))
+        is_best, go_on, reason = comm.bcast((is_best, next_mesh is not None, reason))
+        best = solved if is_best else best
         if not go_on:
             break
-    history = History(tuple(comm.bcast(rounds)), reason, tuple(measurements))
-    return solved, history
+    if comm.rank == 0 and story.best < len(story.rounds) - 1:
+        progress.note("refine", f"round {story.best + 1} was the best: it is the result")
+    rounds, chosen, standings = comm.bcast((story.rounds, story.best, story.standings))
+    upto = chosen + 1
+    kept = tuple(story.measurements[:upto])
+    return best, History(tuple(rounds), chosen, standings[chosen], reason, kept)
 
 
-def _require_bounds(bracket: Bracket | None) -> None:
-    """Raise where there are no bounds to refine by."""
-    if bracket is None:
-        raise SolverError(
-            "accuracy: the conductance must have certified bounds to refine by; none were found. "
-            "Leave accuracy out."
+@dataclass(frozen=True)
+class _Next:
+    """The next mesh: its sizes, for which target, and what its error falls to if all goes as promised (1)."""
+
+    sizes: NextSizes
+    target: str
+    promised: float
+
+
+@dataclass
+class _Story:
+    """What rank 0 knows of the rounds so far; elsewhere it stays empty."""
+
+    case: Case
+    targets: tuple[Target, ...]
+    memory: Memory | None
+    room: float = math.inf
+    rounds: list[Round] = field(default_factory=list)
+    standings: list[dict[str, Standing]] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
+    plans: list[_Next | None] = field(default_factory=list)
+    best: int = 0
+
+    def add(self, solved: Solved, seconds: float, plan: _Next | None) -> None:
+        """Take a round in."""
+        shot, bracket = solved.snapshot, solved.solution.bracket
+        self.measurements.append(replace(shot.measurement, electrodes={}))  # numbers alone
+        self.standings.append({one.name: one.standing(solved) for one in self.targets})
+        bounds = (
+            (None, None, None) if bracket is None else (bracket.lower, bracket.upper, bracket.relative_width)
         )
+        mesh = solved.built.mesh
+        errors = {name: one.error for name, one in self.standings[-1].items()}
+        self.rounds.append(Round(len(mesh.cells), len(mesh.points), mesh.hash, *bounds, seconds, errors))
+        self.plans.append(plan)
+        self.room = _cells_that_fit(self.case, len(mesh.cells), len(mesh.points), self.memory)
+        if _excess(self.standings[-1]) <= _excess(self.standings[self.best]):
+            self.best = len(self.rounds) - 1
+
+    @property
+    def farthest(self) -> Target:
+        """The target that the last round is farthest from."""
+        return max(self.targets, key=lambda one: self.standings[-1][one.name].excess)
+
+    def power(self, target: Target) -> float:
+        """p in fall of the error = (promised fall)^p, as the last round had it."""
+        plan = self.plans[-1]
+        if plan is None or plan.target != target.name or len(self.standings) < 2:
+            return POWERS[1]
+        before, after = (one[target.name].error for one in self.standings[-2:])
+        if not 0 < plan.promised < 1 or after <= 0:
+            return POWERS[1]
+        return min(max(math.log(after / before) / math.log(plan.promised), POWERS[0]), POWERS[1])
+
+    def in_vain(self, target: Target) -> bool:
+        """Whether the last rounds hardly lowered the error of a target."""
+        tried = range(max(len(self.rounds) - target.patience, 1), len(self.rounds))
+        return len(tried) == target.patience and all(self._was_vain(target, k) for k in tried)
+
+    def _was_vain(self, target: Target, k: int) -> bool:
+        """Whether round k hardly lowered the error."""
+        before, after = (self.standings[number][target.name].excess for number in (k - 1, k))
+        return after > PROGRESS * before
 
 
-def _round(solved: Solved, seconds: float) -> Round:
-    """The record of a round."""
-    mesh, bracket = solved.built.mesh, solved.solution.bracket
-    return Round(
-        cells=len(mesh.cells),
-        nodes=len(mesh.points),
-        mesh_hash=mesh.hash,
-        lower_S=bracket.lower,
-        upper_S=bracket.upper,
-        relative_width=bracket.relative_width,
-        seconds=seconds,
-    )
+def _excess(standings: Mapping[str, Standing]) -> float:
+    """How far the target that is farthest off is, over what was asked for."""
+    return max(one.excess for one in standings.values())
 
 
-def _decided(
-    case: Case, solved: Solved, rounds: list[Round], before: NextSizes | None, room: float
-) -> tuple[NextSizes | None, str | None]:
-    """Sizes of the next round, or None and why there is none (None too where the target is reached)."""
-    width, target = rounds[-1].relative_width, case.accuracy.conductance
-    if width <= target:
+def _decided(story: _Story, solved: Solved) -> tuple[_Next | None, str | None]:
+    """The next mesh, or None and why there is none (None too where all targets are reached)."""
+    if _excess(story.standings[-1]) <= 1.0:
         return None, None
-    if len(rounds) >= MOST_ROUNDS:
+    target = story.farthest
+    if len(story.rounds) >= MOST_ROUNDS:
         return None, "rounds"
-    if _in_vain(rounds):
+    if story.in_vain(target):
         return None, "stalled"
-    mesh, bracket = solved.built.mesh, solved.solution.bracket
-    goal = width * bracket.upper * (MARGIN * target / width) ** (1 / _power(rounds, before))
-    room /= EXCESS
-    most = min(MOST_GROWTH * len(mesh.cells), room)
-    if most < len(mesh.cells):
+    mesh, standing = solved.built.mesh, story.standings[-1][target.name]
+    cells = len(mesh.cells)
+    share = target.indicator(solved)
+    total = float(share.sum())
+    wanted = (MARGIN / standing.excess) ** (1 / story.power(target))
+    room = story.room / EXCESS
+    most = min(MOST_GROWTH * cells, room)
+    if most < cells:
         return None, "memory"
-    field = None if before is None else before.field
-    sizes = next_sizes(mesh, bracket.gap, goal, most, field, element_order(case), room)
-    if sizes.cells >= 0.99 * most and most < WORTHWHILE * len(mesh.cells):
+    before = story.plans[-1] and story.plans[-1].sizes.field
+    order = element_order(story.case)
+    sizes = next_sizes(mesh, share, wanted * total, most, before, order, room)
+    if sizes.cells >= 0.99 * most and most < WORTHWHILE * cells:
         return None, "memory"
-    return sizes, None
+    return _Next(sizes, target.name, sizes.gap / total), None
 
 
-def _power(rounds: list[Round], last: NextSizes | None) -> float:
-    """p in fall of the gap = (promised fall)^p, as the last round had it."""
-    if last is None:
-        return POWERS[1]
-    before, after = (one.relative_width for one in rounds[-2:])
-    promised = last.gap / rounds[-2].upper_S / before
-    return min(max(math.log(after / before) / math.log(promised), POWERS[0]), POWERS[1])
-
-
-def _in_vain(rounds: list[Round]) -> bool:
-    """Whether the last two rounds hardly narrowed the bracket."""
-    widths = [r.relative_width for r in rounds[-3:]]
-    return len(widths) == 3 and all(after > PROGRESS * before for before, after in itertools.pairwise(widths))
-
-
-def _cells_that_fit(case: Case, solved: Solved, memory: Memory | None) -> float:
-    """Cells of the largest mesh that fits into free memory; without limit where that is unknown."""
+def _cells_that_fit(case: Case, cells: int, nodes: int, memory: Memory | None) -> float:
+    """Cells of the largest mesh, like one of given cells, that fits into memory; infinite where unknown."""
     if memory is None:
         return math.inf
-    cells, nodes = len(solved.built.mesh.cells), len(solved.built.mesh.points)
     fixed = memory_MiB(case, 0.0, 0.0)
     share = MEMORY_SHARE * memory.available_MiB - fixed
-    low, high = 0.0, 64.0
-    while high - low > 1e-3:  # of the present mesh, for what a factorisation needs is not linear
+    low, high = 0.0, 2.0**20
+    while high - low > 1e-3 * max(low, 1.0):  # of the mesh; what a factorisation needs is not linear
         factor = (low + high) / 2
         if memory_MiB(case, factor * cells, factor * nodes) - fixed <= share:
             low = factor
@@ -278,18 +291,33 @@ def _cells_that_fit(case: Case, solved: Solved, memory: Memory | None) -> float:
     return low * cells
 
 
-def _line(case: Case, rounds: list[Round], sizes: NextSizes | None, reason: str | None) -> str:
+def _first_line(story: _Story) -> str:
+    """What to expect, before anything is made."""
+    first = estimate(story.case)
+    asked = ", ".join(f"{one.name} to {100 * one.asked:.3g} %" for one in story.targets)
+    room = _cells_that_fit(story.case, first.cells, first.nodes, story.memory)
+    most = "" if room == math.inf else f"; memory has room for about {room:,.0f}"
+    return (
+        f"{asked}; first mesh about {first.cells:,} cells, {in_gib(first.memory_MiB)}, {first.time_s:.0f} s, "
+        f"up to {MOST_ROUNDS} meshes of up to {MOST_GROWTH:g} times the cells of the last{most}"
+    )
+
+
+def _line(story: _Story, plan: _Next | None, reason: str | None) -> str:
     """What to say of a round."""
-    width, target = rounds[-1].relative_width, case.accuracy.conductance
-    text = f"round {len(rounds)}: certified to {100 * width:.3g} % of {100 * target:.3g} % asked for"
-    if sizes is not None:
-        return f"{text}; next about {sizes.cells:,.0f} cells"
+    last, standings = story.rounds[-1], story.standings[-1]
+    words = ", ".join(one.words(standings[one.name]) for one in story.targets)
+    text = f"round {len(story.rounds)}: {last.cells:,} cells, {words}, {last.seconds:.1f} s"
+    if plan is not None:
+        cells = plan.sizes.cells
+        factor = cells / last.cells
+        memory = memory_MiB(story.case, cells, factor * last.nodes)
+        return f"{text}; next about {cells:,.0f} cells, {in_gib(memory)}, {factor * last.seconds:.0f} s"
     return text if reason is None else f"{text}; {REASONS[reason]}"
 
 
-def missed(width: float, target: float, reason: str) -> str:
-    """The warning of a run that ended short of its target."""
-    return (
-        f"accuracy: the conductance is certified to {100 * width:.3g} %, not to the {100 * target:.3g} % "
-        f"asked for: {REASONS[reason]}. The numbers hold within that bracket."
-    )
+def missed(case: Case, accuracy: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The warnings of a run that ended short of some targets, by what `History.accuracy` says."""
+    found: Sequence[Target] = targets(case)
+    facts = [(one, accuracy[one.name]) for one in found if one.name in accuracy]
+    return [one.missed(tree, REASONS[tree["stopped_by"]]) for one, tree in facts if not tree["reached"]]

@@ -12,7 +12,7 @@ from gbflux.errors import InputError
 from gbflux.flux import HLProfile, HotSpots
 from gbflux.flux.readonly import read_only
 from gbflux.study.certificate import BracketFacts, LocalCertificate
-from gbflux.study.refinement import Round
+from gbflux.study.rounds import Round
 
 #: Raise it when a measure of the same fields gets another value.
 #: 1: percentiles, rms, Gini and area fractions of the cells' |J|. 2: of the current density from reactions.
@@ -125,7 +125,7 @@ class Result:
     warnings : tuple of str
         What a reader of the numbers should know.
     refinement : tuple of Round
-        The meshes on the way to the accuracy asked for, the last of them that of this result; empty without.
+        The meshes on the way to the accuracy asked for, among them that of this result; empty without.
     errors : read-only dict or None
         How far numbers may be off, in a tree parallel to theirs; None where no accuracy was asked for.
     definitions : int

@@ -39,14 +39,17 @@ def _errors(snapshot: Snapshot, estimated: dict[str, Any], history: History | No
         for side, found in estimated[part].items():
             spots = [getattr(one, part)[side] for one in history.measurements]
             found["max_over_mean"]["observed_exponent"] = observed_exponent(spots)
-    width, asked = history.rounds[-1].relative_width, case.accuracy.conductance
-    conductance = {
-        "asked": asked,
-        "relative_width": width,
-        "reached": history.stopped_by is None,
-        "stopped_by": history.stopped_by,
-    }
-    return {"conductance": conductance, **estimated}
+    accuracy = history.accuracy()
+    found: dict[str, Any] = {"accuracy": accuracy}
+    if "conductance" in accuracy:
+        facts = accuracy["conductance"]
+        found["conductance"] = {
+            "asked": facts["asked"],
+            "relative_width": facts["error"],
+            "reached": facts["reached"],
+            "stopped_by": facts["stopped_by"],
+        }
+    return {**found, **estimated}
 
 
 def result_of(
@@ -126,9 +129,8 @@ def _mesh_facts(mesh: LayeredMesh, hl_planes_um: Planes | None) -> MeshFacts:
 def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str, ...]:
     """What a reader of the numbers should know."""
     found = []
-    facts = (errors or {}).get("conductance")
-    if facts is not None and not facts["reached"]:
-        found.append(missed(facts["relative_width"], facts["asked"], facts["stopped_by"]))
+    if errors is not None:
+        found += missed(snapshot.case, asked_and_reached(errors))
     if len(snapshot.mesh.boundaries) and (snapshot.mesh.slabs or any(snapshot.case.ideal_electrodes)):
         found.append(
             "hot_spots: where a grain boundary ends at an ideal electrode or a homogenizing layer, "
@@ -141,6 +143,16 @@ def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str,
             f"mesh: the layer is thinner than asked for on {limited:.2%} of the grain-boundary area."
         )
     return tuple(found)
+
+
+def asked_and_reached(errors: Mapping[str, Any] | None) -> Mapping[str, Mapping[str, Any]]:
+    """What ``errors`` says of the accuracy asked for, by target; old results have the conductance alone."""
+    if errors is None or "accuracy" in errors:
+        return {} if errors is None else errors["accuracy"]
+    facts = errors.get("conductance")
+    return (
+        {} if facts is None else {"conductance": {**facts, "error": facts["relative_width"], "worst": None}}
+    )
 
 
 def peak_of_all(built: BuiltMesh, peaks: list[float]) -> float:

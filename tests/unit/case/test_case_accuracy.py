@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gbflux.case import estimate, parse_case, resolved_yaml
+from gbflux.case.accuracies import accuracies
+from gbflux.case.estimate import certifies, element_order
 from gbflux.case.hashing import canonical
 from gbflux.cli import main as command
-from gbflux.cli.run import fraction
 from gbflux.errors import CaseError, InputError
 
 CASE = """\
@@ -21,34 +22,102 @@ def asked(value: object):
     return parse_case(CASE, overrides={"accuracy.conductance": value})
 
 
-@pytest.mark.parametrize("value", [0, 0.0, -0.1, 1, 1.0, 2, "0.1%", "fine", True, float("nan")])
+@pytest.mark.parametrize(
+    "value", [0, 0.0, -0.1, 1, 1.0, 2, "0%", "100%", "0.1", "%", "nan%", "fine", True, float("nan")]
+)
 def test_accuracies_that_are_refused(value: object) -> None:
     with pytest.raises(CaseError) as caught:
         asked(value)
     assert "accuracy.conductance" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["accuracy: 0.1", "accuracy: {conductance: 0.1, p99: 1}", "accuracy: []"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "accuracy: 0.1",
+        "accuracy: {conductance: 0.1, p99: 1}",
+        "accuracy: []",
+        "accuracy: {conductance: null}",
+        "accuracy: {hot_spot: 10%}",
+    ],
+)
 def test_blocks_that_are_refused(text: str) -> None:
     with pytest.raises(CaseError, match="accuracy"):
         parse_case(CASE + text)
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
-    [("0.1%", 0.001), ("0.001", 0.001), ("1e-3", 0.001), (" 0.02 % ", 0.0002), ("50%", 0.5)],
+    ("text", "value"), [("0.1%", 0.001), ('"0.02 %"', 0.0002), ("50%", 0.5), ("0.05", 0.05), ("1e-3", 0.001)]
 )
-def test_accuracies_by_hand(text: str, value: float) -> None:
-    assert fraction(text) == value
+def test_percentages_and_fractions_are_the_same_in_a_case(text: str, value: float) -> None:
+    case = parse_case(CASE + f"accuracy: {{hot_spots: {text}}}")
+    assert case.accuracy.asked == {"hot_spots": value}
+    assert case.physics_hash == parse_case(CASE, overrides={"accuracy.hot_spots": value}).physics_hash
 
 
-@pytest.mark.parametrize("text", ["", "%", "0", "0%", "-1%", "100%", "1", "2", "nan", "inf", "a%", "0.1%%"])
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["0.1%"], {"conductance": 0.001}),
+        ([" 0.02 % "], {"conductance": 0.0002}),
+        (["hot_spots=5%"], {"hot_spots": 0.05}),
+        (["0.1%,hot_spots=5%"], {"conductance": 0.001, "hot_spots": 0.05}),
+        (["hot_spots=5%", "conductance = 0.1%"], {"conductance": 0.001, "hot_spots": 0.05}),
+    ],
+)
+def test_accuracies_by_hand(options: list[str], found: dict[str, float]) -> None:
+    assert accuracies(options) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "%",
+        "0",
+        "0%",
+        "-1%",
+        "100%",
+        "1",
+        "2",
+        "nan",
+        "inf",
+        "a%",
+        "0.1%%",
+        "p99=5%",
+        "0.1%,1%",
+        "hot_spots=",
+    ],
+)
 def test_accuracies_by_hand_that_are_refused(text: str, tmp_path, capsys) -> None:
-    with pytest.raises(InputError, match="--accuracy: must be"):
-        fraction(text)
+    with pytest.raises(InputError, match="--accuracy: must"):
+        accuracies([text])
     (tmp_path / "case.yaml").write_text(CASE)
     assert command.exit_code(["run", str(tmp_path / "case.yaml"), f"--accuracy={text}"]) == 2
-    assert capsys.readouterr().err.startswith("gbflux: --accuracy: must be")
+    assert capsys.readouterr().err.startswith("gbflux: --accuracy: must")
+
+
+@pytest.mark.parametrize(("text", "other"), [("0.1", "10%"), ("0.001", "0.1%"), ("hot_spots=0.05", "5%")])
+def test_a_number_without_a_unit_is_refused_with_both_readings(text: str, other: str) -> None:
+    number = text.split("=")[-1]
+    with pytest.raises(InputError, match=f"may mean {number}% or {other}"):
+        accuracies([text])
+
+
+def test_what_certifies_nothing_yet_is_refused() -> None:
+    with pytest.raises(CaseError, match=r"accuracy.hot_spot: cannot be asked for"):
+        parse_case(CASE + "accuracy: {hot_spot: 10%}")
+
+
+def test_hot_spots_take_the_order_and_the_electrodes_of_the_case() -> None:
+    hot = {"accuracy.hot_spots": 0.05}
+    assert element_order(parse_case(CASE, overrides=hot)) == 1
+    assert element_order(parse_case(CASE, overrides={**hot, "solver.order": 2})) == 2
+    assert element_order(parse_case(CASE, overrides={**hot, "accuracy.conductance": 0.01})) == 2
+    assert not certifies(parse_case(CASE, overrides=hot))
+    orders = {parse_case(CASE, overrides={**hot, "solver.order": k}).physics_hash for k in (1, 2)}
+    assert len(orders) == 2
+    parse_case(CASE + "electrodes: {kinetics: {exchange_current_density_mA_per_cm2: 1}}", overrides=hot)
 
 
 def test_an_accuracy_is_part_of_what_a_case_is() -> None:
@@ -87,5 +156,5 @@ def test_check_shows_the_target(tmp_path, capsys) -> None:
     assert command.exit_code(["check", str(tmp_path / "case.yaml")]) == 0
     shown = capsys.readouterr().out
     assert "Estimate of the first mesh" in shown
-    assert "refined until certified to" in shown
-    assert "0.1 % of the conductance" in shown
+    assert "refined for conductance to" in shown
+    assert "0.1 %" in shown

@@ -13,6 +13,11 @@ from gbflux.report.page.wording import METRICS, written
 
 FEW = 5  # realisations below which an interval says little
 _LARGEST_IMBALANCE = 1e-6
+_WHAT = {
+    "conductance": "relative width of the certified bracket",
+    "hot_spots": "largest relative error of the hot-spot measures",
+    "hot_spot": "relative half width of the certified current",
+}
 
 
 def run_cautions(runs: Sequence[Run]) -> list[str]:
@@ -93,14 +98,19 @@ def _error_cautions(result: Mapping[str, Any]) -> list[str]:
         more = len(moving) - len(shown)
         listed = ", ".join([*shown, *([f"{more} more"] if more else [])])
         found.append(f"Not converged, still moving as the mesh is refined: {listed}.")
-    conductance = value_at(result, "errors.conductance") or {}
-    if conductance.get("reached") is False:
-        width, asked = (written(conductance.get(key), 2) for key in ("relative_width", "asked"))
-        found.append(
-            f"The accuracy asked for was not reached: the certified bracket is {width} wide, asked {asked} "
-            f"(stopped by {conductance.get('stopped_by')})."
-        )
-    return found
+    return found + _missed(result.get("errors") or {})
+
+
+def _missed(errors: Mapping[str, Any]) -> list[str]:
+    """Accuracies that were asked for and not reached."""
+    facts = errors.get("conductance") or {}
+    older = {"conductance": {**facts, "error": facts.get("relative_width")}} if facts else {}
+    return [
+        f"The accuracy asked for was not reached: {_WHAT.get(name, name)} {written(one.get('error'), 2)}, "
+        f"asked {written(one.get('asked'), 2)} (stopped by {one.get('stopped_by')})."
+        for name, one in errors.get("accuracy", older).items()
+        if one.get("reached") is False
+    ]
 
 
 def _growth(error: Mapping[str, Any]) -> str:

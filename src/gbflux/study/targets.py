@@ -1,0 +1,218 @@
+"""What meshes are refined for: how far a round is from it, and where its mesh has to become finer.
+
+A target answers three questions about a round: how far it is from what was asked for (`standing`), what each
+cell contributes to that (`indicator`), and what is said of it (`words`). `refinement` knows no more of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.case import Case
+from gbflux.conduction.records import Solution
+from gbflux.errors import SolverError
+from gbflux.flux.indicator import indicator
+from gbflux.mesh import BuiltMesh
+from gbflux.study.snapshot import Snapshot
+
+#: Measures whose estimated errors count, by name; of windows those of these diameters.
+MEASURES = (
+    "p95_over_mean",
+    "p99_over_mean",
+    "rms_over_mean",
+    "gini",
+    "grain_max_over_mean",
+    "grain_max_over_median",
+    "grain_max_over_mean_area_cut",
+)
+WINDOWS = ("1_um", "3_um")
+#: A Gini coefficient below this counts as this: an even current needs no more digits.
+EVEN = 0.02
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A case solved on one mesh; mesh and snapshot on rank 0 only."""
+
+    built: BuiltMesh | None
+    solution: Solution
+    snapshot: Snapshot | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a round is from a target.
+
+    Attributes
+    ----------
+    asked : float
+        Largest error asked for (1).
+    error : float
+        Error reached (1).
+    worst : str or None
+        The measure it is the error of, where there are several.
+    """
+
+    asked: float
+    error: float
+    worst: str | None = None
+
+    @property
+    def reached(self) -> bool:
+        """Whether it is no more than was asked for."""
+        return self.excess <= 1.0
+
+    @property
+    def excess(self) -> float:
+        """Error over what was asked for."""
+        return self.error / self.asked
+
+
+class Target(Protocol):
+    """One thing to refine for. All methods but `require` are called on rank 0.
+
+    Attributes
+    ----------
+    name : str
+        Its key in the case's accuracy.
+    asked : float
+        Largest error asked for (1).
+    patience : int
+        Rounds in vain, one after the other, that end the refining.
+    """
+
+    name: str
+    asked: float
+    patience: int
+
+    def require(self, solution: Solution) -> None:
+        """Raise a `SolverError` on all ranks if the target cannot be judged."""
+
+    def standing(self, solved: Solved) -> Standing:
+        """How far a round is from the target."""
+
+    def indicator(self, solved: Solved) -> NDArray[np.float64]:
+        """What each cell contributes to the error, (m,)."""
+
+    def words(self, standing: Standing) -> str:
+        """The error reached, for the line of a round."""
+
+    def missed(self, standing: Mapping[str, Any], reason: str) -> str:
+        """The warning of a run that ended short of the target."""
+
+
+def targets(case: Case) -> tuple[Target, ...]:
+    """The targets of a case's accuracy."""
+    return tuple(_KINDS[name](asked) for name, asked in case.accuracy.asked.items())
+
+
+@dataclass(frozen=True)
+class Conductance:
+    """A certified bracket around the conductance that is narrow enough."""
+
+    asked: float
+    name = "conductance"
+    patience = 2
+
+    def require(self, solution: Solution) -> None:
+        """Raise where there are no bounds."""
+        if solution.bracket is None:
+            raise SolverError(
+                "accuracy: the conductance must have certified bounds to refine by; none were found. "
+                "Leave accuracy out."
+            )
+
+    def standing(self, solved: Solved) -> Standing:
+        """The relative width of the bracket."""
+        return Standing(self.asked, solved.solution.bracket.relative_width)
+
+    def indicator(self, solved: Solved) -> NDArray[np.float64]:
+        """What each cell contributes to the gap between the bounds, over the upper one."""
+        bracket = solved.solution.bracket
+        return bracket.gap / bracket.upper
+
+    def words(self, standing: Standing) -> str:
+        """The width, for the line of a round."""
+        return f"conductance certified to {_per_cent(standing.error)} of {_per_cent(self.asked)} asked for"
+
+    def missed(self, standing: Mapping[str, Any], reason: str) -> str:
+        """The warning of a run that ended short of the target."""
+        return (
+            f"accuracy: the conductance is certified to {_per_cent(standing['error'])}, not to the "
+            f"{_per_cent(self.asked)} asked for: {reason}. The numbers hold within that bracket."
+        )
+
+
+@dataclass(frozen=True)
+class HotSpotMeasures:
+    """Estimated errors of the hot-spot measures of all planes that are small enough, each over its measure.
+
+    Measures that are null or marked divergent do not count.
+    """
+
+    asked: float
+    name = "hot_spots"
+    patience = 3  # estimates scatter
+
+    def require(self, solution: Solution) -> None:
+        """Nothing: any solution has a distribution on its planes."""
+
+    def standing(self, solved: Solved) -> Standing:
+        """The largest error of the measures that count."""
+        measured = solved.snapshot.measurement
+        worst, largest = None, 0.0
+        for part in ("hot_spots", "hot_spots_electrolyte"):
+            for side, values in getattr(measured, part).items():
+                for name, value, error in _counting(values, measured.errors[part][side]):
+                    relative = error / max(abs(value), EVEN if name == "gini" else 0.0)
+                    if worst is None or relative > largest:
+                        worst, largest = f"{part}.{side}.{name}", relative
+        return Standing(self.asked, largest, worst)
+
+    def indicator(self, solved: Solved) -> NDArray[np.float64]:
+        """What each cell contributes to errors of the distributions."""
+        return indicator(solved.snapshot.mesh, solved.snapshot.fields)
+
+    def words(self, standing: Standing) -> str:
+        """The largest error, for the line of a round."""
+        reached = f"{_per_cent(standing.error)} ({standing.worst})"
+        return f"hot spots to {reached} of {_per_cent(self.asked)} asked for"
+
+    def missed(self, standing: Mapping[str, Any], reason: str) -> str:
+        """The warning of a run that ended short of the target."""
+        return (
+            f"accuracy: the hot-spot measures are known to {_per_cent(standing['error'])} "
+            f"({standing['worst']}), not to the {_per_cent(self.asked)} asked for: {reason}. "
+            "Their estimated errors say which of them are."
+        )
+
+
+# PLUG: a class like these for `hot_spot`, whose `standing` is the relative half width of the certified
+# interval and whose `indicator` that of the certificate. Until then `hot_spot_is_certified` refuses it.
+_KINDS: dict[str, type] = {"conductance": Conductance, "hot_spots": HotSpotMeasures}
+
+
+def _counting(values: Any, errors: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Name, value and estimated error of each measure that counts."""
+    rows = [(name, getattr(values, name), errors[name]) for name in MEASURES]
+    windows = "window_max_over_mean"
+    rows += [(f"{windows}.{size}", getattr(values, windows)[size], errors[windows][size]) for size in WINDOWS]
+    return [
+        (name, float(value), error["estimated_error"])
+        for name, value, error in rows
+        if value is not None and not error.get("divergent")
+    ]
+
+
+def _per_cent(share: float) -> str:
+    """A share in per cent.
+
+    >>> _per_cent(0.00123)
+    '0.123 %'
+    """
+    return f"{100 * share:.3g} %"
