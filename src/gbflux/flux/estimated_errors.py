@@ -9,9 +9,7 @@ where boundaries end on ideal electrodes and on homogenizing layers.
 
 The cells of the whole mesh. The potential has the relative energy error e = ‖∇(φ − φ_h)‖²/‖∇φ_h‖², norms
 weighted with σ, and what j_h varies by on the plane is wrong by some √e of it. It decides on electrodes
-that a layer or a resistance keeps smooth. In grains and layers ∇φ is estimated by the recovered gradient,
-continuous in each region and linear in each cell, its nodal values the means over the cells around the
-nodes: O. C. Zienkiewicz, J. Z. Zhu, Int. J. Numer. Methods Eng. 24 (1987) 337, doi:10.1002/nme.1620240206.
+that a layer or a resistance keeps smooth. It is estimated by the recovered current density (`recovered`).
 
 So the estimate is, m₀ the value that a uniform current has,
 
@@ -41,8 +39,9 @@ from gbflux.flux import distribution
 from gbflux.flux.hl_profile import HLProfile, fit_decay
 from gbflux.flux.hot_spots import HotSpots, hot_spots, mean_density
 from gbflux.flux.planes import PlaneFacets, PlaneNodes
+from gbflux.flux.recovered import energy, lacking_energy
 from gbflux.flux.transport import Transport
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind
 
 #: A measure whose estimated error is no larger than this share of it counts as converged.
 CONVERGED = 0.02
@@ -157,11 +156,10 @@ def energy_errors(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]
     electrolyte, whole : float
         Of the electrolyte alone and of all cells (1).
     """
-    energy = np.einsum("ci,ci->c", fields.j, fields.j) * volume / fields.sigma
-    wrong = _recovered_energy(mesh, fields, volume)
+    all_of_it, lacking = energy(fields, volume), lacking_energy(mesh, fields, volume, _SOLID)
     in_electrolyte = is_kind(mesh.kind, ELECTROLYTE)
     electrolyte, whole = (
-        float(wrong[chosen].sum() / energy[chosen].sum()) for chosen in (in_electrolyte, slice(None))
+        float(lacking[chosen].sum() / all_of_it[chosen].sum()) for chosen in (in_electrolyte, slice(None))
     )
     return electrolyte, whole
 
@@ -185,28 +183,6 @@ def transport_errors(transport: Transport, electrolyte: float, whole: float) -> 
         "sigma_eff": error(sigma_eff, _ENERGY * electrolyte * sigma_eff),
         "asr": error(asr, _ENERGY * whole * asr),
     }
-
-
-def _recovered_energy(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]) -> NDArray[np.float64]:
-    """∫ |j − recovered j|²/σ of each cell, zero in layers, (m,) (W µm³/m³; the unit cancels)."""
-    cells = those(is_kind(mesh.kind, _SOLID))
-    corners, v = mesh.cells[cells], volume[cells]
-    around = np.zeros(len(mesh.points))
-    for corner in corners.T:
-        around += np.bincount(corner, v, len(around))
-    around[around == 0] = 1.0
-    d, found = mesh.dimension, np.zeros(len(volume))
-    square = np.zeros(len(corners))
-    for j in np.ascontiguousarray(fields.j[cells].T):
-        weighted, total = v * j, np.zeros(len(around))
-        for corner in corners.T:
-            total += np.bincount(corner, weighted, len(around))
-        total /= around
-        off = [total.take(corner) - j for corner in corners.T]
-        # the mean square of a linear function with these values at d + 1 corners
-        square += sum(x * x for x in off) + sum(off) ** 2
-    found[cells] = square * v / ((d + 1) * (d + 2) * fields.sigma[cells])
-    return found
 
 
 def profile_errors(profile: HLProfile) -> dict[str, Any]:

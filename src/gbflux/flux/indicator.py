@@ -2,10 +2,8 @@
 
 Two parts, each a share of one, are added cell by cell.
 
-In the bulk: what the field lacks in energy. The current density of a cell is compared with the means of its
-neighbours' at its corners, within grains and layers apart, since it jumps between them (O. C. Zienkiewicz,
-J. Z. Zhu, Int. J. Numer. Meth. Eng. 24 (1987) 337, doi:10.1002/nme.1620240206): the integral of
-|J − J_corner|²/σ, over that of |J|²/σ. It needs no bracket, and holds where electrodes have kinetics.
+In the bulk: what the field lacks in energy, estimated by the recovered current density (`recovered`), over
+all energy. It needs no bracket, and holds where electrodes have kinetics.
 
 On electrodes and where the electrolyte ends: what piecewise linear current densities lack on their facets.
 With slopes G at the corners, means of those of the facets around, j_h misses on an edge from a to b about
@@ -24,8 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
+from gbflux.flux.hot_spots import mean_density
 from gbflux.flux.measure import electrode_plane, electrolyte_end
 from gbflux.flux.planes import PlaneFacets, PlaneNodes
+from gbflux.flux.recovered import energy, lacking_energy
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import SIDES
@@ -48,9 +48,7 @@ def indicator(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
     """
     found = lost_energy(mesh, fields)
     for facets, nodes in planes(mesh, fields):
-        density = nodes.current / nodes.area
-        counted = density[np.searchsorted(nodes.node, facets.nodes)].mean(axis=1)
-        counted *= nodes.area.sum() / nodes.current.sum()
+        counted = nodes.at_corners(facets).mean(axis=1) / mean_density(facets, nodes)
         np.add.at(found, facets.cell, facet_defects(facets, nodes) * np.maximum(1.0, counted))
     return found
 
@@ -62,20 +60,10 @@ def planes(mesh: LayeredMesh, fields: Fields) -> list[tuple[PlaneFacets, PlaneNo
 
 
 def lost_energy(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
-    """Energy of the distance of each cell's current density from recovered ones, over all energy, (m,)."""
+    """Energy of the distance of each cell's current density from the recovered one, over all energy, (m,)."""
     volume = np.abs(signed_volumes(mesh.points, mesh.cells))
-    found = np.zeros(len(mesh.cells))
-    for kinds in _GROUPS:
-        chosen = np.flatnonzero(np.isin(mesh.kind, kinds))
-        corners, weight, j = mesh.cells[chosen], volume[chosen], fields.j[chosen]
-        around = sum(np.bincount(column, weight, len(mesh.points)) for column in corners.T)
-        around[around == 0] = 1.0
-        for component in j.T:
-            of_node = sum(np.bincount(column, weight * component, len(mesh.points)) for column in corners.T)
-            of_node /= around
-            found[chosen] += np.square(of_node[corners] - component[:, None]).mean(axis=1)
-    energy = volume / fields.sigma
-    return energy * found / float(energy @ np.square(fields.j).sum(axis=1))
+    lacking = sum(lacking_energy(mesh, fields, volume, kinds) for kinds in _GROUPS)
+    return (mesh.dimension + 2) * lacking / float(energy(fields, volume).sum())
 
 
 def facet_defects(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]:
@@ -86,9 +74,8 @@ def facet_defects(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]
     facets : PlaneFacets
     nodes : PlaneNodes
     """
-    density = nodes.current / nodes.area
     at = np.searchsorted(nodes.node, facets.nodes)
-    values = density[at] * (nodes.area.sum() / nodes.current.sum())
+    values = nodes.density[at] / mean_density(facets, nodes)
     sides = facets.points[:, 1:] - facets.points[:, :1]
     slope = np.linalg.solve(sides, (values[:, 1:] - values[:, :1])[:, :, None])[:, :, 0]
     of_node = np.stack([_mean_of_facets(at, facets.area, component) for component in slope.T], axis=1)
