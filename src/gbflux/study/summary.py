@@ -129,8 +129,9 @@ def _mesh_facts(mesh: LayeredMesh, hl_planes_um: Planes | None) -> MeshFacts:
 def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str, ...]:
     """What a reader of the numbers should know."""
     found = []
-    if errors is not None:
-        found += missed(snapshot.case, asked_and_reached(errors))
+    reached = asked_and_reached(errors)
+    if reached:
+        found += missed(snapshot.case, reached)
     if len(snapshot.mesh.boundaries) and (snapshot.mesh.slabs or any(snapshot.case.ideal_electrodes)):
         found.append(
             "hot_spots: where a grain boundary ends at an ideal electrode or a homogenizing layer, "
@@ -147,9 +148,10 @@ def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str,
 
 def asked_and_reached(errors: Mapping[str, Any] | None) -> Mapping[str, Mapping[str, Any]]:
     """What ``errors`` says of the accuracy asked for, by target; old results have the conductance alone."""
-    if errors is None or "accuracy" in errors:
-        return {} if errors is None else errors["accuracy"]
-    facts = errors.get("conductance")
+    found = errors or {}
+    if "accuracy" in found:
+        return found["accuracy"]
+    facts = found.get("conductance")
     return (
         {} if facts is None else {"conductance": {**facts, "error": facts["relative_width"], "worst": None}}
     )
