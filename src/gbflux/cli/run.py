@@ -108,7 +108,7 @@ def certificate_line(one: LocalCertificate) -> str:
         centre = ", ".join(f"{x:.4g}" for x in one.centre_um)
         what = f"{one.diameter_um:g} µm at ({centre}) µm"
     bounds = f"certified {one.lower:.3g} to {one.upper:.3g}" if one.reason is None else "not certified"
-    return f"{one.electrode + ' ' + what:30}{one.value:.3g}  ({bounds}, over the mean)"
+    return f"{one.electrode + ' ' + what:29} {one.value:.3g}  ({bounds}, over the mean)"
 
 
 def _at_voltage(voltage: float | None) -> str:

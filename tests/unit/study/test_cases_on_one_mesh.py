@@ -106,7 +106,10 @@ def test_each_case_gets_its_own_numbers(tmp_path: Path) -> None:
         {"grain_boundary.conductivity_S_per_cm": 1e-5},
         {"electrodes.asr_ohm_cm2": 3, "electrodes.top_V": -1.0},
         {"homogenizing_layer.conductivity_S_per_cm": 1e-3},
-        {"homogenizing_layer.contact_asr_ohm_cm2": 2, "output.bracket": True},
+        {
+            "homogenizing_layer.contact_asr_ohm_cm2": 2,
+            "output": {"bracket": True, "certify": {"windows_um": [9]}},
+        },
         {"solver.order": 2},
         {"solver.preconditioner": "lu"},
     ]
@@ -124,6 +127,10 @@ def test_each_case_gets_its_own_numbers(tmp_path: Path) -> None:
         spots, expected = (r.hot_spots["top"].p99_over_mean for r in (found, alone))
         assert spots == pytest.approx(expected, rel=1e-7)
         assert (found.transport.bracket is None) == (not one.output.bracket)
+        assert len(found.certificates) == (2 if one.output.bracket else 0)
+        for local, expected in zip(found.certificates, alone.certificates, strict=True):
+            assert local.value == pytest.approx(expected.value, rel=1e-7)
+            assert (local.lower, local.upper) == pytest.approx((expected.lower, expected.upper), rel=1e-2)
     asr = [result.transport.asr_ohm_cm2 for result in results]
     assert len({round(value, 6) for value in asr}) >= len(changes) - 1  # lu and CG agree
 

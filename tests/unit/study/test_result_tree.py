@@ -101,6 +101,7 @@ TREE = {
     "refinement": None,
     "errors": None,
     "definitions": None,
+    "certificates": None,
 }
 SIDES = {"both": ("bottom", "top"), "bottom": ("bottom",), "top": ("top",)}
 CASES = {2: TINY, 3: {"geometry.size_um": [10, 10, 10], "grains.mean_size_um": 5}}
