@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gbflux.conduction.records import Fields
 from gbflux.flux.cells import CellGeometry, cell_geometry
+from gbflux.flux.estimated_errors import energy_errors, plane_errors, profile_errors, transport_errors
 from gbflux.flux.hl_profile import HLProfile, hl_profile
 from gbflux.flux.hot_spots import HotSpots, hot_spots
 from gbflux.flux.planes import PlaneFacets, PlaneNodes, plane_facets, plane_nodes
@@ -35,6 +37,9 @@ class Measurement:
         Facets and nodes of each electrode.
     grains : GrainTable
     boundaries : BoundaryTable
+    errors : read-only dict
+        Estimated discretisation errors, in a tree parallel to `transport`, `hot_spots`,
+        `hot_spots_electrolyte` and `homogenizing_layer`, see `estimated_errors`.
     """
 
     transport: Transport
@@ -44,9 +49,10 @@ class Measurement:
     electrodes: Mapping[str, tuple[PlaneFacets, PlaneNodes]]
     grains: GrainTable
     boundaries: BoundaryTable
+    errors: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        for name in ("hot_spots", "hot_spots_electrolyte", "homogenizing_layer", "electrodes"):
+        for name in ("hot_spots", "hot_spots_electrolyte", "homogenizing_layer", "electrodes", "errors"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
@@ -56,6 +62,7 @@ def measure(
     *,
     mean_grain_size_um: float,
     potentials: tuple[float, float],
+    ideal: tuple[bool, bool] = (True, True),
     geometry: CellGeometry | None = None,
 ) -> Measurement:
     """Measure a solved case.
@@ -68,6 +75,9 @@ def measure(
         d (µm).
     potentials : (float, float)
         Of the bottom and the top electrode (V).
+    ideal : (bool, bool)
+        Whether these have neither a resistance nor kinetics: the largest current density then has no limit
+        where boundaries end on them.
     geometry : CellGeometry, optional
         That of the mesh, where it is known.
 
@@ -101,6 +111,22 @@ def measure(
         }
         for planes, sides in ((electrodes, SIDES), (ends, mesh.slabs))
     )
+    energy = energy_errors(mesh, fields, geometry.volume)
+    singular = {side: perfect and side not in mesh.slabs for side, perfect in zip(SIDES, ideal, strict=True)}
+    errors, end_errors = (
+        {
+            side: plane_errors(
+                *planes[side],
+                mesh.n_grains,
+                mean_grain_size_um,
+                found[side],
+                energy[1],
+                len(mesh.boundaries) > 0 and (found is end_spots or singular[side]),
+            )
+            for side in found
+        }
+        for planes, found in ((electrodes, spots), (ends, end_spots))
+    )
     grains = grain_table(mesh, fields, geometry, (ends["bottom"][1], ends["top"][1]))
     boundaries = boundary_table(mesh, fields, geometry.volume)
     profiles = {
@@ -114,6 +140,12 @@ def measure(
         electrodes=electrodes,
         grains=grains,
         boundaries=boundaries,
+        errors={
+            "transport": transport_errors(whole, *energy),
+            "hot_spots": errors,
+            "hot_spots_electrolyte": end_errors,
+            "homogenizing_layer": {side: profile_errors(profile) for side, profile in profiles.items()},
+        },
     )
 
 

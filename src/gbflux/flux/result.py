@@ -24,7 +24,7 @@ def as_result(measurement: Measurement, dimension: int) -> dict[str, Any]:
     dict
         Keys ``solver`` (``current_imbalance`` alone), ``transport``, ``hot_spots``, and
         ``hot_spots_electrolyte`` and ``homogenizing_layer`` with the sides that have a homogenizing layer
-        (empty without).
+        (empty without), and ``errors`` parallel to these.
     """
     t = measurement.transport
     return _plain(
@@ -47,8 +47,22 @@ def as_result(measurement: Measurement, dimension: int) -> dict[str, Any]:
             "homogenizing_layer": {
                 side: asdict(profile) for side, profile in measurement.homogenizing_layer.items()
             },
+            "errors": {
+                **measurement.errors,
+                "transport": {
+                    "sigma_eff_S_per_cm": _scaled(
+                        measurement.errors["transport"]["sigma_eff"], S_PER_M_TO_S_PER_CM
+                    ),
+                    "asr_ohm_cm2": _scaled(measurement.errors["transport"]["asr"], OHM_M2_TO_OHM_CM2),
+                },
+            },
         }
     )
+
+
+def _scaled(error: dict[str, Any], unit: float) -> dict[str, Any]:
+    """An estimated error in another unit."""
+    return {**error, "estimated_error": error["estimated_error"] * unit}
 
 
 def _plain(value: Any) -> Any:
@@ -57,6 +71,6 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, str | bool):
         return value
     return float(value) if math.isfinite(value) else None

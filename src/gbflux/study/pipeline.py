@@ -220,6 +220,7 @@ def _measured(
             solution.fields,
             mean_grain_size_um=case.mean_grain_size_um,
             potentials=solution.potentials,
+            ideal=case.ideal_electrodes,
             geometry=shared.geometry(),
         )
     progress.note("measure", f"{progress.seconds['measure'] - before:.1f} s")

@@ -22,10 +22,9 @@ from gbflux.errors import MeshError
 from gbflux.flux import Measurement
 from gbflux.mesh import SizeField
 from gbflux.mesh.refine import NextSizes, next_sizes
-from gbflux.study.estimated_errors import GROWN, Resolution
 from gbflux.study.progress import Progress
 from gbflux.study.rounds import Round
-from gbflux.study.targets import Solved, Standing, Target, targets
+from gbflux.study.targets import GROWN, Solved, Standing, Target, targets
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +79,7 @@ class MeshTooLarge(MeshError):
 
 @dataclass(frozen=True)
 class History:
-    """How a case was refined; the same on all ranks but for the last two.
+    """How a case was refined; the same on all ranks but for the measurements.
 
     Attributes
     ----------
@@ -92,7 +91,7 @@ class History:
         How far that one is from each target.
     stopped_by : str or None
         A key of `REASONS`; None where all targets were reached.
-    measurements, resolutions : tuples of Measurement and of Resolution
+    measurements : tuple of Measurement
         Of the rounds up to the best, on rank 0.
     """
 
@@ -101,7 +100,6 @@ class History:
     standings: Mapping[str, Standing]
     stopped_by: str | None
     measurements: tuple[Measurement, ...]
-    resolutions: tuple[Resolution, ...]
 
     def accuracy(self) -> dict[str, dict[str, Any]]:
         """What was asked for and reached by target, as in ``result.json``."""
@@ -178,9 +176,8 @@ def refined(
     if comm.rank == 0 and story.best < len(story.rounds) - 1:
         progress.note("refine", f"round {story.best + 1} was the best: it is the result")
     rounds, chosen, standings = comm.bcast((story.rounds, story.best, story.standings))
-    upto = chosen + 1
-    kept = tuple(story.measurements[:upto]), tuple(story.resolutions[:upto])
-    return best, History(tuple(rounds), chosen, standings[chosen], reason, *kept)
+    measured = tuple(story.measurements[: chosen + 1])
+    return best, History(tuple(rounds), chosen, standings[chosen], reason, measured)
 
 
 @dataclass(frozen=True)
@@ -203,7 +200,6 @@ class _Story:
     rounds: list[Round] = field(default_factory=list)
     standings: list[dict[str, Standing]] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
-    resolutions: list[Resolution] = field(default_factory=list)
     plans: list[_Next | None] = field(default_factory=list)
     best: int = 0
 
@@ -211,8 +207,7 @@ class _Story:
         """Take a round in."""
         shot, bracket = solved.snapshot, solved.solution.bracket
         self.measurements.append(replace(shot.measurement, electrodes={}))  # numbers alone
-        self.resolutions.append(Resolution.of(shot.mesh, shot.fields))
-        judged = (self.measurements, self.resolutions)
+        judged = self.measurements, [*(one.cells for one in self.rounds), len(solved.built.mesh.cells)]
         self.standings.append({one.name: one.standing(solved, *judged) for one in self.targets})
         bounds = (
             (None, None, None) if bracket is None else (bracket.lower, bracket.upper, bracket.relative_width)
@@ -327,6 +322,6 @@ def _line(story: _Story, plan: _Next | None, reason: str | None) -> str:
 
 def missed(case: Case, accuracy: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The warnings of a run that ended short of some targets, by what `History.accuracy` says."""
-    found: Sequence[Target] = targets(case)
+    found: Sequence[Target] = () if case.accuracy is None else targets(case)
     facts = [(one, accuracy[one.name]) for one in found if one.name in accuracy]
     return [one.missed(tree, REASONS[tree["stopped_by"]]) for one, tree in facts if not tree["reached"]]

@@ -34,7 +34,13 @@ def stored_snapshot(directory: Path) -> Snapshot:
     case = load_case(folder.case_file)
     mesh, fields = read_fields(folder.fields_file)
     potentials = _potentials(case, folder)
-    measurement = measure(mesh, fields, mean_grain_size_um=case.mean_grain_size_um, potentials=potentials)
+    measurement = measure(
+        mesh,
+        fields,
+        mean_grain_size_um=case.mean_grain_size_um,
+        potentials=potentials,
+        ideal=case.ideal_electrodes,
+    )
     return Snapshot(case, mesh, fields, measurement)
 
 
@@ -82,6 +88,7 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
         hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
         homogenizing_layer=snapshot.measurement.homogenizing_layer,
         warnings=warnings(snapshot, before.errors),
+        errors={**(before.errors or {}), **tree["errors"]},
         definitions=DEFINITIONS,
     )
     try:

@@ -7,20 +7,40 @@ from typing import Any
 
 from gbflux.conduction.records import Solution
 from gbflux.flux import as_result
+from gbflux.flux.estimated_errors import error, observed_exponent
 from gbflux.mesh import BuiltMesh, LayeredMesh
 from gbflux.study.certificate import bracket_facts, bracket_reason
-from gbflux.study.estimated_errors import hot_spot_errors
 from gbflux.study.progress import Progress
 from gbflux.study.refinement import History, missed
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
 from gbflux.study.shared_mesh import Planes, case_key
 from gbflux.study.snapshot import Snapshot
+from gbflux.units import A_PER_M2_TO_MA_PER_CM2, OHM_M2_TO_OHM_CM2
 
 
-def _errors(snapshot: Snapshot, history: History) -> dict[str, Any]:
-    """How far numbers may be off, in a tree parallel to theirs."""
+def _errors(snapshot: Snapshot, estimated: dict[str, Any], history: History | None) -> dict[str, Any]:
+    """How far numbers may be off, in a tree parallel to theirs; with a history also what it came to."""
+    transport, case = estimated["transport"], snapshot.case
+    relative = transport["asr_ohm_cm2"]["estimated_error"] / (
+        snapshot.measurement.transport.asr * OHM_M2_TO_OHM_CM2
+    )
+    name, value = (
+        (
+            "mean_current_density_mA_per_cm2",
+            snapshot.measurement.transport.mean_current_density * A_PER_M2_TO_MA_PER_CM2,
+        )
+        if case.potentials[1] is not None
+        else ("voltage_V", snapshot.measurement.transport.voltage)
+    )
+    transport[name] = error(value, relative * abs(value))
+    if history is None:
+        return estimated
+    for part in ("hot_spots", "hot_spots_electrolyte"):
+        for side, found in estimated[part].items():
+            spots = [getattr(one, part)[side] for one in history.measurements]
+            found["max_over_mean"]["observed_exponent"] = observed_exponent(spots)
     accuracy = history.accuracy()
-    found: dict[str, Any] = {"accuracy": accuracy}
+    found = {"accuracy": accuracy, **estimated}
     if "conductance" in accuracy:
         facts = accuracy["conductance"]
         found["conductance"] = {
@@ -29,8 +49,7 @@ def _errors(snapshot: Snapshot, history: History) -> dict[str, Any]:
             "reached": facts["reached"],
             "stopped_by": facts["stopped_by"],
         }
-    judged = history.measurements, history.resolutions
-    return {**found, **hot_spot_errors(snapshot.case, snapshot.mesh, *judged)}
+    return found
 
 
 def result_of(
@@ -67,7 +86,7 @@ def result_of(
         newton_iterations=solution.newton_iterations,
         load_steps=solution.load_steps,
     )
-    errors = None if history is None else _errors(snapshot, history)
+    errors = _errors(snapshot, tree["errors"], history)
     return Result(
         name=case.name,
         case_hash=case_key(case, hl_planes_um),
