@@ -24,7 +24,7 @@ from gbflux.mesh import SizeField
 from gbflux.mesh.refine import NextSizes, next_sizes
 from gbflux.study.progress import Progress
 from gbflux.study.rounds import Round
-from gbflux.study.targets import Solved, Standing, Target, targets
+from gbflux.study.targets import GROWN, Solved, Standing, Target, targets
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ MOST_ROUNDS = 10
 MOST_GROWTH = 3.0
 #: Aim below the target by so much, for the next error is only estimated.
 MARGIN = 0.9
+#: What to aim at where an error is not known yet, as a share of the indicator's sum.
+BLIND = 0.1
 #: What a round may make of a promised fall of the error: fall^p with p in this range, as the last round did.
 POWERS = 0.3, 1.0
 #: A mesh that memory limits must still have so many times the cells of the last to be worth a round.
@@ -77,7 +79,7 @@ class MeshTooLarge(MeshError):
 
 @dataclass(frozen=True)
 class History:
-    """How a case was refined; the same on all ranks but for the last.
+    """How a case was refined; the same on all ranks but for the measurements.
 
     Attributes
     ----------
@@ -174,9 +176,8 @@ def refined(
     if comm.rank == 0 and story.best < len(story.rounds) - 1:
         progress.note("refine", f"round {story.best + 1} was the best: it is the result")
     rounds, chosen, standings = comm.bcast((story.rounds, story.best, story.standings))
-    upto = chosen + 1
-    kept = tuple(story.measurements[:upto])
-    return best, History(tuple(rounds), chosen, standings[chosen], reason, kept)
+    measured = tuple(story.measurements[: chosen + 1])
+    return best, History(tuple(rounds), chosen, standings[chosen], reason, measured)
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,8 @@ class _Story:
         """Take a round in."""
         shot, bracket = solved.snapshot, solved.solution.bracket
         self.measurements.append(replace(shot.measurement, electrodes={}))  # numbers alone
-        self.standings.append({one.name: one.standing(solved) for one in self.targets})
+        judged = self.measurements, [*(one.cells for one in self.rounds), len(solved.built.mesh.cells)]
+        self.standings.append({one.name: one.standing(solved, *judged) for one in self.targets})
         bounds = (
             (None, None, None) if bracket is None else (bracket.lower, bracket.upper, bracket.relative_width)
         )
@@ -229,7 +231,7 @@ class _Story:
         if plan is None or plan.target != target.name or len(self.standings) < 2:
             return POWERS[1]
         before, after = (one[target.name].error for one in self.standings[-2:])
-        if not 0 < plan.promised < 1 or after <= 0:
+        if before is None or after is None or not 0 < plan.promised < 1 or after <= 0:
             return POWERS[1]
         return min(max(math.log(after / before) / math.log(plan.promised), POWERS[0]), POWERS[1])
 
@@ -239,8 +241,10 @@ class _Story:
         return len(tried) == target.patience and all(self._was_vain(target, k) for k in tried)
 
     def _was_vain(self, target: Target, k: int) -> bool:
-        """Whether round k hardly lowered the error."""
+        """Whether round k hardly lowered the error, or, that unknown, hardly had more cells."""
         before, after = (self.standings[number][target.name].excess for number in (k - 1, k))
+        if math.isinf(before) and math.isinf(after):
+            return self.rounds[k].cells < GROWN * self.rounds[k - 1].cells
         return after > PROGRESS * before
 
 
@@ -262,7 +266,7 @@ def _decided(story: _Story, solved: Solved) -> tuple[_Next | None, str | None]:
     cells = len(mesh.cells)
     share = target.indicator(solved)
     total = float(share.sum())
-    wanted = (MARGIN / standing.excess) ** (1 / story.power(target))
+    wanted = BLIND if standing.error is None else (MARGIN / standing.excess) ** (1 / story.power(target))
     room = story.room / EXCESS
     most = min(MOST_GROWTH * cells, room)
     if most < cells:
@@ -318,6 +322,6 @@ def _line(story: _Story, plan: _Next | None, reason: str | None) -> str:
 
 def missed(case: Case, accuracy: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The warnings of a run that ended short of some targets, by what `History.accuracy` says."""
-    found: Sequence[Target] = targets(case)
+    found: Sequence[Target] = () if case.accuracy is None else targets(case)
     facts = [(one, accuracy[one.name]) for one in found if one.name in accuracy]
     return [one.missed(tree, REASONS[tree["stopped_by"]]) for one, tree in facts if not tree["reached"]]

@@ -24,7 +24,7 @@ class Round:
     seconds : float
         Mesh, solution and measuring.
     errors : dict
-        Error reached by target, None where one mesh does not tell; empty in results of versions without it.
+        Error reached by target; empty in results of versions without it.
     """
 
     cells: int

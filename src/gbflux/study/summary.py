@@ -40,7 +40,7 @@ def _errors(snapshot: Snapshot, estimated: dict[str, Any], history: History | No
             spots = [getattr(one, part)[side] for one in history.measurements]
             found["max_over_mean"]["observed_exponent"] = observed_exponent(spots)
     accuracy = history.accuracy()
-    found: dict[str, Any] = {"accuracy": accuracy}
+    found = {"accuracy": accuracy, **estimated}
     if "conductance" in accuracy:
         facts = accuracy["conductance"]
         found["conductance"] = {

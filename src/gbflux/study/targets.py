@@ -6,7 +6,8 @@ cell contributes to that (`indicator`), and what is said of it (`words`). `refin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from gbflux.case import Case
 from gbflux.conduction.records import Solution
 from gbflux.errors import SolverError
+from gbflux.flux import HotSpots, Measurement
 from gbflux.flux.indicator import indicator
 from gbflux.mesh import BuiltMesh
 from gbflux.study.snapshot import Snapshot
@@ -33,6 +35,8 @@ MEASURES = (
 WINDOWS = ("1_um", "3_um")
 #: A Gini coefficient below this counts as this: an even current needs no more digits.
 EVEN = 0.02
+#: Cells over those of an earlier mesh from which on a change from it tells something.
+GROWN = 1.2
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,14 @@ class Standing:
     ----------
     asked : float
         Largest error asked for (1).
-    error : float
-        Error reached (1).
+    error : float or None
+        Error reached (1); None where it is not known.
     worst : str or None
         The measure it is the error of, where there are several.
     """
 
     asked: float
-    error: float
+    error: float | None
     worst: str | None = None
 
     @property
@@ -69,8 +73,8 @@ class Standing:
 
     @property
     def excess(self) -> float:
-        """Error over what was asked for."""
-        return self.error / self.asked
+        """Error over what was asked for; infinite where it is not known."""
+        return math.inf if self.error is None else self.error / self.asked
 
 
 class Target(Protocol):
@@ -93,8 +97,8 @@ class Target(Protocol):
     def require(self, solution: Solution) -> None:
         """Raise a `SolverError` on all ranks if the target cannot be judged."""
 
-    def standing(self, solved: Solved) -> Standing:
-        """How far a round is from the target."""
+    def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
+        """How far the last round is from the target, by measurements and cells of all rounds so far."""
 
     def indicator(self, solved: Solved) -> NDArray[np.float64]:
         """What each cell contributes to the error, (m,)."""
@@ -127,7 +131,7 @@ class Conductance:
                 "Leave accuracy out."
             )
 
-    def standing(self, solved: Solved) -> Standing:
+    def standing(self, solved, measurements, cells) -> Standing:
         """The relative width of the bracket."""
         return Standing(self.asked, solved.solution.bracket.relative_width)
 
@@ -152,7 +156,8 @@ class Conductance:
 class HotSpotMeasures:
     """Estimated errors of the hot-spot measures of all planes that are small enough, each over its measure.
 
-    Measures that are null or marked divergent do not count.
+    They are those of a single run (`flux.estimated_errors`), or, where that is more, what the change from an
+    earlier mesh leaves if errors go with 1/cells. Measures that are null or marked divergent do not count.
     """
 
     asked: float
@@ -162,13 +167,16 @@ class HotSpotMeasures:
     def require(self, solution: Solution) -> None:
         """Nothing: any solution has a distribution on its planes."""
 
-    def standing(self, solved: Solved) -> Standing:
+    def standing(self, solved, measurements, cells) -> Standing:
         """The largest error of the measures that count."""
-        measured = solved.snapshot.measurement
+        now, before, share = measurements[-1], *_before(measurements, cells)
         worst, largest = None, 0.0
         for part in ("hot_spots", "hot_spots_electrolyte"):
-            for side, values in getattr(measured, part).items():
-                for name, value, error in _counting(values, measured.errors[part][side]):
+            for side, values in getattr(now, part).items():
+                earlier = None if before is None else _values(getattr(before, part)[side])
+                for name, value, error in _counting(values, now.errors[part][side]):
+                    if earlier is not None and earlier[name] is not None:
+                        error = max(error, share * abs(value - earlier[name]))
                     relative = error / max(abs(value), EVEN if name == "gini" else 0.0)
                     if worst is None or relative > largest:
                         worst, largest = f"{part}.{side}.{name}", relative
@@ -185,10 +193,10 @@ class HotSpotMeasures:
 
     def missed(self, standing: Mapping[str, Any], reason: str) -> str:
         """The warning of a run that ended short of the target."""
+        reached = f"{_per_cent(standing['error'])} ({standing['worst']})"
         return (
-            f"accuracy: the hot-spot measures are known to {_per_cent(standing['error'])} "
-            f"({standing['worst']}), not to the {_per_cent(self.asked)} asked for: {reason}. "
-            "Their estimated errors say which of them are."
+            f"accuracy: the hot-spot measures are known to {reached}, not to the {_per_cent(self.asked)} "
+            f"asked for: {reason}. Their estimated errors say which of them are."
         )
 
 
@@ -197,15 +205,28 @@ class HotSpotMeasures:
 _KINDS: dict[str, type] = {"conductance": Conductance, "hot_spots": HotSpotMeasures}
 
 
-def _counting(values: Any, errors: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+def _before(measurements: Sequence[Measurement], cells: Sequence[int]) -> tuple[Measurement | None, float]:
+    """The last round of clearly fewer cells, and which share of a change from it is left; None, 0 without."""
+    for measured, count in zip(measurements[-2::-1], cells[-2::-1], strict=True):
+        if cells[-1] >= GROWN * count:
+            return measured, count / (cells[-1] - count)
+    return None, 0.0
+
+
+def _values(spots: HotSpots) -> dict[str, float | None]:
+    """The measures that may count, by name."""
+    windows = spots.window_max_over_mean
+    found = {name: getattr(spots, name) for name in MEASURES}
+    return {**found, **{f"window_max_over_mean.{size}": windows[size] for size in WINDOWS}}
+
+
+def _counting(spots: HotSpots, errors: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     """Name, value and estimated error of each measure that counts."""
-    rows = [(name, getattr(values, name), errors[name]) for name in MEASURES]
-    windows = "window_max_over_mean"
-    rows += [(f"{windows}.{size}", getattr(values, windows)[size], errors[windows][size]) for size in WINDOWS]
+    found = {**errors, **{f"window_max_over_mean.{k}": e for k, e in errors["window_max_over_mean"].items()}}
     return [
-        (name, float(value), error["estimated_error"])
-        for name, value, error in rows
-        if value is not None and not error.get("divergent")
+        (name, float(value), float(found[name]["estimated_error"]))
+        for name, value in _values(spots).items()
+        if value is not None and not found[name].get("divergent")
     ]
 
 

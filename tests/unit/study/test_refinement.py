@@ -74,21 +74,19 @@ def test_a_wide_target_takes_one_mesh() -> None:
     result = solved(BARE, asked(0.5)).result
     assert len(result.refinement) == 1
     assert result.mesh.hash == solved(BARE, {"output.bracket": True}).result.mesh.hash
-    errors = result.errors["hot_spots"]["bottom"]
-    assert errors["p99_over_mean"] == {"estimated_error": None, "converged": False}
 
 
 def test_without_accuracy_nothing_is_added() -> None:
     tree = solved(BARE).result.as_dict()
     assert tree["refinement"] == []
-    assert tree["errors"] is None
+    assert not {"accuracy", "conductance"} & tree["errors"].keys()
 
 
 def test_errors_are_a_tree_parallel_to_the_hot_spots(outcome: Outcome) -> None:
     tree = outcome.result.as_dict()
 
     def same_keys(errors: dict, values: dict) -> None:
-        assert errors.keys() == values.keys() - {"smallest_facet_um"}
+        assert errors.keys() == values.keys() - {"smallest_facet_um", "mean_over_mean"}
         for key, value in values.items():
             if isinstance(value, dict):
                 same_keys(errors[key], value)
@@ -207,7 +205,8 @@ def test_the_command_ends_with_exit_code_5_and_all_files(
     capsys.readouterr()
     assert command.exit_code(["measure", str(out)]) == 0
     again = json.loads((out / "result.json").read_text())
-    assert (again["errors"], again["refinement"]) == (tree["errors"], tree["refinement"])
+    assert again["refinement"] == tree["refinement"]
+    assert again["errors"]["accuracy"] == tree["errors"]["accuracy"]
     assert again["warnings"] == tree["warnings"]
 
 
