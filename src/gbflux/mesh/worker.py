@@ -55,7 +55,9 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     n_grains, size_um = grains.n_cells, grains.size_um
     stacks, layers = {}, []
     for side, depths in recipe.slabs.items():
-        drawn, stacks[side] = without_thin_layers(depths, recipe.size, grains.dimension)
+        drawn, stacks[side] = without_thin_layers(
+            depths, recipe.size, grains.dimension, recipe.arrangement.delta_um
+        )
         grains = add_slab(grains, drawn, upper=side == "top")
         layers.append(len(drawn))
     starts = np.cumsum([n_grains, *layers]).tolist()
@@ -79,7 +81,7 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
                 size_um=size_um,
                 delta_um=recipe.arrangement.delta_um,
             )
-            layered = replace(layered, node=node[layered.node])
+            layered = replace(layered, node=node[layered.node], end_um=size.cut_um)
             if size.field is not None and size.field.junctions_resolved:
                 layered = resolve_junctions(layered)
             timings["layers"] += time.perf_counter() - began
@@ -94,9 +96,7 @@ def _cut(
     mesh: ConformingMesh, size: MeshSize, n_grains: int, planes: tuple[float, float]
 ) -> tuple[ConformingMesh, NDArray[np.int32]]:
     """The mesh, cut towards the ends of boundaries if asked for, and `LayeredMesh.node` of its nodes."""
-    node = np.arange(len(mesh.points))
-    if size.field is not None and size.field.end_um > 0:
-        mesh, node = cut_towards(mesh, end_nodes(mesh, n_grains, planes), size.field.end_um)
+    mesh, node = cut_towards(mesh, end_nodes(mesh, n_grains, planes), size.cut_um)
     return mesh, node.astype(np.int32)
 
 
