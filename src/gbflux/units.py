@@ -70,7 +70,7 @@ def cells_across(thickness_um: float, delta_um: float) -> int:
     """
     if thickness_um >= LAYER_CELLS * _THINNEST_CELL * delta_um:
         return LAYER_CELLS
-    return max(1, int(thickness_um / (_THINNEST_CELL * delta_um)))
+    return max(1, int(thickness_um / (_THINNEST_CELL * delta_um) * (1 + 1e-9)))
 
 
 def kelvin(temperature_C: float) -> float:

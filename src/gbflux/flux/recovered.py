@@ -47,7 +47,8 @@ def lacking_energy(
         weighted = v * j
         mean = sum(np.bincount(corner, weighted, len(around)) for corner in corners.T) / around
         off = [mean.take(corner) - j for corner in corners.T]
-        # the mean square of a linear function with d + 1 values x at its corners is (Σ x² + (Σ x)²)/((d + 1)(d + 2))
+        # the mean square of a linear function with the values x at its d + 1 corners is
+        # (Σ x² + (Σ x)²)/((d + 1)(d + 2))
         square += sum(x * x for x in off) + sum(off) ** 2
     found = np.zeros(len(volume))
     found[cells] = square * v / ((d + 1) * (d + 2) * fields.sigma[cells])

@@ -49,7 +49,7 @@ def _errors(snapshot: Snapshot, estimated: dict[str, Any], history: History | No
             "reached": facts["reached"],
             "stopped_by": facts["stopped_by"],
         }
-    return {**found, **estimated}
+    return found
 
 
 def result_of(
