@@ -180,7 +180,7 @@ def _spot_lines(tree: dict) -> list[str]:
     """Hot spots of each plane in columns: the percentile, the hottest window and grain."""
     from gbflux.flux.error_text import stated
 
-    lines = [f"  {'current density over mean':{_LABEL}}{"p99":18}{"3 µm window":18}grain max"]
+    lines = [f"  {'current density over mean':{_LABEL}}{'p99':18}{'3 µm window':18}grain max"]
     for part, label in (("hot_spots", "electrode"), ("hot_spots_electrolyte", "electrolyte|HL")):
         for side in tree[part]:
             cells = [str(stated(tree, f"{part}.{side}.{key}", 3)) for key in _SPOTS]
