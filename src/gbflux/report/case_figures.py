@@ -178,7 +178,7 @@ def _distribution(path: Path, views: CaseViews) -> Path:
     axes.set_title(f"{views.title}: distribution of the current density", fontsize=10, color=style.INK)
     style.plot_frame(axes)
     axes.legend(fontsize=8, frameon=False)
-    return style.save(figure, path, style.NUMBERS)
+    return style.save(figure, path, style.MESH_LIMITED)
 
 
 def _draw_distribution(
