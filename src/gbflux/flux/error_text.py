@@ -122,13 +122,22 @@ def with_error(value: float | None, error: float | Mapping[str, Any] | None, dig
     return str(parts(value, record, digits))
 
 
+def error_alone(error: float) -> str:
+    """An error as it is rounded beside a value.
+
+    >>> error_alone(0.312), error_alone(0.146), error_alone(3.1e-6)
+    ('0.3', '0.15', '3 × 10⁻⁶')
+    """
+    return parts(error, {"estimated_error": error}).single
+
+
 def between(lower: float, upper: float) -> tuple[str, str]:
     """Ends of a certified interval, rounded outwards so that what they certify stays true.
 
-    >>> between(21.40123, 21.41631), between(2.7181e-4, 2.7202e-4), between(1.0, 1.0)
-    (('21.401', '21.417'), ('2.7181 × 10⁻⁴', '2.7202 × 10⁻⁴'), ('1', '1'))
-    >>> between(2 - 1e-10, 2 + 1e-10)
-    ('1.999999', '2.000001')
+    >>> between(21.40123, 21.41631), between(2.7181e-4, 2.7202e-4), between(18.9, 19.1)
+    (('21.401', '21.417'), ('2.7181 × 10⁻⁴', '2.7202 × 10⁻⁴'), ('18.90', '19.10'))
+    >>> between(2 - 1e-10, 2 + 1e-10), between(1.0, 1.0)
+    (('1.999999', '2.000001'), ('1', '1'))
     """
     if lower == upper:
         return (number(lower, MOST_DIGITS),) * 2
@@ -141,7 +150,7 @@ def _outwards(lower: float, upper: float, place: int) -> tuple[str, str]:
     """Both ends to a decimal place, the lower one rounded down, the upper one up."""
     exponent = _exponent(max(abs(lower), abs(upper)), place)
     unit = 10.0**place
-    ends = math.floor(lower / unit * (1 + 1e-15)) * unit, math.ceil(upper / unit * (1 - 1e-15)) * unit
+    ends = math.floor(round(lower / unit, 9)) * unit, math.ceil(round(upper / unit, 9)) * unit
     power = _power(exponent) if exponent else ""
     return tuple(rounded(x / 10.0**exponent, exponent - place) + power for x in ends)
 
