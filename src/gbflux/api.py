@@ -96,4 +96,6 @@ def views(snapshot: Snapshot) -> CaseViews:
     """What the pictures of a solved case are drawn from."""
     from gbflux.report.views import case_views
 
-    return case_views(snapshot.mesh, snapshot.fields, snapshot.measurement, snapshot.case.name)
+    case = snapshot.case
+    given = case.potentials[1] is None
+    return case_views(snapshot.mesh, snapshot.fields, snapshot.measurement, case.name, given)

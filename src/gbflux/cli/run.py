@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,11 @@ Accuracy = Annotated[
         "known so well (hot_spots=5%); both with a comma between. Replaces the case's.",
     ),
 ]
+
+#: Columns of what is printed.
+WIDTH = 100
+_LABEL = 28
+_SPOTS = ("p99_over_mean", "window_max_over_mean.3_um", "grain_max_over_mean_area_cut")
 
 
 def run(
@@ -93,14 +99,6 @@ def job_words(command: str, case_file: Path, output: Path | None, force: bool) -
     return [command, str(case_file), *chosen, *(["--force"] if force else [])]
 
 
-def _certified(bracket: BracketFacts | None) -> str:
-    """The certified bounds on the cell's resistance, if there are any."""
-    if bracket is None or bracket.asr_ohm_cm2.upper is None:
-        return ""
-    bounds = bracket.asr_ohm_cm2
-    return f"  (certified {bounds.lower:.6g} to {bounds.upper:.6g})"
-
-
 def certificate_line(one: LocalCertificate) -> str:
     """One certified local current over the mean, or why it is not certified."""
     what = f"grain {one.grain}"
@@ -111,43 +109,101 @@ def certificate_line(one: LocalCertificate) -> str:
     return f"{one.electrode + ' ' + what:29} {one.value:.3g}  ({bounds}, over the mean)"
 
 
-def _at_voltage(voltage: float | None) -> str:
-    """The voltage between the electrodes; nothing for a result that does not have it."""
-    return "" if voltage is None else f"  ({voltage:.4g} V)"
-
-
 def report_lines(result: Result) -> list[str]:
-    """The numbers of a result that one looks at first."""
-    from gbflux.study.notes import newton_steps
+    """The numbers of a result that one looks at first, within `WIDTH` columns but for paths."""
+    from gbflux.flux.error_text import MEANING, error_records
 
-    transport, solver = result.transport, result.solver
-    lines = [
-        f"{result.name}: {result.mesh.grains:,} grains, {result.mesh.cells:,} cells",
-        f"  mean current density  {transport.mean_current_density_mA_per_cm2:.4g} mA/cm²"
-        f"{_at_voltage(transport.voltage_V)}",
-        f"  sigma_eff             {transport.sigma_eff_S_per_cm:.4g} S/cm"
-        f"  (brick layer {transport.brick_layer_S_per_cm:.4g})",
-        f"  ASR of the cell       {transport.asr_ohm_cm2:.4g} Ω cm²" + _certified(transport.bracket),
-    ]
-    for part, label in (("hot_spots", "electrode"), ("hot_spots_electrolyte", "electrolyte|HL")):
-        for side, spots in getattr(result, part).items():
-            grain = spots.grain_max_over_mean_area_cut
-            grain = "" if grain is None else f", grain max {grain:.3g}"
-            lines.append(f"  {side + ' ' + label:22}p99 {spots.p99_over_mean:.3g}{grain}  (over the mean)")
+    tree = result.as_dict()
+    lines = [f"{result.name}: {result.mesh.grains:,} grains, {result.mesh.cells:,} cells"]
+    lines += _cell_lines(tree, result.transport.bracket)
+    lines += _spot_lines(tree)
     lines += [f"  {certificate_line(one)}" for one in result.certificates]
-    for side, profile in result.homogenizing_layer.items():
-        where = profile.homogenized_at_um
-        text = "not within the layer" if where is None else f"{where:.3g} µm from the electrolyte"
-        if profile.reason is not None:
-            text = f"unknown: {profile.reason}"
-        lines.append(f"  {side + ' layer':22}homogenized (max ≤ 1.1 mean) {text}")
-    lines.append(
-        f"  {solver.iterations} iterations{newton_steps(solver)}, "
-        f"current in − out {solver.current_imbalance:.1e}, "
-        f"worst grain {solver.grain_imbalance:.1e}; "
-        f"{result.timings_s['total']:.1f} s, {result.peak_memory_MiB / 1024:.2f} GiB"
-    )
-    lines += [f"  warning: {text}" for text in result.warnings]
+    lines += [line for side in result.homogenizing_layer for line in _layer_lines(tree, side)]
+    if any(True for _ in error_records(tree["errors"])):
+        lines.append(f"  {MEANING}")
+    lines += _run_lines(result)
+    lines += [line for text in result.warnings for line in _wrapped("  warning: ", text)]
     if result.directory is not None:
         lines.append(f"  files: {result.directory}")
     return lines
+
+
+def _cell_lines(tree: dict, bracket: BracketFacts | None) -> list[str]:
+    """Current, conductivity and resistance."""
+    from gbflux.flux.error_text import between, number, stated
+
+    asr = bracket.asr_ohm_cm2 if bracket is not None else None
+    voltage = stated(tree, "transport.voltage_V")
+    rows = (
+        (
+            "mean current density",
+            "transport.mean_current_density_mA_per_cm2",
+            "mA/cm²",
+            "" if tree["transport"]["voltage_V"] is None else f"at {voltage} V",
+        ),
+        (
+            "sigma_eff",
+            "transport.sigma_eff_S_per_cm",
+            "S/cm",
+            f"brick layer {number(tree['transport']['brick_layer_S_per_cm'], 3)}",
+        ),
+        (
+            "ASR of the cell",
+            "transport.asr_ohm_cm2",
+            "Ω cm²",
+            ""
+            if asr is None or asr.upper is None
+            else "certified {} to {}".format(*between(asr.lower, asr.upper)),
+        ),
+    )
+    return [
+        f"  {name:{_LABEL}}{stated(tree, key)} {unit}" + (f"  ({beside})" if beside else "")
+        for name, key, unit, beside in rows
+    ]
+
+
+def _spot_lines(tree: dict) -> list[str]:
+    """Hot spots of each plane in columns: the percentile, the hottest window and grain."""
+    from gbflux.flux.error_text import stated
+
+    lines = [f"  {'current density over mean':{_LABEL}}{'p99':18}{'3 µm window':18}grain max"]
+    for part, label in (("hot_spots", "electrode"), ("hot_spots_electrolyte", "electrolyte|HL")):
+        for side in tree[part]:
+            cells = [str(stated(tree, f"{part}.{side}.{key}", 3)) for key in _SPOTS]
+            row = f"  {f'  {side} {label}':{_LABEL}}" + "".join(f"{cell:18}" for cell in cells)
+            lines.append(row.rstrip())
+    return lines
+
+
+def _layer_lines(tree: dict, side: str) -> list[str]:
+    """Where a layer has homogenized the current; in plain words why that is not known."""
+    from gbflux.flux.error_text import stated
+
+    profile = tree["homogenizing_layer"][side]
+    head = f"  {side + ' layer':{_LABEL}}"
+    if profile["reason"] is not None:
+        return _wrapped(head, f"not known where it homogenizes: {profile['reason']}")
+    if profile["homogenized_at_um"] is None:
+        return [f"{head}nowhere homogenized (max > 1.1 mean up to the electrode)"]
+    at = stated(tree, f"homogenizing_layer.{side}.homogenized_at_um", 3)
+    return [f"{head}homogenized (max ≤ 1.1 mean) {at} µm from the electrolyte"]
+
+
+def _run_lines(result: Result) -> list[str]:
+    """Iterations, balances, time and memory."""
+    from gbflux.study.notes import newton_steps
+
+    solver = result.solver
+    text = (
+        f"{solver.iterations} iterations{newton_steps(solver)}, "
+        f"current in − out {solver.current_imbalance:.0e}, worst grain {solver.grain_imbalance:.0e}; "
+        f"{result.timings_s['total']:.1f} s, {result.peak_memory_MiB / 1024:.2f} GiB"
+    )
+    return _wrapped("  ", text)
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    """Text after a head, on as many lines as it takes, below each other."""
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False
+    )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from gbflux.flux.distribution import quantiles, share_above
-from gbflux.flux.hl_profile import HOMOGENIZED, HLProfile, fit_decay, log_cosh
+from gbflux.flux.error_text import number, with_error
+from gbflux.flux.hl_profile import FEWEST_CELLS, HOMOGENIZED, HLProfile, fit_decay, log_cosh
 from gbflux.flux.hot_spots import HotSpots
 from gbflux.report import style
 from gbflux.report.panels import draw_plane, draw_section
@@ -56,9 +59,12 @@ def summary(views: CaseViews) -> str:
     -------
     str
     """
-    t = views.measurement.transport
-    mean, sigma = t.mean_current_density * A_PER_M2_TO_MA_PER_CM2, t.sigma_eff * S_PER_M_TO_S_PER_CM
-    return f"mean {mean:#.3g} mA/cm² · σ$_{{eff}}$ {sigma * 1e3:#.3g} mS/cm"
+    t, errors = views.measurement.transport, views.measurement.errors["transport"]
+    relative = errors["asr"]["estimated_error"] / t.asr
+    mean, sigma = t.mean_current_density * A_PER_M2_TO_MA_PER_CM2, t.sigma_eff * S_PER_M_TO_S_PER_CM * 1e3
+    error = errors["sigma_eff"]["estimated_error"] / t.sigma_eff * sigma
+    shown = number(mean) if views.current_given else with_error(mean, relative * mean)
+    return f"mean {shown} mA/cm² · σ$_{{eff}}$ {with_error(sigma, error)} mS/cm"
 
 
 def _section(path: Path, views: CaseViews) -> Path:
@@ -80,7 +86,7 @@ def _section(path: Path, views: CaseViews) -> Path:
     return style.save(
         figure,
         path,
-        f"{where}. Dark lines: grain boundaries. White lines follow the current.\n{style.MESH_LIMITED}",
+        f"{where}. Dark lines: grain boundaries. White lines follow the current.\n{style.NUMBERS}",
     )
 
 
@@ -100,12 +106,29 @@ def _electrodes(path: Path, views: CaseViews) -> Path:
         limits.vmax = max(float(image.max()) for image in images)
     shown = None
     for axes, side in zip(panels, SIDES, strict=True):
-        spots = views.measurement.hot_spots[side]
-        shown = draw_plane(axes, planes[side], limits, f"{side} electrode · {spot_line(spots)}")
+        shown = draw_plane(axes, planes[side], limits, plane_title(views, side))
     if shown is not None:
         style.colour_bar(figure, shown, list(panels), images, shrink=0.85, aspect=28, pad=0.015)
     figure.suptitle(f"{views.title}: current density on the electrodes", fontsize=10, color=style.INK)
-    return style.save(figure, path, style.MESH_LIMITED)
+    return style.save(figure, path, style.NUMBERS)
+
+
+def plane_title(views: CaseViews, side: str) -> str:
+    """An electrode's name, and its hot spots below.
+
+    Parameters
+    ----------
+    views : CaseViews
+    side : str
+        ``"bottom"`` or ``"top"``.
+
+    Returns
+    -------
+    str
+    """
+    found = views.measurement
+    line = spot_line(found.hot_spots[side], found.errors["hot_spots"][side])
+    return f"{side} electrode, over the mean:\n{line}"
 
 
 def _flatness(view: PlaneView) -> float:
@@ -114,24 +137,26 @@ def _flatness(view: PlaneView) -> float:
     return float(np.clip((top - bottom) / (right - left), 0.3, 2.5))
 
 
-def spot_line(spots: HotSpots) -> str:
-    """The hot-spot measures that do not depend on the mesh, in one line.
+def spot_line(spots: HotSpots, errors: Mapping[str, Any]) -> str:
+    """The hot-spot measures that do not depend on the mesh, with their errors, in one line.
 
     Parameters
     ----------
     spots : HotSpots
+    errors : mapping
+        Of the same plane, as in `Measurement.errors`.
 
     Returns
     -------
     str
     """
-    parts = [f"P99 {spots.p99_over_mean:.2f}"]
-    window = spots.window_max_over_mean["3_um"]
-    if window is not None:
-        parts.append(f"3 µm {window:.2f}")
-    if spots.grain_max_over_mean_area_cut is not None:
-        parts.append(f"grain {spots.grain_max_over_mean_area_cut:.2f}")
-    return " · ".join(parts) + "  × mean"
+    window, grain = "3_um", "grain_max_over_mean_area_cut"
+    found = (
+        ("P99", spots.p99_over_mean, errors["p99_over_mean"]),
+        ("3 µm", spots.window_max_over_mean[window], errors["window_max_over_mean"][window]),
+        ("grain", getattr(spots, grain), errors[grain]),
+    )
+    return " · ".join(f"{name} {with_error(value, e, 3)}" for name, value, e in found if value is not None)
 
 
 def _distribution(path: Path, views: CaseViews) -> Path:
@@ -175,15 +200,26 @@ def _profile(path: Path, views: CaseViews) -> Path:
     figure = style.new_figure(4.6 * len(profiles) + 0.6, 5.2)
     panels = figure.subplots(2, len(profiles), sharex="col", squeeze=False)
     for column, (side, profile) in enumerate(profiles.items()):
-        _draw_spread(panels[0, column], profile, side)
-        _draw_decay(panels[1, column], profile)
+        errors = views.measurement.errors["homogenizing_layer"][side]
+        _draw_spread(panels[0, column], profile, f"{side}: {_homogenized(profile, errors)}")
+        _draw_decay(panels[1, column], profile, errors["decay_length_um"])
     figure.suptitle(
         f"{views.title}: current density across the homogenizing layer", fontsize=10, color=style.INK
     )
-    return style.save(figure, path, f"Mean: current over area. {style.MESH_LIMITED}")
+    return style.save(figure, path, f"Mean: current over area. {style.NUMBERS}")
 
 
-def _draw_spread(axes: Axes, profile: HLProfile, side: str) -> None:
+def _homogenized(profile: HLProfile, errors: Mapping[str, Any]) -> str:
+    """Where the layer has homogenized the current, or that nothing can be said of it."""
+    if profile.reason is not None:
+        return f"fewer than {FEWEST_CELLS} cells thick, not resolved"
+    found = profile.homogenized_at_um
+    if found is None:
+        return f"max ≤ {HOMOGENIZED:g} × mean nowhere"
+    return f"max ≤ {HOMOGENIZED:g} × mean from {with_error(found, errors['homogenized_at_um'], 3)} µm on"
+
+
+def _draw_spread(axes: Axes, profile: HLProfile, title: str) -> None:
     """Largest |J| and P99 over the mean, and where the layer has homogenized it."""
     axes.plot(
         profile.distance_um,
@@ -205,27 +241,24 @@ def _draw_spread(axes: Axes, profile: HLProfile, side: str) -> None:
     )
     axes.axhline(HOMOGENIZED, color="#8a8b92", linewidth=0.8, linestyle=":")
     found = profile.homogenized_at_um
-    text = f"{side}: max ≤ {HOMOGENIZED:g} × mean " + (
-        "nowhere" if found is None else f"from {found:.2g} µm on"
-    )
     if found is not None:
         axes.axvline(found, color="#8a8b92", linewidth=0.8)
-    axes.set_title(text, fontsize=9, color=style.INK)
+    axes.set_title(title, fontsize=9, color=style.INK)
     axes.set_ylabel("over the mean", fontsize=9)
     axes.set_ylim(bottom=min(1.0, min(profile.p99_over_mean)))
     style.plot_frame(axes)
     axes.legend(fontsize=8, frameon=False)
 
 
-def _draw_decay(axes: Axes, profile: HLProfile) -> None:
+def _draw_decay(axes: Axes, profile: HLProfile, error: Mapping[str, Any]) -> None:
     """Standard deviation of J_z and the fitted cosh."""
     distance, std = np.asarray(profile.distance_um), np.asarray(profile.std_over_mean)
     shown = std > 0
     axes.plot(distance[shown], std[shown], ".", color=style.INK, markersize=5, label="std J$_z$ / mean")
-    fit = fit_decay(distance, std, distance[-1])
+    fit = fit_decay(distance, std, distance[-1]) if profile.reason is None else None
     if fit is not None:
         curve = fit[1] * np.exp(log_cosh((distance[-1] - distance) / fit[0]))
-        label = f"a cosh((h − z)/λ), λ = {fit[0]:.2g} µm"
+        label = f"a cosh((h − z)/λ), λ = {with_error(fit[0], error, 3)} µm"
         axes.plot(distance, curve, color=style.TOP, linewidth=1.2, label=label)
     if shown.any():
         axes.set_yscale("log")

@@ -11,8 +11,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from gbflux.flux.error_text import DASH, MEANING, error_records, stated, value_at
 from gbflux.report import style
-from gbflux.report.case_figures import spot_line, summary
+from gbflux.report.case_figures import plane_title, summary
 from gbflux.report.panels import draw_plane, draw_section
 from gbflux.report.views import CaseViews
 from gbflux.units import SIDES
@@ -49,16 +50,16 @@ def draw_comparison(path: Path, bare: CaseViews, with_hl: CaseViews) -> Path:
         shown = draw_section(upper, view.section, limits)
         bar = style.bar_height(view.section.extent)
         upper.set_ylim(span[0] - bar, span[1] + bar)
-        upper.set_title(f"{view.title}\n{summary(view)}", fontsize=10.5, color=style.INK)
-        name = f"{side} electrode · {spot_line(view.measurement.hot_spots[side])}"
-        draw_plane(lower, view.electrodes[side], heights, name)
+        numbers = summary(view).replace(" · ", "\n")
+        upper.set_title(f"{view.title}\n{numbers}", fontsize=10, color=style.INK)
+        draw_plane(lower, view.electrodes[side], heights, plane_title(view, side))
     coloured = list(panels[0] if flat else panels.ravel())
     style.colour_bar(figure, shown, coloured, images, shrink=0.6, aspect=40, pad=0.012)
     return style.save(
         figure,
         path,
         "Above: section through the same grains. Dark lines: grain boundaries. White lines follow the "
-        f"in-plane current. Below: an electrode. One colour scale.\n{style.MESH_LIMITED}",
+        f"in-plane current. Below: an electrode. One colour scale.\n{style.NUMBERS}",
     )
 
 
@@ -88,49 +89,41 @@ def comparison_table(bare_result: Mapping[str, Any], hl_result: Mapping[str, Any
     str
         Without a newline at the end.
     """
+    results = (bare_result, hl_result)
     rows = [("", "bare", "with HL")]
-    for name, places in _ROWS:
-        values = [_first(result, places) for result in (bare_result, hl_result)]
-        if values != [None, None]:
-            rows.append((name, *(_number(value) for value in values)))
+    for name, key in _ROWS:
+        cells = [_cell(result, key) for result in results]
+        if any(cell != DASH for cell in cells):
+            rows.append((name, *cells))
     widths = [max(len(row[k]) for row in rows) for k in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
-    return "\n".join([lines[0], "-" * (sum(widths) + 4), *lines[1:]])
+    told = any(True for result in results for _ in error_records(result.get("errors")))
+    return "\n".join([lines[0], "-" * (sum(widths) + 4), *lines[1:], *([MEANING] if told else [])])
 
 
-def _first(result: Mapping[str, Any], places: tuple[str, ...]) -> float | None:
-    """Value at the first dotted place that exists; None if there is none."""
-    for place in places:
-        value: Any = result
-        for key in place.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if value is not None:
-            return value
-    return None
+def _cell(result: Mapping[str, Any], key: str) -> str:
+    """A measure with its error, or why there is none."""
+    reason = value_at(result, f"{key.rpartition('.')[0]}.reason")
+    return "not resolved" if reason is not None else str(stated(result, key))
 
 
-def _number(value: float | None) -> str:
-    """Four digits, or a dash."""
-    return "–" if value is None else f"{value:.4g}"
-
-
-def _spots(name: str, key: str) -> list[tuple[str, tuple[str, ...]]]:
+def _spots(name: str, key: str) -> list[tuple[str, str]]:
     """Rows of one measure on both electrodes."""
-    return [(f"{name}, {side} electrode", (f"hot_spots.{side}.{key}",)) for side in SIDES]
+    return [(f"{name}, {side}", f"hot_spots.{side}.{key}") for side in SIDES]
 
 
-_ROWS: list[tuple[str, tuple[str, ...]]] = [
-    ("current (A)", ("transport.current_A",)),
-    ("current (A/m)", ("transport.current_A_per_m",)),
-    ("mean current density (mA/cm²)", ("transport.mean_current_density_mA_per_cm2",)),
-    ("resistance of the cell (Ω cm²)", ("transport.asr_ohm_cm2",)),
-    ("σ_eff of the electrolyte (S/cm)", ("transport.sigma_eff_S_per_cm",)),
+_ROWS: list[tuple[str, str]] = [
+    ("current (A)", "transport.current_A"),
+    ("current (A/m)", "transport.current_A_per_m"),
+    ("mean current density (mA/cm²)", "transport.mean_current_density_mA_per_cm2"),
+    ("resistance of the cell (Ω cm²)", "transport.asr_ohm_cm2"),
+    ("σ_eff of the electrolyte (S/cm)", "transport.sigma_eff_S_per_cm"),
     *_spots("P99 / mean", "p99_over_mean"),
     *_spots("3 µm window max / mean", "window_max_over_mean.3_um"),
     *_spots("grain max / mean (area cut)", "grain_max_over_mean_area_cut"),
-    *_spots("pointwise max / mean (set by the mesh)", "max_over_mean"),
-    ("homogenized at (µm), bottom", ("homogenizing_layer.bottom.homogenized_at_um",)),
-    ("homogenized at (µm), top", ("homogenizing_layer.top.homogenized_at_um",)),
-    ("decay length (µm), bottom", ("homogenizing_layer.bottom.decay_length_um",)),
-    ("decay length (µm), top", ("homogenizing_layer.top.decay_length_um",)),
+    *_spots("pointwise max / mean", "max_over_mean"),
+    ("homogenized at (µm), bottom", "homogenizing_layer.bottom.homogenized_at_um"),
+    ("homogenized at (µm), top", "homogenizing_layer.top.homogenized_at_um"),
+    ("decay length (µm), bottom", "homogenizing_layer.bottom.decay_length_um"),
+    ("decay length (µm), top", "homogenizing_layer.top.decay_length_um"),
 ]

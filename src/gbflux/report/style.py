@@ -24,6 +24,8 @@ MESH_LIMITED = (
     "At an ideal electrode the pointwise maximum is set by the mesh: "
     "it grows without limit as the mesh is refined."
 )
+#: The line under a figure that shows numbers too.
+NUMBERS = f"{MESH_LIMITED} ± estimated discretisation error of this mesh."
 _SHOWN = 99.0
 _DOTS_PER_INCH = 150
 

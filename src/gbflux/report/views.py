@@ -91,6 +91,8 @@ class CaseViews:
     electrolyte : dict of PlaneView
         Where the electrolyte ends, for the sides with a homogenizing layer.
     measurement : Measurement
+    current_given : bool
+        Whether the mean current density was applied, and so has no error.
     """
 
     title: str
@@ -99,9 +101,12 @@ class CaseViews:
     electrodes: dict[str, PlaneView]
     electrolyte: dict[str, PlaneView]
     measurement: Measurement
+    current_given: bool = False
 
 
-def case_views(mesh: LayeredMesh, fields: Fields, measurement: Measurement, title: str) -> CaseViews:
+def case_views(
+    mesh: LayeredMesh, fields: Fields, measurement: Measurement, title: str, current_given: bool = False
+) -> CaseViews:
     """Take out of a solved case what its figures show.
 
     Parameters
@@ -111,6 +116,8 @@ def case_views(mesh: LayeredMesh, fields: Fields, measurement: Measurement, titl
     measurement : Measurement
     title : str
         Short name of the case.
+    current_given : bool
+        Whether a mean current density was applied rather than a voltage.
 
     Returns
     -------
@@ -126,6 +133,7 @@ def case_views(mesh: LayeredMesh, fields: Fields, measurement: Measurement, titl
         electrodes={side: _plane_view(mesh, *plane) for side, plane in electrodes.items()},
         electrolyte={side: _plane_view(mesh, *plane) for side, plane in electrolyte.items()},
         measurement=measurement,
+        current_given=current_given,
     )
 
 

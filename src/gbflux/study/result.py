@@ -127,7 +127,7 @@ class Result:
     refinement : tuple of Round
         The meshes on the way to the accuracy asked for, among them that of this result; empty without.
     errors : read-only dict or None
-        How far numbers may be off, in a tree parallel to theirs; None where no accuracy was asked for.
+        How far numbers may be off, in a tree parallel to theirs; None in results of versions before this.
     definitions : int
         Version of the definitions that the measures follow, `DEFINITIONS` today; 1 in results without it.
     certificates : tuple of LocalCertificate

@@ -18,21 +18,30 @@ from gbflux.study.snapshot import Snapshot
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, OHM_M2_TO_OHM_CM2
 
 
+def run_errors(snapshot: Snapshot, estimated: Mapping[str, Any]) -> dict[str, Any]:
+    """Estimated errors of all measures, those of the current or the voltage with them.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    estimated : mapping
+        The ``errors`` of `as_result`.
+    """
+    transport, found = dict(estimated["transport"]), snapshot.measurement.transport
+    relative = transport["asr_ohm_cm2"]["estimated_error"] / (found.asr * OHM_M2_TO_OHM_CM2)
+    values = {"voltage_V": found.voltage}
+    if snapshot.case.potentials[1] is not None:
+        values = {
+            "mean_current_density_mA_per_cm2": found.mean_current_density * A_PER_M2_TO_MA_PER_CM2,
+            "current_A" if snapshot.mesh.dimension == 3 else "current_A_per_m": found.current,
+        }
+    transport |= {name: error(value, relative * abs(value)) for name, value in values.items()}
+    return {**estimated, "transport": transport}
+
+
 def _errors(snapshot: Snapshot, estimated: dict[str, Any], history: History | None) -> dict[str, Any]:
     """How far numbers may be off, in a tree parallel to theirs; with a history also what it came to."""
-    transport, case = estimated["transport"], snapshot.case
-    relative = transport["asr_ohm_cm2"]["estimated_error"] / (
-        snapshot.measurement.transport.asr * OHM_M2_TO_OHM_CM2
-    )
-    name, value = (
-        (
-            "mean_current_density_mA_per_cm2",
-            snapshot.measurement.transport.mean_current_density * A_PER_M2_TO_MA_PER_CM2,
-        )
-        if case.potentials[1] is not None
-        else ("voltage_V", snapshot.measurement.transport.voltage)
-    )
-    transport[name] = error(value, relative * abs(value))
+    estimated = run_errors(snapshot, estimated)
     if history is None:
         return estimated
     for part in ("hot_spots", "hot_spots_electrolyte"):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gbflux.errors import InputError, MissingLibrary
+from gbflux.flux.error_text import error_records
 from gbflux.study.folder import write_text
 from gbflux.study.result import Result
 from gbflux.sweep.folder import StudyFolder
@@ -22,7 +23,8 @@ from gbflux.sweep.statistics import spread
 Row = dict[str, Any]
 
 _FIRST = ("point", "case", "status", "seed")
-_NO_METRIC = ("mesh.", "solver.", "timings_s.", "peak_memory_MiB", "dimension")
+_NO_METRIC = ("mesh.", "solver.", "timings_s.", "peak_memory_MiB", "dimension", "definitions")
+_ERRORS = "errors."
 _EXTREMES = ("max_over", "p95_over", "p99_over", "p999_over", "_max_over_mean")
 _ON_ELECTRODES = ("hot_spots.", "hot_spots_electrolyte.")
 
@@ -35,9 +37,11 @@ class Collection:
     ----------
     table : list of dict
         One row a case at a point: ``point``, ``case``, ``status``, ``seed``, swept keys, scalars of the
-        result under their dotted names; None where there is nothing.
+        result under their dotted names, last their estimated errors under ``errors.`` and the same name;
+        None where there is nothing.
     summary : list of dict
-        One row a point and metric over the realizations that are done.
+        One row a point and metric over the realizations that are done. ``estimated_error`` is the mean of
+        the realizations' estimated errors: meshes alike are wrong alike, more of them are not less so.
     """
 
     table: list[Row]
@@ -73,6 +77,7 @@ def collect(folder: str | Path | StudyFolder, study_plan: Plan | None = None) ->
     found = {key: folder.result(key) for key in worked_out.keys}
     scalars = {key: flat(result) for key, result in found.items() if result is not None}
     names = list(dict.fromkeys(name for row in scalars.values() for name in row))
+    names.sort(key=lambda name: name.startswith(_ERRORS))  # last, whatever layers the first case has
     swept = worked_out.study.keys
     table = []
     for entry in worked_out.entries:
@@ -114,10 +119,18 @@ def write_collection(folder: StudyFolder, found: Collection) -> list[Path]:
 def flat(result: Result) -> Row:
     """Scalars of a result under their dotted names, in the order of ``result.json``; lists are left out.
 
+    Of ``errors`` the errors alone, after all else, as ``errors.`` and the name of the measure: what else is
+    there follows from them.
+
     >>> list(_scalars({"a": {"b": 1, "c": [1, 2]}, "d": None}, ""))
     [('a.b', 1), ('d', None)]
     """
-    return dict(_scalars(result.as_dict(), ""))
+    tree = result.as_dict()
+    errors = tree.pop("errors")
+    return {
+        **dict(_scalars(tree, "")),
+        **{_ERRORS + name: record["estimated_error"] for name, record in error_records(errors)},
+    }
 
 
 def _scalars(tree: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
@@ -188,6 +201,8 @@ def _summary(worked_out: Plan, table: Sequence[Row], names: Sequence[str]) -> It
         rows = by_point.get(point.number, [])
         for name in metrics:
             found = asdict(spread([row[name] for row in rows if _number(row[name])]))
+            errors = [row.get(_ERRORS + name) for row in rows if _number(row[name])]
+            known = bool(errors) and all(map(_number, errors))
             of_extreme = is_extreme(name)
             yield {
                 **head,
@@ -195,6 +210,7 @@ def _summary(worked_out: Plan, table: Sequence[Row], names: Sequence[str]) -> It
                 **found,
                 "electrode_area_um2": size if of_extreme and dimension == 3 else None,
                 "electrode_length_um": size if of_extreme and dimension == 2 else None,
+                "estimated_error": sum(errors) / len(errors) if known else None,
             }
 
 
@@ -204,7 +220,7 @@ def _number(value: Any) -> bool:
 
 def is_metric(name: str) -> bool:
     """Whether a column says something about the material rather than about the computation."""
-    return not name.startswith(_NO_METRIC)
+    return not name.startswith((*_NO_METRIC, _ERRORS))
 
 
 def is_extreme(name: str) -> bool:

@@ -1,13 +1,16 @@
-"""`gbflux run` before anything heavy: what it refuses, and that it leaves nothing behind then."""
+"""`gbflux run`: what it refuses before anything heavy, leaving nothing behind; what it prints."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gbflux.cli import main as command
-from small_cases import NO_FIGURES, TINY, case_text
+from gbflux.cli.run import WIDTH, report_lines
+from gbflux.flux.error_text import between, stated
+from small_cases import LAYERS, NO_FIGURES, TINY, case_text, solved
 
 
 def run(path: Path, out: Path) -> int:
@@ -73,3 +76,62 @@ def test_a_solver_that_stops_short_ends_with_exit_code_3(
     assert run(tmp_path / "case.yaml", tmp_path / "out") == 3
     assert "Newton's method" in capsys.readouterr().err
     assert not (tmp_path / "out/result.json").exists()
+
+
+CERTIFIED = {"output.bracket": True}
+
+
+def lines_of(*changes: dict, **replaced) -> list[str]:
+    return report_lines(replace(solved(*changes).result, **replaced))
+
+
+def test_the_lines_carry_errors_and_say_once_what_they_are() -> None:
+    result = solved(TINY, LAYERS, CERTIFIED).result
+    lines = lines_of(TINY, LAYERS, CERTIFIED)
+    text = "\n".join(lines)
+    tree = result.as_dict()
+    for key in ("transport.sigma_eff_S_per_cm", "transport.asr_ohm_cm2", "hot_spots.top.p99_over_mean"):
+        assert str(stated(tree, key)) in text
+        assert "±" in str(stated(tree, key))
+    assert sum("estimated discretisation error" in line for line in lines) == 1
+    bounds = result.transport.bracket.asr_ohm_cm2
+    assert "certified {} to {}".format(*between(bounds.lower, bounds.upper)) in text
+
+
+@pytest.mark.parametrize("changes", [(TINY,), (TINY, LAYERS), (TINY, LAYERS, CERTIFIED)])
+def test_the_lines_fit_a_terminal_and_their_columns_agree(changes: tuple[dict, ...]) -> None:
+    lines = lines_of(*changes)
+    assert max(map(len, lines)) <= WIDTH
+    head = next(line for line in lines if "p99" in line)
+    rows = [line for line in lines if line.startswith("    ") and ("electrode " in line or "|HL" in line)]
+    assert len(rows) in (2, 4)
+    for row in rows:
+        for name in ("p99", "3 µm", "grain"):
+            at = head.index(name)
+            assert row[at - 1] == " "
+            assert row[at] != " "
+
+
+def test_a_result_of_before_is_told_without_errors() -> None:
+    text = "\n".join(lines_of(TINY, errors=None))
+    assert "±" not in text
+    result = solved(TINY).result
+    assert f"{result.hot_spots['top'].p99_over_mean:.3g}" in text
+
+
+def test_a_layer_that_is_not_resolved_gives_the_reason() -> None:
+    result = solved(TINY, LAYERS).result
+    profile = replace(
+        result.homogenizing_layer["top"],
+        homogenized_at_um=None,
+        decay_length_um=None,
+        reason="the layer must be at least 4 cells thick; it is about 1.8. Set mesh.size_um to 1 or less.",
+    )
+    profiles = {**result.homogenizing_layer, "top": profile}
+    lines = lines_of(TINY, LAYERS, homogenizing_layer=profiles)
+    text = " ".join(" ".join(lines).split())
+    assert f"top layer not known where it homogenizes: {profile.reason}" in text
+    assert max(map(len, lines)) <= WIDTH
+    nowhere = replace(profile, reason=None)
+    lines = lines_of(TINY, LAYERS, homogenizing_layer={**profiles, "top": nowhere})
+    assert any("top layer" in line and "nowhere homogenized" in line for line in lines)

@@ -199,7 +199,9 @@ def test_tree_of_keys(grains, current, hl_um, sides):
     _, _, found = measured(grains, hl_um, uneven_sigma)
     result = as_result(found, len(grains))
     assert json.loads(json.dumps(result, allow_nan=False)) == result
-    assert set(result) == {"solver", "transport", "hot_spots", "hot_spots_electrolyte", "homogenizing_layer"}
+    parts = {"transport", "hot_spots", "hot_spots_electrolyte", "homogenizing_layer"}
+    assert set(result) == {"solver", "errors"} | parts
+    assert set(result["errors"]) == parts
     assert set(result["transport"]) == TRANSPORT | {current}
     assert set(result["hot_spots"]) == {"bottom", "top"}
     assert set(result["hot_spots_electrolyte"]) == set(result["homogenizing_layer"]) == sides

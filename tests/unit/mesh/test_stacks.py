@@ -15,7 +15,7 @@ from gbflux.mesh.worker import MeshSize
 
 DEPTHS = (1.0, 1.5, 2.25, 4.0, 6.0, 6.5)
 WITHOUT = (1.0, 2.75, 4.75)  # those at 1.5, 2.25 and 6.5 are thin
-ANY_SIX = tuple(0.3 * k / 6 for k in range(1, 6)) + (0.3,)
+ANY_SIX = (*(0.3 * k / 6 for k in range(1, 6)), 0.3)
 STACKS = (Stack(1.0, (0.5, 1.25)), Stack(4.75, (0.5,)))
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from flux.synthetic import brick_mesh, solved, uneven_sigma
 from matplotlib.image import imread
 
 from gbflux.flux import as_result, measure
-from gbflux.report.case_figures import draw_views
+from gbflux.flux.error_text import stated, with_error
+from gbflux.report.case_figures import draw_views, plane_title, summary
 from gbflux.report.comparison import comparison_table, draw_comparison
 from gbflux.report.panels import stream_lines
 from gbflux.report.style import MESH_LIMITED, round_length, shared_limits
@@ -88,13 +90,43 @@ def test_table_lists_both_cases(cases):
     bare, with_hl = (as_result(case[2], case[0].dimension) for case in cases)
     lines = comparison_table(bare, with_hl).splitlines()
     assert lines[0].split() == ["bare", "with", "HL"]
-    row = next(line for line in lines if line.startswith("mean current density"))
-    assert row.split()[-2:] == [
-        f"{result['transport']['mean_current_density_mA_per_cm2']:.4g}" for result in (bare, with_hl)
-    ]
+    for name, key in (
+        ("resistance", "transport.asr_ohm_cm2"),
+        ("P99 / mean, top", "hot_spots.top.p99_over_mean"),
+    ):
+        row = next(line for line in lines if line.startswith(name))
+        texts = [str(stated(result, key)) for result in (bare, with_hl)]
+        assert row.split()[-6:] == [word for text in texts for word in text.split()]
+        assert all("±" in text for text in texts)
+    assert lines[-1].startswith("± estimated discretisation error")
+    assert len({len(line) for line in lines[2:-1] if not line.endswith("–")}) <= 2  # columns end together
     grain = next(line for line in lines if line.startswith("grain max / mean (area cut), top"))
     assert grain.split()[-1] == "–"
     assert ("current (A/m)" in comparison_table(bare, with_hl)) == (cases[0][0].dimension == 2)
+
+
+def test_table_without_errors_is_plain_and_says_what_is_not_resolved(cases):
+    bare, with_hl = (as_result(case[2], case[0].dimension) for case in cases)
+    with_hl["homogenizing_layer"]["top"] |= {"homogenized_at_um": None, "reason": "thin"}
+    old = [{**tree, "errors": None} for tree in (bare, with_hl)]
+    text = comparison_table(*old)
+    assert "±" not in text
+    (row,) = (line for line in text.splitlines() if line.startswith("homogenized at (µm), top"))
+    assert row.endswith("–  not resolved")
+
+
+def test_titles_carry_errors(cases):
+    found = cases[0][2]
+    views = case_views(*cases[0], "bricks")
+    sigma = found.transport.sigma_eff * 10
+    off = found.errors["transport"]["sigma_eff"]["estimated_error"] * 10
+    assert with_error(sigma, off) in summary(views)
+    assert summary(views).count("±") == 2
+    assert summary(replace(views, current_given=True)).count("±") == 1
+    title = plane_title(views, "top")
+    error = found.errors["hot_spots"]["top"]["p99_over_mean"]["estimated_error"]
+    assert f"P99 {with_error(found.hot_spots['top'].p99_over_mean, error)}" in title
+    assert title.startswith("top electrode")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
+from gbflux.flux.error_text import with_error
+from gbflux.report.page.study_folder import Row, Summary
 from gbflux.report.page.write import report_html, write_report
 from html_pages import Page
 from study_by_hand import BASE, SIGMA_GB, THICKNESS, made_up, write_run, write_study
@@ -213,16 +215,107 @@ def test_key_numbers_carry_their_errors(tmp_path):
     (folder / "result.json").write_text(json.dumps(tree))
     page = Page(report_html(folder))
     numbers, cautions = page.by_id("numbers").text, page.by_id("cautions").text
-    assert "18.9 … 19.1 certified" in numbers
-    assert "± 0.03 estimated, not converged" in numbers
-    assert "as the mesh is refined: P99/mean, top electrode, 1 more." in cautions
+    assert "18.90 … 19.10 certified" in numbers
+    p99 = tree["hot_spots"]["top"]["p99_over_mean"]
+    assert f"{p99:.2f}± 0.03" in numbers
+    assert f"{2 * p99:.2g}divergent" in numbers
+    assert "P99/mean, top electrode (± 2.9 %)" in cautions  # of 1.03
     assert (
         "accuracy asked for was not reached: relative width of the certified bracket 0.02, asked 0.01"
         in cautions
     )
-    assert "Divergent: pointwise max/mean, top" in cautions
-    assert "exponent 0.25" in cautions
+    assert (
+        "Divergent, seen to grow as the mesh was refined: pointwise max/mean, top (exponent 0.25)."
+        in cautions
+    )
     assert "on 1.2 % of the grain-boundary area" in cautions
+
+
+def with_errors(folder, **shares):
+    """Give measures of the top electrode errors of so many times their values."""
+    tree = json.loads((folder / "result.json").read_text())
+    spots = tree["hot_spots"]["top"]
+    errors = {
+        key: {"estimated_error": share * spots[key], "converged": share <= 0.02}
+        for key, share in shares.items()
+    }
+    tree["errors"] = {"hot_spots": {"top": errors}}
+    (folder / "result.json").write_text(json.dumps(tree))
+    return tree
+
+
+def test_measures_with_a_large_error_are_named_with_it(tmp_path):
+    folder = write_run(tmp_path / "run", BASE)
+    with_errors(folder, p99_over_mean=0.123, max_over_mean=0.4)
+    cautions = Page(report_html(folder)).by_id("cautions").text
+    assert (
+        "Estimated discretisation error above 2 %: pointwise max/mean, top (± 40 %), "
+        "P99/mean, top electrode (± 12 %). A finer mesh makes it smaller."
+    ) in cautions
+    with_errors(folder, p99_over_mean=0.019)
+    assert "above 2 %" not in Page(report_html(folder)).by_id("cautions").text
+
+
+def test_cards_and_all_numbers_end_where_the_error_does(tmp_path):
+    folder = write_run(tmp_path / "run", BASE)
+    p99 = with_errors(folder, p99_over_mean=0.2)["hot_spots"]["top"]["p99_over_mean"]
+    page = Page(report_html(folder))
+    off = f"{0.2 * p99:.1f}"
+    assert any(e.text == f"± {off}" for e in page.all("p"))
+    rows = {row[0]: row[1] for row in page.rows("all0")}
+    assert rows["hot_spots.top.p99_over_mean"] == f"{p99:.1f}± {off}"
+    assert not any("estimated_error" in key for key in rows)
+
+
+def test_a_result_without_errors_says_that_none_are_known(run):
+    assert "No errors are known" in Page(report_html(run)).by_id("numbers").text
+
+
+def test_a_study_counts_cases_with_a_large_error_and_does_not_list_each(tmp_path):
+    folder = write_study(tmp_path, BASE, {THICKNESS: [0, 3]}, [1, 2], made_up)
+    for k, path in enumerate(sorted((folder / "cases").iterdir())):
+        with_errors(path, p99_over_mean=0.01 + 0.1 * k)
+    cautions = Page(report_html(folder)).by_id("cautions").text
+    assert "P99/mean, top electrode (up to ± 31 %, 3 of 4 cases)" in cautions
+    assert cautions.count("above 2 %") == 1
+
+
+def test_means_and_cases_of_a_study_end_where_their_errors_do():
+    spread = Summary(3, 2.8931, 0.2, 2.75, 3.05, 2.7, 3.1, 7, error=0.031)
+    assert spread.uncertainty == pytest.approx(0.15)
+    assert Summary(1, 2.8931, None, None, None, None, None, None, error=0.031).uncertainty == 0.031
+    assert Summary(1, 2.8931, None, None, None, None, None, None).uncertainty is None
+    row = Row(
+        "1", "k", "done", "1", {"a": "2.8931", "errors.a": "0.31", "b": "14.21", "errors.b": "", "c": "1.5"}
+    )
+    assert [str(row.parts(key)) for key in "abcd"] == ["2.9 ± 0.3", "14 (divergent)", "1.5", "–"]
+
+
+def test_a_layer_that_is_not_resolved_is_said_to_be_so(tmp_path):
+    folder = write_run(tmp_path / "run", BASE)
+    tree = json.loads((folder / "result.json").read_text())
+    tree["homogenizing_layer"]["top"] |= {"decay_length_um": None, "reason": "the layer must be thicker."}
+    (folder / "result.json").write_text(json.dumps(tree))
+    page = Page(report_html(folder))
+    assert "Homogenizing layer, top, not resolved: the layer must be thicker." in page.by_id("cautions").text
+    assert "top: no law" in page.all("img", inside="curves")[0].attributes["alt"]
+
+
+def test_an_applied_current_is_told(tmp_path):
+    folder = write_run(tmp_path / "run", BASE, **{"electrodes.current_density_mA_per_cm2": 0.5})
+    (text,) = (e.text for e in Page(report_html(folder)).all("p") if "µm mean" in e.text)
+    assert text.endswith("0.5 mA/cm² between ideal electrodes.")
+
+
+def test_the_ratio_of_a_comparison_has_the_errors_of_both(tmp_path):
+    write_run(tmp_path / "bare", BASE, homogenizing_layer=None)
+    write_run(tmp_path / "with_hl", BASE)
+    trees = [with_errors(tmp_path / name, p99_over_mean=0.1) for name in ("bare", "with_hl")]
+    bare, layered = (tree["hot_spots"]["top"]["p99_over_mean"] for tree in trees)
+    assert (
+        with_error(bare / layered, 0.2 * bare / layered).replace(" ±", "±")
+        in Page(report_html(tmp_path)).by_id("ccd").text
+    )
 
 
 def test_a_comparison_shows_both_runs_and_the_ratio(tmp_path):

@@ -74,12 +74,17 @@ def test_a_wide_target_takes_one_mesh() -> None:
     result = solved(BARE, asked(0.5)).result
     assert len(result.refinement) == 1
     assert result.mesh.hash == solved(BARE, {"output.bracket": True}).result.mesh.hash
+    errors = result.errors["hot_spots"]["bottom"]
+    assert errors["p99_over_mean"]["estimated_error"] > 0  # from that mesh alone
+    assert errors["max_over_mean"]["observed_exponent"] is None
 
 
 def test_without_accuracy_nothing_is_added() -> None:
     tree = solved(BARE).result.as_dict()
     assert tree["refinement"] == []
     assert not {"accuracy", "conductance"} & tree["errors"].keys()
+    assert "conductance" not in tree["errors"]
+    assert "observed_exponent" not in tree["errors"]["hot_spots"]["top"]["max_over_mean"]
 
 
 def test_errors_are_a_tree_parallel_to_the_hot_spots(outcome: Outcome) -> None:

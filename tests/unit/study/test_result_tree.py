@@ -37,6 +37,13 @@ PROFILE = {
     "decay_length_um": None,
     "reason": None,
 }
+ERROR = {"estimated_error": None, "converged": None}
+SPOT_ERRORS = {
+    key: ERROR if value is None else dict.fromkeys(value, ERROR)
+    for key, value in SPOTS.items()
+    if key not in ("smallest_facet_um", "mean_over_mean")
+} | {"max_over_mean": {**ERROR, "divergent": None}}
+PROFILE_ERRORS = {"homogenized_at_um": ERROR, "decay_length_um": ERROR}
 TREE = {
     "name": None,
     "case_hash": None,
@@ -99,7 +106,17 @@ TREE = {
     "peak_memory_MiB": None,
     "warnings": None,
     "refinement": None,
-    "errors": None,
+    "errors": {
+        "transport": {
+            "mean_current_density_mA_per_cm2": ERROR,
+            "current_A": ERROR,
+            "sigma_eff_S_per_cm": ERROR,
+            "asr_ohm_cm2": ERROR,
+        },
+        "hot_spots": {"bottom": SPOT_ERRORS, "top": SPOT_ERRORS},
+        "hot_spots_electrolyte": {},
+        "homogenizing_layer": {},
+    },
     "definitions": None,
     "certificates": None,
 }
@@ -118,11 +135,15 @@ def expected(dimension: int, sides: tuple[str, ...]) -> dict:
     if dimension == 2:
         tree["mesh"]["gb_length_um"] = tree["mesh"].pop("gb_area_um2")
         tree["transport"]["current_A_per_m"] = tree["transport"].pop("current_A")
+        errors = tree["errors"]["transport"]
+        errors["current_A_per_m"] = errors.pop("current_A")
         bracket = tree["transport"]["bracket"]
         for key in ("lower_S", "upper_S"):
             bracket[f"{key}_per_m"] = bracket.pop(key)
     tree["hot_spots_electrolyte"] = dict.fromkeys(sides, SPOTS)
     tree["homogenizing_layer"] = dict.fromkeys(sides, PROFILE)
+    tree["errors"]["hot_spots_electrolyte"] = dict.fromkeys(sides, SPOT_ERRORS)
+    tree["errors"]["homogenizing_layer"] = dict.fromkeys(sides, PROFILE_ERRORS)
     return tree
 
 
@@ -142,6 +163,16 @@ def test_keys(dimension: int, sides: str | None) -> None:
     assert json.loads(json.dumps(tree, allow_nan=False)) == tree
     numbers = [leaf for part in ("mesh", "solver", "transport", "hot_spots") for leaf in leaves(tree[part])]
     assert {type(leaf) for leaf in numbers} <= {int, float, str, type(None)}
+
+
+def test_what_was_applied_has_no_error_and_what_it_takes_has() -> None:
+    voltage = solved(TINY).result.errors["transport"]
+    assert "voltage_V" not in voltage
+    current = solved(TINY, {"electrodes.current_density_mA_per_cm2": 0.5}).result
+    errors = current.errors["transport"]
+    assert errors.keys() == {"sigma_eff_S_per_cm", "asr_ohm_cm2", "voltage_V"}
+    relative = errors["voltage_V"]["estimated_error"] / abs(current.transport.voltage_V)
+    assert relative == pytest.approx(errors["asr_ohm_cm2"]["estimated_error"] / current.transport.asr_ohm_cm2)
 
 
 def test_grain_values_are_null_behind_a_layer_only() -> None:

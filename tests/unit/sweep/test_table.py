@@ -52,6 +52,29 @@ def test_a_row_per_case_with_swept_keys_and_scalars(study):
     assert not any(isinstance(value, (list, dict)) for row in table for value in row.values())
 
 
+def test_errors_come_last_under_the_names_of_their_measures(study):
+    row = collect(study[1]).table[0]
+    columns = list(row)
+    errors = [name for name in columns if name.startswith("errors.")]
+    assert columns[-len(errors) :] == errors
+    assert {name.removeprefix("errors.") for name in errors} <= set(columns)
+    spots = solved(TINY).result.errors["hot_spots"]["bottom"]
+    assert row["errors.hot_spots.bottom.p99_over_mean"] == spots["p99_over_mean"]["estimated_error"] > 0
+    assert row["errors.hot_spots.bottom.max_over_mean"] is None  # it diverges
+
+
+def test_the_summary_has_the_mean_of_the_errors(study):
+    found = collect(study[1])
+    rows = {(row["point"], row["metric"]): row for row in found.summary}
+    assert not [metric for _, metric in rows if metric.startswith(("errors", "definitions"))]
+    name = "hot_spots.top.p99_over_mean"
+    each = [row[f"errors.{name}"] for row in found.table if row["point"] == 1 and row["status"] == "done"]
+    assert rows[1, name]["estimated_error"] == pytest.approx(np.mean(each))
+    assert rows[1, "hot_spots.top.max_over_mean"]["estimated_error"] is None
+    assert rows[1, "transport.wiener_upper_S_per_cm"]["estimated_error"] is None
+    assert list(found.summary[0])[-1] == "estimated_error"
+
+
 def test_no_column_of_a_result_is_a_key_of_a_case(study):
     """Swept keys and results share one table."""
     columns = set(collect(study[1]).table[0]) - set(SWEEP)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gbflux.case import hashing
-from gbflux.report.page.run_folder import Run, value_at
+from gbflux.flux.error_text import error_records, value_at
+from gbflux.flux.estimated_errors import CONVERGED
+from gbflux.report.page.run_folder import Run
 from gbflux.report.page.study_folder import Study
 from gbflux.report.page.wording import METRICS, written
 
@@ -18,6 +20,9 @@ _WHAT = {
     "hot_spots": "largest relative error of the hot-spot measures",
     "hot_spot": "relative half width of the certified current",
 }
+_TOO_COARSE = f"Estimated discretisation error above {100 * CONVERGED:g} %"
+_MOST_LISTED = 5
+_REMEDY = "A finer mesh makes it smaller."
 
 
 def run_cautions(runs: Sequence[Run]) -> list[str]:
@@ -49,6 +54,11 @@ def _physics(provenances: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def result_cautions(result: Mapping[str, Any]) -> list[str]:
     """What one result says against itself."""
+    return [*_plain_cautions(result), *_large_errors(result)]
+
+
+def _plain_cautions(result: Mapping[str, Any]) -> list[str]:
+    """All of it but for estimated errors, which differ from case to case."""
     found = [str(text) for text in result.get("warnings") or ()]
     limited = value_at(result, "mesh.gb_area_limited_fraction") or 0.0
     if limited > 0:
@@ -59,45 +69,60 @@ def result_cautions(result: Mapping[str, Any]) -> list[str]:
     imbalance = value_at(result, "solver.current_imbalance") or 0.0
     if imbalance > _LARGEST_IMBALANCE:
         found.append(f"The current in and out differ by {written(imbalance, 2)} of it.")
+    found += [
+        f"Homogenizing layer, {side}, not resolved: {layer['reason']}"
+        for side, layer in (result.get("homogenizing_layer") or {}).items()
+        if layer.get("reason")
+    ]
     return found + _error_cautions(result)
 
 
-def estimated_errors(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Metric and error estimate of a result that has the block ``errors``."""
-    return list(_leaves(result.get("errors") or {}, ""))
+def relative_errors(result: Mapping[str, Any]) -> dict[str, float]:
+    """Estimated errors over their measures, of those that are not zero.
+
+    >>> relative_errors({"a": 2.0, "errors": {"a": {"estimated_error": 0.5}, "b": {"estimated_error": None}}})
+    {'a': 0.25}
+    """
+    found = {}
+    for key, record in error_records(result.get("errors")):
+        value, error = value_at(result, key), record.get("estimated_error")
+        if value and error is not None and not record.get("divergent"):
+            found[key] = error / abs(value)
+    return found
 
 
-def _leaves(tree: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Records with an ``estimated_error`` or a verdict, by dotted path."""
-    if not isinstance(tree, Mapping):
-        return
-    if {"estimated_error", "converged", "divergent"} & set(tree):
-        yield path, tree
-        return
-    for key, value in tree.items():
-        yield from _leaves(value, f"{path}.{key}".lstrip("."))
+def _large_errors(result: Mapping[str, Any]) -> list[str]:
+    """Measures whose estimated error is large: those a page shows by name, the others by number."""
+    large = {key: share for key, share in relative_errors(result).items() if share > CONVERGED}
+    names = {m.key: m.name for m in METRICS}
+    shown = sorted((key for key in large if key in names), key=large.get, reverse=True)[:_MOST_LISTED]
+    listed = [f"{names[key]} (± {_percent(large[key])})" for key in shown]
+    rest = [share for key, share in large.items() if key not in shown]
+    if rest:
+        what = f"{len(rest)} more" if listed else f"{len(rest)} measures"
+        listed.append(f"{what} under All numbers (up to ± {_percent(max(rest))})")
+    return [f"{_TOO_COARSE}: {', '.join(listed)}. {_REMEDY}"] if listed else []
+
+
+def _percent(share: float) -> str:
+    """A share in per cent, to two digits.
+
+    >>> _percent(0.1234), _percent(2.57)
+    ('12 %', '260 %')
+    """
+    return f"{float(f'{100 * share:.2g}'):g} %"
 
 
 def _error_cautions(result: Mapping[str, Any]) -> list[str]:
-    """What the block ``errors`` says of the measures a page shows, and how many more it says it of."""
+    """Measures that were seen to diverge, and an accuracy that was asked for and missed."""
     names = {m.key: m.name for m in METRICS}
-    errors = estimated_errors(result)
-    divergent = [(key, error) for key, error in errors if error.get("divergent")]
-    moving = [
-        key
-        for key, error in errors
-        if error.get("converged") is False and error.get("estimated_error") is not None
-    ]
-    found = [
-        f"Divergent: {names[key]} grows without limit as the mesh is refined{_growth(error)}."
-        for key, error in divergent
-        if key in names
-    ]
-    shown = [names[key] for key in moving if key in names]
-    if moving:
-        more = len(moving) - len(shown)
-        listed = ", ".join([*shown, *([f"{more} more"] if more else [])])
-        found.append(f"Not converged, still moving as the mesh is refined: {listed}.")
+    exponents = {
+        names[key]: record["observed_exponent"]
+        for key, record in error_records(result.get("errors"))
+        if key in names and record.get("divergent") and isinstance(record.get("observed_exponent"), float)
+    }
+    listed = ", ".join(f"{name} (exponent {written(p, 2)})" for name, p in exponents.items())
+    found = [f"Divergent, seen to grow as the mesh was refined: {listed}."] if listed else []
     return found + _missed(result.get("errors") or {})
 
 
@@ -113,18 +138,12 @@ def _missed(errors: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _growth(error: Mapping[str, Any]) -> str:
-    """The observed exponent, where there is one."""
-    exponent = error.get("observed_exponent")
-    return f" (observed exponent {written(exponent, 2)})" if isinstance(exponent, float) else ""
-
-
 def study_cautions(study: Study) -> list[str]:
     """Warnings of a study: what is missing first, then what its cases say."""
     physics = _physics(study.provenances.values())
     found = [*physics, *_unfinished(study), *study.notes, *_few(study)]
     said = Counter(
-        text for result in study.results.values() for text in dict.fromkeys(result_cautions(result))
+        text for result in study.results.values() for text in dict.fromkeys(_plain_cautions(result))
     )
     total = len(study.results)
     limited = [text for text in said if text.startswith("Thickness limited")]
@@ -136,7 +155,26 @@ def study_cautions(study: Study) -> list[str]:
             f"Thickness limited: in some cases on up to {written(worst * 100, 2)} % of the grain-boundary "
             "area the layer was made thinner to fit between the grains."
         )
-    return found + [f"{text} ({count} of {total} cases)" for text, count in said.most_common()]
+    found += [f"{text} ({count} of {total} cases)" for text, count in said.most_common()]
+    return found + _large_errors_of_cases(study)
+
+
+def _large_errors_of_cases(study: Study) -> list[str]:
+    """Measures a page shows whose estimated error is large in some cases, with the largest of them."""
+    shares = [relative_errors(result) for result in study.results.values()]
+    large = {
+        m: found
+        for m in METRICS
+        if (found := [one[m.key] for one in shares if one.get(m.key, 0.0) > CONVERGED])
+    }
+    shown = sorted(large, key=lambda m: max(large[m]), reverse=True)
+    listed = [
+        f"{m.name} (up to ± {_percent(max(large[m]))}, {len(large[m])} of {len(shares)} cases)"
+        for m in shown[:_MOST_LISTED]
+    ]
+    if len(shown) > _MOST_LISTED:
+        listed.append(f"{len(shown) - _MOST_LISTED} more measures")
+    return [f"{_TOO_COARSE}: {', '.join(listed)}. {_REMEDY}"] if listed else []
 
 
 def _unfinished(study: Study) -> list[str]:

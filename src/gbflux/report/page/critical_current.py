@@ -19,7 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from gbflux.flux.error_text import Parts, parts, value_at
 from gbflux.report import style
+from gbflux.report.page.cautions import relative_errors
 from gbflux.report.page.curves import (
     Abscissa,
     Curve,
@@ -31,7 +33,7 @@ from gbflux.report.page.curves import (
     shown_curves,
 )
 from gbflux.report.page.image import Picture, from_figure
-from gbflux.report.page.run_folder import Run, value_at
+from gbflux.report.page.run_folder import Run
 from gbflux.report.page.study_folder import Study
 from gbflux.report.page.wording import Metric, side_metrics
 
@@ -43,7 +45,10 @@ _FEWEST = 3
 
 @dataclass(frozen=True)
 class Ratio:
-    """R_bare/R_layer by one measure of hot spots, and the bare cell's CCD that 1.8 mA/cm² then implies."""
+    """R_bare/R_layer by one measure of hot spots, and the bare cell's CCD that 1.8 mA/cm² then implies.
+
+    `low` and `high` end the 95 % interval over grains, `error` is the estimated discretisation error.
+    """
 
     measure: str
     where: str
@@ -52,6 +57,12 @@ class Ratio:
     ratio: float
     low: float | None
     high: float | None
+    error: float | None = None
+
+    @property
+    def shown(self) -> Parts:
+        """The ratio with its estimated discretisation error, where one is known."""
+        return parts(self.ratio, None if self.error is None else {"estimated_error": self.error}, 3)
 
     @property
     def bare_ccd(self) -> float:
@@ -61,7 +72,8 @@ class Ratio:
     @property
     def verdict(self) -> str:
         """Where the ratio stands against the measured ones."""
-        low, high = self.low or self.ratio, self.high or self.ratio
+        off = self.error or 0.0
+        low, high = self.low or self.ratio - off, self.high or self.ratio + off
         if low > RATIO_BARE:
             return "as large as measured against bare Li"
         if high < RATIO_AU:
@@ -135,7 +147,9 @@ def run_ratios(runs: Sequence[Run]) -> list[Ratio]:
     for metric in measures():
         a, b = (value_at(run.result, metric.key) for run in (bare[0], layered[0]))
         if a and b:
-            found.append(Ratio(metric.name, "", None, 1, a / b, None, None))
+            shares = [relative_errors(run.result).get(metric.key) for run in (bare[0], layered[0])]
+            error = None if None in shares else a / b * sum(shares)
+            found.append(Ratio(metric.name, "", None, 1, a / b, None, None, error))
     return found
 
 

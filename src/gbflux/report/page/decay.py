@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from gbflux.flux.error_text import with_error
 from gbflux.flux.hl_profile import HOMOGENIZED, NOISE, fit_decay, log_cosh
 from gbflux.report import style
 from gbflux.report.page.curves import colours, legend_below, point_name
@@ -30,7 +31,10 @@ _CAPTION = (
 
 @dataclass(frozen=True)
 class Profile:
-    """Mean over realisations by distance (µm), P10 and P90 of the maximum, λ (µm) and a of the law."""
+    """Mean over realisations by distance (µm), P10 and P90 of the maximum, λ (µm) and a of the law.
+
+    `error` is the record of the estimated error of λ, where there is one.
+    """
 
     label: str
     distance: NDArray[np.float64]
@@ -39,10 +43,18 @@ class Profile:
     high: NDArray[np.float64]
     std: NDArray[np.float64]
     law: tuple[float, float] | None
+    error: Mapping[str, Any] | None = None
+
+    @property
+    def length(self) -> str:
+        """λ as text."""
+        return with_error(self.law[0], self.error, 2) if self.law else ""
 
 
-def profile_of(label: str, layers: Sequence[Mapping[str, Any]]) -> Profile:
-    """Mean profile of one or more layers of equal thickness."""
+def profile_of(
+    label: str, layers: Sequence[Mapping[str, Any]], error: Mapping[str, Any] | None = None
+) -> Profile:
+    """Mean profile of one or more layers of equal thickness; no law where a mesh does not resolve one."""
     distance = np.asarray(layers[0]["distance_um"], float)
     columns = {
         key: np.array([np.interp(distance, layer["distance_um"], layer[key]) for layer in layers])
@@ -50,8 +62,9 @@ def profile_of(label: str, layers: Sequence[Mapping[str, Any]]) -> Profile:
     }
     largest, std = columns["max_over_mean"], columns["std_over_mean"].mean(axis=0)
     low, high = np.percentile(largest, [10, 90], axis=0)
-    law = fit_decay(distance, std, float(distance[-1]))
-    return Profile(label, distance, largest.mean(axis=0), low, high, std, law)
+    resolved = all(layer.get("reason") is None for layer in layers)
+    law = fit_decay(distance, std, float(distance[-1])) if resolved else None
+    return Profile(label, distance, largest.mean(axis=0), low, high, std, law, error)
 
 
 def law_amplitude(profile: Profile) -> float | None:
@@ -80,7 +93,7 @@ def draw_profiles(profiles: Sequence[Profile], title: str, note: str = "") -> Pi
         axes.set_xlabel("distance from the electrolyte (µm)", fontsize=9)
         style.plot_frame(axes)
     legend_below(figure, right, columns=2)
-    parts = [f"{p.label}: λ {p.law[0]:.3g} µm" if p.law else f"{p.label}: no law" for p in profiles]
+    parts = [f"{p.label}: λ {p.length} µm" if p.law else f"{p.label}: no law" for p in profiles]
     alt = "Largest current density and spread against distance in the homogenizing layer. " + "; ".join(parts)
     return from_figure(figure, title, alt, note + _CAPTION)
 
@@ -101,7 +114,7 @@ def _draw_spread(axes: Axes, profile: Profile, colour) -> None:
     shown = profile.std > 0
     label = profile.label if profile.law else f"{profile.label} (no law fits)"
     if profile.law is not None:
-        label = f"{profile.label}, λ = {profile.law[0]:.2g} µm"
+        label = f"{profile.label}, λ = {profile.length} µm"
         z = np.linspace(profile.distance[2], profile.distance[-1], 200)
         axes.plot(
             z, profile.law[1] * np.exp(log_cosh((z[-1] - z) / profile.law[0])), color=colour, linewidth=1.3

@@ -139,14 +139,3 @@ def read_case(folder: Path) -> tuple[Case | None, str, str]:
     except CaseError as error:
         first = str(error).splitlines()[0]
         return None, text, f"case.resolved.yaml is not a case of this version of gbflux: {first}"
-
-
-def value_at(tree: Any, key: str) -> Any:
-    """Value at a dotted key; None where there is none.
-
-    >>> value_at({"a": {"b": 1}}, "a.b"), value_at({"a": None}, "a.b")
-    (1, None)
-    """
-    for part in key.split("."):
-        tree = tree.get(part) if isinstance(tree, Mapping) else None
-    return tree

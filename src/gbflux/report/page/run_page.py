@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case
-from gbflux.report.page.cautions import estimated_errors, run_cautions
+from gbflux.flux.error_text import between, error_records, stated, value_at
+from gbflux.report.page.cautions import run_cautions
 from gbflux.report.page.citations import citations
 from gbflux.report.page.critical_current import run_ratios
 from gbflux.report.page.decay import draw_profiles, profile_of
 from gbflux.report.page.image import Picture, downloads, from_file
-from gbflux.report.page.run_folder import PICTURES, Run, value_at
-from gbflux.report.page.tables import Table, code_cell, value_cell
-from gbflux.report.page.wording import CELL, ESTIMATES, METRICS, Metric, interval, written
+from gbflux.report.page.run_folder import PICTURES, Run
+from gbflux.report.page.tables import Cell, Table, code_cell, value_cell
+from gbflux.report.page.wording import CELL, ESTIMATES, METRICS, Metric, written
 from gbflux.report.style import MESH_LIMITED
 
 _TITLES = {
@@ -22,6 +23,13 @@ _TITLES = {
     "electrodes": ("Electrodes", "Current density on both electrodes."),
     "distribution": ("Distribution", "Share of the area that carries at least a multiple of the mean."),
 }
+_CARDS = (
+    "transport.mean_current_density_mA_per_cm2",
+    "transport.sigma_eff_S_per_cm",
+    "transport.asr_ohm_cm2",
+    "hot_spots.top.p99_over_mean",
+    "homogenizing_layer.top.homogenized_at_um",
+)
 _FILES = ("result.json", "case.resolved.yaml", "provenance.json", "grains.csv", "boundaries.csv")
 
 
@@ -48,7 +56,7 @@ def run_page(folder: Path, runs: Sequence[Run]) -> dict[str, Any]:
         "cards": _cards(runs),
         "labels": [run.label for run in runs],
         "numbers": numbers,
-        "with_errors": any(cell["error"][0] for row in numbers for cell in row["cells"]),
+        "with_errors": any(cell["error"] for row in numbers for cell in row["cells"]),
         "pictures": pictures,
         "plots": plots,
         "ratios": run_ratios(runs),
@@ -104,40 +112,42 @@ def _layers(case: Case) -> str:
 
 
 def _electrodes(case: Case) -> str:
-    """Voltage and resistance of the electrodes."""
-    volts = written(abs(case.potentials[1] - case.potentials[0]))
+    """Voltage or current, and resistance of the electrodes."""
+    bottom, top = case.potentials
+    given = case.electrodes.current_density_mA_per_cm2
+    load = f"{written(given)} mA/cm²" if top is None else f"{written(abs(top - bottom))} V"
     asr = case.electrodes.asr_ohm_cm2
     if asr.bottom == asr.top == 0:
-        return f", {volts} V between ideal electrodes"
-    return f", {volts} V, electrode resistances of {written(asr.bottom)} and {written(asr.top)} Ω cm²"
+        return f", {load} between ideal electrodes"
+    return f", {load}, electrode resistances of {written(asr.bottom)} and {written(asr.top)} Ω cm²"
 
 
-def error_of(result: Mapping[str, Any], metric: Metric) -> tuple[str, str]:
-    """Error of a metric as text, and where it comes from; empty where there is none."""
-    name = metric.key.removeprefix("transport.")
-    bounds = value_at(result, f"transport.bracket.{name}")
+def shown(result: Mapping[str, Any], key: str, digits: int = 4) -> tuple[str, str]:
+    """A measure as text and its error: certified, else estimated, else empty.
+
+    Parameters
+    ----------
+    result : mapping
+    key : str
+        Dotted key.
+    digits : int
+        Significant digits where no error is known.
+    """
+    bounds = value_at(result, f"transport.bracket.{key.removeprefix('transport.')}")
+    certified = ""
     if isinstance(bounds, Mapping) and bounds.get("lower") is not None and bounds.get("upper") is not None:
-        return interval(bounds["lower"], bounds["upper"], 5), "certified"
-    for key, error in estimated_errors(result):
-        if key == metric.key:
-            if error.get("divergent"):
-                return "divergent", "mesh"
-            size = error.get("estimated_error")
-            if isinstance(size, (int, float)):
-                doubt = ", not converged" if error.get("converged") is False else ""
-                return f"± {written(float(size), 2)}", f"estimated{doubt}"
-    return "", ""
+        certified = " … ".join(between(bounds["lower"], bounds["upper"])) + " certified"
+    found = stated(result, key, digits)
+    return found.single, ", ".join(text for text in (found.deviation, certified) if text)
 
 
 def _numbers(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Rows of the table of key numbers: those that any run has."""
     rows = []
     for metric in (*CELL, *ESTIMATES, *METRICS[len(CELL) :]):
-        values = [value_at(run.result, metric.key) for run in runs]
-        if any(value is not None for value in values):
+        if any(value_at(run.result, metric.key) is not None for run in runs):
             cells = [
-                {"value": value, "error": error_of(run.result, metric)}
-                for run, value in zip(runs, values, strict=True)
+                dict(zip(("value", "error"), shown(run.result, metric.key), strict=True)) for run in runs
             ]
             rows.append({"metric": metric, "cells": cells})
     return rows
@@ -145,32 +155,20 @@ def _numbers(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 def _cards(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The handful of numbers one looks at first."""
-    wanted = {
-        "transport.mean_current_density_mA_per_cm2": 3,
-        "transport.sigma_eff_S_per_cm": 3,
-        "transport.asr_ohm_cm2": 3,
-        "hot_spots.top.p99_over_mean": 3,
-        "homogenizing_layer.top.homogenized_at_um": 3,
-    }
     cards = []
     for metric in METRICS:
-        if metric.key not in wanted:
-            continue
-        values = [value_at(run.result, metric.key) for run in runs]
-        if any(value is not None for value in values):
-            lines = [_line(run, metric, value) for run, value in zip(runs, values, strict=True)]
+        if metric.key in _CARDS and any(value_at(run.result, metric.key) is not None for run in runs):
             several = len(runs) > 1
-            for line in lines:
-                line["label"] = line["label"] if several else ""
+            lines = [_line(run, metric, run.label if several else "") for run in runs]
             name = metric.label if several else metric.name
             cards.append({"name": name, "unit": "" if several else metric.unit, "lines": lines})
     return cards
 
 
-def _line(run: Run, metric: Metric, value: float | None) -> dict[str, str]:
+def _line(run: Run, metric: Metric, label: str) -> dict[str, str]:
     """A value on a card."""
-    error = " ".join(error_of(run.result, metric)).strip()
-    return {"label": run.label, "value": written(value, 3), "error": error}
+    value, error = shown(run.result, metric.key, 3)
+    return {"label": label, "value": value, "error": error}
 
 
 def _pictures(folder: Path, runs: Sequence[Run]) -> list[Picture]:
@@ -193,7 +191,9 @@ def _pictures(folder: Path, runs: Sequence[Run]) -> list[Picture]:
 def _profiles(runs: Sequence[Run]) -> list[Picture]:
     """Decay across the layers of the run that has them."""
     profiles = [
-        profile_of(f"{side}", [layer])
+        profile_of(
+            f"{side}", [layer], value_at(run.result, f"errors.homogenizing_layer.{side}.decay_length_um")
+        )
         for run in runs
         for side, layer in (run.result.get("homogenizing_layer") or {}).items()
         if len(layer.get("distance_um") or ()) > 2
@@ -213,7 +213,19 @@ def flat(tree: Any, path: str = "") -> list[tuple[str, Any]]:
 
 
 def _everything(run: Run, place: int) -> Table:
-    """Single numbers and words of a result; profiles and warnings have their own places."""
-    leaves = [(key, value) for key, value in flat(run.result) if not isinstance(value, list)]
-    rows = tuple((code_cell(key), value_cell(value, 6)) for key, value in leaves)
+    """Single numbers and words of a result with their errors; profiles and warnings have their own places."""
+    errors = {f"errors.{key}." for key, _ in error_records(run.result.get("errors"))}
+    leaves = [
+        (key, value)
+        for key, value in flat(run.result)
+        if not isinstance(value, list) and key[: key.rfind(".") + 1] not in errors
+    ]
+    rows = tuple((code_cell(key), _number_cell(run.result, key, value)) for key, value in leaves)
     return Table(f"all{place}", f"result.json of {run.label}", ("key", "value"), rows)
+
+
+def _number_cell(result: Mapping[str, Any], key: str, value: Any) -> Cell:
+    """A cell of a number with its error beside it, or of a word."""
+    if not isinstance(value, float):
+        return value_cell(value)
+    return Cell(stated(result, key, 6).single, value, stated(result, key, 6).deviation)

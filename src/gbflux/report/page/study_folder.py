@@ -15,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from gbflux.case import Case
 from gbflux.errors import InputError
+from gbflux.flux.error_text import Parts, parts
 from gbflux.report.page.run_folder import read_case, read_result_tree
 from gbflux.sweep import StudyFolder, plan
 
@@ -27,7 +28,8 @@ STATUS = ("done", "failed", "timeout", "missing")
 class Summary:
     """One metric at one point, over realisations; None where it is not defined.
 
-    `low` and `high` end the 95 % interval of the mean.
+    `low` and `high` end the 95 % interval of the mean, `error` is the mean of the estimated discretisation
+    errors.
     """
 
     n: int
@@ -38,6 +40,13 @@ class Summary:
     p10: float | None
     p90: float | None
     needed: float | None
+    error: float | None = None
+
+    @property
+    def uncertainty(self) -> float | None:
+        """The larger of half the interval and the estimated discretisation error; None without either."""
+        half = None if self.low is None or self.high is None else (self.high - self.low) / 2
+        return max((x for x in (half, self.error) if x is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,12 @@ class Row:
     def number(self, key: str) -> float | None:
         """A column as a number; None where it is empty or a word."""
         return number(self.values.get(key, ""))
+
+    def parts(self, key: str) -> Parts:
+        """A column with its estimated error; a measure whose error is left empty diverges."""
+        name = f"errors.{key}"
+        error = self.number(name)
+        return parts(self.number(key), {"estimated_error": error, "divergent": self.values.get(name) == ""})
 
 
 @dataclass(frozen=True)
@@ -208,7 +223,16 @@ def _summaries(lines: list[dict[str, str]]) -> dict[str, dict[str, Summary]]:
     """Rows of ``summary.csv`` by point and metric."""
     found: dict[str, dict[str, Summary]] = {}
     for line in lines:
-        keys = ("mean", "std", "ci95_low", "ci95_high", "p10", "p90", "realizations_for_5_percent")
+        keys = (
+            "mean",
+            "std",
+            "ci95_low",
+            "ci95_high",
+            "p10",
+            "p90",
+            "realizations_for_5_percent",
+            "estimated_error",
+        )
         values = [number(line.get(key, "")) for key in keys]
         count = number(line["n"])
         found.setdefault(line["point"], {})[line["metric"]] = Summary(int(count or 0), *values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gbflux.flux.error_text import error_alone, parts
 from gbflux.report.page.cautions import study_cautions
 from gbflux.report.page.citations import citations
 from gbflux.report.page.critical_current import draw_ratios, study_ratios
@@ -11,10 +12,10 @@ from gbflux.report.page.curves import point_name
 from gbflux.report.page.decay import study_profiles
 from gbflux.report.page.image import downloads
 from gbflux.report.page.run_page import flat
-from gbflux.report.page.study_folder import Row, Study
+from gbflux.report.page.study_folder import Row, Study, Summary
 from gbflux.report.page.study_plots import SIDE, hot_spot_plots, transport_plots
 from gbflux.report.page.tables import Cell, Table, code_cell, text_cell, value_cell
-from gbflux.report.page.wording import DASH, METRICS, Metric, axis_label, axis_value, interval, written
+from gbflux.report.page.wording import DASH, METRICS, Metric, axis_label, axis_value, written
 from gbflux.report.style import MESH_LIMITED
 from gbflux.sweep.folder import KEY_DIGITS
 
@@ -87,13 +88,30 @@ def _cards(study: Study) -> list[dict[str, Any]]:
     found = [(s.mean, p, s) for p, m in study.summary.items() if (s := m.get(key)) and s.mean is not None]
     for name, pick in (("lowest", min), ("highest", max)):
         if found:
-            mean, point, s = pick(found, key=lambda one: one[0])
-            text = f"{interval(s.low, s.high, 3)} at {point_name(study, point)}".strip()
-            cards.append(_card(f"{name} P99/mean, {SIDE}", written(mean, 3), "", text))
+            _, point, s = pick(found, key=lambda one: one[0])
+            text = ", ".join(part for part in (_ends(s), _of_mesh(s)) if part)
+            text = f"{text} at {point_name(study, point)}".strip()
+            cards.append(_card(f"{name} P99/mean, {SIDE}", _mean(s, 3), "", text))
     if study.sampled:
         what, unit = _sampled_as(study)
         cards.append(_card(f"electrode {what} sampled a point", *_sampled(study, unit)))
     return cards
+
+
+def _mean(s: Summary, digits: int = 4) -> str:
+    """A mean, to the digits that its interval and the meshes leave a meaning."""
+    return parts(s.mean, {"estimated_error": s.uncertainty}, digits).single
+
+
+def _ends(s: Summary) -> str:
+    """Ends of the interval of a mean, to the digits of the mean."""
+    ends = [parts(x, {"estimated_error": s.uncertainty}, 3).single for x in (s.low, s.high) if x is not None]
+    return " … ".join(ends) if len(ends) == 2 else ""
+
+
+def _of_mesh(s: Summary) -> str:
+    """Mean of the estimated discretisation errors."""
+    return "" if not s.error else f"mesh ± {error_alone(s.error)}"
 
 
 def _sampled(study: Study, unit: str) -> tuple[str, str, str]:
@@ -138,9 +156,11 @@ def _point_row(study: Study, point: str, metrics: list[Metric]) -> tuple[Cell, .
     for metric in metrics:
         s = summary.get(metric.key)
         count = f"{s.n} of {len(study.done(point))}" if study.partial(point, metric.key) else ""
-        ends = "" if s is None else interval(s.low, s.high, 3)
-        small = ", ".join(text for text in (ends, count) if text)
-        cells.append(value_cell(None if s is None else s.mean, 4, small))
+        if s is None or s.mean is None:
+            cells.append(value_cell(None))
+            continue
+        small = ", ".join(text for text in (_ends(s), _of_mesh(s), count) if text)
+        cells.append(Cell(_mean(s), s.mean, small))
     if study.sampled:
         each = study.sampled.get(point)
         cells.append(value_cell(None if each is None else each * len(study.done(point)), 3))
@@ -151,7 +171,12 @@ def _cases(study: Study, metrics: list[Metric]) -> Table:
     """All cases."""
     head = ["point", "seed", *map(axis_label, study.axes), "status", *(m.label for m in metrics), "case"]
     rows = tuple(_case_row(study, row, metrics) for row in study.rows)
-    return Table("cases", "A row for each case; table.csv, below, has every number", tuple(head), rows)
+    return Table(
+        "cases",
+        "A row for each case with the errors of its mesh; table.csv, below, has every number",
+        tuple(head),
+        rows,
+    )
 
 
 def _case_row(study: Study, row: Row, metrics: list[Metric]) -> tuple[Cell, ...]:
@@ -163,9 +188,15 @@ def _case_row(study: Study, row: Row, metrics: list[Metric]) -> tuple[Cell, ...]
         text_cell(row.seed),
         *(text_cell(row.values[axis]) for axis in study.axes),
         status,
-        *(value_cell(row.number(m.key)) for m in metrics),
+        *(_measure_cell(row, m.key) for m in metrics),
         code_cell(row.case[:KEY_DIGITS]),
     )
+
+
+def _measure_cell(row: Row, key: str) -> Cell:
+    """A measure of a case with its error."""
+    found = row.parts(key)
+    return Cell(found.single, row.number(key), found.deviation)
 
 
 def _provenance(study: Study) -> list[tuple[str, list[tuple[str, Any]]]]:

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from gbflux.case import Case
 from gbflux.case.quantity import unit_of
+from gbflux.flux import error_text
 from gbflux.report.page.study_folder import number
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-DASH = "–"
+DASH = error_text.DASH
 #: How keys spell their units.
 _SUFFIX = re.compile(r"_(um|nm|S_per_cm|ohm_cm2|mA_per_cm2|eV|V|C)$")
 
@@ -34,12 +34,7 @@ def written(value: Any, digits: int = 4) -> str:
         return f"{value:,}".replace(",", "\u202f")
     if not isinstance(value, float):
         return str(value)
-    text = f"{value:.{digits}g}"
-    mantissa, _, exponent = text.partition("e")
-    if not exponent and value != 0 and abs(value) < 1e-3:
-        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
-        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}" if exponent else mantissa
+    return error_text.number(value, digits)
 
 
 def interval(low: float | None, high: float | None, digits: int = 4) -> str:
