@@ -240,13 +240,6 @@ class Accuracy(Block):
         gt=0,
         lt=1,
     )
-    hot_spot: Fraction | None = quantity(
-        "relative half width of the certified current of the hottest grain or window; 0.1 is 10%",
-        "1",
-        default=None,
-        gt=0,
-        lt=1,
-    )
 
     @property
     def asked(self) -> dict[str, float]:

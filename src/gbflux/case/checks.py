@@ -203,22 +203,12 @@ def accuracy_asks_for_something(accuracy: Accuracy) -> Iterator[Finding]:
 
 
 def accuracy_is_certifiable(accuracy: Accuracy, electrodes: Electrodes) -> Iterator[Finding]:
-    if electrodes.kinetics is None:
-        return
-    for target in ("conductance", "hot_spot"):
-        if target in accuracy.asked:
-            message = (
-                "must not stand beside electrodes.kinetics: they make the current nonlinear, and no bracket "
-                "certifies it. Drop one of them, or give the linear limit as electrodes.asr_ohm_cm2."
-            )
-            yield Finding(("accuracy", target), message)
-
-
-def hot_spot_is_certified(accuracy: Accuracy) -> Iterator[Finding]:
-    # PLUG: drop this rule, and `hot_spot` of `gbflux.study.targets`, once local currents have certificates
-    if accuracy.hot_spot is not None:
-        message = "cannot be asked for: this version certifies no local current. Ask for hot_spots instead."
-        yield Finding(("accuracy", "hot_spot"), message)
+    if electrodes.kinetics is not None and accuracy.conductance is not None:
+        message = (
+            "must not stand beside electrodes.kinetics: they make the current nonlinear, and no bracket "
+            "certifies it. Drop one of them, or give the linear limit as electrodes.asr_ohm_cm2."
+        )
+        yield Finding(("accuracy", "conductance"), message)
 
 
 def grains_conduct(grains: Grains, temperature_C: float) -> Iterator[Finding]:
@@ -265,7 +255,6 @@ CHECKS: tuple[Callable[..., Iterator[Finding]], ...] = (
     kinetics_conduct,
     accuracy_asks_for_something,
     accuracy_is_certifiable,
-    hot_spot_is_certified,
     grains_conduct,
     boundaries_conduct,
     layer_conducts,

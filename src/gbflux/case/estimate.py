@@ -74,7 +74,7 @@ def certifies(case: Case) -> bool:
     """Whether the conductance is bounded from both sides."""
     if case.output.bracket or case.output.certify is not None:
         return True
-    return _refined_for(case, "conductance", "hot_spot")
+    return _refined_for(case, "conductance")
 
 
 def local_currents(case: Case) -> int:

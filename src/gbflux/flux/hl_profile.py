@@ -108,7 +108,8 @@ def hl_profile(
         rows.append(_spread(fields.j.take(cells[met], axis=0) / mean, area[met]))
     distance = np.abs(planes - face)
     largest, p99, std = (tuple(column) for column in zip(*rows, strict=True))
-    reason = _unresolved(abs(electrode - face), cell_um)
+    cell_height = float(np.average(slab.end - slab.begin, weights=geometry.volume[slab.cell]))
+    reason = _unresolved(abs(electrode - face), cell_height)
     fit = fit_decay(distance, std, abs(electrode - face)) if reason is None else None
     return HLProfile(
         distance_um=tuple(float(s) for s in distance),
@@ -215,9 +216,9 @@ def _mesh_size(volume: NDArray[np.float64], dimension: int) -> float:
     return (4 * mean / np.sqrt(3)) ** 0.5 if dimension == 2 else (6 * np.sqrt(2) * mean) ** (1 / 3)
 
 
-def _unresolved(thickness_um: float, cell_um: float) -> str | None:
-    """Why a layer of some thickness and cells of a mean size says nothing of its own, if so."""
-    across = thickness_um / cell_um
+def _unresolved(thickness_um: float, cell_height_um: float) -> str | None:
+    """Why a layer of some thickness and cells of a mean height says nothing of its own, if so."""
+    across = thickness_um / cell_height_um
     if across >= FEWEST_CELLS * _CELL_SLACK:
         return None
     return (

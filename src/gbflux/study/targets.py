@@ -200,8 +200,6 @@ class HotSpotMeasures:
         )
 
 
-# PLUG: a class like these for `hot_spot`, whose `standing` is the relative half width of the certified
-# interval and whose `indicator` that of the certificate. Until then `hot_spot_is_certified` refuses it.
 _KINDS: dict[str, type] = {"conductance": Conductance, "hot_spots": HotSpotMeasures}
 
 

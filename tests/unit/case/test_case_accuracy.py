@@ -38,7 +38,6 @@ def test_accuracies_that_are_refused(value: object) -> None:
         "accuracy: {conductance: 0.1, p99: 1}",
         "accuracy: []",
         "accuracy: {conductance: null}",
-        "accuracy: {hot_spot: 10%}",
     ],
 )
 def test_blocks_that_are_refused(text: str) -> None:
@@ -102,11 +101,6 @@ def test_a_number_without_a_unit_is_refused_with_both_readings(text: str, other:
     number = text.split("=")[-1]
     with pytest.raises(InputError, match=f"may mean {number}% or {other}"):
         accuracies([text])
-
-
-def test_what_certifies_nothing_yet_is_refused() -> None:
-    with pytest.raises(CaseError, match=r"accuracy.hot_spot: cannot be asked for"):
-        parse_case(CASE + "accuracy: {hot_spot: 10%}")
 
 
 def test_hot_spots_take_the_order_and_the_electrodes_of_the_case() -> None:

@@ -56,7 +56,7 @@ def test_a_layer_of_two_cells_says_nothing_but_why(amplitude):
     profile = hl_profile(mesh, fields, "bottom", mean, cell_geometry(mesh))
     assert profile.homogenized_at_um is None
     assert profile.decay_length_um is None
-    assert "at least 4 cells thick; it is about 1.9" in profile.reason
+    assert "at least 4 cells thick; it is about 2.0" in profile.reason
 
 
 def test_fit_of_an_exact_cosh_is_exact():

@@ -18,7 +18,6 @@ _LARGEST_IMBALANCE = 1e-6
 _WHAT = {
     "conductance": "relative width of the certified bracket",
     "hot_spots": "largest relative error of the hot-spot measures",
-    "hot_spot": "relative half width of the certified current",
 }
 _TOO_COARSE = f"Estimated discretisation error above {100 * CONVERGED:g} %"
 _MOST_LISTED = 5
