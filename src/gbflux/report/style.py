@@ -25,7 +25,7 @@ MESH_LIMITED = (
     "it grows without limit as the mesh is refined."
 )
 #: The line under a figure that shows numbers too.
-NUMBERS = f"{MESH_LIMITED} ± estimated discretisation error of this mesh."
+NUMBERS = f"{MESH_LIMITED} ± estimated error of this mesh."
 _SHOWN = 99.0
 _DOTS_PER_INCH = 150
 
