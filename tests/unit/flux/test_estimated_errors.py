@@ -12,6 +12,7 @@ from gbflux.flux import as_result, measure
 from gbflux.flux.cells import cell_geometry
 from gbflux.flux.estimated_errors import (
     CONVERGED,
+    energy_errors,
     error,
     observed_exponent,
     plane_errors,
@@ -55,7 +56,7 @@ def errors_of(j, n: int, is_singular: bool = False) -> tuple[dict, dict]:
     """Measures of a line and their errors."""
     facets, nodes = line(j, n)
     spots = hot_spots(facets, nodes, 1, 8.0)
-    return asdict(spots), plane_errors(facets, nodes, 1, 8.0, spots, is_singular)
+    return asdict(spots), plane_errors(facets, nodes, 1, 8.0, spots, 0.0, is_singular)
 
 
 def estimates(tree: dict) -> list:
@@ -150,8 +151,9 @@ def test_resistive_electrodes_do_not_diverge() -> None:
 def test_layers_in_series_are_exact(grains: tuple[int, ...]) -> None:
     mesh = brick_mesh(grains, hl_um=(2.0, 0.0))
     fields = solved(mesh, sigma_of(mesh))
-    found = transport_errors(mesh, fields, cell_geometry(mesh).volume, 1.0, 1.0)
-    for record in found.values():
+    energies = energy_errors(mesh, fields, cell_geometry(mesh).volume)
+    assert energies == pytest.approx((0.0, 0.0), abs=1e-12)
+    for record in transport_errors(SimpleNamespace(sigma_eff=1.0, asr=1.0), *energies).values():
         assert record["estimated_error"] == pytest.approx(0.0, abs=1e-12)
         assert record["converged"]
 
@@ -163,9 +165,8 @@ def test_the_recovered_error_of_the_energy_falls_with_order_two(dimension: int) 
         mesh = brick_mesh((1,) * dimension, grain_um=4.0, mesh_um=size)
         x, z = mesh.points[:, 0] / 4.0, mesh.points[:, -1] / 4.0
         fields = fields_of(mesh, sigma_of(mesh), np.cos(np.pi * x) * np.sinh(z) + z)
-        found.append(transport_errors(mesh, fields, cell_geometry(mesh).volume, 1.0, 1.0))
-    for name in ("sigma_eff", "asr"):
-        coarse, fine = (errors[name]["estimated_error"] for errors in found)
+        found.append(energy_errors(mesh, fields, cell_geometry(mesh).volume))
+    for coarse, fine in zip(*found, strict=True):
         assert 1.6 < np.log2(coarse / fine) < 2.4
 
 
