@@ -61,8 +61,8 @@ def _errors_again(before: Result, errors: dict[str, Any]) -> dict[str, Any]:
             record = value_at(before.errors, f"{part}.{side}.max_over_mean") or {}
             if "observed_exponent" in record:
                 found["max_over_mean"]["observed_exponent"] = record["observed_exponent"]
-    kept = (before.errors or {}).get("conductance")
-    return errors if kept is None else {"conductance": kept, **errors}
+    asked = ("accuracy", "conductance")
+    return {**{key: before.errors[key] for key in asked if key in (before.errors or {})}, **errors}
 
 
 def remeasure(directory: Path) -> tuple[Result, Snapshot]:
