@@ -135,9 +135,14 @@ def _add_area_within(tree: dict[str, Any], facets: PlaneFacets, nodes: PlaneNode
     """Add to errors of area fractions the area whose current density is within its error of the limit."""
     j = nodes.at_corners(facets) / mean_density(facets, nodes)
     margin = tree["p99_over_mean"]["estimated_error"] / spots.p99_over_mean
-    for name, found in tree["area_fraction_above"].items():
-        limit, share = float(name), spots.area_fraction_above[name]
-        below, above = distribution.share_above(j, facets.area, [limit * (1 - margin), limit * (1 + margin)])
+    limits = np.array([float(name) for name in spots.area_fraction_above])
+    near = distribution.share_above(
+        j, facets.area, np.concatenate([limits * (1 - margin), limits * (1 + margin)])
+    )
+    for (name, share), below, above in zip(
+        spots.area_fraction_above.items(), *np.split(near, 2), strict=True
+    ):
+        found = tree["area_fraction_above"][name]
         found |= error(share, found["estimated_error"] + max(below - share, share - above))
 
 
@@ -189,8 +194,9 @@ def profile_errors(profile: HLProfile) -> dict[str, Any]:
     """Estimate the errors of what the profile across a homogenizing layer says.
 
     Planes are half a mesh size apart. `homogenized_at_um` hangs on the largest value of a plane, set by a few
-    cells: its error is that of a shift by one plane, and by as much as the curve is uneven there. That of
-    `decay_length_um` is what it changes by when the nearest planes or the farthest are left out of the fit.
+    cells: its error is one plane's distance and a tenth of it. That of `decay_length_um` is a twentieth of it
+    and what it changes by when the nearest planes or the farthest are left out of the fit. Both shares are
+    guesses, not measured.
 
     Returns
     -------

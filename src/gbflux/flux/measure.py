@@ -104,29 +104,20 @@ def measure(
         potentials=potentials,
         mean_grain_size_um=mean_grain_size_um,
     )
-    spots, end_spots = (
-        {
-            side: hot_spots(*planes[side], mesh.n_grains, mean_grain_size_um, whole.mean_current_density)
-            for side in sides
-        }
-        for planes, sides in ((electrodes, SIDES), (ends, mesh.slabs))
-    )
     energy = energy_errors(mesh, fields, geometry.volume)
-    singular = {side: perfect and side not in mesh.slabs for side, perfect in zip(SIDES, ideal, strict=True)}
-    errors, end_errors = (
-        {
-            side: plane_errors(
-                *planes[side],
-                mesh.n_grains,
-                mean_grain_size_um,
-                found[side],
-                energy[1],
-                len(mesh.boundaries) > 0 and (found is end_spots or singular[side]),
-            )
-            for side in found
-        }
-        for planes, found in ((electrodes, spots), (ends, end_spots))
-    )
+
+    def of_plane(plane: tuple[PlaneFacets, PlaneNodes], unlimited: bool) -> tuple[HotSpots, dict[str, Any]]:
+        """Hot spots of a plane and their errors; singular if boundaries end where nothing limits currents."""
+        spots = hot_spots(*plane, mesh.n_grains, mean_grain_size_um, whole.mean_current_density)
+        singular = unlimited and len(mesh.boundaries) > 0
+        errors = plane_errors(*plane, mesh.n_grains, mean_grain_size_um, spots, energy[1], singular)
+        return spots, errors
+
+    on_electrodes = {
+        side: of_plane(electrodes[side], perfect and side not in mesh.slabs)
+        for side, perfect in zip(SIDES, ideal, strict=True)
+    }
+    on_ends = {side: of_plane(ends[side], True) for side in mesh.slabs}
     grains = grain_table(mesh, fields, geometry, (ends["bottom"][1], ends["top"][1]))
     boundaries = boundary_table(mesh, fields, geometry.volume)
     profiles = {
@@ -134,16 +125,16 @@ def measure(
     }
     return Measurement(
         transport=whole,
-        hot_spots=spots,
-        hot_spots_electrolyte=end_spots,
+        hot_spots={side: spots for side, (spots, _) in on_electrodes.items()},
+        hot_spots_electrolyte={side: spots for side, (spots, _) in on_ends.items()},
         homogenizing_layer=profiles,
         electrodes=electrodes,
         grains=grains,
         boundaries=boundaries,
         errors={
             "transport": transport_errors(whole, *energy),
-            "hot_spots": errors,
-            "hot_spots_electrolyte": end_errors,
+            "hot_spots": {side: errors for side, (_, errors) in on_electrodes.items()},
+            "hot_spots_electrolyte": {side: errors for side, (_, errors) in on_ends.items()},
             "homogenizing_layer": {side: profile_errors(profile) for side, profile in profiles.items()},
         },
     )

@@ -24,7 +24,7 @@ from gbflux.mesh import SizeField
 from gbflux.mesh.refine import NextSizes, next_sizes
 from gbflux.study.progress import Progress
 from gbflux.study.rounds import Round
-from gbflux.study.targets import GROWN, Solved, Standing, Target, targets
+from gbflux.study.targets import Solved, Standing, Target, targets
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,6 @@ MOST_ROUNDS = 10
 MOST_GROWTH = 3.0
 #: Aim below the target by so much, for the next error is only estimated.
 MARGIN = 0.9
-#: What to aim at where an error is not known yet, as a share of the indicator's sum.
-BLIND = 0.1
 #: What a round may make of a promised fall of the error: fall^p with p in this range, as the last round did.
 POWERS = 0.3, 1.0
 #: A mesh that memory limits must still have so many times the cells of the last to be worth a round.
@@ -231,7 +229,7 @@ class _Story:
         if plan is None or plan.target != target.name or len(self.standings) < 2:
             return POWERS[1]
         before, after = (one[target.name].error for one in self.standings[-2:])
-        if before is None or after is None or not 0 < plan.promised < 1 or after <= 0:
+        if not 0 < plan.promised < 1 or after <= 0:
             return POWERS[1]
         return min(max(math.log(after / before) / math.log(plan.promised), POWERS[0]), POWERS[1])
 
@@ -241,10 +239,8 @@ class _Story:
         return len(tried) == target.patience and all(self._was_vain(target, k) for k in tried)
 
     def _was_vain(self, target: Target, k: int) -> bool:
-        """Whether round k hardly lowered the error, or, that unknown, hardly had more cells."""
+        """Whether round k hardly lowered the error."""
         before, after = (self.standings[number][target.name].excess for number in (k - 1, k))
-        if math.isinf(before) and math.isinf(after):
-            return self.rounds[k].cells < GROWN * self.rounds[k - 1].cells
         return after > PROGRESS * before
 
 
@@ -266,7 +262,7 @@ def _decided(story: _Story, solved: Solved) -> tuple[_Next | None, str | None]:
     cells = len(mesh.cells)
     share = target.indicator(solved)
     total = float(share.sum())
-    wanted = BLIND if standing.error is None else (MARGIN / standing.excess) ** (1 / story.power(target))
+    wanted = (MARGIN / standing.excess) ** (1 / story.power(target))
     room = story.room / EXCESS
     most = min(MOST_GROWTH * cells, room)
     if most < cells:

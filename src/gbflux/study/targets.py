@@ -6,7 +6,6 @@ cell contributes to that (`indicator`), and what is said of it (`words`). `refin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -56,14 +55,14 @@ class Standing:
     ----------
     asked : float
         Largest error asked for (1).
-    error : float or None
-        Error reached (1); None where it is not known.
+    error : float
+        Error reached (1).
     worst : str or None
         The measure it is the error of, where there are several.
     """
 
     asked: float
-    error: float | None
+    error: float
     worst: str | None = None
 
     @property
@@ -73,8 +72,8 @@ class Standing:
 
     @property
     def excess(self) -> float:
-        """Error over what was asked for; infinite where it is not known."""
-        return math.inf if self.error is None else self.error / self.asked
+        """Error over what was asked for."""
+        return self.error / self.asked
 
 
 class Target(Protocol):
