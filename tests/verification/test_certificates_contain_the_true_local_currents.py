@@ -15,7 +15,9 @@ from gbflux.case import Case
 from gbflux.conduction import Electrode, bracket, local_currents
 from gbflux.conduction.materials import conductivities
 from gbflux.flux import electrode_parts
+from gbflux.flux.measure import electrode_plane
 from gbflux.mesh import LayeredMesh, build_mesh, recipe
+from gbflux.units import SIDES
 from meshes_by_hand import BARE_STACK, FULL_STACK, resistance, stack
 from meshes_nested import subdivided
 from small_cases import FLAT, case
@@ -117,7 +119,8 @@ class Problem:
     def parts(self, grains: int, windows_um: tuple[float, ...]):
         """Where certificates are asked for."""
         fields = certified(self.mesh, self.sigma, (), self.asr).fields
-        return electrode_parts(self.mesh, fields, self.case.mean_grain_size_um, grains, windows_um)
+        planes = {side: electrode_plane(self.mesh, fields, side) for side in SIDES}
+        return electrode_parts(planes, self.case.mean_grain_size_um, grains, windows_um)
 
 
 def random_problem(seed: int, dimension: int) -> Problem:

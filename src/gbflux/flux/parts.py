@@ -9,19 +9,15 @@ rim would be a jump of potential, which takes infinite power.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.conduction.records import Fields
-from gbflux.flux.cells import CellGeometry
 from gbflux.flux.hot_spots import AREA_CUT
-from gbflux.flux.measure import electrode_plane
 from gbflux.flux.planes import PlaneFacets, PlaneNodes
 from gbflux.flux.windows import hottest_window
-from gbflux.mesh.records import LayeredMesh
-from gbflux.units import SIDES
 
 
 @dataclass(frozen=True)
@@ -72,27 +68,23 @@ class ElectrodePart:
 
 
 def electrode_parts(
-    mesh: LayeredMesh,
-    fields: Fields,
+    electrodes: Mapping[str, tuple[PlaneFacets, PlaneNodes]],
     mean_grain_size_um: float,
     grains: int,
     windows_um: tuple[float, ...],
-    geometry: CellGeometry | None = None,
 ) -> list[ElectrodePart]:
     """Find the parts of both electrodes that carry most for their area.
 
     Parameters
     ----------
-    mesh : LayeredMesh
-    fields : Fields
+    electrodes : mapping
+        Facets and nodes of each, as in `Measurement.electrodes`.
     mean_grain_size_um : float
         d, for the area cut of `hot_spots` (µm).
     grains : int
         Grains on each electrode at most; none on a homogenizing layer.
     windows_um : tuple of float
         Diameters of windows, one of each on each electrode (µm).
-    geometry : CellGeometry, optional
-        That of the mesh, where it is known.
 
     Returns
     -------
@@ -100,9 +92,7 @@ def electrode_parts(
         For each electrode its grains, the strongest first, then its windows.
     """
     found = []
-    for side in SIDES:
-        among = None if geometry is None else geometry.at_electrode(mesh, side)
-        facets, nodes = electrode_plane(mesh, fields, side, among)
+    for side, (facets, nodes) in electrodes.items():
         found += _strongest_grains(side, facets, nodes, mean_grain_size_um, grains)
         found += [_hottest_window(side, facets, nodes, diameter) for diameter in windows_um]
     return found

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.flux.hot_spots import mean_density
-from gbflux.flux.measure import Measurement, electrode_plane, electrolyte_end
-from gbflux.flux.planes import PlaneFacets, PlaneNodes, cells_touching
+from gbflux.flux.measure import Measurement, electrolyte_end
+from gbflux.flux.planes import PlaneFacets, PlaneNodes
 from gbflux.flux.section import Section, slice_plane
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.report.paint import paint
-from gbflux.units import A_PER_M2_TO_MA_PER_CM2, SIDES
+from gbflux.units import A_PER_M2_TO_MA_PER_CM2
 
 _PIXELS = 1200
 _PLACES = (0.5, 0.48, 0.52, 0.46, 0.54)
@@ -123,14 +123,12 @@ def case_views(
     -------
     CaseViews
     """
-    among = cells_touching(mesh, {*mesh.z_electrodes, *mesh.z_electrolyte})
-    electrodes = {side: electrode_plane(mesh, fields, side, among) for side in SIDES}
-    electrolyte = {side: electrolyte_end(mesh, fields, side, among) for side in mesh.slabs}
+    electrolyte = {side: electrolyte_end(mesh, fields, side) for side in mesh.slabs}
     return CaseViews(
         title=title.replace("$", r"\$"),  # a name is text, not a formula
         dimension=mesh.dimension,
         section=section_view(mesh, fields),
-        electrodes={side: _plane_view(mesh, *plane) for side, plane in electrodes.items()},
+        electrodes={side: _plane_view(mesh, *plane) for side, plane in measurement.electrodes.items()},
         electrolyte={side: _plane_view(mesh, *plane) for side, plane in electrolyte.items()},
         measurement=measurement,
         current_given=current_given,

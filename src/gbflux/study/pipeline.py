@@ -203,7 +203,7 @@ def _certificates(
             snapshot, asked = solved.snapshot, case.output.certify
             mesh = snapshot.mesh
             parts = electrode_parts(
-                mesh, snapshot.fields, case.mean_grain_size_um, asked.grains, asked.windows_um
+                snapshot.measurement.electrodes, case.mean_grain_size_um, asked.grains, asked.windows_um
             )
             weights = [
                 (part.electrode, part.at_points(len(mesh.points))) for part in parts if part.reason is None

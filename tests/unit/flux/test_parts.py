@@ -22,6 +22,11 @@ def fields_with(mesh, density) -> Fields:
     return Fields(none.phi, none.j, none.sigma, residual, residual)
 
 
+def planes_of(mesh, fields: Fields) -> dict:
+    """Facets and nodes of both electrodes."""
+    return {side: electrode_plane(mesh, fields, side) for side in ("bottom", "top")}
+
+
 def hotter(lateral: np.ndarray) -> np.ndarray:
     """1, and more to the right; 5 at one place."""
     return 1.0 + lateral[:, 0] / 100.0 + 4.0 * (np.abs(lateral - 6.0).max(axis=1) < 0.1)
@@ -31,7 +36,7 @@ def hotter(lateral: np.ndarray) -> np.ndarray:
 def test_grains_in_order_and_their_sum(grains: tuple) -> None:
     mesh = brick_mesh(grains, D)
     fields = fields_with(mesh, hotter)
-    parts = electrode_parts(mesh, fields, D, 100, ())
+    parts = electrode_parts(planes_of(mesh, fields), D, 100, ())
     assert {part.kind for part in parts} == {"grain"}
     for side in ("bottom", "top"):
         here = [part for part in parts if part.electrode == side]
@@ -44,15 +49,15 @@ def test_grains_in_order_and_their_sum(grains: tuple) -> None:
         assert (total[nodes.node] == 1.0).all()
         assert total.sum() == len(nodes.node)
         assert sum(part.current for part in here) == pytest.approx(nodes.current.sum())
-    assert len(electrode_parts(mesh, fields, D, 1, ())) == 2
-    assert electrode_parts(mesh, fields, 100 * D, 5, ()) == []  # all below the area cut
+    assert len(electrode_parts(planes_of(mesh, fields), D, 1, ())) == 2
+    assert electrode_parts(planes_of(mesh, fields), 100 * D, 5, ()) == []  # all below the area cut
 
 
 @pytest.mark.parametrize("grains", [(3, 2), (3, 3, 2)])
 def test_windows_are_cones_about_the_hottest_node(grains: tuple) -> None:
     mesh = brick_mesh(grains, D)
     fields = fields_with(mesh, hotter)
-    wide, narrow = electrode_parts(mesh, fields, D, 0, (4.0, 1.0))[2:]
+    wide, narrow = electrode_parts(planes_of(mesh, fields), D, 0, (4.0, 1.0))[2:]
     assert (wide.kind, wide.electrode, wide.diameter_um, wide.reason) == ("window", "top", 4.0, None)
     assert "facets wide" in narrow.reason
     nodes = electrode_plane(mesh, fields, "top")[1]
@@ -68,6 +73,6 @@ def test_windows_are_cones_about_the_hottest_node(grains: tuple) -> None:
 
 def test_no_grain_touches_an_electrode_on_a_layer() -> None:
     mesh = brick_mesh((3, 2), D, hl_um=(0.0, 2.0))
-    parts = electrode_parts(mesh, fields_with(mesh, hotter), D, 5, (4.0,))
+    parts = electrode_parts(planes_of(mesh, fields_with(mesh, hotter)), D, 5, (4.0,))
     found = [(part.kind, part.electrode) for part in parts]
     assert found == [("grain", "bottom")] * 3 + [("window", "bottom"), ("window", "top")]
