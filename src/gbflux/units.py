@@ -18,6 +18,9 @@ SIDES = ("bottom", "top")
 
 # Simplices of edge length h in a volume h^dimension, as meshers make them
 CELLS_PER_VOLUME = {2: 2.3, 3: 4.6}
+# Cells across a homogenizing layer, at least, and the fewest grain-boundary thicknesses that one is thick
+LAYER_CELLS = 6
+_THINNEST_CELL = 4
 
 # Constants
 BOLTZMANN_J_PER_K = 1.380649e-23
@@ -48,6 +51,26 @@ A_PER_M2_TO_MA_PER_CM2 = 1e-1
 
 # Memory
 KIB_TO_MIB = 1 / 1024
+
+
+def cells_across(thickness_um: float, delta_um: float) -> int:
+    """Cells across a homogenizing layer thinner than cells are wide: fewer where they would be too thin.
+
+    Parameters
+    ----------
+    thickness_um : float
+        Of the layer (µm).
+    delta_um : float
+        Of grain boundaries, and of the contact that the first cell makes room for (µm).
+
+    Examples
+    --------
+    >>> cells_across(0.5, 0.005), cells_across(0.05, 0.005)
+    (6, 2)
+    """
+    if thickness_um >= LAYER_CELLS * _THINNEST_CELL * delta_um:
+        return LAYER_CELLS
+    return max(1, int(thickness_um / (_THINNEST_CELL * delta_um) * (1 + 1e-9)))
 
 
 def kelvin(temperature_C: float) -> float:

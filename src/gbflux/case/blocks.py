@@ -190,6 +190,13 @@ class Mesh(Block):
         default=lambda data: data.get("size_um", 1.0) / 2,
         gt=0,
     )
+    boundary_end_um: Number = quantity(
+        "the same across the lines (2D: points) where grain boundaries end there; 0: as long as along them; "
+        "absent: 0.002 of the mean grain size, 4 thicknesses of the boundary at the least",
+        "µm",
+        default=lambda: 0.02,
+        ge=0,
+    )
     reproducible: Switch = Field(
         False, description="serial mesher that repeats exactly, several times slower"
     )

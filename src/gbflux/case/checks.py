@@ -30,6 +30,7 @@ class Finding(NamedTuple):
     message: str
 
 
+SHORTEST_END = 2  # thicknesses of the boundary: shorter cells would be crushed by it
 LARGEST_GB_SHARE = 0.1  # of the grain size: beyond it a grain boundary is a phase, not a layer
 
 
@@ -115,6 +116,16 @@ def boundary_is_thinner_than_cells(grain_boundary: GrainBoundary, mesh: Mesh) ->
                 "The layer is meshed by itself: a tenth of the grain size is enough."
             )
             yield Finding(("mesh", key), message)
+
+
+def ends_are_longer_than_boundaries_are_thick(grain_boundary: GrainBoundary, mesh: Mesh) -> Iterator[Finding]:
+    thickness_um, end_um = grain_boundary.thickness_nm * units.NM_TO_UM, mesh.boundary_end_um
+    if 0 < end_um < SHORTEST_END * thickness_um:
+        message = (
+            f"must be 0 (no cuts) or >= {SHORTEST_END * thickness_um:g} µm, {SHORTEST_END} grain-boundary "
+            f"thicknesses; got {end_um:g}. Leave it out for four."
+        )
+        yield Finding(("mesh", "boundary_end_um"), message)
 
 
 def cells_fit_into_the_box(geometry: Geometry, mesh: Mesh) -> Iterator[Finding]:
@@ -234,6 +245,7 @@ CHECKS: tuple[Callable[..., Iterator[Finding]], ...] = (
     grains_fit_into_the_box,
     boundary_is_thin,
     boundary_is_thinner_than_cells,
+    ends_are_longer_than_boundaries_are_thick,
     cells_fit_into_the_box,
     electrode_cells_are_the_finer,
     layer_is_complete,

@@ -45,3 +45,11 @@ def default_mesh_size_um(geometry: Geometry, grains: Grains, delta_um: float) ->
     """
     size = min(mean_grain_size_um(geometry, grains) / 10, min(geometry.size_um) / 4)
     return rounded(max(size, 2 * delta_um))
+
+
+def default_boundary_end_um(geometry: Geometry, grains: Grains, delta_um: float) -> float:
+    """Length of cells across the lines where boundaries end on the planes where grains end (µm).
+
+    Four times the grain-boundary thickness (µm) at the least.
+    """
+    return rounded(max(0.002 * mean_grain_size_um(geometry, grains), 4 * delta_um))

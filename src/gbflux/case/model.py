@@ -21,7 +21,12 @@ from gbflux.case.blocks import (
     Solver,
     conductivity_at,
 )
-from gbflux.case.grain_size import default_mesh_size_um, grain_count, mean_grain_size_um
+from gbflux.case.grain_size import (
+    default_boundary_end_um,
+    default_mesh_size_um,
+    grain_count,
+    mean_grain_size_um,
+)
 from gbflux.case.kinetics import Kinetics, exchange_current_density_at
 from gbflux.case.quantity import Block, Number, quantity
 from gbflux.errors import CaseError, Problem
@@ -203,4 +208,5 @@ def with_mesh_sizes(mesh: Any, blocks: Mapping[str, Any]) -> Any:
     size = filled["size_um"]
     if isinstance(size, (int, float)) and size / 2 <= delta_um < size:
         filled.setdefault("electrode_size_um", size)
+    filled.setdefault("boundary_end_um", default_boundary_end_um(geometry, grains, delta_um))
     return filled

@@ -100,7 +100,7 @@ def _meshed(
     """Cells as gmsh makes them, then the simplices of the inner faces, and the face of each."""
     set_options(gmsh, size)
     draw(gmsh, tessellation)
-    grade(gmsh, tessellation, size, end_planes)
+    grade(gmsh, tessellation, size, end_planes, layers)
     if tessellation.dimension == 3 and size.field is None:
         repeat_planes(gmsh, tessellation, size, end_planes, layers)
     gmsh.model.mesh.generate(2)

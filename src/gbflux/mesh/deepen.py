@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.ends import RATIO
+from gbflux.mesh.ends import RATIO, cuts
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.sizing import SizeField, uncut_nodes
 
@@ -17,6 +16,7 @@ AT_ENDS = 0.1  # share of the goal that may be left in cells that touch the line
 _AT_END = 0.54  # power of the distance from such a line that the energy within goes with, at least
 _IN_SHELLS = 0.15  # of the gap of a cell, what its shells have together
 _CELLS_PER_CUT = 65.0  # cells, layers included, that a cut adds on each side of a line for each node on it
+_EDGES = 1.4  # mean length of edges at such a node, over the size there
 _MOST_CUTS = 3  # more than the mesh has
 _SOLID = (CellKind.GRAIN, CellKind.HL)
 
@@ -64,9 +64,12 @@ class Ends:
         before : SizeField or None
             What the mesh was made with.
         """
-        if mesh.dimension == 2:
-            return cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.inf, 0, gap)
         node, put_in = uncut_nodes(mesh)
+        new = put_in[mesh.cells].any(axis=1)
+        whole = now.cells.shape[0] - np.count_nonzero(~new & np.isin(mesh.kind, _SOLID))
+        cut_cells = int(np.count_nonzero(new)) - whole
+        if mesh.dimension == 2:
+            return cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.inf, cut_cells, gap)
         gb = np.unique(mesh.cells[mesh.kind == CellKind.GB])
         gb = gb[np.isin(mesh.points[gb, -1], mesh.z_electrolyte) & ~put_in[gb]]
         nodes, first = np.unique(node[gb], return_index=True)
@@ -74,22 +77,20 @@ class Ends:
         on_line = np.zeros(len(now.points), dtype=bool)
         on_line[nodes] = True
         touching = (on_line[node] & ~put_in)[mesh.cells].any(axis=1)
-        new = put_in[mesh.cells].any(axis=1)
-        same = now.cells.shape[0] - np.count_nonzero(~new & np.isin(mesh.kind, _SOLID))
         share = float(gap[touching].sum())
-        end_um = (before.end_um if before is not None else 0.0) or np.inf
+        end_um = (before.end_um if before is not None else mesh.end_um) or np.inf
         gap = np.where(mesh.kind == CellKind.GB_JUNCTION, 0.0, gap)
         if share > AT_ENDS * goal:
             reach = min(end_um, float(now.size_um[nodes].mean()))
             deeper = max((AT_ENDS * goal / share) ** (1 / _AT_END), RATIO**_MOST_CUTS)
             end_um = max(reach * deeper, min(SMALLEST * mesh.layer_thickness_um, reach))
             gap[touching] *= max((end_um / reach) ** _AT_END, _IN_SHELLS)
-        return cls(nodes, sides, end_um, int(np.count_nonzero(new)) - same, gap)
+        return cls(nodes, sides, end_um, cut_cells, gap)
 
     def cells(self, now_um: NDArray, asked_um: NDArray) -> float:
         """Cells that cuts will add to a mesh of other sizes, given at the nodes (µm)."""
         if self.end_um == np.inf or not len(self.nodes):
             return 0.0
         asked = asked_um[self.nodes]
-        cuts = max(math.log(self.end_um / asked.mean()) / math.log(RATIO), 0.0)
-        return _CELLS_PER_CUT * math.floor(cuts) * float(np.sum(self.sides * now_um[self.nodes] / asked))
+        levels = cuts(_EDGES * float(asked.mean()), self.end_um)
+        return _CELLS_PER_CUT * levels * float(np.sum(self.sides * now_um[self.nodes] / asked))

@@ -18,8 +18,10 @@ import numpy as np
 from gbflux.errors import MissingLibrary
 from gbflux.grains.tessellation import Tessellation
 from gbflux.mesh.sizing import SizeField
+from gbflux.units import LAYER_CELLS
 
 _HXT, _DELAUNAY = 10, 1
+_FADE = 3.0  # distance over which cells grow, per growth
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,22 @@ class MeshSize:
     reproducible : bool
         Serial Delaunay in place of parallel HXT: the same mesh every time, several times slower.
     field : SizeField or None
-        Edge lengths that vary in space, in place of the two.
+        Edge lengths that vary in space, in place of all others.
+    end_um : float
+        Length that cells are cut to across the lines (2D: points) where grain boundaries end on those planes
+        (µm); 0 for no cuts.
     """
 
     size_um: float
     end_size_um: float
     reproducible: bool = False
     field: SizeField | None = None
+    end_um: float = 0.0
+
+    @property
+    def cut_um(self) -> float:
+        """`end_um`, or that of the field (µm)."""
+        return self.end_um if self.field is None else self.field.end_um
 
     @property
     def range_um(self) -> tuple[float, float]:
@@ -53,10 +64,10 @@ class MeshSize:
     def graded_um(self) -> float:
         """Distance from the planes where grains end from which on cells have the full size (µm)."""
         fine, coarse = self.end_size_um, self.size_um
-        return 0.0 if fine == coarse else fine + 3 * abs(coarse - fine)
+        return 0.0 if fine == coarse else fine + _FADE * abs(coarse - fine)
 
     def scaled(self, factor: float) -> MeshSize:
-        """All lengths multiplied."""
+        """All edge lengths multiplied; what cells are cut to stays."""
         sizes = {"size_um": factor * self.size_um, "end_size_um": factor * self.end_size_um}
         return replace(self, field=self.field and self.field.scaled(factor), **sizes)
 
@@ -99,7 +110,7 @@ def set_options(gmsh, size: MeshSize) -> None:
     options = {
         "General.Verbosity": 1,
         "General.NumThreads": threads,
-        "Mesh.MeshSizeMin": smallest,
+        "Mesh.MeshSizeMin": 0.0 if size.field is None else smallest,
         "Mesh.MeshSizeMax": largest,
         "Mesh.MeshSizeFromPoints": 0,
         "Mesh.MeshSizeExtendFromBoundary": 0,
@@ -189,36 +200,48 @@ def _signed_loop(t: Tessellation, lines: list[int]) -> list[int]:
     return loop
 
 
-def grade(gmsh, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...]) -> None:
-    """Background size field: fine in a sheet on each end plane, growing to the full size over a few cells."""
+def grade(
+    gmsh, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...], layers: Sequence[range] = ()
+) -> None:
+    """Background size field: fine in a sheet on each end plane, growing to the full size over a few cells.
+
+    In the first layer of a slab, cells are no larger than a share 1/`LAYER_CELLS` of its thickness.
+    """
     if size.field is not None:
         _follow(gmsh, size.field)
         return
     fine, coarse = size.end_size_um, size.size_um
-    if fine == coarse:
-        return
+    sheets = [(fine, plane - fine, plane + fine) for plane in end_planes]
+    for slab in (slab for slab in layers if len(slab)):
+        low, high = (float(ends) for ends in _extent(t, slab[0]))
+        sheets.append(((high - low) / LAYER_CELLS, low, high))
+    boxes = [_sheet(gmsh, t, *sheet, coarse) for sheet in sheets if sheet[0] < coarse]
+    if boxes:
+        field = gmsh.model.mesh.field
+        least = field.add("Min")
+        field.setNumbers(least, "FieldsList", boxes)
+        field.setAsBackgroundMesh(least)
+
+
+def _extent(t: Tessellation, cell: int) -> tuple[float, float]:
+    """Lowest and highest z of a cell (µm)."""
+    faces = np.flatnonzero((t.face_cells == cell).any(axis=1))
+    z = t.vertices[np.concatenate([t.face(face) for face in faces]), -1]
+    return z.min(), z.max()
+
+
+def _sheet(gmsh, t: Tessellation, fine: float, low: float, high: float, coarse: float) -> int:
+    """A field with fine cells between two heights, which grow by a third of the distance from there (µm)."""
     field = gmsh.model.mesh.field
-    low, high = t.vertices.min(axis=0) - coarse, t.vertices.max(axis=0) + coarse
-    axes = "XYZ"[: t.dimension]
-    sheets = []
-    for plane in end_planes:
-        sheet = field.add("Box")
-        low[-1], high[-1] = plane - fine, plane + fine
-        numbers = {
-            "VIn": fine,
-            "VOut": coarse,
-            "Thickness": 3 * abs(coarse - fine),
-            "ZMin": -1.0,
-            "ZMax": 1.0,
-        }
-        numbers |= {f"{axis}Min": low[k] for k, axis in enumerate(axes)}
-        numbers |= {f"{axis}Max": high[k] for k, axis in enumerate(axes)}
-        for name, value in numbers.items():
-            field.setNumber(sheet, name, value)
-        sheets.append(sheet)
-    both = field.add("Min" if fine < coarse else "Max")
-    field.setNumbers(both, "FieldsList", sheets)
-    field.setAsBackgroundMesh(both)
+    sheet = field.add("Box")
+    start, end = t.vertices.min(axis=0) - coarse, t.vertices.max(axis=0) + coarse
+    start[-1], end[-1] = low, high
+    numbers = {"VIn": fine, "VOut": coarse, "Thickness": _FADE * (coarse - fine), "ZMin": -1.0, "ZMax": 1.0}
+    for k, axis in enumerate("XYZ"[: t.dimension]):
+        numbers |= {f"{axis}Min": start[k], f"{axis}Max": end[k]}
+    for name, value in numbers.items():
+        field.setNumber(sheet, name, value)
+    return sheet
 
 
 def _follow(gmsh, sizes: SizeField) -> None:

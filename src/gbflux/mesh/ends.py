@@ -1,17 +1,20 @@
-"""Lines where grain boundaries end, in 3D: cells around them are cut across, towards them.
+"""Lines (in 2D points) where grain boundaries end: cells around them are cut across, towards them.
 
 Where a grain boundary ends on an electrode or a homogenizing layer the field is singular across the line and
 smooth along it. So edges that lead away from such a line are cut at distances that fall geometrically, all
 shells of a cell at once: cells become thin across the line and stay long along it, as in the graded meshes
 of Băcuţă, Nistor & Zikatanov (Numer. Funct. Anal. Optim. 28 (2007) 775, doi:10.1080/01630560701493263).
-Small cells of equal edges would need many times as many. In a cell the cuts lie where the barycentric
-coordinates of its corners on the line sum up to 1 − `RATIO`^j; they are planes, and neighbours share them.
+Small cells of equal edges would need many times as many. Every node on the line has a ratio of its own, so
+that innermost cells are alike where those around it are not. Cuts of a cell are parallel to its corners off
+the line, or to the edge or face between them: planes, which neighbours share.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +23,9 @@ from gbflux.mesh.conforming import ConformingMesh
 from gbflux.mesh.fill import split_quads
 from gbflux.mesh.prisms import split_prisms
 
-RATIO = 0.2  # distance of a cut from the line over that of the next
+RATIO = 0.2  # distance of a cut from the line over that of the next, about
+_GENTLEST = 0.75  # the same where cells are hardly longer than the innermost are to be
+_MILDER = 0.25  # share of a cut that is not worth a further one
 
 
 def end_nodes(mesh: ConformingMesh, n_grains: int, planes: tuple[float, ...]) -> NDArray[np.bool_]:
@@ -32,19 +37,31 @@ def end_nodes(mesh: ConformingMesh, n_grains: int, planes: tuple[float, ...]) ->
     return found & (np.abs(height[:, None] - planes).min(axis=1) <= 1e-9 * np.ptp(height))
 
 
+def cuts(length_um: float, end_um: float) -> int:
+    """Cuts of edges of a mean length that lead to innermost ones of another (µm).
+
+    Examples
+    --------
+    >>> cuts(0.5, 0.1), cuts(0.5, 0.02), cuts(0.5, 0.6)
+    (1, 2, 0)
+    """
+    if end_um >= length_um:
+        return 0
+    return max(1, math.ceil(math.log(end_um / length_um) / math.log(RATIO) - _MILDER))
+
+
 def cut_towards(
     mesh: ConformingMesh, on_line: NDArray[np.bool_], end_um: float
 ) -> tuple[ConformingMesh, NDArray[np.int64]]:
-    """Cut the cells around lines into shells.
+    """Cut the cells around lines, in 2D around points, into shells.
 
     Parameters
     ----------
     mesh : ConformingMesh
-        In 3D.
     on_line : (n,) bool array
         Nodes on lines.
     end_um : float
-        Mean length of the innermost edges, at least (µm); as many shells are cut as that allows.
+        Length of the innermost edges (µm), a mean around each node; where cells are flat, of the shortest.
 
     Returns
     -------
@@ -53,15 +70,15 @@ def cut_towards(
     (n',) int array
         For each node itself, or for a new one −1 less the node on the line it was cut towards.
     """
-    edges = _Edges.of(mesh, on_line)
+    edges = _Edges.of(mesh, on_line, end_um)
     itself = np.arange(len(mesh.points))
-    levels = _levels(mesh, edges, end_um)
-    if levels < 1:
+    if edges.levels < 1:
         return mesh, itself
-    cells, parent = _shells(mesh.cells, on_line, edges, levels, _CELLS)
-    facets, of_facet = _shells(mesh.facets, on_line, edges, levels, _FACETS)
-    start, end = mesh.points[edges.near], mesh.points[edges.far]
-    points = [start + RATIO**level * (end - start) for level in range(1, levels + 1)]
+    flat = mesh.points.shape[1] == 2
+    cells, parent = _shells(mesh.cells, on_line, edges, _FACETS if flat else _CELLS)
+    facets, of_facet = (_segments if flat else _shells)(mesh.facets, on_line, edges, _FACETS)
+    start, span = mesh.points[edges.near], mesh.points[edges.far] - mesh.points[edges.near]
+    points = [start + (edges.ratio**level)[:, None] * span for level in range(1, edges.levels + 1)]
     cut = replace(
         mesh,
         points=np.vstack([mesh.points, *points]),
@@ -71,23 +88,48 @@ def cut_towards(
         facet_regions=mesh.facet_regions[of_facet],
         facet_normal=mesh.facet_normal[of_facet],
     )
-    return cut, np.concatenate([itself, np.tile(-1 - edges.near, levels)])
+    return cut, np.concatenate([itself, np.tile(-1 - edges.near, edges.levels)])
 
 
 @dataclass(frozen=True)
 class _Edges:
-    """Edges with one end on a line, in the order of their keys, near end · `nodes` + far end."""
+    """Edges with one end on a line, in the order of their keys, near end · `nodes` + far end.
+
+    Attributes
+    ----------
+    nodes : int
+        Of the mesh.
+    key : (k,) int array
+    levels : int
+        Cuts of each edge.
+    ratio : (k,) float array
+        Distance of a cut from the line over that of the next; the same for all edges of a node.
+    """
 
     nodes: int
     key: NDArray[np.int64]
+    levels: int
+    ratio: NDArray[np.float64]
 
     @classmethod
-    def of(cls, mesh: ConformingMesh, on_line: NDArray[np.bool_]) -> _Edges:
-        """Those of a mesh."""
+    def of(cls, mesh: ConformingMesh, on_line: NDArray[np.bool_], end_um: float) -> _Edges:
+        """Those of a mesh, with as many cuts as lead to innermost edges of a length (µm)."""
         cells = mesh.cells[on_line[mesh.cells].any(axis=1)].astype(np.int64)
-        pairs = np.vstack([cells[:, [i, j]] for i in range(4) for j in range(4) if i != j])
+        corners = range(cells.shape[1])
+        pairs = np.vstack([cells[:, [i, j]] for i in corners for j in corners if i != j])
         pairs = pairs[on_line[pairs[:, 0]] & ~on_line[pairs[:, 1]]]
-        return cls(len(mesh.points), np.unique(pairs @ np.array([len(mesh.points), 1])))
+        count = len(mesh.points)
+        key = np.unique(pairs @ np.array([count, 1]))
+        near, far = np.divmod(key, count)
+        length = np.linalg.norm(mesh.points[near] - mesh.points[far], axis=1)
+        if not len(key) or end_um <= 0 or end_um >= length.mean():
+            return cls(count, key, 0, np.ones(len(key)))
+        first = np.flatnonzero(np.diff(near, prepend=-1))
+        number = np.diff(first, append=len(near))
+        reach = np.minimum(np.add.reduceat(length, first) / number, 2 * np.minimum.reduceat(length, first))
+        levels = cuts(float(length.mean()), end_um)
+        ratio = np.minimum((end_um / reach) ** (1 / levels), _GENTLEST)
+        return cls(count, key, levels, np.repeat(ratio, number))
 
     @property
     def near(self) -> NDArray[np.int64]:
@@ -103,14 +145,6 @@ class _Edges:
         """Nodes of the cuts of a level, 1 the outermost, on edges given by their ends."""
         place = np.searchsorted(self.key, near.astype(np.int64) * self.nodes + far)
         return self.nodes + (level - 1) * len(self.key) + place
-
-
-def _levels(mesh: ConformingMesh, edges: _Edges, end_um: float) -> int:
-    """As many cuts of each edge as leave innermost edges of a mean length of `end_um`."""
-    if not len(edges.key):
-        return 0
-    mean = np.linalg.norm(mesh.points[edges.near] - mesh.points[edges.far], axis=1).mean()
-    return int(np.floor(np.log(end_um / mean) / np.log(RATIO) + 1e-9)) if end_um < mean else 0
 
 
 def line_first(simplices: NDArray, on_line: NDArray) -> NDArray:
@@ -134,10 +168,25 @@ def line_first(simplices: NDArray, on_line: NDArray) -> NDArray:
     return found
 
 
+def _segments(
+    segments: NDArray, on_line: NDArray, edges: _Edges, _: dict[int, _Parts]
+) -> tuple[NDArray, NDArray]:
+    """All parts of segments, of the same direction, and the segment each is part of."""
+    on = on_line[segments]
+    mine = np.flatnonzero(on[:, 0] != on[:, 1])
+    whole = np.flatnonzero(on[:, 0] == on[:, 1])
+    turned = on[mine, 1]
+    near, far = np.where(turned, segments[mine].T[::-1], segments[mine].T)
+    nodes = [near, *(edges.cut(near, far, level) for level in range(edges.levels, 0, -1)), far]
+    parts = [np.where(turned, [b, a], [a, b]).T for a, b in pairwise(nodes)]
+    return np.vstack([segments[whole], *parts]), np.concatenate([whole, np.tile(mine, len(parts))])
+
+
 def _shells(
-    simplices: NDArray, on_line: NDArray, edges: _Edges, levels: int, table: dict[int, _Parts]
+    simplices: NDArray, on_line: NDArray, edges: _Edges, table: dict[int, _Parts]
 ) -> tuple[NDArray, NDArray]:
     """All parts of simplices, and the simplex each is part of."""
+    levels = edges.levels
     ordered = line_first(simplices, on_line)
     on = on_line[ordered].sum(axis=1)
     whole = np.flatnonzero((on == 0) | (on == simplices.shape[1]))

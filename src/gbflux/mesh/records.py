@@ -137,6 +137,8 @@ class LayeredMesh:
         SHA-256 of the mesh: points, cells and what they are.
     quality : MeshQuality
         Figures by which the mesh was accepted.
+    end_um : float
+        Length that cells were cut to across the lines where grain boundaries end (µm); 0 for no cuts.
     node : (n,) int32 array or None
         Number of the place that each point lies at when the layers are closed: copies share it. −1 less the
         place it was cut towards for a point that cuts put in (`ends`). None where it was not kept.
@@ -159,6 +161,7 @@ class LayeredMesh:
     layer_thickness_um: float
     hash: str
     quality: MeshQuality
+    end_um: float = 0.0
     node: NDArray[np.int32] | None = None
 
 

@@ -1,8 +1,9 @@
 """Thin layers of a slab: left out of what the mesher is given, and put into its mesh as prisms.
 
 Between two planes of a slab no farther apart than cells are wide there is room for no more than one layer of
-cells. The mesher is given the slab without such layers, what lies beyond moved up; on the plane where they
-were its triangles are then copied once for each of them, and what lies beyond moves back.
+cells, and a slab is to be `LAYER_CELLS` cells thick at the least. The mesher is given the slab without such
+layers, what lies beyond moved up; on the plane where they were its triangles (2D: segments) are then copied
+once for each of them, and what lies beyond moves back. Where a slab is thin as a whole, nothing lies beyond.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from gbflux.mesh.conforming import ConformingMesh
 from gbflux.mesh.drawing import MeshSize
+from gbflux.mesh.fill import split_quads
 from gbflux.mesh.prisms import split_prisms
+from gbflux.units import LAYER_CELLS, cells_across
 
 #: Thickest layer that is made of one layer of prisms, in cell sizes.
 _THICKEST = 1.01
@@ -39,11 +42,13 @@ class Stack:
 
 
 def without_thin_layers(
-    depths_um: tuple[float, ...], size: MeshSize, dimension: int
+    depths_um: tuple[float, ...], size: MeshSize, dimension: int, delta_um: float = 0.0
 ) -> tuple[tuple[float, ...], tuple[Stack, ...]]:
     """The planes of a slab without its thin layers, and where these are to be put in.
 
-    Layers are thin in 3D alone, and where cells are as wide on both of their planes.
+    The first layer is thin where cells on the electrolyte are wider than 1/`LAYER_CELLS` of it, and then
+    made of so many, with those beyond it that are as thin as cells are wide. The others are thin in 3D alone,
+    and where cells are as wide on both of their planes.
 
     Parameters
     ----------
@@ -51,6 +56,8 @@ def without_thin_layers(
         Distances of the slab's planes from the electrolyte (µm), ascending.
     size : MeshSize
     dimension : int
+    delta_um : float
+        Thickness of the contact layer, which the first cells make room for (µm).
 
     Returns
     -------
@@ -61,32 +68,49 @@ def without_thin_layers(
 
     Examples
     --------
-    >>> without_thin_layers((1.0, 1.5, 2.5, 5.0), MeshSize(1.0, 1.0), 3)
-    ((1.0, 3.5), (Stack(depth_um=1.0, rises_um=(0.5, 1.5)),))
+    >>> without_thin_layers((6.0, 6.5, 7.5, 10.0), MeshSize(1.0, 1.0), 3)
+    ((6.0, 8.5), (Stack(depth_um=6.0, rises_um=(0.5, 1.5)),))
+    >>> without_thin_layers((3.0, 5.0), MeshSize(1.0, 1.0), 2)
+    ((2.0,), (Stack(depth_um=0.0, rises_um=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0)),))
     """
-    if dimension == 2 or size.field is not None or not depths_um:
+    if size.field is not None or not depths_um:
         return depths_um, ()
-    kept, rises = [depths_um[0]], [[]]
+    kept, rises = [0.0], [list(_first_rises(depths_um[0], size, delta_um))]
+    if not rises[0]:
+        kept, rises = [0.0, depths_um[0]], [[], []]
     for inner, outer in pairwise(depths_um):
         thickness = outer - inner
-        if inner >= size.graded_um and thickness <= _THICKEST * size.size_um:
+        if len(kept) == 1:
+            thin = thickness <= _THICKEST * size.end_size_um
+        else:
+            even = dimension == 3 and kept[-1] >= size.graded_um
+            thin = even and thickness <= _THICKEST * size.size_um
+        if thin:
             rises[-1].append(sum(rises[-1][-1:]) + thickness)
         else:
             kept.append(kept[-1] + thickness)
             rises.append([])
     stacks = (Stack(depth, tuple(rise)) for depth, rise in zip(kept, rises, strict=True) if rise)
-    return tuple(kept), tuple(stacks)
+    return tuple(kept[1:]), tuple(stacks)
+
+
+def _first_rises(thickness_um: float, size: MeshSize, delta_um: float) -> tuple[float, ...]:
+    """Planes of the first layer of a slab where that is thin (µm)."""
+    if thickness_um >= LAYER_CELLS * size.end_size_um * (1 - _NEAR):
+        return ()
+    layers = cells_across(thickness_um, delta_um)
+    return (*(thickness_um * k / layers for k in range(1, layers)), thickness_um)
 
 
 def with_stacks(
     mesh: ConformingMesh, region: int, face: float, upper: bool, stacks: tuple[Stack, ...]
 ) -> ConformingMesh:
-    """A mesh with thin layers put into one of its slabs, three tetrahedra for each prism.
+    """A mesh with thin layers put into one of its slabs, three tetrahedra (2D: two triangles) for each prism.
 
     Parameters
     ----------
     mesh : ConformingMesh
-        In 3D, with the slab in one region and without its thin layers.
+        With the slab in one region and without its thin layers; without the slab if it has no others.
     region : int
         The slab.
     face : float
@@ -105,43 +129,62 @@ def _with_stack(mesh: ConformingMesh, region: int, face: float, sign: float, sta
     """The mesh with one stack put in."""
     z = face + sign * stack.depth_um
     near = _NEAR * float(np.ptp(mesh.points, axis=0).max())
-    beyond = sign * (mesh.points[:, 2] - z) > near
-    on_plane = np.abs(mesh.points[:, 2] - z) <= near
+    beyond = sign * (mesh.points[:, -1] - z) > near
+    on_plane = np.abs(mesh.points[:, -1] - z) <= near
     slab = np.flatnonzero(mesh.region == region)
-    outer = beyond[mesh.cells[slab]].any(axis=1)
-    triangles = _triangles(mesh, slab[~outer], on_plane, sign)
+    outer = slab[beyond[mesh.cells[slab]].any(axis=1)]
+    floor, below = _floor(mesh, on_plane, beyond, sign)
 
-    nodes, corners = np.unique(triangles, return_inverse=True)
-    corners, floors = corners.reshape(triangles.shape), len(stack.rises_um)
+    nodes, corners = np.unique(floor, return_inverse=True)
+    corners, floors = corners.reshape(floor.shape), len(stack.rises_um)
     put_in = len(mesh.points) + np.arange(floors * len(nodes)).reshape(floors, -1)
     copies = np.tile(mesh.points[nodes], (floors, 1))
-    copies[:, 2] = z + sign * np.repeat(stack.rises_um, len(nodes))
+    copies[:, -1] = z + sign * np.repeat(stack.rises_um, len(nodes))
     points = mesh.points.copy()
-    points[beyond, 2] += sign * stack.rises_um[-1]
+    points[beyond, -1] += sign * stack.rises_um[-1]
     number = np.arange(len(points))
     number[nodes] = put_in[-1]
     cells = mesh.cells.copy()
-    cells[slab[outer]] = number[cells[slab[outer]]]
-    prisms = [np.hstack([low[corners], high[corners]]) for low, high in pairwise([nodes, *put_in])]
-    thin = split_prisms(np.vstack(prisms)).astype(cells.dtype)
-    return replace(
+    cells[outer] = number[cells[outer]]
+    layers = [(low[corners], high[corners]) for low, high in pairwise([nodes, *put_in])]
+    if mesh.points.shape[1] == 3:
+        thin = split_prisms(np.vstack([np.hstack(pair) for pair in layers]))
+    else:
+        thin = split_quads(np.vstack([np.hstack([low[:, ::-1], high]) for low, high in layers]))
+    whole = replace(
         mesh,
         points=np.vstack([points, copies]),
-        cells=np.vstack([cells, thin]),
+        cells=np.vstack([cells, thin.astype(cells.dtype)]),
         region=np.concatenate([mesh.region, np.full(len(thin), region, mesh.region.dtype)]),
+    )
+    if len(slab):
+        return whole
+    normal = np.zeros(mesh.points.shape[1])
+    normal[-1] = sign
+    return replace(
+        whole,
+        facets=np.vstack([mesh.facets, floor]),
+        facet_regions=np.vstack([mesh.facet_regions, np.stack([below, np.full_like(below, region)], axis=1)]),
+        facet_normal=np.vstack([mesh.facet_normal, np.tile(normal, (len(floor), 1))]),
     )
 
 
-def _triangles(
-    mesh: ConformingMesh, inner: NDArray[np.intp], on_plane: NDArray[np.bool_], sign: float
-) -> NDArray[np.integer]:
-    """Faces of the inner cells on a plane, counter-clockwise seen from beyond, (k, 3)."""
-    corners = mesh.cells[inner]
-    on_face = on_plane[corners]
-    whole = np.count_nonzero(on_face, axis=1) == 3
-    triangles = corners[whole][on_face[whole]].reshape(-1, 3)
-    a, b, c = mesh.points[triangles, :2].transpose(1, 2, 0)
-    (ux, uy), (vx, vy) = b - a, c - a
-    turned = sign * (ux * vy - uy * vx) < 0
-    triangles[turned, :2] = triangles[turned, 1::-1]
-    return triangles
+def _floor(
+    mesh: ConformingMesh, on_plane: NDArray[np.bool_], beyond: NDArray[np.bool_], sign: float
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Faces on a plane of the cells that do not lie beyond it, their normals away from these, (k, d).
+
+    And the regions of these cells, (k,).
+    """
+    d = mesh.points.shape[1]
+    on_face = on_plane[mesh.cells]
+    inner = np.flatnonzero((np.count_nonzero(on_face, axis=1) == d) & ~beyond[mesh.cells].any(axis=1))
+    faces = mesh.cells[inner][on_face[inner]].reshape(-1, d)
+    corners = mesh.points[faces]
+    if d == 2:  # the normal is to the right of the segment
+        turned = sign * (corners[:, 0, 0] - corners[:, 1, 0]) < 0
+    else:
+        (ux, uy), (vx, vy) = (corners[:, k, :2].T - corners[:, 0, :2].T for k in (1, 2))
+        turned = sign * (ux * vy - uy * vx) < 0
+    faces[turned, :2] = faces[turned, 1::-1]
+    return faces, mesh.region[inner]

@@ -34,6 +34,9 @@ from gbflux.units import SIDES
 
 logger = logging.getLogger(__name__)
 
+#: What cells at ends of boundaries are cut to where layers do not fit otherwise, over what was asked for.
+_MILDER = 5.0
+
 
 def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     """Tessellate, mesh, insert layers; what fails is tried again, slightly finer, then by another algorithm.
@@ -55,7 +58,9 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     n_grains, size_um = grains.n_cells, grains.size_um
     stacks, layers = {}, []
     for side, depths in recipe.slabs.items():
-        drawn, stacks[side] = without_thin_layers(depths, recipe.size, grains.dimension)
+        drawn, stacks[side] = without_thin_layers(
+            depths, recipe.size, grains.dimension, recipe.arrangement.delta_um
+        )
         grains = add_slab(grains, drawn, upper=side == "top")
         layers.append(len(drawn))
     starts = np.cumsum([n_grains, *layers]).tolist()
@@ -69,17 +74,9 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
             mesh = merged(mesh_conforming(grains, size, planes, slabs), n_grains, tuple(layers))
             for region, (side, thin) in enumerate(stacks.items(), start=n_grains):
                 mesh = with_stacks(mesh, region, planes[SIDES.index(side)], side == "top", thin)
-            mesh, node = _cut(mesh, size, n_grains, planes)
             timings["mesh"] += time.perf_counter() - began
             began = time.perf_counter()
-            layered = insert_layers(
-                mesh,
-                n_grains=n_grains,
-                slabs=recipe.slabs,
-                size_um=size_um,
-                delta_um=recipe.arrangement.delta_um,
-            )
-            layered = replace(layered, node=node[layered.node])
+            layered = _layered(mesh, size, recipe, n_grains, size_um)
             if size.field is not None and size.field.junctions_resolved:
                 layered = resolve_junctions(layered)
             timings["layers"] += time.perf_counter() - began
@@ -90,14 +87,29 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     raise failure
 
 
-def _cut(
-    mesh: ConformingMesh, size: MeshSize, n_grains: int, planes: tuple[float, float]
-) -> tuple[ConformingMesh, NDArray[np.int32]]:
-    """The mesh, cut towards the ends of boundaries if asked for, and `LayeredMesh.node` of its nodes."""
-    node = np.arange(len(mesh.points))
-    if size.field is not None and size.field.end_um > 0:
-        mesh, node = cut_towards(mesh, end_nodes(mesh, n_grains, planes), size.field.end_um)
-    return mesh, node.astype(np.int32)
+def _layered(
+    mesh: ConformingMesh, size: MeshSize, recipe: Recipe, n_grains: int, size_um: NDArray
+) -> LayeredMesh:
+    """The mesh cut towards ends of boundaries and with its layers; cut less deep where these do not fit."""
+    on_line = end_nodes(mesh, n_grains, (0.0, float(size_um[-1])))
+    failure = None
+    for end_um in (size.cut_um, *(_MILDER * size.cut_um, 0.0) * (size.cut_um > 0)):
+        cut, node = cut_towards(mesh, on_line, end_um)
+        try:
+            layered = insert_layers(
+                cut,
+                n_grains=n_grains,
+                slabs=recipe.slabs,
+                size_um=size_um,
+                delta_um=recipe.arrangement.delta_um,
+            )
+        except MeshError as error:
+            failure = failure or error
+            continue
+        if failure is not None:
+            logger.warning("%s Cells at ends of boundaries are cut to %g µm instead.", failure, end_um)
+        return replace(layered, node=node.astype(np.int32)[layered.node], end_um=end_um)
+    raise failure
 
 
 def _attempts(size: MeshSize) -> list[MeshSize]:

@@ -77,18 +77,57 @@ def test_facets_keep_their_plane_and_side() -> None:
     assert all(tuple(facet) in known for facet in np.sort(cut.facets, axis=1))
 
 
-def test_cuts_are_no_closer_than_asked_for() -> None:
+def test_cuts_lead_to_the_length_asked_for() -> None:
     mesh = random_mesh(5)
     on_line = np.zeros(60, dtype=bool)
     on_line[7] = True
-    around = np.unique(mesh.cells[(mesh.cells == 7).any(axis=1)])
-    mean = np.linalg.norm(mesh.points[around] - mesh.points[7], axis=1).sum() / (len(around) - 1)
+    around = np.setdiff1d(mesh.cells[(mesh.cells == 7).any(axis=1)], [7])
+    length = np.linalg.norm(mesh.points[around] - mesh.points[7], axis=1)
+    reach = min(length.mean(), 2 * length.min())
     for shells in (1, 3):
-        cut, node = cut_towards(mesh, on_line, 1.01 * mean * RATIO ** (shells + 1))
+        end_um = length.mean() * RATIO**shells
+        cut, node = cut_towards(mesh, on_line, end_um)
         assert (node[60:] == -1 - 7).all()
         away = np.linalg.norm(cut.points[60:] - mesh.points[7], axis=1).reshape(shells, -1)
-        assert away.mean(axis=1) == pytest.approx(mean * RATIO ** np.arange(1, shells + 1), rel=1e-12)
+        ratio = (end_um / reach) ** (1 / shells)
+        assert away.mean(axis=1) == pytest.approx(
+            length.mean() * ratio ** np.arange(1, shells + 1), rel=1e-12
+        )
     assert cut_towards(mesh, on_line, 10.0)[0] is mesh
+    assert cut_towards(mesh, on_line, 0.0)[0] is mesh
+
+
+def test_in_2d_triangles_and_their_edges_are_cut_towards_points() -> None:
+    points = np.random.default_rng(8).random((40, 2))
+    cells = Delaunay(points).simplices.astype(np.int64)
+    turned = signed_volumes(points, cells) < 0
+    cells[turned, :2] = cells[turned, 1::-1]
+    number = np.arange(len(cells))
+    mesh = ConformingMesh(
+        points,
+        cells,
+        number,
+        cells[:, :2].copy(),
+        np.stack([number, number], axis=1),
+        np.zeros((len(cells), 2)),
+    )
+    on_point = np.random.default_rng(9).random(40) < 0.3
+    cut, node = cut_towards(mesh, on_point, 0.01)
+    volume = signed_volumes(cut.points, cut.cells)
+    assert volume.min() > 0
+    assert np.bincount(cut.region, volume) == pytest.approx(signed_volumes(points, cells), rel=1e-12)
+    sides = np.sort(np.vstack([np.delete(cut.cells, k, axis=1) for k in range(3)]), axis=1)
+    different, count = np.unique(sides, axis=0, return_counts=True)
+    assert count.max() == 2
+    assert (count == 1).sum() >= len(Delaunay(points).convex_hull)
+    # parts of a facet are sides of cells, and lead from its start to its end
+    span, of = cut.points[cut.facets[:, 1]] - cut.points[cut.facets[:, 0]], cut.facet_regions[:, 0]
+    whole = points[mesh.facets[:, 1]] - points[mesh.facets[:, 0]]
+    assert np.stack([np.bincount(of, axis) for axis in span.T], axis=1) == pytest.approx(whole, abs=1e-14)
+    assert (np.einsum("ij,ij->i", span, whole[of]) > 0).all()
+    known = {tuple(side) for side in different}
+    assert all(tuple(facet) in known for facet in np.sort(cut.facets, axis=1))
+    assert len(node) == len(cut.points)
 
 
 def made(field: SizeField | None = None) -> LayeredMesh:
