@@ -192,9 +192,9 @@ class Mesh(Block):
     )
     boundary_end_um: Number = quantity(
         "the same across the lines (2D: points) where grain boundaries end there; 0: as long as along them; "
-        "absent: 0.002 of the mean grain size, 4 thicknesses of the boundary at the least",
+        "absent: 0.005 of the mean grain size, 10 thicknesses of the boundary at the least",
         "µm",
-        default=lambda: 0.02,
+        default=lambda: 0.05,
         ge=0,
     )
     reproducible: Switch = Field(

@@ -30,7 +30,6 @@ class Finding(NamedTuple):
     message: str
 
 
-SHORTEST_END = 2  # thicknesses of the boundary: shorter cells would be crushed by it
 LARGEST_GB_SHARE = 0.1  # of the grain size: beyond it a grain boundary is a phase, not a layer
 
 
@@ -119,11 +118,12 @@ def boundary_is_thinner_than_cells(grain_boundary: GrainBoundary, mesh: Mesh) ->
 
 
 def ends_are_longer_than_boundaries_are_thick(grain_boundary: GrainBoundary, mesh: Mesh) -> Iterator[Finding]:
-    thickness_um, end_um = grain_boundary.thickness_nm * units.NM_TO_UM, mesh.boundary_end_um
-    if 0 < end_um < SHORTEST_END * thickness_um:
+    shortest_um = units.SHORTEST_END * grain_boundary.thickness_nm * units.NM_TO_UM
+    if 0 < mesh.boundary_end_um < shortest_um:
         message = (
-            f"must be 0 (no cuts) or >= {SHORTEST_END * thickness_um:g} µm, {SHORTEST_END} grain-boundary "
-            f"thicknesses; got {end_um:g}. Leave it out for four."
+            f"must be 0 (cells stay whole) or >= {shortest_um:g} µm, {units.SHORTEST_END} thicknesses of the "
+            f"grain boundary; got {mesh.boundary_end_um:g}. Leave it out for 0.005 of the grain size, ten "
+            "thicknesses at the least."
         )
         yield Finding(("mesh", "boundary_end_um"), message)
 

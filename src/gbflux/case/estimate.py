@@ -15,6 +15,8 @@ TRANSITION = 2.0  # cells grow from electrode_size to size over so many sizes
 FACET_AREA = {2: 1.0, 3: 0.43}  # facet of a grain boundary, in h^(dimension - 1)
 LAYER_CELLS_PER_FACET = {2: 2.0, 3: 3.8}  # its own 2 or 3, and its share of triple lines and points
 NODES_PER_FACET = {2: 1.0, 3: 0.6}  # copies of nodes that a facet of a grain boundary adds
+CUT_RATIO, EDGES, CUT_EXTRA = 0.25, 1.15, 0.2  # cuts lead inwards by a factor, from edges of so many sizes
+CELLS_PER_CUT = {2: (11.0, 24.0), 3: (45.0, 105.0)}  # at a node of a line: on one side of its plane, on both
 GRAIN_SURFACE = {  # surface of a grain of volume 1: bricks, relaxed Voronoi cells, Poisson-Voronoi cells
     2: {"brick": 4.0, "relaxed": 3.8, "poisson": 4.0},
     3: {"brick": 6.0, "relaxed": 5.4, "poisson": 5.82},
@@ -58,7 +60,7 @@ def estimate(case: Case) -> Estimate:
     """Expected cells, nodes, memory and time of a case."""
     dimension = case.dimension
     facets = _facets(case)
-    conforming = _conforming_cells(case)
+    conforming = _conforming_cells(case) + _cells_of_cuts(case)
     cells = conforming + LAYER_CELLS_PER_FACET[dimension] * facets
     nodes = conforming / CELLS_PER_NODE[dimension] + NODES_PER_FACET[dimension] * facets
     order = SECOND_ORDER_FACTOR[dimension] if element_order(case) == 2 else 1.0
@@ -186,10 +188,29 @@ def _conforming_cells(case: Case) -> float:
     depth = case.size_um[-1]
     cells = bulk_cells(area * depth, size, case.dimension)
     cells += 2 * refinement_cells(area, depth / 2, size, fine, case.dimension)
+    cells = units.crowded(cells, case.grain_count, case.dimension)
     for thickness in case.hl_um:
-        cells += bulk_cells(area * thickness, size, case.dimension)
-        cells += refinement_cells(area, thickness, size, fine, case.dimension)
+        if thickness < units.LAYER_CELLS * fine:  # prisms, one for each facet and layer of cells
+            prisms = area / (FACET_AREA[case.dimension] * fine ** (case.dimension - 1))
+            cells += case.dimension * units.cells_across(thickness, case.delta_um) * prisms
+        else:
+            inside = min(size, thickness / units.LAYER_CELLS)
+            cells += bulk_cells(area * thickness, inside, case.dimension)
+            cells += refinement_cells(area, thickness, inside, fine, case.dimension)
     return cells
+
+
+def _cells_of_cuts(case: Case) -> float:
+    """Cells that cuts towards the ends of grain boundaries add on both planes where grains end."""
+    end, edge = case.mesh.boundary_end_um, EDGES * case.mesh.electrode_size_um
+    if not 0 < end < edge or (case.dimension == 2 and case.accuracy is not None):
+        return 0.0
+    levels = max(1.0, math.log(end / edge) / math.log(CUT_RATIO) + CUT_EXTRA)
+    # of surfaces that lie every way, a section of area A cuts lines of length π/4 A for each area in a volume
+    # (2D: of lines, 2/π points for each length in an area); columnar grains are cut straight
+    share = 1.0 if case.grains.arrangement == "columnar" else {2: 2 / math.pi, 3: math.pi / 4}[case.dimension]
+    ends = share * gb_area_um(case) / case.size_um[-1] / case.mesh.electrode_size_um ** (case.dimension - 2)
+    return levels * ends * sum(CELLS_PER_CUT[case.dimension][um > 0] for um in case.hl_um)
 
 
 def _facets(case: Case) -> float:

@@ -50,6 +50,6 @@ def default_mesh_size_um(geometry: Geometry, grains: Grains, delta_um: float) ->
 def default_boundary_end_um(geometry: Geometry, grains: Grains, delta_um: float) -> float:
     """Length of cells across the lines where boundaries end on the planes where grains end (µm).
 
-    Four times the grain-boundary thickness (µm) at the least.
+    Ten times the grain-boundary thickness (µm) at the least.
     """
-    return rounded(max(0.002 * mean_grain_size_um(geometry, grains), 4 * delta_um))
+    return rounded(max(0.005 * mean_grain_size_um(geometry, grains), 10 * delta_um))

@@ -43,7 +43,7 @@ temperature_C: 25
 mesh:
   size_um: 1.0                    # length of a cell's edge; left out: a tenth of the grain size
   electrode_size_um: 0.5          # the same where grains end; left out: half of size_um
-  boundary_end_um: 0.02           # across the lines where boundaries end there; left out: grain size/500
+  boundary_end_um: 0.05           # across the lines where boundaries end there; left out: grain size/200
   reproducible: false             # true: serial mesher that repeats exactly, several times slower
 
 solver:

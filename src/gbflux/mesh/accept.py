@@ -70,16 +70,18 @@ def judge(
     area: float,
     limited_area: float,
     layer_volume: float,
+    contact_volume: float,
 ) -> MeshQuality:
     """The figures by which a mesh is judged, from its cells and what they should add up to (µm, µm², µm³)."""
     volume = signed_volumes(points, cells)
-    layer = (kind == CellKind.GB) | (kind == CellKind.GB_JUNCTION)
-    found = float(volume[layer].sum())
+    layer, contact = (kind == CellKind.GB) | (kind == CellKind.GB_JUNCTION), kind == CellKind.CONTACT
+    pairs = (layer, layer_volume if area else 0.0), (contact, contact_volume)
+    errors = [abs(float(volume[of].sum()) / expected - 1) for of, expected in pairs if expected]
     solid = (kind == CellKind.GRAIN) | (kind == CellKind.HL)
     return MeshQuality(
         gb_area_um2=area,
         gb_area_limited_fraction=limited_area / area if area else 0.0,
-        layer_volume_error=abs(found / layer_volume - 1) if area else 0.0,
+        layer_volume_error=max(errors, default=0.0),
         volume_error=abs(float(volume.sum()) / box_volume - 1),
         min_volume_um3=float(volume.min()),
         min_aspect=_min_aspect(points, cells[solid], volume[solid]),

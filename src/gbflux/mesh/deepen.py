@@ -7,16 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.ends import RATIO, cuts
+from gbflux.mesh.ends import RATIO, expected_cuts
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.sizing import SizeField, uncut_nodes
+from gbflux.units import SHORTEST_END
 
 SMALLEST = 4.0  # size, in thicknesses of the layers
 AT_ENDS = 0.1  # share of the goal that may be left in cells that touch the lines
 _AT_END = 0.54  # power of the distance from such a line that the energy within goes with, at least
 _IN_SHELLS = 0.15  # of the gap of a cell, what its shells have together
 _CELLS_PER_CUT = 65.0  # cells, layers included, that a cut adds on each side of a line for each node on it
-_EDGES = 1.4  # mean length of edges at such a node, over the size there
+_EDGES = 1.15  # mean length of edges at such a node, over the size there
+_AT_OUTSIDE = 0.8  # what they add at an outer plane, over that
 _MOST_CUTS = 3  # more than the mesh has
 _SOLID = (CellKind.GRAIN, CellKind.HL)
 
@@ -30,7 +32,8 @@ class Ends:
     nodes : int array
         Nodes of the closed mesh on them.
     sides : (k,) float array
-        For each of them 2 where there are cells on both sides of its plane, 1 at a bare electrode.
+        What cuts add there, over what they add on one side of a plane with cells on both: 2; at a bare
+        electrode `_AT_OUTSIDE`.
     end_um : float
         How far cells are to be cut towards them (µm); infinite for no cuts.
     cut_cells : int
@@ -73,7 +76,7 @@ class Ends:
         gb = np.unique(mesh.cells[mesh.kind == CellKind.GB])
         gb = gb[np.isin(mesh.points[gb, -1], mesh.z_electrolyte) & ~put_in[gb]]
         nodes, first = np.unique(node[gb], return_index=True)
-        sides = np.where(np.isin(mesh.points[gb[first], -1], mesh.z_electrodes), 1.0, 2.0)
+        sides = np.where(np.isin(mesh.points[gb[first], -1], mesh.z_electrodes), _AT_OUTSIDE, 2.0)
         on_line = np.zeros(len(now.points), dtype=bool)
         on_line[nodes] = True
         touching = (on_line[node] & ~put_in)[mesh.cells].any(axis=1)
@@ -83,7 +86,7 @@ class Ends:
         if share > AT_ENDS * goal:
             reach = min(end_um, float(now.size_um[nodes].mean()))
             deeper = max((AT_ENDS * goal / share) ** (1 / _AT_END), RATIO**_MOST_CUTS)
-            end_um = max(reach * deeper, min(SMALLEST * mesh.layer_thickness_um, reach))
+            end_um = max(reach * deeper, min(SHORTEST_END * mesh.layer_thickness_um, reach))
             gap[touching] *= max((end_um / reach) ** _AT_END, _IN_SHELLS)
         return cls(nodes, sides, end_um, cut_cells, gap)
 
@@ -92,5 +95,5 @@ class Ends:
         if self.end_um == np.inf or not len(self.nodes):
             return 0.0
         asked = asked_um[self.nodes]
-        levels = cuts(_EDGES * float(asked.mean()), self.end_um)
+        levels = expected_cuts(_EDGES * float(asked.mean()), self.end_um)
         return _CELLS_PER_CUT * levels * float(np.sum(self.sides * now_um[self.nodes] / asked))

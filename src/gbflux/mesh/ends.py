@@ -23,9 +23,9 @@ from gbflux.mesh.conforming import ConformingMesh
 from gbflux.mesh.fill import split_quads
 from gbflux.mesh.prisms import split_prisms
 
-RATIO = 0.2  # distance of a cut from the line over that of the next, about
+RATIO = 0.25  # distance of a cut from the line over that of the next, about
 _GENTLEST = 0.75  # the same where cells are hardly longer than the innermost are to be
-_MILDER = 0.25  # share of a cut that is not worth a further one
+_MILDER = 0.3  # share of a cut that is not worth a further one
 
 
 def end_nodes(mesh: ConformingMesh, n_grains: int, planes: tuple[float, ...]) -> NDArray[np.bool_]:
@@ -42,12 +42,25 @@ def cuts(length_um: float, end_um: float) -> int:
 
     Examples
     --------
-    >>> cuts(0.5, 0.1), cuts(0.5, 0.02), cuts(0.5, 0.6)
+    >>> cuts(0.5, 0.1), cuts(0.5, 0.03), cuts(0.5, 0.6)
     (1, 2, 0)
     """
     if end_um >= length_um:
         return 0
     return max(1, math.ceil(math.log(end_um / length_um) / math.log(RATIO) - _MILDER))
+
+
+def expected_cuts(length_um: float, end_um: float) -> float:
+    """What `cuts` gives on average for lengths that are only about known (µm).
+
+    Examples
+    --------
+    >>> round(expected_cuts(0.5, 0.1), 3), expected_cuts(0.5, 0.6)
+    (1.361, 0.0)
+    """
+    if end_um >= length_um:
+        return 0.0
+    return max(1.0, math.log(end_um / length_um) / math.log(RATIO) - _MILDER + 0.5)
 
 
 def cut_towards(

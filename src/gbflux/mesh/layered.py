@@ -73,6 +73,7 @@ def insert_layers(
             layer_volume=expected_layer_volume(
                 mesh, opened.junctions, boundaries.total_area, n_grains, delta_um
             ),
+            contact_volume=len(slabs) * delta_um * float(np.prod(size_um[:-1])),
         )
     accept(quality, conforming.result())
     return LayeredMesh(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gbflux.case import Case
 
 #: Raise it when the same recipe gives another mesh.
-MESHER = 5
+MESHER = 6
 
 
 @dataclass(frozen=True)

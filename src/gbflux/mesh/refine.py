@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from gbflux.mesh.bisect import is_junction
 from gbflux.mesh.deepen import SMALLEST, Ends
 from gbflux.mesh.records import CellKind, LayeredMesh
-from gbflux.mesh.sizing import SizeField, closed, crowded, graded, uncut_nodes
+from gbflux.mesh.sizing import SizeField, closed, graded, uncut_nodes
+from gbflux.units import crowded
 
 FINER, COARSER = 4.0, 2.0  # most that a size changes from one mesh to the next
 GROWTH = 0.5  # of sizes, per distance
@@ -97,7 +98,7 @@ def next_sizes(
         ends,
         junctions,
         layers=(len(mesh.cells) - ends.cut_cells) / len(now.cells),
-        least_um=np.minimum(SMALLEST * mesh.layer_thickness_um, now.size_um),
+        least_um=_least(mesh, now, before),
     )
     asked = plan.sizes(plan.contribution(goal, most_cells))
     field = graded(plan.field(now, asked), GROWTH)
@@ -109,6 +110,18 @@ def next_sizes(
         return NextSizes(field, cells, promised)
     field = field.scaled((cells / most_cells) ** (1 / mesh.dimension))
     return NextSizes(field, float(most_cells), plan.local.gap(field.size_um) + fixed)
+
+
+def _least(mesh: LayeredMesh, now: SizeField, before: SizeField | None) -> NDArray[np.float64]:
+    """Smallest size to ask for at each node (µm): some thicknesses of the layers, or what they have if less.
+
+    A limit of sizes is no reason to make cells larger. Cells around resolved junctions are smaller than what
+    was asked for, and no measure: layers are put in before junctions are resolved.
+    """
+    least = SMALLEST * mesh.layer_thickness_um
+    if before is None:
+        return np.minimum(least, now.size_um)
+    return np.full(len(now.size_um), min(least, before.size_um.min()))
 
 
 @dataclass(frozen=True)
@@ -156,8 +169,7 @@ class _Plan:
     layers : float
         Cells of the layered mesh for each of the closed one.
     least_um : (n,) float array
-        Smallest size at each node (µm): some thicknesses of the layers, or what there is if that is less, for
-        a limit of sizes is no reason to make cells larger.
+        Smallest size to ask for at each node (µm).
     """
 
     local: _Local

@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.simplices import signed_volumes
-from gbflux.units import CELLS_PER_VOLUME
-
-#: c₀ + c₁ x + c₂ x² of them in grains of size h/x, for sizes that scatter as those of an earlier mesh do.
-#: Measured for x from 0.1 to 0.42 (2D: 0.03 to 0.35).
-_IN_GRAINS = {2: (2.31, 1.34, 6.17), 3: (3.74, 5.43, 61.4)}
-_COARSEST = 0.5  # largest x that this is used for
+from gbflux.units import CELLS_PER_VOLUME, crowded
 
 
 @dataclass(frozen=True)
@@ -82,21 +77,6 @@ class SizeField:
         with np.load(path) as archive:
             facts = {name: archive[name].item() for name in ("junctions_resolved", "end_um")}
             return cls(**{name: archive[name] for name in _STORED if name not in facts}, **facts)
-
-
-def crowded(cells: float, n_grains: int, dimension: int) -> float:
-    """Cells that gmsh makes in grains, where sizes ask for `cells`.
-
-    Edges and faces of grains are cut into whole numbers of pieces, so into smaller ones than asked for; the
-    more so, the fewer cells a grain has.
-
-    >>> round(crowded(1e5, 100, 3) / 1e5, 2), round(crowded(1e7, 100, 3) / 1e7, 2)
-    (1.38, 1.0)
-    """
-    most = CELLS_PER_VOLUME[dimension]
-    x = min((most * n_grains / max(cells, 1.0)) ** (1 / dimension), _COARSEST)
-    c = _IN_GRAINS[dimension]
-    return cells * max(1.0, (c[0] + c[1] * x + c[2] * x**2) / most)
 
 
 _STORED = ("points", "cells", "region", "size_um", "junctions_resolved", "end_um")

@@ -102,4 +102,4 @@ def test_what_is_put_in_fills_its_layers_and_fits(upper: bool) -> None:
 def _outer(points: np.ndarray) -> np.ndarray:
     """One bit for each plane of the box that a point lies on."""
     on_box = np.hstack([points == points.min(axis=0), points == points.max(axis=0)])
-    return (on_box * 2 ** np.arange(6)).sum(axis=1).astype(np.uint8)
+    return (on_box * 2 ** np.arange(on_box.shape[1])).sum(axis=1).astype(np.uint8)
