@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from gbflux.errors import InputError
 
 #: What can be refined for, in the order in which it is told of.
-TARGETS = ("conductance", "hot_spots")
+TARGETS = ("conductance", "hot_spots", "hot_spot")
 
 
 def per_cent(text: str) -> float | None:

@@ -240,6 +240,14 @@ class Accuracy(Block):
         gt=0,
         lt=1,
     )
+    hot_spot: Fraction | None = quantity(
+        "half the width of the widest certified interval of a local current, relative to its middle; the "
+        "currents are those of `output.certify`, of its defaults where that is left out; 0.1 is 10%",
+        "1",
+        default=None,
+        gt=0,
+        lt=1,
+    )
 
     @property
     def asked(self) -> dict[str, float]:

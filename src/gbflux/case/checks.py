@@ -16,6 +16,7 @@ from gbflux.case.blocks import (
     Grains,
     HomogenizingLayer,
     Mesh,
+    Output,
     conductivity_at,
 )
 from gbflux.case.grain_size import mean_grain_size_um, tiled_lengths_um
@@ -199,16 +200,26 @@ def kinetics_conduct(electrodes: Electrodes, temperature_C: float) -> Iterator[F
 
 def accuracy_asks_for_something(accuracy: Accuracy) -> Iterator[Finding]:
     if not accuracy.asked:
-        yield Finding(("accuracy",), "needs a target. Give conductance or hot_spots, or leave the block out.")
+        message = "needs a target. Give conductance, hot_spots or hot_spot, or leave the block out."
+        yield Finding(("accuracy",), message)
 
 
 def accuracy_is_certifiable(accuracy: Accuracy, electrodes: Electrodes) -> Iterator[Finding]:
-    if electrodes.kinetics is not None and accuracy.conductance is not None:
+    if electrodes.kinetics is None:
+        return
+    for key in accuracy.asked.keys() & {"conductance", "hot_spot"}:
         message = (
             "must not stand beside electrodes.kinetics: they make the current nonlinear, and no bracket "
             "certifies it. Drop one of them, or give the linear limit as electrodes.asr_ohm_cm2."
         )
-        yield Finding(("accuracy", "conductance"), message)
+        yield Finding(("accuracy", key), message)
+
+
+def a_hot_spot_is_certified(accuracy: Accuracy, output: Output) -> Iterator[Finding]:
+    asked = output.certify
+    if accuracy.hot_spot is not None and asked is not None and not (asked.grains or asked.windows_um):
+        message = "must name a current to certify for accuracy.hot_spot; has none. Give grains or windows_um."
+        yield Finding(("output", "certify"), message)
 
 
 def grains_conduct(grains: Grains, temperature_C: float) -> Iterator[Finding]:
@@ -255,6 +266,7 @@ CHECKS: tuple[Callable[..., Iterator[Finding]], ...] = (
     kinetics_conduct,
     accuracy_asks_for_something,
     accuracy_is_certifiable,
+    a_hot_spot_is_certified,
     grains_conduct,
     boundaries_conduct,
     layer_conducts,

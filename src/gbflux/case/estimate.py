@@ -74,14 +74,14 @@ def estimate(case: Case) -> Estimate:
 
 def certifies(case: Case) -> bool:
     """Whether the conductance is bounded from both sides."""
-    if case.output.bracket or case.output.certify is not None:
+    if case.output.bracket or case.certify is not None:
         return True
     return _refined_for(case, "conductance")
 
 
 def local_currents(case: Case) -> int:
     """How many local currents are certified at most."""
-    asked = case.output.certify
+    asked = case.certify
     if asked is None or any(case.electrode_kinetics):
         return 0
     return sum(len(asked.windows_um) + (asked.grains if um == 0.0 else 0) for um in case.hl_um)

@@ -45,6 +45,8 @@ def canonical(case: Case) -> dict[str, Any]:
     data["electrodes"] = _electrodes(data["electrodes"])
     if case.accuracy is not None and case.accuracy.conductance is not None:
         del data["solver"]["order"]  # refining takes quadratic elements then, whatever is asked for
+    if case.accuracy is not None and case.accuracy.hot_spot is not None:
+        data["certify"] = case.certify.model_dump(mode="json")  # meshes are refined for these currents
     return data
 
 

@@ -11,6 +11,7 @@ from gbflux import units
 from gbflux.case import checks, hashing
 from gbflux.case.blocks import (
     Accuracy,
+    Certify,
     Electrodes,
     Geometry,
     GrainBoundary,
@@ -98,6 +99,13 @@ class Case(Block):
     def grain_count(self) -> int:
         """Number of grains of the mean size; a cut box shows more, some of them small."""
         return grain_count(self.geometry, self.grains)
+
+    @property
+    def certify(self) -> Certify | None:
+        """The local currents to certify; the default ones where an accuracy of them alone is asked for."""
+        if self.output.certify is None and self.accuracy is not None and self.accuracy.hot_spot is not None:
+            return Certify()
+        return self.output.certify
 
     @property
     def delta_um(self) -> float:

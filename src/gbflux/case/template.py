@@ -55,6 +55,7 @@ solver:
 # accuracy:                       # refine until
 #   conductance: 0.1%             #   the conductance is certified so closely
 #   hot_spots: 5%                 #   the hot-spot measures are known so well
+#   hot_spot: 10%                 #   the currents of output.certify are certified so closely
 
 output:
   fields: true                    # for ParaView

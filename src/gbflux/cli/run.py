@@ -32,8 +32,9 @@ Accuracy = Annotated[
     typer.Option(
         "--accuracy",
         metavar="SHARE",
-        help="Refine until the conductance is certified so closely (0.1%), or the hot-spot measures are "
-        "known so well (hot_spots=5%); both with a comma between. Replaces the case's.",
+        help="Refine until the conductance is certified so closely (0.1%), the hot-spot measures are known "
+        "so well (hot_spots=5%), or local currents are certified so closely (hot_spot=10%); several with "
+        "commas between. Replaces the case's.",
     ),
 ]
 

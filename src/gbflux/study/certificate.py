@@ -187,14 +187,13 @@ def local_certificates(
         With the bracket on the conductance, where there is one.
     parts : sequence of ElectrodePart
     found : sequence of LocalCurrent or None
-        Bounds for each part that can have some, in order.
+        Bounds for each part; of one with a reason against them they are not looked at.
     current : float
         Through the cell (A; in 2D A/m).
     """
-    bounds = iter(found)
     return tuple(
-        _local_certificate(case, solution, part, None if part.reason else next(bounds), abs(current))
-        for part in parts
+        _local_certificate(case, solution, part, None if part.reason else bounds, abs(current))
+        for part, bounds in zip(parts, found, strict=True)
     )
 
 

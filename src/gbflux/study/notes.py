@@ -47,7 +47,7 @@ def note_certificates(
         progress.note("certify", "no local current has bounds")
         return
     count = sum(one.iterations for one in found if one is not None)
-    closest, widest = (f"{100 * width:.2g}" for width in (min(widths), max(widths)))
+    closest, widest = (f"{float(f'{100 * width:.2g}'):g}" for width in (min(widths), max(widths)))
     progress.note("certify", f"{len(widths)} local currents to ± {closest} to {widest} %, {count} iterations")
 
 

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from gbflux.conduction.records import Solution
 from gbflux.errors import InputError, MissingLibrary
 from gbflux.flux import electrode_parts, measure
 from gbflux.mesh import BuiltMesh, SizeField
-from gbflux.study.certificate import LocalCertificate, local_certificates
+from gbflux.study.certificate import local_certificates
 from gbflux.study.claim import Claim, settled
 from gbflux.study.files import Pictures, leave_files, leave_result
 from gbflux.study.folder import RunFolder
@@ -127,8 +128,9 @@ def _run_all(
             return _solved(case, field, SharedMesh(comm), prepare, progress, room)
 
         solved, history = refined(case, comm, stage, progress)
-    certificates = _certificates(case, solved, shared, progress)
-    built, solution, snapshot = solved.built, solved.solution, solved.snapshot
+    if case.certify is not None and not _at_once(case):
+        solved = _certified_again(case, solved, comm, progress)
+    built, snapshot = solved.built, solved.snapshot
     if folder is not None:
         with progress.stage("write"):
             leave_files(folder, snapshot, pictures, comm)
@@ -138,7 +140,7 @@ def _run_all(
     with errors_of_root(comm) as is_root:
         if is_root:
             peak = peak_of_all(built, peaks)
-            result = result_of(snapshot, solution, history, progress, peak, shared.hl_planes_um, certificates)
+            result = result_of(solved, history, progress, peak, shared.hl_planes_um)
             if folder is not None:
                 leave_result(folder, result, provenance(result.case_hash, built, comm.size, mpi_library()))
                 result = replace(result, directory=folder.path)
@@ -172,50 +174,55 @@ def _solved(
             progress.begin("solve")
         elif comm.rank == comm.size - 1:
             prepare()
-    certify = case.output.certify is not None and case.accuracy is None  # else the last mesh alone
+    certify = _at_once(case)
     solution = shared.solve(sigma, *electrodes(case), settings(case, certify))
     del sigma
     with errors_of_root(comm) as is_root:
         if is_root:
             snapshot = _measured(case, built, solution, shared, progress)
-    return Solved(built, solution, snapshot)
+    solved = Solved(built, solution, snapshot)
+    return _certified(case, solved, shared, progress) if certify else solved
 
 
-def _certificates(
-    case: Case, solved: Solved, shared: SharedMesh, progress: Progress
-) -> tuple[LocalCertificate, ...]:
-    """Bounds on local currents, if the case asks for them, on rank 0; *collective*.
+def _at_once(case: Case) -> bool:
+    """Whether local currents are certified with every solve; else, if at all, on the best mesh."""
+    return case.certify is not None and (case.accuracy is None or case.accuracy.hot_spot is not None)
 
-    After refining the last mesh is solved on once more: keeping what they take would hold memory meanwhile.
-    """
-    if case.output.certify is None:
-        return ()
-    conductivities, errors_of_root = _conduction()
-    comm, parts, weights = shared.comm, [], None
+
+def _certified_again(case: Case, solved: Solved, comm: Any, progress: Progress) -> Solved:
+    """The best mesh solved on once more: keeping what certificates take would hold memory; *collective*."""
+    conductivities, _ = _conduction()
+    shared = SharedMesh(comm, built=solved.built)
+    sigma = conductivities(solved.built.mesh, case) if comm.rank == 0 else None
+    shared.solve(sigma, *electrodes(case), settings(case, certify=True))
+    return _certified(case, solved, shared, progress)
+
+
+def _certified(case: Case, solved: Solved, shared: SharedMesh, progress: Progress) -> Solved:
+    """A solved case with its bounds on local currents, these on rank 0; *collective*."""
+    _, errors_of_root = _conduction()
+    comm, parts, tried, weights = shared.comm, [], [], None
     progress.begin("certify")
     before = time.perf_counter()
-    if case.accuracy is not None:
-        shared = SharedMesh(comm, built=solved.built)
-        sigma = conductivities(solved.built.mesh, case) if comm.rank == 0 else None
-        shared.solve(sigma, *electrodes(case), settings(case, certify=True))
     with errors_of_root(comm) as is_root:
         if is_root:
-            snapshot, asked = solved.snapshot, case.output.certify
+            snapshot, asked = solved.snapshot, case.certify
             mesh = snapshot.mesh
             parts = electrode_parts(
                 snapshot.measurement.electrodes, case.mean_grain_size_um, asked.grains, asked.windows_um
             )
-            weights = [
-                (part.electrode, part.at_points(len(mesh.points))) for part in parts if part.reason is None
-            ]
-    found = shared.certify(weights)
+            tried = [part.reason is None or case.accuracy is not None for part in parts]
+            count = len(mesh.points)
+            weights = [(part.electrode, part.at_points(count)) for part in compress(parts, tried)]
+    bounds = iter(shared.certify(weights))
     if comm.rank != 0:
-        return ()
+        return solved
+    found = [next(bounds) if has_bounds else None for has_bounds in tried]
     current = solved.snapshot.measurement.transport.current
     certificates = local_certificates(case, solved.solution, parts, found, current)
     progress.add({"bracket": time.perf_counter() - before})
     note_certificates(progress, certificates, found)
-    return certificates
+    return replace(solved, certificates=certificates, local_currents=tuple(found))
 
 
 def _conduction():

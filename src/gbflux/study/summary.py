@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gbflux.conduction.records import Solution
 from gbflux.flux import as_result
 from gbflux.flux.estimated_errors import error, observed_exponent
 from gbflux.mesh import BuiltMesh, LayeredMesh
-from gbflux.study.certificate import LocalCertificate, bracket_facts, bracket_reason
+from gbflux.study.certificate import bracket_facts, bracket_reason
 from gbflux.study.progress import Progress
 from gbflux.study.refinement import History, missed
 from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
 from gbflux.study.shared_mesh import Planes, case_key
 from gbflux.study.snapshot import Snapshot
+from gbflux.study.targets import Solved
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, OHM_M2_TO_OHM_CM2
 
 
@@ -62,20 +62,18 @@ def _errors(snapshot: Snapshot, estimated: dict[str, Any], history: History | No
 
 
 def result_of(
-    snapshot: Snapshot,
-    solution: Solution,
+    solved: Solved,
     history: History | None,
     progress: Progress,
     peak: float,
     hl_planes_um: Planes | None,
-    certificates: tuple[LocalCertificate, ...] = (),
 ) -> Result:
     """The result record of a solved case.
 
     Parameters
     ----------
-    snapshot : Snapshot
-    solution : Solution
+    solved : Solved
+        On rank 0.
     history : History or None
         Of the meshes on the way to the accuracy asked for, if there was one.
     progress : Progress
@@ -83,9 +81,8 @@ def result_of(
         Largest memory of all processes together (MiB).
     hl_planes_um : pair of tuples of float or None
         Planes of a mesh shared by several thicknesses.
-    certificates : tuple of LocalCertificate
-        Bounds on local currents.
     """
+    snapshot, solution = solved.snapshot, solved.solution
     mesh, case = snapshot.mesh, snapshot.case
     tree = as_result(snapshot.measurement, mesh.dimension)
     bracket = None if solution.bracket is None else bracket_facts(solution.bracket, mesh, case)
@@ -114,7 +111,7 @@ def result_of(
         warnings=warnings(snapshot, errors),
         refinement=() if history is None else history.rounds,
         errors=errors,
-        certificates=certificates,
+        certificates=solved.certificates,
     )
 
 

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.case import Case
-from gbflux.conduction.records import Solution
+from gbflux.conduction.records import LocalCurrent, Solution
 from gbflux.errors import SolverError
 from gbflux.flux import HotSpots, Measurement
 from gbflux.flux.indicator import indicator
 from gbflux.mesh import BuiltMesh
+from gbflux.study.certificate import LocalCertificate
 from gbflux.study.snapshot import Snapshot
 
 #: Measures whose estimated errors count, by name; of windows those of these diameters.
@@ -40,11 +41,24 @@ GROWN = 1.2
 
 @dataclass(frozen=True)
 class Solved:
-    """A case solved on one mesh; mesh and snapshot on rank 0 only."""
+    """A case solved on one mesh; all but the solution on rank 0 only.
+
+    Attributes
+    ----------
+    built : BuiltMesh or None
+    solution : Solution
+    snapshot : Snapshot or None
+    certificates : tuple of LocalCertificate
+        Of the local currents that were bounded.
+    local_currents : tuple of LocalCurrent or None
+        The bounds of each that was tried.
+    """
 
     built: BuiltMesh | None
     solution: Solution
     snapshot: Snapshot | None
+    certificates: tuple[LocalCertificate, ...] = ()
+    local_currents: tuple[LocalCurrent | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,7 +213,74 @@ class HotSpotMeasures:
         )
 
 
-_KINDS: dict[str, type] = {"conductance": Conductance, "hot_spots": HotSpotMeasures}
+@dataclass(frozen=True)
+class LocalCurrents:
+    """Certified intervals of local currents that are narrow enough: half the width over the computed value.
+
+    A window of less than two facets has none yet, and counts as known to no better than 100 %; refined for
+    is then the current through the cone that there is in its place.
+    """
+
+    asked: float
+    name = "hot_spot"
+    patience = 2
+
+    def require(self, solution: Solution) -> None:
+        """Raise where there are no bounds."""
+        if solution.bracket is None:
+            raise SolverError(
+                "accuracy: local currents must have certified bounds to refine by; none were found. "
+                "Leave accuracy.hot_spot out."
+            )
+
+    def standing(self, solved, measurements, cells) -> Standing:
+        """The widest interval."""
+        parts = [_part_name(one) for one in solved.certificates]
+        error, worst = max(zip(_half_widths(solved), parts, strict=True), default=(0.0, None))
+        return Standing(self.asked, error, worst)
+
+    def indicator(self, solved: Solved) -> NDArray[np.float64]:
+        """What each cell contributes to the half-widths that are too large."""
+        pairs = zip(_half_widths(solved), solved.local_currents, strict=True)
+        wide = [found for width, found in pairs if found is not None and width > self.asked]
+        return sum(found.gap / (2.0 * found.value) for found in wide)
+
+    def words(self, standing: Standing) -> str:
+        """The widest interval, for the line of a round."""
+        reached = f"{_per_cent(standing.error)} ({standing.worst})"
+        return f"local currents certified to {reached} of {_per_cent(self.asked)} asked for"
+
+    def missed(self, standing: Mapping[str, Any], reason: str) -> str:
+        """The warning of a run that ended short of the target."""
+        reached = f"{_per_cent(standing['error'])} ({standing['worst']})"
+        return (
+            f"accuracy: local currents are certified to {reached}, not to the {_per_cent(self.asked)} "
+            f"asked for: {reason}. Each holds within its own bounds."
+        )
+
+
+_KINDS: dict[str, type] = {
+    "conductance": Conductance,
+    "hot_spots": HotSpotMeasures,
+    "hot_spot": LocalCurrents,
+}
+
+
+def _half_widths(solved: Solved) -> list[float]:
+    """Half the width of each interval over what was computed; at least 1 for one that is not there."""
+    pairs = zip(solved.certificates, solved.local_currents, strict=True)
+    return [
+        (one.upper - one.lower) / (2.0 * one.value)
+        if one.lower is not None
+        else max(1.0, 0.0 if found is None else (found.upper - found.lower) / (2.0 * found.value))
+        for one, found in pairs
+    ]
+
+
+def _part_name(one: LocalCertificate) -> str:
+    """What an interval is of."""
+    part = f"grain {one.grain}" if one.kind == "grain" else f"window of {one.diameter_um:g} µm"
+    return f"{one.electrode} {part}"
 
 
 def _before(measurements: Sequence[Measurement], cells: Sequence[int]) -> tuple[Measurement | None, float]:
