@@ -14,8 +14,12 @@ from small_cases import TINY, case
 
 COMM = MPI.COMM_WORLD
 
-for accuracy in ({"conductance": 0.001}, {"hot_spots": 0.3}):
-    result = run_case(case(TINY, {"accuracy": accuracy}), comm=COMM).result
+WINDOW = {"output": {"certify": {"grains": 1, "windows_um": [6]}}}
+
+for accuracy in ({"conductance": 0.001}, {"hot_spots": 0.3}, {"hot_spot": 0.1}):
+    result = run_case(
+        case(TINY, WINDOW if "hot_spot" in accuracy else {}, {"accuracy": accuracy}), comm=COMM
+    ).result
     trees = COMM.gather(result.as_dict())
     if COMM.rank == 0:
         print(json.dumps([{name: tree[name] for name in ("refinement", "errors", "mesh")} for tree in trees]))

@@ -14,9 +14,9 @@ PROGRAM = Path(__file__).with_name("refinement_program.py")
 
 @pytest.fixture(scope="module")
 def told(mpirun: Callable) -> list[list]:
-    """By number of ranks, what each rank knows: of the conductance's accuracy, then of the hot spots'."""
+    """By number of ranks, what each rank knows: refined for conductance, hot spots, local currents."""
     return [
-        [json.loads(line) for line in mpirun(ranks, PROGRAM).stdout.splitlines()[-2:]] for ranks in (1, 2)
+        [json.loads(line) for line in mpirun(ranks, PROGRAM).stdout.splitlines()[-3:]] for ranks in (1, 2)
     ]
 
 
@@ -42,3 +42,13 @@ def test_hot_spots_are_refined_for_alike(told: list[list]) -> None:
         assert facts["error"] <= 0.3
         (mesh,) = [r for r in story["refinement"] if r["mesh_hash"] == story["mesh"]["hash"]]
         assert mesh["errors"]["hot_spots"] == facts["error"]
+
+
+def test_local_currents_are_refined_for_alike(told: list[list]) -> None:
+    one, two = (of_ranks[2] for of_ranks in told)
+    assert two[0] == two[1]
+    first, other = (story[0]["refinement"][0] for story in (one, two))
+    assert first["mesh_hash"] == other["mesh_hash"]
+    assert first["errors"]["hot_spot"] == pytest.approx(other["errors"]["hot_spot"], rel=1e-3)
+    for story in (one[0], two[0]):
+        assert story["errors"]["accuracy"]["hot_spot"]["reached"]

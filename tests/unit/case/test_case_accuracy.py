@@ -6,7 +6,7 @@ import pytest
 
 from gbflux.case import estimate, parse_case, resolved_yaml
 from gbflux.case.accuracies import accuracies
-from gbflux.case.estimate import certifies, element_order
+from gbflux.case.estimate import certifies, element_order, local_currents
 from gbflux.case.hashing import canonical
 from gbflux.cli import main as command
 from gbflux.errors import CaseError, InputError
@@ -60,6 +60,7 @@ def test_percentages_and_fractions_are_the_same_in_a_case(text: str, value: floa
         (["0.1%"], {"conductance": 0.001}),
         ([" 0.02 % "], {"conductance": 0.0002}),
         (["hot_spots=5%"], {"hot_spots": 0.05}),
+        (["hot_spot=10%"], {"hot_spot": 0.1}),
         (["0.1%,hot_spots=5%"], {"conductance": 0.001, "hot_spots": 0.05}),
         (["hot_spots=5%", "conductance = 0.1%"], {"conductance": 0.001, "hot_spots": 0.05}),
     ],
@@ -118,6 +119,31 @@ def test_an_accuracy_is_part_of_what_a_case_is() -> None:
     hashes = {parse_case(CASE).physics_hash, asked(0.001).physics_hash, asked(0.002).physics_hash}
     assert len(hashes) == 3
     assert "accuracy" not in canonical(parse_case(CASE))
+
+
+def test_certified_currents_are_part_of_it_where_meshes_are_refined_for_them() -> None:
+    certify = {"output.certify": {"windows_um": [5]}}
+    hot = {"accuracy.hot_spot": 0.1}
+    assert parse_case(CASE, overrides=certify).physics_hash == parse_case(CASE).physics_hash
+    one, two = parse_case(CASE, overrides=hot), parse_case(CASE, overrides={**hot, **certify})
+    assert one.physics_hash != two.physics_hash
+    assert (one.certify.grains, one.certify.windows_um) == (5, (1.0, 3.0))
+    assert two.certify.windows_um == (5.0,)
+    assert parse_case(CASE).certify is None
+    assert certifies(one)
+    assert local_currents(one) == local_currents(parse_case(CASE, overrides={"output.certify": {}})) == 14
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("electrodes: {kinetics: {exchange_current_density_mA_per_cm2: 1}}", "no bracket certifies it"),
+        ("output: {certify: {grains: 0, windows_um: []}}", "must name a current to certify"),
+    ],
+)
+def test_local_currents_that_cannot_be_refined_for(text: str, words: str) -> None:
+    with pytest.raises(CaseError, match=words):
+        parse_case(CASE + text, overrides={"accuracy.hot_spot": 0.1})
 
 
 def test_refined_meshes_are_shared_with_no_other_case() -> None:

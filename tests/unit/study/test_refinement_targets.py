@@ -247,3 +247,42 @@ def test_electrodes_may_have_kinetics(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.solver.newton_iterations > 0
     assert result.errors["hot_spots"]["top"]["max_over_mean"]["divergent"] is False
     assert len(result.refinement) >= 1
+
+
+def test_local_currents_are_refined_for_until_their_intervals_are_narrow() -> None:
+    """A window of less than two facets has no bounds at first; the intervals of all meshes overlap."""
+    certify = {"output": {"figures": False, "certify": {"grains": 1, "windows_um": [3]}}}
+    coarse = solved(TINY, certify, {"mesh.size_um": 4.0, "mesh.electrode_size_um": 4.0})
+    assert [one.lower is None for one in coarse.result.certificates] == [False, True] * 2
+    sizes = {"mesh.size_um": 4.0, "mesh.electrode_size_um": 4.0}
+    result = run_case(case(TINY, certify, sizes, {"accuracy": {"hot_spot": 0.15}}), comm=MPI.COMM_SELF).result
+    errors = [one.errors["hot_spot"] for one in result.refinement]
+    assert errors[0] >= 1.0
+    assert errors[-1] <= 0.15
+    facts = result.errors["accuracy"]["hot_spot"]
+    assert (facts["reached"], facts["error"]) == (True, errors[-1])
+    assert facts["worst"] in [f"{side} {part}" for side in ("bottom", "top") for part in _parts(result)]
+    widths = [(one.upper - one.lower) / (2 * one.value) for one in result.certificates]
+    assert max(widths) == facts["error"]
+    for one, other in zip(coarse.result.certificates, result.certificates, strict=True):
+        if one.lower is not None and one.grain == other.grain:
+            assert max(one.lower, other.lower) <= min(one.upper, other.upper)
+
+
+def _parts(result) -> list[str]:
+    """What intervals may be of, on either electrode."""
+    return ["window of 3 µm", *(f"grain {one.grain}" for one in result.certificates if one.kind == "grain")]
+
+
+def test_what_is_said_of_local_currents_that_stay_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refinement, "MOST_ROUNDS", 1)
+    result = run_case(asked(hot_spot=0.001), comm=MPI.COMM_SELF).result
+    assert len(result.certificates) > 2  # the default ones
+    (text,) = (text for text in result.warnings if text.startswith("accuracy:"))
+    assert text.startswith("accuracy: local currents are certified to ")
+    assert "not to the 0.1 % asked for" in text
+
+
+def test_without_bounds_no_local_current_is_refined_for(outcome: Outcome) -> None:
+    with pytest.raises(SolverError, match="local currents must have certified bounds"):
+        run(Rounds(outcome, [None]), asked(hot_spot=0.1))
