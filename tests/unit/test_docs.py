@@ -15,6 +15,7 @@ import pytest
 import typer
 
 from gbflux import load_case, parse_case
+from gbflux.case.blocks import Mesh
 from gbflux.cli.main import app
 from gbflux.sweep import load_study
 
@@ -165,7 +166,7 @@ def test_keys_of_the_result_exist(name):
     pattern = re.compile(
         r"(?:mesh|solver|transport|hot_spots|hot_spots_electrolyte|homogenizing_layer)\.\w[\w.]*"
     )
-    case_keys = {"mesh.size_um", "mesh.electrode_size_um"}
+    case_keys = {f"mesh.{name}" for name in Mesh.model_fields}
     for code in CODE.findall(FENCE.sub("", text_of(ROOT / name))):
         if pattern.fullmatch(code) and code not in case_keys:
             key = code.removesuffix(".200_nm").removesuffix(".1_um").removesuffix(".3_um")
