@@ -16,6 +16,7 @@ from gbflux.case import (
 )
 from gbflux.case.estimate import bulk_cells, gb_area_um, refinement_cells
 from gbflux.errors import InputError
+from gbflux.mesh import build_mesh, recipe
 
 BRICKS = """\
 geometry: {size_um: [40, 40, 40]}
@@ -81,6 +82,22 @@ def test_main_job_is_within_the_known_range(full):
 def test_finer_larger_and_harder_cases_need_more_memory(full, old, new):
     assert old in full
     assert estimate(parse_case(full.replace(old, new))).memory_MiB > estimate(parse_case(full)).memory_MiB
+
+
+@pytest.mark.parametrize(
+    "layer", ["", "homogenizing_layer: {thickness_um: 0.7, conductivity_S_per_cm: 1e-4}"]
+)
+@pytest.mark.parametrize("size", ["[20, 20, 20]", "[60, 60]"])
+@pytest.mark.parametrize("boundary", ["cut", "mirror"])
+def test_cells_are_estimated_with_cuts_and_thin_layers(size: str, layer: str, boundary: str) -> None:
+    case = parse_case(f"""\
+geometry: {{size_um: {size}}}
+grains: {{mean_size_um: 10, boundary: {boundary}, conductivity_S_per_cm: 5e-4}}
+grain_boundary: {{thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}}
+mesh: {{size_um: 2}}
+{layer}
+""")
+    assert len(build_mesh(recipe(case)).mesh.cells) == pytest.approx(estimate(case).cells, rel=0.35)
 
 
 def test_reproducible_meshes_take_longer(full):

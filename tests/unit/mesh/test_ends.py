@@ -15,6 +15,7 @@ from gbflux.mesh.ends import RATIO, cut_towards
 from gbflux.mesh.refine import next_sizes
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.mesh.sizing import closed
+from gbflux.mesh.worker import make_mesh
 from small_cases import LAYERS, case
 
 SMALL = {
@@ -170,3 +171,30 @@ def test_cuts_are_asked_for_where_ends_contribute_too_much(pair: tuple) -> None:
     assert 0.0 < fields[1].end_um < fields[1].size_um.min()
     again = next_sizes(cut, np.full(len(cut.cells), 1e-9), 1.0, 1e9, replace(closed(cut), end_um=0.05), 2)
     assert again.field.end_um == 0.05
+
+
+@pytest.mark.parametrize("changes", [{}, LAYERS, {"geometry.size_um": [40, 40]}])
+def test_every_mesh_is_cut_towards_the_ends_of_boundaries(changes: dict) -> None:
+    """The cells that touch them are as short across them as the case asks for, a median."""
+    one = case(SMALL, changes, {"mesh.electrode_size_um": 1.0, "mesh.boundary_end_um": 0.05})
+    mesh = build_mesh(recipe(one)).mesh
+    assert mesh.end_um == 0.05
+    ends = np.unique(mesh.cells[mesh.kind == CellKind.GB])
+    ends = ends[np.isin(mesh.points[ends, -1], mesh.z_electrolyte) & (mesh.node[ends] >= 0)]
+    touching = np.isin(mesh.cells, ends) & (mesh.kind == CellKind.GRAIN)[:, None]
+    new = mesh.node[mesh.cells] < 0
+    cell, at = np.nonzero(touching & new.any(axis=1, keepdims=True))
+    other = np.argmax(new[cell], axis=1)
+    length = np.linalg.norm(mesh.points[mesh.cells[cell, at]] - mesh.points[mesh.cells[cell, other]], axis=1)
+    assert np.median(length) == pytest.approx(0.05, rel=0.4)
+    assert build_mesh(recipe(case(SMALL, changes, {"mesh.boundary_end_um": 0}))).mesh.end_um == 0.0
+
+
+def test_cuts_that_layers_do_not_fit_into_are_less_deep(caplog: pytest.LogCaptureFixture) -> None:
+    """Cut to 2 δ, contacts would lose a part of their volume."""
+    one = recipe(case(SMALL, LAYERS, {"grain_boundary.thickness_nm": 20}))
+    deep = replace(one, size=replace(one.size, end_um=0.04))
+    mesh, _ = make_mesh(deep)
+    assert mesh.end_um in (0.2, 0.0)
+    assert "Cells at ends of boundaries are cut to" in caplog.text
+    assert mesh.quality.layer_volume_error <= 5e-3

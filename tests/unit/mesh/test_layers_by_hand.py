@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from conforming_by_hand import bricks, grid
 
+from gbflux.errors import MeshError
 from gbflux.mesh import CellKind, LayeredMesh
+from gbflux.mesh.accept import accept, judge
 from gbflux.mesh.layered import insert_layers
 from small_cases import volumes_um
 
@@ -160,3 +162,25 @@ def test_the_hash_tells_meshes_apart() -> None:
     hashes = {bricks(2, [1, 0], delta).hash for delta in (0.01, 0.02)} | {bricks(2, [0, 1], 0.01).hash}
     assert len(hashes) == 3
     assert bricks(2, [1, 0], 0.01).hash == bricks(2, [1, 0], 0.01).hash
+
+
+@pytest.mark.parametrize("lacking", [CellKind.GB, CellKind.CONTACT])
+def test_a_layer_that_lacks_volume_is_judged_by_it(lacking: CellKind) -> None:
+    """Two squares of 1 µm²: a boundary and a contact, of which one should have 1.1 µm²."""
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+    cells = np.array([[0, 1, 4], [0, 4, 3], [1, 2, 5], [1, 5, 4]])
+    kind = np.repeat([CellKind.GB, CellKind.CONTACT], 2)
+    volume = {CellKind.GB: 1.0, CellKind.CONTACT: 1.0, lacking: 1.1}
+    quality = judge(
+        points,
+        np.vstack([cells, cells[:1]]),
+        np.append(kind, CellKind.GRAIN),
+        box_volume=2.5,
+        area=1.0,
+        limited_area=0.0,
+        layer_volume=volume[CellKind.GB],
+        contact_volume=volume[CellKind.CONTACT],
+    )
+    assert quality.layer_volume_error == pytest.approx(0.1 / 1.1)
+    with pytest.raises(MeshError, match="layers must have their volume"):
+        accept(quality, conforming=True)

@@ -146,6 +146,19 @@ def test_junctions_wait_where_there_is_no_room_for_them() -> None:
     assert narrow.cells <= 0.5 * wide.cells
 
 
+def test_cells_around_resolved_junctions_set_no_sizes() -> None:
+    """They are smaller than layers are thick, which are put in before: gmsh must not make such cells."""
+    mesh = made("2D")
+    gap = np.where(is_junction(mesh), 1.0, 1e-3)
+    before = next_sizes(mesh, gap, 0.5 * gap.sum(), 1e9).field
+    fine = made("2D", before)
+    assert closed(fine).size_um.min() < fine.layer_thickness_um
+    gap = np.ones(len(fine.cells))
+    after = next_sizes(fine, gap, 0.3 * gap.sum(), 1e9, before).field
+    assert after.size_um.min() >= min(SMALLEST * fine.layer_thickness_um, before.size_um.min())
+    made("2D", after)
+
+
 @pytest.mark.parametrize("layers", [{}, LAYERS])
 @pytest.mark.parametrize(("dimension", "share"), [(2, 0.2), (3, 0.6)])
 def test_the_next_mesh_has_the_cells_expected(dimension: int, share: float, layers: dict) -> None:
