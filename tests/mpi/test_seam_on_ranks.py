@@ -24,4 +24,4 @@ def test_a_preconditioner_that_serves_badly_is_given_up(mpirun: Callable, tmp_pa
     program = PROGRAM.with_name("patience_program.py")
     iterations = [int(word) for word in mpirun(4, program, tmp_path).stdout.splitlines()[-1].split()]
     assert len(iterations) == 8
-    assert max(iterations) <= 2 * min(iterations) + SET_UP
+    assert max(iterations) <= 2 * iterations[0] + SET_UP

@@ -88,13 +88,21 @@ def nested(mesh: LayeredMesh, hl_planes_um: tuple[tuple[float, ...], tuple[float
     z, near = mesh.points[:, -1], _near(mesh)
     depths = (mesh.z_electrolyte[0] - z, z - mesh.z_electrolyte[1])
     level = np.zeros(len(z), dtype=np.int8 if max(map(len, hl_planes_um)) < 127 else np.int32)
+    between = np.ones(len(z), dtype=bool)
     for depth, planes in zip(depths, hl_planes_um, strict=True):
         # planes that a point lies beyond: none in the electrolyte
-        level += np.searchsorted(np.array((0.0, *planes)) + near, depth).astype(level.dtype)
+        heights = np.array((0.0, *planes))
+        beyond = np.searchsorted(heights + near, depth)
+        level += beyond.astype(level.dtype)
+        between &= np.abs(depth - heights[np.minimum(beyond, len(planes))]) > near
     corners = [level.take(corner) for corner in mesh.cells.T]
     of_cells = np.maximum.reduce(corners)
-    inner = np.minimum.reduce(corners)
-    across = (of_cells > inner + 1) | ((of_cells > 0) & is_kind(mesh.kind, ELECTROLYTE))
+    # corners of a cell that lie below its outer plane are on its inner one
+    below = [
+        (one < of_cells) & between.take(corner) for one, corner in zip(corners, mesh.cells.T, strict=True)
+    ]
+    across = np.logical_or.reduce(below) | (of_cells > np.minimum.reduce(corners) + 1)
+    across |= (of_cells > 0) & is_kind(mesh.kind, ELECTROLYTE)
     points, cells = (np.argsort(x, kind="stable") for x in (level, of_cells))
     number = np.empty(len(points), dtype=mesh.cells.dtype)
     number[points] = np.arange(len(points), dtype=number.dtype)
