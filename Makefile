@@ -55,8 +55,8 @@ test-sid:
 	scripts/in-root sid make test JOBS=$(JOBS)
 
 lint: setup
-	$(PYTHON_VENV) -m ruff check src tests docs meshes benchmarks
-	$(PYTHON_VENV) -m ruff format --check src tests docs meshes benchmarks
+	$(PYTHON_VENV) -m ruff check src tests docs meshes benchmarks examples
+	$(PYTHON_VENV) -m ruff format --check src tests docs meshes benchmarks examples
 
 clean:
 	rm -rf .venv .venv-snakemake dist .pytest_cache .ruff_cache .hypothesis
