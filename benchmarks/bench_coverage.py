@@ -25,7 +25,9 @@ import numpy as np
 import gbflux
 
 #: Sizes of the tight mesh over those of the case's own: of cells, and of those where grains end.
-TIGHT = {2: (0.25, 0.1), 3: (0.6, 0.4)}
+TIGHT = {2: (0.25, 0.1), 3: (0.6, 0.25)}
+#: Length that its cells are cut to where boundaries end, six thicknesses of the boundary (µm).
+TIGHT_END_UM = 0.03
 #: A true error below this share of the value is the reference's own: any estimate covers it.
 NEGLIGIBLE = 1e-4
 
@@ -68,7 +70,7 @@ def tight(tree: dict[str, Any], dimension: int) -> dict[str, Any]:
     sizes = {
         key: tree["mesh"][key] * share for key, share in zip(tree["mesh"], TIGHT[dimension], strict=True)
     }
-    return {**tree, "mesh": sizes}
+    return {**tree, "mesh": {**sizes, "boundary_end_um": TIGHT_END_UM}}
 
 
 def leaves(errors: Any, own: Any, fine: Any, path: str = "") -> Iterator[tuple[str, Any, Any, Any]]:

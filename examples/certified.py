@@ -2,8 +2,8 @@
 Numbers that are proved
 =======================
 
-Two finite-element solutions bound the conductance from both sides, and bound the current through any part of an
-electrode. A stack of bricks has exact values to compare with: layers in series.
+Two finite-element solutions bound the conductance from both sides, and bound the current through any part of
+an electrode. A stack of bricks has exact values to compare with: layers in series.
 """
 
 import matplotlib.pyplot as plt
@@ -30,8 +30,8 @@ assert exact <= bounds.upper * (1 + 1e-9)
 assert bounds.upper / bounds.lower - 1 < 1e-6
 
 # %%
-# In a polycrystal they leave a gap, which is what the mesh does not know. It holds for local currents, too: the
-# two strongest grains on each electrode, and the hottest place 5 µm wide.
+# In a polycrystal they leave a gap, which is what the mesh does not know. It holds for local currents, too:
+# the two strongest grains on each electrode, and the hottest place 5 µm wide.
 
 changes = {"geometry.size_um": [40, 40], "grains.arrangement": "voronoi", "grains.boundary": "cut"}
 changes |= {"mesh.size_um": 0.5, "output.certify": {"grains": 2, "windows_um": [5]}}

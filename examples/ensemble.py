@@ -28,8 +28,8 @@ for name, values in (("sigma_eff (10⁻⁴ S/cm)", sigma), ("p99 over mean", p99
     print(f"{name:22} {values.mean():.3f} ± {error:.3f}, from {values.min():.3f} to {values.max():.3f}")
 
 # %%
-# The conductivity scatters little, and lies above that of the brick-layer model, 2.5 × 10⁻⁴ S/cm at Bi = 1, for
-# the current can choose its way. Hot spots scatter far more than the error of a single run.
+# The conductivity scatters little, and lies above that of the brick-layer model, 2.5 × 10⁻⁴ S/cm at Bi = 1,
+# for the current can choose its way. Hot spots scatter far more.
 
 assert 2.4 < sigma.mean() < 2.9
 assert sigma.std(ddof=1) / sigma.mean() < 0.1

@@ -2,8 +2,8 @@
 How thick must a homogenizing layer be?
 =======================================
 
-The unevenness decays like exp(−z/λ) within the layer, λ of the size of a grain over 2π. So the peak at an ideal
-electrode falls until the layer is as thick as a grain is wide, and what is thicker only adds resistance.
+The unevenness decays within the layer over a few micrometres, some tenths of a grain. So the peak at an ideal
+electrode falls until the layer is as thick as a grain is wide; what is thicker only adds resistance.
 """
 
 import matplotlib.pyplot as plt

@@ -47,24 +47,25 @@ from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind
 CONVERGED = 0.02
 #: a and b by measure, see above.
 _FACTORS = {
-    "max_over_mean": (2.6, 3.0),
-    "p95_over_mean": (1.0, 3.0),
-    "p99_over_mean": (1.3, 2.0),
-    "p999_over_mean": (1.4, 2.0),
-    "window_max_over_mean": (5.3, 2.0),
-    "grain_max_over_mean": (4.3, 0.3),
-    "grain_max_over_median": (4.3, 0.3),
-    "grain_max_over_min": (4.3, 0.3),
-    "grain_max_over_mean_area_cut": (4.3, 0.3),
-    "rms_over_mean": (0.5, 4.0),
-    "gini": (4.0, 0.3),
-    "area_fraction_above": (1.5, 2.0),
+    "max_over_mean": (1.0, 2.0),
+    "p95_over_mean": (1.0, 1.5),
+    "p99_over_mean": (1.8, 2.0),
+    "p999_over_mean": (1.0, 2.0),
+    "grain_max_over_mean": (2.5, 0.3),
+    "grain_max_over_median": (2.5, 0.3),
+    "grain_max_over_min": (2.5, 0.3),
+    "grain_max_over_mean_area_cut": (2.5, 0.3),
+    "rms_over_mean": (0.3, 3.0),
+    "gini": (2.0, 0.5),
+    "area_fraction_above": (0.5, 0.5),
 }
+#: The same for windows, by dimension: discs average over more facets than lengths do.
+_WINDOWS = {2: (8.0, 3.0), 3: (4.0, 2.0)}
 #: Measures that are 0 for a uniform current; the others are 1.
 _ZERO = ("gini", "area_fraction_above")
 #: Relative error of conductivity and resistance over the energy error.
 _ENERGY = 2.0
-_HOMOGENIZED, _DECAY = 0.1, 0.05  # shares of the values
+_HOMOGENIZED, _DECAY = 0.1, 0.1  # shares of the values
 _PARTS_OF_FIT = (slice(2, None), slice(None, -2))
 _SOLID = (CellKind.GRAIN, CellKind.HL)
 
@@ -102,7 +103,8 @@ def plane_errors(
     twice = replace(nodes, current=_averaged(facets, once))
     coarse = [asdict(hot_spots(facets, field, n_grains, mean_grain_size_um)) for field in (once, twice)]
     tree: dict[str, Any] = {}
-    for name, (a, b) in _FACTORS.items():
+    factors = {**_FACTORS, "window_max_over_mean": _WINDOWS[facets.nodes.shape[1]]}
+    for name, (a, b) in factors.items():
         uniform = 0.0 if name in _ZERO else 1.0
         views = [view[name] for view in coarse]
         tree[name] = _errors(getattr(spots, name), views, uniform, a, b * energy_error**0.5)
@@ -194,7 +196,7 @@ def profile_errors(profile: HLProfile) -> dict[str, Any]:
     """Estimate the errors of what the profile across a homogenizing layer says.
 
     Planes are half a mesh size apart. `homogenized_at_um` hangs on the largest value of a plane, set by a few
-    cells: its error is one plane's distance and a tenth of it. That of `decay_length_um` is a twentieth of it
+    cells: its error is one plane's distance and a tenth of it. That of `decay_length_um` is a tenth of it
     and what it changes by when the nearest planes or the farthest are left out of the fit. Both shares are
     guesses, not measured.
 
