@@ -17,6 +17,9 @@ from gbflux.study.snapshot import Snapshot
 from gbflux.study.targets import Solved
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, OHM_M2_TO_OHM_CM2
 
+#: Share of the grain-boundary area from which on it is worth a warning that layers are thinner there.
+_WORTH_A_WARNING = 1e-4
+
 
 def run_errors(snapshot: Snapshot, estimated: Mapping[str, Any]) -> dict[str, Any]:
     """Estimated errors of all measures, those of the current or the voltage with them.
@@ -145,7 +148,7 @@ def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str,
             "use percentiles, windows or grains."
         )
     limited = snapshot.mesh.quality.gb_area_limited_fraction
-    if limited > 0:
+    if limited >= _WORTH_A_WARNING:
         found.append(
             f"mesh: the layer is thinner than asked for on {limited:.2%} of the grain-boundary area."
         )
