@@ -22,10 +22,14 @@ from numpy.typing import NDArray
 from gbflux.mesh.conforming import ConformingMesh
 from gbflux.mesh.fill import split_quads
 from gbflux.mesh.prisms import split_prisms
+from gbflux.mesh.simplices import smallest_heights
 
 RATIO = 0.25  # distance of a cut from the line over that of the next, about
 _GENTLEST = 0.75  # the same where cells are hardly longer than the innermost are to be
 _MILDER = 0.3  # share of a cut that is not worth a further one
+# Innermost cells are never so thin that layers would crush them: of the length asked for, their shortest edge
+# is half and their height a quarter.
+_SHORT, _FLAT = 2.0, 4.0
 
 
 def end_nodes(mesh: ConformingMesh, n_grains: int, planes: tuple[float, ...]) -> NDArray[np.bool_]:
@@ -74,7 +78,7 @@ def cut_towards(
     on_line : (n,) bool array
         Nodes on lines.
     end_um : float
-        Length of the innermost edges (µm), a mean around each node; where cells are flat, of the shortest.
+        Length of the innermost edges (µm), a mean around each node; more where cells there are flat.
 
     Returns
     -------
@@ -139,7 +143,10 @@ class _Edges:
             return cls(count, key, 0, np.ones(len(key)))
         first = np.flatnonzero(np.diff(near, prepend=-1))
         number = np.diff(first, append=len(near))
-        reach = np.minimum(np.add.reduceat(length, first) / number, 2 * np.minimum.reduceat(length, first))
+        mean, shortest = np.add.reduceat(length, first) / number, np.minimum.reduceat(length, first)
+        flattest = np.full(count, np.inf)
+        np.minimum.at(flattest, cells, smallest_heights(mesh.points, cells)[:, None])
+        reach = np.minimum.reduce([mean, _SHORT * shortest, _FLAT * flattest[near[first]]])
         levels = cuts(float(length.mean()), end_um)
         ratio = np.minimum((end_um / reach) ** (1 / levels), _GENTLEST)
         return cls(count, key, levels, np.repeat(ratio, number))

@@ -50,6 +50,31 @@ def longest_edges(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
     return np.sqrt(longest)
 
 
+def smallest_heights(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
+    """Distance of the nearest corner from the face opposite it, in each simplex, (m,).
+
+    Parameters
+    ----------
+    points : (n, d) float array
+        Nodes (any length unit).
+    cells : (m, d + 1) int array
+        Simplices.
+
+    Examples
+    --------
+    >>> smallest_heights(np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 3.0]]), np.array([[0, 1, 2]]))
+    array([2.4])
+    """
+    d = points.shape[1]
+    largest = np.zeros(len(cells))
+    for corner in range(d + 1):
+        face = points[np.delete(cells, corner, axis=1)]
+        edges = face[:, 1:] - face[:, :1]
+        size = np.linalg.norm(edges[:, 0] if d == 2 else np.cross(edges[:, 0], edges[:, 1]) / 2, axis=1)
+        largest = np.maximum(largest, size)
+    return d * np.abs(signed_volumes(points, cells)) / largest
+
+
 def ascending(corners: Sequence[NDArray]) -> list[NDArray]:
     """Values at the three or four corners of simplices with those of each simplex ascending.
 
