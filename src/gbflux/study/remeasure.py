@@ -14,7 +14,7 @@ from gbflux.flux import as_result, measure
 from gbflux.flux.error_text import value_at
 from gbflux.study.files import write_tables
 from gbflux.study.folder import RunFolder
-from gbflux.study.result import DEFINITIONS, Result, TransportFacts, read_result
+from gbflux.study.result import DEFINITIONS, SCHEMA_VERSION, Result, TransportFacts, read_result
 from gbflux.study.snapshot import Snapshot
 from gbflux.study.summary import run_errors, warnings
 from gbflux.study.vtkhdf import read_fields
@@ -102,6 +102,7 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
         homogenizing_layer=snapshot.measurement.homogenizing_layer,
         warnings=warnings(snapshot, before.errors),
         errors=_errors_again(before, run_errors(snapshot, tree["errors"])),
+        schema_version=SCHEMA_VERSION,
         definitions=DEFINITIONS,
     )
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from gbflux.study.rounds import Round
 #: Raise it when a measure of the same fields gets another value.
 #: 1: percentiles, rms, Gini and area fractions of the cells' |J|. 2: of the current density from reactions.
 DEFINITIONS = 2
+#: Raise it when a key of ``result.json`` is added, renamed or dropped.
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ class Result:
         The meshes on the way to the accuracy asked for, among them that of this result; empty without.
     errors : read-only dict or None
         How far numbers may be off, in a tree parallel to theirs; None in results of versions before this.
+    schema_version : int
+        Version of the keys of ``result.json``, `SCHEMA_VERSION` today; 0 in results without it.
     definitions : int
         Version of the definitions that the measures follow, `DEFINITIONS` today; 1 in results without it.
     certificates : tuple of LocalCertificate
@@ -150,6 +154,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     refinement: tuple[Round, ...] = ()
     errors: Mapping[str, Any] | None = None
+    schema_version: int = SCHEMA_VERSION
     definitions: int = DEFINITIONS
     certificates: tuple[LocalCertificate, ...] = ()
     directory: Path | None = field(default=None, compare=False)
@@ -174,13 +179,19 @@ class Result:
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any], directory: Path | None = None) -> Result:
-        """The result that `as_dict` described."""
+        """The result that `as_dict` described.
+
+        In a tree of another version what is missing is None, and what is not known is left out.
+        """
+        version = tree.get("schema_version", 0)
         spots = {
-            part: {side: HotSpots(**values) for side, values in tree[part].items()}
+            part: {side: _record(HotSpots, values, version) for side, values in tree[part].items()}
             for part in ("hot_spots", "hot_spots_electrolyte")
         }
         profiles = {
-            side: HLProfile(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+            side: _record(
+                HLProfile, {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}, version
+            )
             for side, values in tree["homogenizing_layer"].items()
         }
         transport = dict(tree["transport"])
@@ -190,9 +201,10 @@ class Result:
             case_hash=tree["case_hash"],
             dimension=tree["dimension"],
             mesh=MeshFacts.from_dict(tree["mesh"]),
-            solver=SolverFacts(**tree["solver"]),
-            transport=TransportFacts(
-                **transport, bracket=None if bounds is None else BracketFacts.from_dict(bounds)
+            solver=_record(SolverFacts, tree["solver"], version),
+            transport=replace(
+                _record(TransportFacts, transport, version),
+                bracket=None if bounds is None else BracketFacts.from_dict(bounds),
             ),
             homogenizing_layer=profiles,
             timings_s=dict(tree["timings_s"]),
@@ -200,11 +212,20 @@ class Result:
             warnings=tuple(tree["warnings"]),
             refinement=tuple(map(Round.from_dict, tree.get("refinement", ()))),
             errors=tree.get("errors"),
+            schema_version=version,
             definitions=tree.get("definitions", 1),
             certificates=tuple(map(LocalCertificate.from_dict, tree.get("certificates", ()))),
             directory=directory,
             **spots,
         )
+
+
+def _record(kind: type, values: Mapping[str, Any], version: int) -> Any:
+    """A record of stored values; of another version of the keys, as far as they go."""
+    if version == SCHEMA_VERSION:
+        return kind(**values)
+    defaults = {f.name: None if f.default is MISSING else f.default for f in fields(kind)}
+    return kind(**{name: values.get(name, default) for name, default in defaults.items()})
 
 
 def read_result(path: Path) -> Result:

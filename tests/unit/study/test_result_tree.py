@@ -10,6 +10,7 @@ import pickle
 import pytest
 
 from gbflux.study import Result
+from gbflux.study.result import SCHEMA_VERSION
 from small_cases import LAYERS, TINY, solved
 
 SPOTS = {
@@ -117,6 +118,7 @@ TREE = {
         "hot_spots_electrolyte": {},
         "homogenizing_layer": {},
     },
+    "schema_version": None,
     "definitions": None,
     "certificates": None,
 }
@@ -188,6 +190,25 @@ def test_a_result_comes_back_from_its_tree(layers: dict) -> None:
     again = Result.from_dict(json.loads(json.dumps(result.as_dict())))
     assert again == result
     assert again.as_dict() == result.as_dict()
+
+
+@pytest.mark.parametrize("version", [None, SCHEMA_VERSION + 1])
+def test_results_of_other_versions_are_read_as_far_as_they_go(version: int | None) -> None:
+    result = solved(TINY, LAYERS).result
+    tree = result.as_dict()
+    del tree["hot_spots"]["top"]["gini"], tree["solver"]["dofs"]
+    tree["hot_spots"]["top"]["of_tomorrow"] = tree["transport"]["of_tomorrow"] = 1.0
+    with pytest.raises(TypeError):  # of this version it is damaged
+        Result.from_dict(tree)
+    if version is None:
+        del tree["schema_version"]
+    else:
+        tree["schema_version"] = version
+    other = Result.from_dict(tree)
+    assert other.schema_version == (version or 0)
+    assert other.hot_spots["top"].gini is other.solver.dofs is None
+    assert other.hot_spots["top"].p99_over_mean == result.hot_spots["top"].p99_over_mean
+    assert other.transport.asr_ohm_cm2 == result.transport.asr_ohm_cm2
 
 
 def test_a_result_is_frozen() -> None:
