@@ -64,7 +64,7 @@ _WINDOWS = {2: (8.0, 3.0), 3: (4.0, 2.0)}
 #: Measures that are 0 for a uniform current; the others are 1.
 _ZERO = ("gini", "area_fraction_above")
 #: Relative error of conductivity and resistance over the energy error.
-_ENERGY = 2.0
+_ENERGY = 2.5
 _HOMOGENIZED, _DECAY = 0.1, 0.1  # shares of the values
 _PARTS_OF_FIT = (slice(2, None), slice(None, -2))
 _SOLID = (CellKind.GRAIN, CellKind.HL)
