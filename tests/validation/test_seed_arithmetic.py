@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gbflux.contact import filament, hertz, ionic, spreading
-from gbflux.contact.area_resistance import layer_asr
+from gbflux.lab.contact import filament, hertz, ionic, spreading
+from gbflux.lab.contact.area_resistance import layer_asr
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,8 +11,8 @@ from gbflux import units
 from gbflux.cli.analysis import FolderOption, JsonOption
 
 if TYPE_CHECKING:
-    from gbflux.iv.ccd import CcdResult
-    from gbflux.iv.ccd_data import CurrentTest
+    from gbflux.lab.ccd.critical_current import CcdResult
+    from gbflux.lab.ccd.current_test import CurrentTest
 
 MOST_SHOWN = 40
 
@@ -38,8 +38,8 @@ def ccd(
         If the file holds no such test.
     """
     from gbflux.cli.analysis import json_text
-    from gbflux.iv.ccd import critical_current
-    from gbflux.iv.ccd_data import read_current_test
+    from gbflux.lab.ccd.critical_current import critical_current
+    from gbflux.lab.ccd.current_test import read_current_test
 
     test = read_current_test(file, None if area is None else area * units.CM2_TO_M2)
     result = critical_current(test, drop, noise_ratio)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from gbflux import units
-from gbflux.iv.ccd import CcdResult
-from gbflux.iv.ccd_data import CurrentTest
+from gbflux.lab.ccd.critical_current import CcdResult
+from gbflux.lab.ccd.current_test import CurrentTest
 from gbflux.report import style
 
 _MOST_POINTS = 20_000

@@ -1,0 +1,1 @@
+"""Critical current density of stepped tests."""

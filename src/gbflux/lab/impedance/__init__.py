@@ -1,0 +1,1 @@
+"""Impedance spectra: circuits, their fits, Kramers–Kronig test, brick-layer model."""

@@ -1,0 +1,247 @@
+"""An impedance spectrum from fit to material: arcs, resistances per area, grain boundaries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gbflux import units
+from gbflux.errors import InputError
+from gbflux.lab.impedance.arcs import F_PER_M_TO_F_PER_CM, Arc, Cell, find_arcs, interval_of
+from gbflux.lab.impedance.brick_layer import LEAST_FACTOR, BrickLayer, Interval, brick_layer
+from gbflux.lab.impedance.circuit import Element
+from gbflux.lab.impedance.fit import BLOCK_PRESENT, EisFit, fit_circuit
+from gbflux.lab.impedance.kramers_kronig import DEFAULT_LIMIT, FEWEST_POINTS, KKTest, kramers_kronig
+from gbflux.lab.impedance.spectrum import Spectrum
+
+
+@dataclass(frozen=True)
+class EisResult:
+    """Everything a spectrum says.
+
+    Parameters
+    ----------
+    fit : EisFit
+    kk : KKTest or None
+        None with fewer than 8 points.
+    arcs : tuple of Arc
+        As in the circuit.
+    resistors : dict
+        Series resistors by name (Ω).
+    total : Interval
+        Sum of all resistances (Ω): the value with limits from the fit's covariance.
+    cell : Cell or None
+    brick_layer : BrickLayer or None
+    assigned : tuple of str
+        Names of the resistances taken for grains and grain boundaries; empty without a brick layer.
+    warnings : tuple of str
+    """
+
+    fit: EisFit
+    kk: KKTest | None
+    arcs: tuple[Arc, ...]
+    resistors: dict[str, Interval]
+    total: Interval
+    cell: Cell | None
+    brick_layer: BrickLayer | None
+    assigned: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Bricks:
+    """What the brick-layer inversion needs to know.
+
+    Parameters
+    ----------
+    delta, grain_size : float
+        Thickness of a boundary, mean size of a grain (m).
+    grain, gb : str, optional
+        Names of the resistances of grains and boundaries; found by their capacitance if left out.
+    factor : float, optional
+        Uncertainty for the microstructure.
+    """
+
+    delta: float
+    grain_size: float
+    grain: str = ""
+    gb: str = ""
+    factor: float = LEAST_FACTOR
+
+
+def analyse_spectrum(
+    spectrum: Spectrum,
+    circuit: str = "R0-p(R1,CPE1)-p(R2,CPE2)",
+    weighting: str = "modulus",
+    cell: Cell | None = None,
+    bricks: Bricks | None = None,
+    fixed: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
+    kk_limit: float = DEFAULT_LIMIT,
+) -> EisResult:
+    """Fit a circuit, test the spectrum, and turn resistances into material.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    circuit, weighting, fixed, start
+        As for `fit_circuit`.
+    cell : Cell, optional
+        For resistances per area and conductivities.
+    bricks : Bricks, optional
+        For the conductivity of the grain boundaries; needs a cell with thickness.
+    kk_limit : float, optional
+        As for `kramers_kronig`.
+
+    Returns
+    -------
+    EisResult
+
+    Raises
+    ------
+    InputError, SolverError, MissingLibrary
+        As `fit_circuit`; InputError also if arcs cannot be told apart.
+    """
+    if bricks is not None and (cell is None or cell.thickness is None):
+        raise InputError("brick layer: needs area and thickness of the sample; got none. Give both.")
+    fit = fit_circuit(spectrum, circuit, weighting, fixed, start)
+    kk = kramers_kronig(spectrum, kk_limit) if len(spectrum.frequency) >= FEWEST_POINTS else None
+    arcs = find_arcs(fit, cell)
+    resistors = {
+        block.name: interval_of(fit, block.name)
+        for block in fit.circuit.blocks
+        if isinstance(block, Element) and block.kind == "R"
+    }
+    found, assigned = None, ()
+    if bricks is not None:
+        assigned = assign(arcs, resistors, bricks)
+        found = _bricks(arcs, resistors, cell, bricks, assigned)
+    warnings = _warnings(fit, kk, arcs, found)
+    return EisResult(fit, kk, arcs, resistors, total_resistance(fit), cell, found, assigned, warnings)
+
+
+def assign(arcs: tuple[Arc, ...], resistors: Mapping[str, Interval], bricks: Bricks) -> tuple[str, str]:
+    """Names of the resistances of grains and boundaries: as asked for, or by capacitance.
+
+    Raises
+    ------
+    InputError
+        If a name does not exist, or the capacitances do not tell.
+    """
+    known = {**{arc.name: arc.origin for arc in arcs}, **dict.fromkeys(resistors, "")}
+    for name in (bricks.grain, bricks.gb):
+        if name and name not in known:
+            raise InputError(
+                f"brick layer: must name one of {', '.join(known)}; got '{name}'. Name one of these."
+            )
+    gb = bricks.gb or _only(
+        [arc.name for arc in arcs if arc.origin == "grain boundary" and arc.name != bricks.grain]
+    )
+    grain = bricks.grain or _only([arc.name for arc in arcs if arc.origin == "grain" and arc.name != gb])
+    if not grain and not any(arc.origin == "grain" for arc in arcs):
+        grain = _only(
+            [name for name in resistors if name != gb]
+        )  # the grains' arc lies beyond the frequencies
+    if not grain or not gb or grain == gb:
+        listed = "; ".join(f"{arc.name} {_capacitance_text(arc)}" for arc in arcs) or "no arcs"
+        raise InputError(
+            "brick layer: capacitances must tell one arc of grains and one of grain boundaries; got "
+            f"{listed}. "
+            "Say which resistance is which (--grain, --gb)."
+        )
+    return grain, gb
+
+
+def total_resistance(fit: EisFit) -> Interval:
+    """Sum of all resistances R of a circuit, with limits from the fit's covariance (Ω)."""
+    names = [element.name for element in fit.circuit.elements if element.kind == "R"]
+    names += [f"{element.name}_R" for element in fit.circuit.elements if element.kind == "Ws"]
+    value = sum(fit.values[name] for name in names)
+    slopes = np.array([fit.values[name] if name in names else 0.0 for name in fit.free])
+    spread = float(np.sqrt(max(slopes @ fit.covariance @ slopes, 0.0))) if len(slopes) else 0.0
+    if not np.isfinite(spread):
+        return Interval(value, 0.0, math.inf)
+    from scipy.stats import t
+
+    reach = float(t.ppf(0.975, fit.degrees_of_freedom)) * spread
+    return Interval(value, max(value - reach, 0.0), value + reach)
+
+
+def _only(names: list[str]) -> str:
+    """The one name of a list; empty if it has none or several."""
+    return names[0] if len(names) == 1 else ""
+
+
+def _capacitance_text(arc: Arc) -> str:
+    specific = (
+        f"{arc.specific_capacitance * F_PER_M_TO_F_PER_CM:.2g} F/cm" if arc.specific_capacitance else "?"
+    )
+    return f"{specific} ({arc.origin or 'unknown'})"
+
+
+def _bricks(arcs, resistors, cell: Cell, bricks: Bricks, assigned: tuple[str, str]) -> BrickLayer:
+    """The inversion of two named resistances."""
+    by_name = {arc.name: arc for arc in arcs}
+    resistances = {name: arc.resistance for name, arc in by_name.items()} | dict(resistors)
+    for name in assigned:
+        if name in by_name and not by_name[name].present:
+            raise InputError(
+                f"brick layer: the arc of {name} must stand out of the noise; its chance is "
+                f"{by_name[name].probability:.2g}. Measure more precisely or use another circuit."
+            )
+    both = all(name in by_name for name in assigned)
+    capacitances = tuple(by_name[name].capacitance for name in assigned) if both else None
+    grain, gb = (resistances[name] for name in assigned)
+    return brick_layer(
+        grain, gb, cell.area, cell.thickness, bricks.delta, bricks.grain_size, bricks.factor, capacitances
+    )
+
+
+def _warnings(
+    fit: EisFit, kk: KKTest | None, arcs: tuple[Arc, ...], found: BrickLayer | None
+) -> tuple[str, ...]:
+    """What a reader of the numbers has to know."""
+    texts = []
+    if kk is None:
+        texts.append(f"Kramers-Kronig test left out: it needs {FEWEST_POINTS} points")
+    elif not kk.consistent:
+        texts.append(
+            f"the spectrum breaks the Kramers-Kronig relations (residuals of {kk.rms * 100:.2g} % rms, "
+            f"{kk.largest * 100:.2g} % at most): the sample drifted, or answered non-linearly; do not trust "
+            "the fit"
+        )
+    if fit.systematic and kk is not None and fit.rms > 1.2 * kk.rms:
+        texts.append(
+            f"residuals of the fit ({fit.rms * 100:.2g} % rms) follow a pattern: the circuit does not "
+            "describe the "
+            "spectrum"
+        )
+    undetermined = [p.name for p in fit.parameters if p.state == "undetermined"]
+    if undetermined:
+        texts.append(
+            f"the data do not determine {', '.join(undetermined)}: use a smaller circuit or fix a parameter"
+        )
+    texts += [
+        f"arc {arc.name} does not stand out of the noise (chance {arc.probability:.2g})"
+        for arc in arcs
+        if arc.probability >= BLOCK_PRESENT
+    ]
+    low, high = fit.spectrum.frequency.min(), fit.spectrum.frequency.max()
+    texts += [
+        f"the top of arc {arc.name} ({arc.frequency:.2g} Hz) lies outside the measured frequencies: it is "
+        "extrapolated"
+        for arc in arcs
+        if not low <= arc.frequency <= high
+    ]
+    share = None if found is None else found.delta_over_d_from_capacitance
+    if share is not None and not 1 / 4 < share / (found.delta / found.grain_size) < 4:
+        texts.append(
+            f"capacitances say δ/d = {share:.2g} (equal permittivities), given is "
+            f"{found.delta / found.grain_size:.2g}: "
+            "with the former σ_gb would be "
+            f"{found.sigma_gb_from_capacitance * units.S_PER_M_TO_S_PER_CM:.2g} S/cm"
+        )
+    return tuple(texts)

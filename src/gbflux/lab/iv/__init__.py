@@ -1,0 +1,1 @@
+"""Current–voltage curves: sweeps, triggering bias, current limit, resistance of the filament."""

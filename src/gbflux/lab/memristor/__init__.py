@@ -1,0 +1,1 @@
+"""Resistive switching: set and reset of each cycle, their statistics, a compact model of the filament."""

@@ -1,0 +1,1 @@
+"""Line scans across a grain boundary: steps and dips, with their significance."""

@@ -1,0 +1,249 @@
+"""A grain boundary in line scans: how deep the dip at it is, how wide, and whether it is there at all.
+
+Model of a line: v(x) = left + (right − left) Φ(u) + depth exp(−u²/2), u = (x − x0)/s, Φ the normal
+distribution's integral. Lines are shifted onto each other (`profile_search`), averaged, and fitted; the
+scatter between lines gives intervals (jackknife over lines).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.special import ndtr
+
+from gbflux.errors import InputError
+from gbflux.lab.impedance.brick_layer import Interval
+from gbflux.lab.profile.lines import LineScans
+from gbflux.lab.profile.search import SIGNIFICANT, Search, chance_of_dip, search_dip
+
+FWHM = 2 * (2 * np.log(2)) ** 0.5  # of exp(−u²/2)
+_FEWEST_LINES = 3  # for intervals from the scatter between lines
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ProfileResult:
+    """The grain boundary in the mean of the lines.
+
+    Parameters
+    ----------
+    lines : LineScans
+    shifts : (k,) array
+        By which each line was moved (m).
+    starts : (k,) array
+        Where each moved line begins, from the boundary (m).
+    position : (m,) array
+        Where all moved lines overlap, 0 at the boundary (m).
+    mean, low, high : (m,) array
+        Mean line and its 95 % band from the scatter between lines; the band is NaN with one line.
+    fitted : (m,) array
+        The model.
+    grain, left, right : Interval
+        Value in the grains: mean of both sides, and either side.
+    boundary : Interval
+        Value at the boundary.
+    depth : Interval
+        Boundary minus mean of the grains; negative for a dip.
+    step : Interval
+        Right minus left.
+    width : Interval
+        Full width of the dip at half depth (m).
+    probability : float
+        Chance of so deep a dip in noise like that of the lines.
+    significant : bool
+        `probability` ≤ 0.005.
+    """
+
+    lines: LineScans
+    shifts: Array
+    starts: Array
+    position: Array
+    mean: Array
+    low: Array
+    high: Array
+    fitted: Array
+    grain: Interval
+    left: Interval
+    right: Interval
+    boundary: Interval
+    depth: Interval
+    step: Interval
+    width: Interval
+    probability: float
+    significant: bool
+
+
+def analyse_profile(
+    lines: LineScans,
+    align: bool = True,
+    level: bool = False,
+    largest_shift: float | None = None,
+    seed: int = 1,
+) -> ProfileResult:
+    """Find and measure the grain boundary in line scans.
+
+    Parameters
+    ----------
+    lines : LineScans
+    align : bool, optional
+        Shift lines onto each other.
+    level : bool, optional
+        Take a straight line from each scan first, as for a drifting potential; the mean value stays.
+    largest_shift : float, optional
+        A line is moved by at most so much (m); a tenth of the line if left out.
+    seed : int, optional
+        For the noise that the dip is compared with.
+
+    Returns
+    -------
+    ProfileResult
+
+    Raises
+    ------
+    InputError
+        If the lines do not vary, or a shift is not positive.
+    """
+    span = float(lines.position[-1] - lines.position[0])
+    if largest_shift is None:
+        largest_shift = 0.1 * span
+    if not 0 <= largest_shift < span / 3:
+        raise InputError(
+            f"shift: must be from 0 to a third of the line ({span:g} m); got {largest_shift:g} m."
+        )
+    values = _levelled(lines.position, lines.values) if level else lines.values
+    if not np.any(np.ptp(values, axis=1) > 0):
+        raise InputError(f"{lines.source}: the lines must vary; all values are {values.flat[0]:g}.")
+    reach = largest_shift if align else 0.0
+    found = search_dip(lines.position, values, reach)
+    probability = chance_of_dip(lines.position, values, found, reach, np.random.default_rng(seed))
+    position, moved = _moved(lines.position, values, found)
+    return _measured(lines, found, position, moved, probability)
+
+
+def dip_model(parameters: Array, position: Array) -> Array:
+    """The model of a line.
+
+    Parameters
+    ----------
+    parameters : (5,) array
+        left, right, depth, x0, s.
+    position : (n,) array
+
+    Returns
+    -------
+    (n,) array
+    """
+    left, right, depth, x0, s = parameters
+    u = (position - x0) / s
+    return left + (right - left) * ndtr(u) + depth * np.exp(-(u**2) / 2)
+
+
+def fit_dip(position: Array, line: Array, start: Array) -> Array:
+    """Parameters of `dip_model` by least squares, from a start; s at most a third of the line."""
+    step, span = float(position[1] - position[0]), float(position[-1] - position[0])
+    scale = float(np.std(line)) or 1.0
+    units_of = np.array([scale, scale, scale, span, span])
+    low = np.array([-np.inf, -np.inf, -np.inf, position[0], step / 2])
+    high = np.array([np.inf, np.inf, np.inf, position[-1], span / 3])
+    guess = np.clip(start, low + 1e-9 * units_of, high - 1e-9 * units_of)
+
+    def residual(scaled: Array) -> Array:
+        return (dip_model(scaled * units_of, position) - line) / scale
+
+    outcome = least_squares(residual, guess / units_of, bounds=(low / units_of, high / units_of))
+    return outcome.x * units_of
+
+
+def _levelled(position: Array, values: Array) -> Array:
+    """Lines without their straight slope."""
+    x = position - position.mean()
+    slopes = values @ x / (x @ x)
+    return values - slopes[:, None] * x
+
+
+def _moved(position: Array, values: Array, found: Search) -> tuple[Array, Array]:
+    """Lines on positions from the boundary, where all of them overlap."""
+    step = position[1] - position[0]
+    low = position[0] - found.centres.min()
+    high = position[-1] - found.centres.max()
+    even = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step
+    moved = [
+        np.interp(even + centre, position, line) for centre, line in zip(found.centres, values, strict=True)
+    ]
+    return even, np.vstack(moved)
+
+
+def _measured(
+    lines: LineScans, found: Search, position: Array, moved: Array, probability: float
+) -> ProfileResult:
+    """Fit the mean line; intervals by the jackknife over lines, or from residuals with too few lines."""
+    from scipy.stats import t
+
+    count = len(moved)
+    mean = moved.mean(axis=0)
+    start = np.array([mean[:3].mean(), mean[-3:].mean(), found.depth, 0.0, found.width])
+    best = fit_dip(position, mean, start)
+    numbers = _numbers(best)
+    if count >= _FEWEST_LINES:
+        others = [fit_dip(position, np.delete(moved, k, axis=0).mean(axis=0), best) for k in range(count)]
+        replicas = np.array([_numbers(one) for one in others])
+        errors = np.sqrt((count - 1) / count * np.sum((replicas - replicas.mean(axis=0)) ** 2, axis=0))
+        reach = float(t.ppf(0.975, count - 1))
+    else:
+        errors, reach = _errors_from_residuals(position, mean, best), 1.96
+    intervals = [
+        Interval(float(value), float(value - reach * error), float(value + reach * error))
+        for value, error in zip(numbers, errors, strict=True)
+    ]
+    band = np.full(mean.shape, np.nan)
+    if count > 1:
+        band = t.ppf(0.975, count - 1) * moved.std(axis=0, ddof=1) / count**0.5
+    return ProfileResult(
+        lines,
+        found.centres - found.centres.mean(),
+        lines.position[0] - found.centres - best[3],
+        position - best[3],
+        mean,
+        mean - band,
+        mean + band,
+        dip_model(best, position),
+        *intervals,
+        probability,
+        probability <= SIGNIFICANT,
+    )
+
+
+def _numbers(parameters: Array) -> Array:
+    """grain, left, right, boundary, depth, step, width of fitted parameters."""
+    left, right, depth, _, s = parameters
+    grain = (left + right) / 2
+    return np.array([grain, left, right, grain + depth, depth, right - left, FWHM * s])
+
+
+def _errors_from_residuals(position: Array, line: Array, best: Array) -> Array:
+    """Standard errors from the residuals of one line, widened for the correlation between neighbours."""
+    residual = line - dip_model(best, position)
+    steps = np.maximum(np.abs(best), float(np.std(line)) or 1.0) * 1e-5
+    steps[3:] = best[4] * 1e-4
+    jacobian = np.column_stack(
+        [
+            (dip_model(best + h, position) - dip_model(best - h, position)) / (2 * h[k])
+            for k, h in enumerate(np.diag(steps))
+        ]
+    )
+    scatter = float(residual @ residual) / max(len(line) - 5, 1)
+    centred = residual - residual.mean()
+    power = float(centred @ centred) or 1.0
+    lag = float(np.clip(centred[1:] @ centred[:-1] / power, 0.0, 0.95))
+    size = np.linalg.norm(jacobian, axis=0)
+    size[size == 0] = 1.0
+    scaled = jacobian / size
+    covariance = np.linalg.pinv(scaled.T @ scaled) / np.outer(size, size) * scatter * (1 + lag) / (1 - lag)
+    slopes = np.array(
+        [(_numbers(best + h) - _numbers(best - h)) / (2 * h[k]) for k, h in enumerate(np.diag(steps))]
+    )
+    return np.sqrt(np.maximum(np.einsum("ki,kl,li->i", slopes, covariance, slopes), 0.0))

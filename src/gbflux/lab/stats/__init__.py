@@ -1,0 +1,1 @@
+"""Statistics that several measurements share: noise, straight lines, survival, Weibull, error propagation."""
