@@ -9,7 +9,10 @@ repeated until they agree.
 
 The bias is reported as the middle between the last quiet and the first surged point. Its interval is a
 bootstrap over the residuals of the quiet points, with the onset anywhere within the step: no interval is
-shorter than the steps allow.
+shorter than the steps allow. A replicate draws the residuals of the points about the surge anew, and finds
+the surge again. It moves only if a quiet point is drawn whose vote is not negative, for the votes of surged
+points are positive whatever is drawn; so replicates without such a point need no sums. Where a surged point
+is so small that its vote may turn, all replicates are worked out.
 """
 
 from __future__ import annotations
@@ -19,12 +22,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from gbflux.lab.iv.sweeps import Curve
-from gbflux.lab.iv.trigger_interval import intervals
 from gbflux.lab.stats.noise import NoiseFloor, median, noise_floors
-from gbflux.lab.stats.ragged import Bools, Ints, blocks, filled, medians
-from gbflux.lab.stats.votes import votes
+from gbflux.lab.stats.ragged import Bools, Ints, blocks, filled, largest, medians
 
 Array = NDArray[np.float64]
 TRIGGERED = "triggered"
@@ -46,6 +48,13 @@ _FEWEST_QUIET = 4
 _ROUNDS = 5
 _SHORT_S = 1e-6  # a line above it is no leakage through an electrolyte but a short
 _BEYOND_TURN = 5
+_REPLICATES = 400
+_WINDOW = 12  # points on either side of the surge
+_AT_ONCE = 256  # curves
+_FREEDOM = 4.0
+_T_NORM = float(gammaln((_FREEDOM + 1) / 2) - gammaln(_FREEDOM / 2) - 0.5 * np.log(_FREEDOM * np.pi))
+_LOWEST = -10.0
+_FEWEST_DECADES = 6.0
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,7 @@ def _of_block(
         late = _late_jump(i[row, : lengths[row]], int(k[row]))
         outcome[row], k[row] = (GRADUAL, k[row]) if late is None else (TRIGGERED, late)
     surged = np.flatnonzero(outcome == TRIGGERED)
-    found = intervals(v[surged], i[surged], lengths[surged], k[surged], noise.rows(surged), rng, level)
+    found = _intervals(v[surged], i[surged], lengths[surged], k[surged], noise.rows(surged), rng, level)
     ends_of = dict(zip(surged.tolist(), found, strict=True))
     for row, curve in enumerate(curves):
         kind = outcome[row]
@@ -175,7 +184,7 @@ def _changes(v: Array, i: Array, inside: Bools) -> tuple[Ints, Bools, NoiseFloor
         here = inside[left]
         floor = noise_floors(v[left], i[left], here & (place < k[left, None]))
         noise.put(left, floor)
-        again = _strongest(votes(v[left], i[left], floor, here), lengths[left])
+        again = _strongest(_votes(v[left], i[left], floor, here), lengths[left])
         same = again == k[left]
         k[left] = again
         left = left[~same]
@@ -267,3 +276,156 @@ def _late_jump(i: Array, begin: int) -> int | None:
     place = begin + k + _LASTING
     surged = np.flatnonzero(x[place - 1 : place + _LASTING] > (before + after) / 2)
     return place - 1 + int(surged[0]) if len(surged) else place
+
+
+@dataclass(frozen=True)
+class _Around:
+    """The points about the surge of each row (m, window).
+
+    Attributes
+    ----------
+    place : array of int
+        Which point.
+    there : array of bool
+        Whether the branch has it.
+    current : array
+        Less the line of the quiet points; 0 where quiet (A).
+    scatter : array
+        Standard deviation of a quiet point (A).
+    span : (m, 1) array
+        Of the votes.
+    """
+
+    place: Ints
+    there: Bools
+    current: Array
+    scatter: Array
+    span: Array
+
+    def surge(self, row: Ints, drawn: Array) -> Ints:
+        """First surged point (r,) of replicates of the rows, with residuals (r, window) drawn (A).
+
+        With residuals of the quiet half alone the other half counts as surged.
+        """
+        width = drawn.shape[1]
+        there = self.there[row, :width]
+        distance = np.abs(self.current[row, :width] + drawn) / self.scatter[row, :width]
+        points = np.where(there, _vote(distance, self.span[row]), 0.0)
+        total = np.where(there, np.cumsum(points[:, ::-1], axis=1)[:, ::-1], -np.inf)
+        if width == _WINDOW:
+            total = np.pad(total, ((0, 0), (0, 1)))
+        return self.place[row, np.argmax(total, axis=1)]
+
+
+def _around(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor) -> _Around:
+    """The window of each row."""
+    place = k[:, None] + np.arange(-_WINDOW, _WINDOW)
+    there = (place >= 0) & (place < lengths[:, None])
+    place = np.clip(place, 0, lengths[:, None] - 1)
+    near = np.take_along_axis(v, place, axis=1)
+    apart = np.take_along_axis(i, place, axis=1) - noise.line(near)
+    apart[:, :_WINDOW] = 0.0
+    inside = np.arange(v.shape[1]) < lengths[:, None]
+    return _Around(place, there, apart, noise.scatter(near), _log_range(i, noise, inside))
+
+
+def _intervals(
+    v: Array,
+    i: Array,
+    lengths: Ints,
+    k: Ints,
+    noise: NoiseFloor,
+    rng: np.random.Generator,
+    level: float,
+) -> list[tuple[float, float]]:
+    """Intervals of the biases of curves that surged, ends in the order of size (V).
+
+    Parameters
+    ----------
+    v, i : (m, n) arrays
+        Branches (V, A), as long as `lengths` says.
+    lengths, k : (m,) arrays of int
+        k is the first surged point.
+    noise : NoiseFloor
+        Of the quiet points; columns.
+    rng : numpy Generator
+    level : float
+        Coverage.
+    """
+    ends = np.empty((len(k), 2))
+    for begin in range(0, len(k), _AT_ONCE):
+        some = slice(begin, begin + _AT_ONCE)
+        ends[some] = _ends(v[some], i[some], lengths[some], k[some], noise.rows(some), rng, level)
+    reverse = np.abs(ends[:, 0]) > np.abs(ends[:, 1])
+    ends[reverse] = ends[reverse, ::-1]
+    return [(low, high) for low, high in ends.tolist()]
+
+
+def _ends(
+    v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor, rng: np.random.Generator, level: float
+) -> Array:
+    """Lower and upper ends (m, 2): the onset is anywhere in the step before the first surged point."""
+    found = np.maximum(_surges(v, i, lengths, k, noise, rng), 1)
+    share = rng.permuted(np.tile((np.arange(_REPLICATES) + 0.5) / _REPLICATES, (len(k), 1)), axis=1)
+    last, before = np.take_along_axis(v, found, axis=1), np.take_along_axis(v, found - 1, axis=1)
+    onset = np.sort(last - share * (last - before), axis=1)
+    at = np.array([(1 - level) / 2, (1 + level) / 2]) * (_REPLICATES - 1)
+    low = np.floor(at).astype(int)
+    return onset[:, low] + (at - low) * (onset[:, low + 1] - onset[:, low])
+
+
+def _surges(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor, rng: np.random.Generator) -> Ints:
+    """First surged points of the replicates (m, replicates)."""
+    around = _around(v, i, lengths, k, noise)
+    quiet = np.arange(v.shape[1]) < k[:, None]
+    rest = np.where(quiet, i - noise.line(v), 0.0)
+    least = around.scatter.min(axis=1, keepdims=True)
+    news = quiet & (_vote(np.abs(rest) / least, around.span) >= 0)
+    nearest = np.abs(around.current) - np.abs(rest).max(axis=1, keepdims=True)
+    unsure = _vote(nearest / around.scatter, around.span) <= 0
+    weak = (unsure & around.there)[:, _WINDOW:].any(axis=1)
+    share = news.sum(axis=1) / k
+    found = np.repeat(k[:, None], _REPLICATES, axis=1)
+    rows = np.flatnonzero(weak | (share > 0))
+    if not len(rows):
+        return found
+    # those that make news first: which replicates have one is told by a single comparison
+    order = np.argsort(np.where(news, 0, np.where(quiet, 1, 2)).astype(np.int8), axis=1, kind="stable")
+    rest = np.take_along_axis(rest, order, axis=1)
+    before = rng.random((len(rows), _REPLICATES, _WINDOW))
+    moved = weak[rows, None] | (before < share[rows, None, None]).any(axis=2)
+    row, replicate = np.nonzero(moved)
+    before, row = before[moved], rows[row]
+    for part, full in ((~weak[row], False), (weak[row], True)):
+        here, chosen = row[part], before[part]
+        if full:
+            chosen = np.concatenate([chosen, rng.random(chosen.shape)], axis=1)
+        drawn = rest[here[:, None], (chosen * k[here, None]).astype(int)]
+        found[here, replicate[part]] = around.surge(here, drawn)
+    return found
+
+
+def _votes(v: Array, i: Array, noise: NoiseFloor, inside: Bools) -> Array:
+    """Votes of the points (m, n) of branches; 0 outside them."""
+    distance = np.abs(i - noise.line(v)) / noise.scatter(v)
+    return np.where(inside, _vote(distance, _log_range(i, noise, inside)), 0.0)
+
+
+def _log_range(i: Array, noise: NoiseFloor, inside: Bools) -> Array:
+    """Natural logarithm of the range of a surged current of each row, as a column (m, 1)."""
+    top = largest(np.abs(i), inside)
+    return np.maximum(np.log(top / noise.sigma + 1), _FEWEST_DECADES * np.log(10))
+
+
+def _vote(distance: Array, span: Array) -> Array:
+    """Vote of a point so many standard deviations off the line; it rises with the distance.
+
+    >>> _vote(np.array([1.0, 3.0, 100.0]), np.array(6 * np.log(10))).round(1).tolist()
+    [-10.0, 0.2, 13.3]
+    """
+    out = distance >= 2
+    z = distance[out]
+    quiet = _T_NORM - (_FREEDOM + 1) / 2 * np.log1p(z**2 / _FREEDOM)
+    found = np.full(distance.shape, _LOWEST)
+    found[out] = np.maximum(-np.log(z) - np.broadcast_to(np.log(span), distance.shape)[out] - quiet, _LOWEST)
+    return found
