@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.lab.contact import filament
-from gbflux.lab.iv.compliance import Compliance, find_compliance
-from gbflux.lab.iv.ohmic import OhmicFit, fit_branches
+from gbflux.lab.iv.ohmic import Compliance, OhmicFit, find_compliance, fit_branches
 from gbflux.lab.iv.sweeps import Curve, curves_of
 from gbflux.lab.iv.trigger import FROM_START, NO_BRANCH, TRIGGERED, Trigger, find_triggers
 from gbflux.lab.readers.tables import Table

@@ -1,4 +1,8 @@
-"""The straight part of a branch: resistance, intercept, and whether it is straight at all."""
+"""The branch that comes back: the current limit of the instrument, and the resistance of the straight part.
+
+At the limit the voltage in the file is not the sample's, so these points are left out of the line
+I = V/R + I₀.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,78 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gbflux.lab.stats.noise import median
 from gbflux.lab.stats.ragged import Bools, blocks, filled, first, largest, medians, packed
 from gbflux.lab.stats.weighted_line import curvature, lines, noise_weights, runs_test
 
 Array = NDArray[np.float64]
-FEWEST_POINTS = 6
+_BAND = 0.01
+_GIVEN_BAND = 0.02
+_LEAST_SPAN = 0.05
+_FEWEST_AT_LIMIT = 4
+_FEWEST_POINTS = 6
 _SIGNIFICANT = 5.0
 _COLLAPSED = 0.5
 _CUT = 4.0
 _PASSES = 3
 _DOUBT = 1e-3
 _LEAST_R_SQUARED = 0.99
+
+
+@dataclass(frozen=True)
+class Compliance:
+    """A current limit that was reached.
+
+    Attributes
+    ----------
+    current : float
+        Its size (A), positive.
+    points : int
+        Points on the plateau.
+    given : bool
+        The user named it.
+    """
+
+    current: float
+    points: int
+    given: bool
+
+
+def find_compliance(
+    voltage: Array, current: Array, limit: float | None = None
+) -> tuple[Compliance | None, NDArray[np.bool_]]:
+    """The limit, and which points are at it.
+
+    A plateau is at least four points within 1 % of the largest current (spikes left out) over voltages that
+    differ by more than 5 %: on an ohmic line they would differ by 2 %.
+
+    Parameters
+    ----------
+    voltage, current : (n,) arrays
+        V and A.
+    limit : float, optional
+        Size of the limit, if known (A).
+
+    Returns
+    -------
+    compliance : Compliance or None
+    at_limit : (n,) bool array
+    """
+    size = np.abs(current)
+    if limit is not None:
+        at_limit = size >= (1 - _GIVEN_BAND) * limit
+        found = Compliance(float(limit), int(at_limit.sum()), True) if at_limit.any() else None
+        return found, at_limit
+    none = np.zeros(len(size), dtype=bool)
+    if len(size) <= _FEWEST_AT_LIMIT:
+        return None, none
+    top = float(np.partition(size, -_FEWEST_AT_LIMIT)[-_FEWEST_AT_LIMIT])  # spikes come in fewer points
+    level = median(size[size >= (1 - _BAND) * top])
+    at_limit = np.abs(size - level) <= _BAND * level
+    reached = np.abs(voltage[at_limit])
+    if level <= 0 or at_limit.sum() < _FEWEST_AT_LIMIT or np.ptp(reached) <= _LEAST_SPAN * reached.max():
+        return None, none
+    return Compliance(level, int(at_limit.sum()), False), size >= (1 - _BAND) * level
 
 
 @dataclass(frozen=True)
@@ -85,7 +150,7 @@ def fit_branches(
 ) -> tuple[OhmicFit | None, ...]:
     """`fit_ohmic` of many branches (V, A) with their noise (A)."""
     found: list[OhmicFit | None] = [None] * len(branches)
-    long = [k for k, (v, _) in enumerate(branches) if len(v) >= FEWEST_POINTS]
+    long = [k for k, (v, _) in enumerate(branches) if len(v) >= _FEWEST_POINTS]
     for block in blocks([len(branches[k][0]) for k in long]):
         chosen = [long[n] for n in block]
         v, lengths = filled([branches[k][0] for k in chosen])
@@ -127,7 +192,7 @@ def _enough(v: Array, kept: Bools) -> Bools:
     if not v.shape[1]:
         return np.full(len(v), False)
     span = np.where(kept, v, -np.inf).max(axis=1) > np.where(kept, v, np.inf).min(axis=1)
-    return (kept.sum(axis=1) >= FEWEST_POINTS) & span
+    return (kept.sum(axis=1) >= _FEWEST_POINTS) & span
 
 
 def _conducting(v: Array, i: Array, inside: Bools, floor: Array) -> Bools:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.lab.iv.compliance import find_compliance
+from gbflux.lab.iv.ohmic import find_compliance
 from gbflux.lab.iv.sweeps import curves_of
 from gbflux.lab.memristor.filament_fit import FilamentFit, fit_cycle
 from gbflux.lab.memristor.switching import area_in, curve_pairs

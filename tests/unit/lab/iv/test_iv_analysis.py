@@ -13,8 +13,7 @@ from gbflux.lab.demo import curves as demo_curves
 from gbflux.lab.demo.curves import SweepTruth, simulate
 from gbflux.lab.iv import trigger
 from gbflux.lab.iv.analyse import analyse_iv
-from gbflux.lab.iv.compliance import find_compliance
-from gbflux.lab.iv.ohmic import fit_ohmic
+from gbflux.lab.iv.ohmic import find_compliance, fit_ohmic
 from gbflux.lab.iv.sweeps import curves_of
 from gbflux.lab.readers.tables import Column, Table
 from gbflux.lab.stats.propagation import Measured, propagate
