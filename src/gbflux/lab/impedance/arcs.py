@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gbflux.errors import InputError
 from gbflux.lab.impedance.brick_layer import Interval
-from gbflux.lab.impedance.circuit_arcs import arc_elements, arc_time
+from gbflux.lab.impedance.circuit import arc_elements, arc_time
 from gbflux.lab.impedance.fit import BLOCK_PRESENT, EisFit, block_probabilities
 
 F_PER_M_TO_F_PER_CM = 1e-2

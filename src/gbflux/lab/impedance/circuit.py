@@ -1,4 +1,4 @@
-"""Equivalent circuits: `R0-p(R1,CPE1)-p(R2,CPE2)` as text, and the impedance they have.
+"""Equivalent circuits: `R0-p(R1,CPE1)-p(R2,CPE2)` as text, the impedance they have, and the arcs they make.
 
 A hyphen puts things in series, ``p(a,b,...)`` in parallel; a branch may itself be a series. An element is a
 kind and a number or word that sets it apart: ``R0``, ``CPEgb``. ω = 2πf, j² = −1.
@@ -14,6 +14,8 @@ W     A                    Ω s^-½                    A (1 − j)/√ω: diffus
 Ws    R, tau               Ω, s                      R tanh(√(jωτ))/√(jωτ): diffusion to a source
 Wo    R, tau               Ω, s                      R coth(√(jωτ))/√(jωτ): diffusion to a wall
 ===== ==================== ========================= ==============================================
+
+A resistor beside a capacitor or CPE makes an arc of time constant RC, or (RQ)^(1/n).
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ _LARGEST_ARGUMENT = 300.0  # beyond it tanh and coth are 1 to machine precision
 
 Values = Mapping[str, float]
 Complex = NDArray[np.complex128]
+_LARGEST_LOGARITHM = 600.0  # of a time constant that noise drives away
 
 
 @dataclass(frozen=True)
@@ -279,3 +282,44 @@ _LAWS = {
     "Ws": _short_diffusion,
     "Wo": _open_diffusion,
 }
+
+
+def in_order(
+    circuit: Circuit, values: dict[str, float], fixed: dict
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Values with alike arcs from the highest frequency down, and which name became which."""
+    groups: dict[tuple[str, ...], list[Parallel]] = {}
+    for block in circuit.blocks:
+        pair = arc_elements(block)
+        if pair is not None and not any(name in fixed for element in pair for name in element.parameters):
+            groups.setdefault(tuple(element.kind for element in block.branches), []).append(block)
+    ordered, renamed = dict(values), {}
+    for blocks in groups.values():
+        by_time = sorted(blocks, key=lambda block: arc_time(block, values))
+        for target, origin in zip(blocks, by_time, strict=True):
+            for new, old in zip(target.branches, origin.branches, strict=True):
+                for name, former in zip(new.parameters, old.parameters, strict=True):
+                    ordered[name] = values[former]
+                    renamed[former] = name
+    return ordered, renamed
+
+
+def arc_elements(block) -> tuple[Element, Element] | None:
+    """Resistor and capacitor (or CPE) of a block that makes an arc; None if it is no such block."""
+    if not isinstance(block, Parallel) or len(block.branches) != 2:
+        return None
+    if not all(isinstance(branch, Element) for branch in block.branches):
+        return None
+    by_kind = {branch.kind: branch for branch in block.branches}
+    other = by_kind.get("C") or by_kind.get("CPE")
+    return (by_kind["R"], other) if "R" in by_kind and other is not None else None
+
+
+def arc_time(block: Parallel, values: Mapping[str, float]) -> float:
+    """Time constant of an arc (s): RC, or (RQ)^(1/n)."""
+    resistor, other = arc_elements(block)
+    r = values[resistor.name]
+    if other.kind == "C":
+        return r * values[other.name]
+    logarithm = (np.log(r) + np.log(values[f"{other.name}_Q"])) / values[f"{other.name}_n"]
+    return float(np.exp(np.clip(logarithm, -_LARGEST_LOGARITHM, _LARGEST_LOGARITHM)))

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError, SolverError
-from gbflux.lab.impedance.circuit import Circuit, Parallel, parse_circuit
-from gbflux.lab.impedance.circuit_arcs import in_order
+from gbflux.lab.impedance.circuit import Circuit, Parallel, in_order, parse_circuit
 from gbflux.lab.impedance.kramers_kronig import LEAST_LIKELY, pattern_probability
 from gbflux.lab.impedance.minimise import WEIGHTINGS, Found, best_fit, minimise, weights
 from gbflux.lab.impedance.spectrum import Spectrum
