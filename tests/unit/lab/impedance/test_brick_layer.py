@@ -13,8 +13,7 @@ from gbflux.errors import InputError
 from gbflux.lab.demo.impedance import AREA_CM2, CellTruth, noisy
 from gbflux.lab.impedance import analyse as eis_module
 from gbflux.lab.impedance import brick_layer as brick_module
-from gbflux.lab.impedance.analyse import Bricks, analyse_spectrum
-from gbflux.lab.impedance.arcs import Cell
+from gbflux.lab.impedance.analyse import Bricks, Cell, analyse_spectrum
 from gbflux.lab.impedance.brick_layer import Interval, block_text, brick_layer, case_text
 from gbflux.lab.impedance.spectrum import Spectrum
 

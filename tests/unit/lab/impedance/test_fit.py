@@ -7,8 +7,7 @@ import pytest
 
 from gbflux.errors import InputError
 from gbflux.lab.demo.impedance import CELLS, CIRCUIT, CellTruth, noisy
-from gbflux.lab.impedance.analyse import analyse_spectrum
-from gbflux.lab.impedance.arcs import find_arcs
+from gbflux.lab.impedance.analyse import analyse_spectrum, find_arcs
 from gbflux.lab.impedance.fit import fit_circuit
 from gbflux.lab.impedance.kramers_kronig import kramers_kronig
 from gbflux.lab.impedance.spectrum import Spectrum
