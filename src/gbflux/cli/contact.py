@@ -38,7 +38,7 @@ def covering(
     from gbflux.cli.contact_answer import show
     from gbflux.cli.contact_quantities import Answer, Row
     from gbflux.lab.stats.covering import coverage_of_lines, simulated_coverage
-    from gbflux.lab.stats.propagation import Measured
+    from gbflux.lab.stats.uncertainty import Measured
 
     exact = coverage_of_lines(size, grain, shape)
     rows = [Row("isotropic lines, 1 − exp(−τP/π)", Measured(exact), "", "lines")]

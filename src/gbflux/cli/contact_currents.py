@@ -39,14 +39,14 @@ from gbflux.cli.contact_quantities import (
 )
 
 if TYPE_CHECKING:
-    from gbflux.lab.stats.propagation import Measured
+    from gbflux.lab.stats.uncertainty import Measured
 
 
 def _with_spot(given: Given) -> dict[str, Measured]:
     """Area and radius of the contact, of which one is given."""
     from gbflux.errors import InputError
     from gbflux.lab.contact.checks import require_positive
-    from gbflux.lab.stats.propagation import propagate
+    from gbflux.lab.stats.uncertainty import propagate
 
     if ("area" in given) == ("radius" in given):
         raise InputError("contact: one of --area-nm2 and --radius-nm must be given; got both or none.")
@@ -117,7 +117,7 @@ _FILAMENT = {
 def filament(given: Given) -> Answer:
     """A filament: what is missing of length, resistance, diameter, conductivity; charge, time to plate it."""
     from gbflux.lab.contact import filament as law
-    from gbflux.lab.stats.propagation import propagate
+    from gbflux.lab.stats.uncertainty import propagate
 
     missing, values = _missing(given)
     rows = rows_of([(missing, getattr(law, missing), *_FILAMENT[missing])], values)
@@ -148,7 +148,7 @@ def _missing(given: Given) -> tuple[str, dict[str, Measured]]:
     """The quantity of the filament that is asked for, and the others; lithium's conductivity unless asked."""
     from gbflux.errors import InputError
     from gbflux.lab.contact.filament import LITHIUM_CONDUCTIVITY_S_PER_M
-    from gbflux.lab.stats.propagation import Measured
+    from gbflux.lab.stats.uncertainty import Measured
 
     values = {name: given[name] for name in ("length", "resistance", "diameter", "sigma") if name in given}
     absent = [name for name in ("length", "resistance", "diameter") if name not in given]
@@ -187,7 +187,7 @@ def asr(given: Given) -> Answer:
 def _layer_rows(given: Mapping[str, Measured]) -> list[Row]:
     """What a layer's bulk has of an area-specific resistance, and what is left."""
     from gbflux.lab.contact import area_resistance as law
-    from gbflux.lab.stats.propagation import propagate
+    from gbflux.lab.stats.uncertainty import propagate
 
     own = propagate(law.layer_asr, thickness=given["layer"], sigma=given["layer_sigma"])
     rows = [Row("of the layer's bulk", own * (1 / OHM_CM2), "Ω cm²", "layer_asr_ohm_cm2")]

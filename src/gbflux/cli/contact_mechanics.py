@@ -26,14 +26,14 @@ from gbflux.cli.contact_quantities import (
 )
 
 if TYPE_CHECKING:
-    from gbflux.lab.stats.propagation import Measured
+    from gbflux.lab.stats.uncertainty import Measured
 
 
 def _effective(given: Given) -> Measured:
     """Effective modulus, given or from both materials."""
     from gbflux.errors import InputError
     from gbflux.lab.contact.hertz import effective_modulus
-    from gbflux.lab.stats.propagation import propagate
+    from gbflux.lab.stats.uncertainty import propagate
 
     if "modulus" in given:
         return given["modulus"]

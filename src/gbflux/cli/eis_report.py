@@ -9,7 +9,7 @@ from gbflux import units
 
 if TYPE_CHECKING:
     from gbflux.lab.impedance.analyse import EisResult
-    from gbflux.lab.impedance.brick_layer import Interval
+    from gbflux.lab.stats.uncertainty import Interval
 
 F_PER_M_TO_F_PER_CM = 1e-2
 _PARAMETER_KEYS = ("unit", "value", "low", "high", "stderr", "state")

@@ -66,7 +66,7 @@ def iv(
     from gbflux.lab.iv.analyse import analyse_iv
     from gbflux.lab.iv.many import read_positions, together
     from gbflux.lab.readers.tables import read_table
-    from gbflux.lab.stats.propagation import parse_measured
+    from gbflux.lab.stats.uncertainty import parse_measured
 
     if polarity not in POLARITIES:
         raise InputError(f"iv: --polarity must be negative, positive or both; got '{polarity}'.")

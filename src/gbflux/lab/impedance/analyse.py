@@ -15,11 +15,12 @@ import numpy as np
 
 from gbflux import units
 from gbflux.errors import InputError
-from gbflux.lab.impedance.brick_layer import LEAST_FACTOR, BrickLayer, Interval, brick_layer
+from gbflux.lab.impedance.brick_layer import LEAST_FACTOR, BrickLayer, brick_layer
 from gbflux.lab.impedance.circuit import Element, arc_elements, arc_time
 from gbflux.lab.impedance.fit import BLOCK_PRESENT, EisFit, block_probabilities, fit_circuit
 from gbflux.lab.impedance.kramers_kronig import DEFAULT_LIMIT, FEWEST_POINTS, KKTest, kramers_kronig
 from gbflux.lab.impedance.spectrum import Spectrum
+from gbflux.lab.stats.uncertainty import Interval
 
 F_PER_M_TO_F_PER_CM = 1e-2
 #: Largest capacitance of an arc times thickness over area (F/cm), and where such an arc comes from.

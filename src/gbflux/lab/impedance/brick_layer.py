@@ -14,29 +14,9 @@ from dataclasses import dataclass
 
 from gbflux import units
 from gbflux.errors import InputError
+from gbflux.lab.stats.uncertainty import Interval
 
 LEAST_FACTOR = 2.0
-NORMAL_95 = 1.959963984540054  # normal standard deviations of a 95 % interval
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value and the limits of its 95 % interval, in one unit."""
-
-    value: float
-    low: float
-    high: float
-
-    def times(self, factor: float) -> Interval:
-        """All three multiplied by a positive number."""
-        return Interval(self.value * factor, self.low * factor, self.high * factor)
-
-    @property
-    def spread(self) -> float:
-        """Half the width of the interval on the scale of logarithms; 0 without an interval."""
-        if not (self.low > 0 and math.isfinite(self.high)):
-            return math.inf
-        return math.log(self.high / self.low) / 2
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from gbflux.lab.iv.sweeps import Curve, curves_of
 from gbflux.lab.iv.trigger import FROM_START, NO_BRANCH, TRIGGERED, Trigger, find_triggers
 from gbflux.lab.readers.tables import Table
 from gbflux.lab.stats.noise import quantisation
-from gbflux.lab.stats.propagation import Measured
+from gbflux.lab.stats.uncertainty import Measured
 
 _SAME_RESISTANCE = 0.10
 _LARGE_OFFSET = 100.0

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.lab.impedance.brick_layer import NORMAL_95, Interval
 from gbflux.lab.memristor.switching import MemristorResult
+from gbflux.lab.stats.uncertainty import Interval, wilson_interval
 
 DEFAULT_LOSS = 10.0
 _FIRST = 10
@@ -124,23 +124,8 @@ def endurance(result: MemristorResult, loss: float = DEFAULT_LOSS) -> Endurance:
         len(result.cycles),
         len(tried),
         sum(tried),
-        wilson(sum(tried), len(tried)),
+        wilson_interval(sum(tried), len(tried)),
     )
-
-
-def wilson(events: int, trials: int) -> Interval:
-    """Share of events with its 95 % interval (E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927)).
-
-    >>> found = wilson(0, 200); (found.value, round(found.high, 4))
-    (0.0, 0.0188)
-    """
-    if trials == 0:
-        return Interval(math.nan, math.nan, math.nan)
-    share, z2 = events / trials, NORMAL_95**2
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    reach = NORMAL_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
-    low = max(middle - reach, 0.0) if events else 0.0
-    return Interval(share, low, min(middle + reach, 1.0) if events < trials else 1.0)
 
 
 def area_trend(results: list[MemristorResult], loss: float = DEFAULT_LOSS) -> AreaTrend | None:

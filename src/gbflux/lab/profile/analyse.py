@@ -15,9 +15,9 @@ from scipy.optimize import least_squares
 from scipy.special import ndtr
 
 from gbflux.errors import InputError
-from gbflux.lab.impedance.brick_layer import Interval
 from gbflux.lab.profile.lines import LineScans
 from gbflux.lab.profile.search import SIGNIFICANT, Search, chance_of_dip, search_dip
+from gbflux.lab.stats.uncertainty import Interval
 
 FWHM = 2 * (2 * np.log(2)) ** 0.5  # of exp(−u²/2)
 _FEWEST_LINES = 3  # for intervals from the scatter between lines

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.lab.impedance.brick_layer import NORMAL_95, Interval
+from gbflux.lab.stats.uncertainty import NORMAL_95, Interval
 
 Array = NDArray[np.float64]
 

@@ -11,8 +11,7 @@ from scipy.integrate import quad
 
 from gbflux.errors import InputError
 from gbflux.lab.contact import adhesion, area_resistance, filament, hertz, ionic, spreading
-from gbflux.lab.stats import propagation
-from gbflux.lab.stats.propagation import Measured, parse_measured, propagate
+from gbflux.lab.stats.uncertainty import Measured, parse_measured, propagate
 
 PRESS = {"force": 400e-9, "radius": 20e-9, "modulus": 60e9}
 decades = st.floats(-3, 3).map(lambda x: 10.0**x)
@@ -163,4 +162,4 @@ def test_what_is_no_number_is_refused(text):
 
 def test_measured_prints_two_digits_of_its_error():
     assert str(Measured(547.1, 2.36)) == "547.1 ± 2.4"
-    assert str(propagation.Measured(0.0, 0.1)) == "0 ± 0.1"
+    assert str(Measured(0.0, 0.1)) == "0 ± 0.1"

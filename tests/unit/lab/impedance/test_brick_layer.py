@@ -14,8 +14,9 @@ from gbflux.lab.demo.impedance import AREA_CM2, CellTruth, noisy
 from gbflux.lab.impedance import analyse as eis_module
 from gbflux.lab.impedance import brick_layer as brick_module
 from gbflux.lab.impedance.analyse import Bricks, Cell, analyse_spectrum
-from gbflux.lab.impedance.brick_layer import Interval, block_text, brick_layer, case_text
+from gbflux.lab.impedance.brick_layer import block_text, brick_layer, case_text
 from gbflux.lab.impedance.spectrum import Spectrum
+from gbflux.lab.stats.uncertainty import Interval
 
 SAMPLE = {"area": 1e-4, "thickness": 3e-4, "delta": 5e-9, "grain_size": 1e-5}
 R = Interval(12.0, 11.5, 12.5)

@@ -16,7 +16,7 @@ from gbflux.lab.iv.analyse import analyse_iv
 from gbflux.lab.iv.ohmic import find_compliance, fit_ohmic
 from gbflux.lab.iv.sweeps import curves_of
 from gbflux.lab.readers.tables import Column, Table
-from gbflux.lab.stats.propagation import Measured, propagate
+from gbflux.lab.stats.uncertainty import Measured, propagate
 
 
 def table(v, i, *more: Column, breaks=()) -> Table:

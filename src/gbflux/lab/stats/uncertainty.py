@@ -1,7 +1,8 @@
-"""Uncertainty of any law of this room, by first-order propagation with the library `uncertainties`.
+"""Values with their uncertainty: standard errors and their propagation, intervals of 95 %.
 
-A law is a plain function of floats; its derivatives are taken numerically, so that a new law needs nothing
-for this. First order holds where the relative uncertainties are well below one.
+Propagation is of first order, with the library `uncertainties`: a law is a plain function of floats, whose
+derivatives are taken numerically, so that a new law needs nothing for this. First order holds where the
+relative uncertainties are well below one.
 """
 
 from __future__ import annotations
@@ -13,9 +14,30 @@ from dataclasses import dataclass
 
 from gbflux.errors import InputError, MissingLibrary
 
+NORMAL_95 = 1.959963984540054  # normal standard deviations of a 95 % interval
 _FORM = re.compile(
     r"\s*(?P<value>[^±+]*?[eE]?[+\-]?[^±+]*?)\s*(?:±|\+/-|\+-)\s*(?P<error>[^%]+?)\s*(?P<percent>%?)\s*"
 )
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value and the limits of its 95 % interval, in one unit."""
+
+    value: float
+    low: float
+    high: float
+
+    def times(self, factor: float) -> Interval:
+        """All three multiplied by a positive number."""
+        return Interval(self.value * factor, self.low * factor, self.high * factor)
+
+    @property
+    def spread(self) -> float:
+        """Half the width of the interval on the scale of logarithms; 0 without an interval."""
+        if not (self.low > 0 and math.isfinite(self.high)):
+            return math.inf
+        return math.log(self.high / self.low) / 2
 
 
 @dataclass(frozen=True)
@@ -126,3 +148,18 @@ def propagate(law: Callable[..., float], **values: float | Measured) -> Measured
         *(uncertainties.ufloat(v.value, v.error) for v in spread.values())
     )
     return Measured(result.nominal_value, result.std_dev)
+
+
+def wilson_interval(events: int, trials: int) -> Interval:
+    """Share of events with its 95 % interval (E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927)).
+
+    >>> found = wilson_interval(0, 200); (found.value, round(found.high, 4))
+    (0.0, 0.0188)
+    """
+    if trials == 0:
+        return Interval(math.nan, math.nan, math.nan)
+    share, z2 = events / trials, NORMAL_95**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    reach = NORMAL_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    low = max(middle - reach, 0.0) if events else 0.0
+    return Interval(share, low, min(middle + reach, 1.0) if events < trials else 1.0)
