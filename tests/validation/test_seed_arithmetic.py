@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gbflux.lab.contact import filament, hertz, ionic, spreading
-from gbflux.lab.contact.area_resistance import layer_asr
+from gbflux.lab.contact.ionic import layer_asr
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 def _with_spot(given: Given) -> dict[str, Measured]:
     """Area and radius of the contact, of which one is given."""
     from gbflux.errors import InputError
-    from gbflux.lab.contact.checks import require_positive
+    from gbflux.lab.contact import require_positive
     from gbflux.lab.stats.uncertainty import propagate
 
     if ("area" in given) == ("radius" in given):
@@ -137,7 +137,7 @@ def filament(given: Given) -> Answer:
         def time(current: float, **measured: float) -> float:
             return charge(**measured) / current
 
-        from gbflux.lab.contact.checks import require_positive
+        from gbflux.lab.contact import require_positive
 
         require_positive("contact filament", current=current.value)
         rows.append(Row("time to fill", propagate(time, current=current, **values), "s", "fill_time_s"))
@@ -166,7 +166,7 @@ def _missing(given: Given) -> tuple[str, dict[str, Measured]]:
 def asr(given: Given) -> Answer:
     """Area-specific resistance, resistance and contact area; what a layer's own bulk has of it."""
     from gbflux.errors import InputError
-    from gbflux.lab.contact import area_resistance as law
+    from gbflux.lab.contact import ionic as law
 
     if ("layer" in given) != ("layer_sigma" in given):
         raise InputError("contact asr: --layer-um and --layer-conductivity-S-per-cm must be given together.")
@@ -186,7 +186,7 @@ def asr(given: Given) -> Answer:
 
 def _layer_rows(given: Mapping[str, Measured]) -> list[Row]:
     """What a layer's bulk has of an area-specific resistance, and what is left."""
-    from gbflux.lab.contact import area_resistance as law
+    from gbflux.lab.contact import ionic as law
     from gbflux.lab.stats.uncertainty import propagate
 
     own = propagate(law.layer_asr, thickness=given["layer"], sigma=given["layer_sigma"])

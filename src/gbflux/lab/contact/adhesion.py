@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from gbflux.errors import InputError
-from gbflux.lab.contact.checks import require_positive
+from gbflux.lab.contact import require_positive
 
 
 def jkr_radius(force: float, radius: float, modulus: float, adhesion: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from gbflux.lab.contact.checks import require_positive
+from gbflux.lab.contact import require_positive
 from gbflux.units import FARADAY_C_PER_MOL
 
 LITHIUM_DENSITY_KG_PER_M3 = 534.0  # CRC Handbook of Chemistry and Physics, at 20 °C

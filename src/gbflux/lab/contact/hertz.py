@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import ellipe, ellipk
 
 from gbflux.errors import InputError
-from gbflux.lab.contact.checks import require_positive
+from gbflux.lab.contact import require_positive
 
 YIELD_SHARE_OF_HARDNESS = 0.4
 _ROUND = 1e-9  # 1 − R_minor/R_major below which an ellipse is a circle

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from gbflux.errors import InputError
-from gbflux.lab.contact.checks import require_positive
+from gbflux.lab.contact import require_positive
 
 WIDEST_IN_SLAB = 0.5
 WIDEST_IN_TUBE = 0.9
