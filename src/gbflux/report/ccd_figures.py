@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gbflux import units
-from gbflux.lab.ccd.critical_current import CcdResult
-from gbflux.lab.ccd.current_test import CurrentTest
+from gbflux.lab.ccd import CcdResult, CurrentTest
 from gbflux.report import style
 
 _MOST_POINTS = 20_000

@@ -10,9 +10,8 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.lab.ccd import critical_current as ccd_module
-from gbflux.lab.ccd.critical_current import critical_current
-from gbflux.lab.ccd.current_test import CurrentTest, find_steps, read_current_test
+from gbflux.lab import ccd as ccd_module
+from gbflux.lab.ccd import CurrentTest, critical_current, find_steps, read_current_test
 from gbflux.lab.demo.ccd import CASES, current_test
 from gbflux.lab.demo.data import write_demo_data
 

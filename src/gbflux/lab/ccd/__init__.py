@@ -1,1 +1,0 @@
-"""Critical current density of stepped tests."""
