@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.lab import ccd as ccd_module
 from gbflux.lab.ccd import CurrentTest, critical_current, find_steps, read_current_test
 from gbflux.lab.demo.ccd import CASES, current_test
 from gbflux.lab.demo.data import write_demo_data
@@ -162,7 +160,3 @@ def test_hostile_files_are_refused(tmp_path, content):
     path = tmp_path / "test.csv"
     path.write_bytes(content)
     assert exit_code(["ccd", str(path), "--area-cm2", "1"]) == 2
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(ccd_module).failed == 0

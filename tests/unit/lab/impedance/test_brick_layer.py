@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 
 import numpy as np
@@ -11,8 +10,6 @@ import pytest
 from gbflux.case import load_case, parse_case
 from gbflux.errors import InputError
 from gbflux.lab.demo.impedance import AREA_CM2, CellTruth, noisy
-from gbflux.lab.impedance import analyse as eis_module
-from gbflux.lab.impedance import brick_layer as brick_module
 from gbflux.lab.impedance.analyse import Bricks, Cell, analyse_spectrum
 from gbflux.lab.impedance.brick_layer import block_text, brick_layer, case_text
 from gbflux.lab.impedance.spectrum import Spectrum
@@ -88,8 +85,3 @@ def test_spectrum_gives_the_conductivity_it_was_made_of():
         analyse_spectrum(spectrum, cell=Cell(1e-4), bricks=bricks)
     with pytest.raises(InputError, match="Say which"):
         analyse_spectrum(spectrum, "R0-p(R1,CPE1)", cell=Cell(1.0, 1e-9), bricks=bricks)
-
-
-def test_examples_in_docstrings():
-    for module in (brick_module, eis_module):
-        assert doctest.testmod(module).failed == 0

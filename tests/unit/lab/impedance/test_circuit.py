@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pytest
 
 from gbflux.errors import InputError
-from gbflux.lab.impedance import circuit as circuit_module
 from gbflux.lab.impedance.circuit import parse_circuit
 
 F = np.geomspace(1e-2, 1e7, 40)
@@ -69,7 +66,3 @@ def test_finite_diffusion_ends_as_resistor_or_capacitor_and_begins_as_warburg():
 def test_faults_are_pointed_at(text, word):
     with pytest.raises(InputError, match=word.replace("(", r"\(")):
         parse_circuit(text)
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(circuit_module).failed == 0

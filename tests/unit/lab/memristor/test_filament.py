@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 from dataclasses import replace
 
@@ -15,7 +14,6 @@ from gbflux.errors import InputError
 from gbflux.lab.demo.data import write_demo_data
 from gbflux.lab.demo.memristor import FILAMENT, SWEEP, filament_cycle
 from gbflux.lab.memristor import filament_cycle as filament_cycle_module
-from gbflux.lab.memristor import filament_model
 from gbflux.lab.memristor.filament_cycle import fit_cycle_of
 from gbflux.lab.memristor.filament_fit import FilamentFit, fit_cycle
 from gbflux.lab.memristor.filament_model import FilamentTrace, laws_of, model_of_electrode, triangle
@@ -301,7 +299,3 @@ def test_samples_without_time_are_left_out(monkeypatch):
     time[[5, 70]] = np.nan
     assert "2 samples without left out" in fit_cycle_of(as_table(time, bias, current), 1).drive
     assert len(seen["given"][0]) == len(time) - 2
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(filament_model).failed == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 from dataclasses import replace
 
@@ -13,8 +12,6 @@ from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.lab.demo.data import write_demo_data
 from gbflux.lab.demo.memristor import DEVICES, device_cycles
-from gbflux.lab.memristor import states as memristor_states
-from gbflux.lab.memristor import statistics as memristor_statistics
 from gbflux.lab.memristor.statistics import area_trend, endurance
 from gbflux.lab.memristor.switching import analyse_memristor
 from gbflux.lab.readers.tables import Column, Table
@@ -217,8 +214,3 @@ def test_hostile_files_are_refused(tmp_path, content):
     path = tmp_path / "device.csv"
     path.write_bytes(content)
     assert exit_code(["memristor", str(path)]) == 2
-
-
-def test_examples_in_docstrings():
-    for module in (memristor_states, memristor_statistics):
-        assert doctest.testmod(module).failed == 0
