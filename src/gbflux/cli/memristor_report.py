@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gbflux.lab.memristor.filament_fit import FilamentFit
-    from gbflux.lab.memristor.states import Resistance
     from gbflux.lab.memristor.statistics import Endurance
-    from gbflux.lab.memristor.switching import MemristorResult
+    from gbflux.lab.memristor.switching import MemristorResult, Resistance
     from gbflux.lab.stats.weibull import Weibull
 
 _HEAD = (

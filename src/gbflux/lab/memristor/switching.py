@@ -2,7 +2,7 @@
 
 A cycle is a curve of the set polarity and, if one follows, a curve of the other. Resistances come from a
 straight line through the origin and the points near the read bias. A current that noise could make gives a
-lower bound.
+lower bound. A state has changed where the resistance has, by a factor of three for good.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from gbflux.errors import InputError
 from gbflux.lab.iv.sweeps import Curve, curves_of
-from gbflux.lab.memristor.states import SWITCHED, Resistance, before_jump, crossing, read_resistance
 from gbflux.lab.readers.tables import Table
+from gbflux.lab.stats.noise import quantisation
 
+Array = NDArray[np.float64]
 _READ_SHARE = 0.4  # of the median set bias
 
 _AREA = re.compile(
@@ -26,7 +28,14 @@ _AREA = re.compile(
 )
 _AREA_UNITS = {"m": 1.0, "cm": 1e-4, "mm": 1e-6, "um": 1e-12, "µm": 1e-12, "μm": 1e-12, "nm": 1e-18}
 
-Array = NDArray[np.float64]
+#: Ratio of resistances from which a state has changed.
+_SWITCHED = 3.0
+_WINDOW = (0.4, 1.3)  # of the read bias
+_FALSE_CURRENT = 1e-5  # chance of taking noise for a current
+_FEWEST_NEAR = 3  # points near the read bias
+_ENOUGH_FOR_MEDIAN = 12
+_MAD_EFFICIENCY = 0.37  # of the median absolute deviation against the standard deviation
+_LASTING = 3  # points
 
 
 @dataclass(frozen=True)
@@ -140,7 +149,7 @@ def analyse_memristor(
             f"their points near it; they reach {limits} V. Choose another read bias."
         )
     ratios = [cycle.on_off for cycle in cycles if cycle.on_off is not None]
-    if ratios and np.median(ratios) < 1 / SWITCHED:
+    if ratios and np.median(ratios) < 1 / _SWITCHED:
         said.append(
             f"the resistance rises with {'negative' if set_polarity < 0 else 'positive'} bias, which should "
             "set: the other polarity may set"
@@ -195,15 +204,18 @@ def _rough_set(curve: Curve) -> float:
 
 def _cycle(number: int, first: Curve, second: Curve | None, read: float) -> Cycle:
     """Measure one cycle."""
-    quiet = before_jump(first.voltage[: first.turn], first.current[: first.turn], read)
-    before = read_resistance(first.voltage[:quiet], first.current[:quiet], read)
-    after = read_resistance(first.voltage[first.turn :], first.current[first.turn :], read)
+    quiet = _before_jump(first.voltage[: first.turn], first.current[: first.turn], read)
+    before = _read_resistance(first.voltage[:quiet], first.current[:quiet], read)
+    after = _read_resistance(first.voltage[first.turn :], first.current[first.turn :], read)
     if after is None and second is not None:  # a set curve without a way back
-        after = read_resistance(second.voltage[: second.turn], second.current[: second.turn], read)
+        after = _read_resistance(second.voltage[: second.turn], second.current[: second.turn], read)
     was_set = (
-        before is not None and after is not None and not after.bound and before.value > SWITCHED * after.value
+        before is not None
+        and after is not None
+        and not after.bound
+        and before.value > _SWITCHED * after.value
     )
-    set_bias = crossing(first, before, after, rising=True) if was_set else None
+    set_bias = _crossing(first, before, after, rising=True) if was_set else None
     ratio = before.value / after.value if before and after and not after.bound else None
     low = after if after is not None and not after.bound else None
     reset_bias, hrs_after, failed = _reset(second, low, read) if second is not None else (None, None, None)
@@ -217,13 +229,111 @@ def _reset(
     curve: Curve, low: Resistance | None, read: float
 ) -> tuple[float | None, Resistance | None, bool | None]:
     """Bias of the reset, resistance after it, and whether it failed."""
-    start = read_resistance(curve.voltage[: curve.turn], curve.current[: curve.turn], read)
-    end = read_resistance(curve.voltage[curve.turn :], curve.current[curve.turn :], read)
+    start = _read_resistance(curve.voltage[: curve.turn], curve.current[: curve.turn], read)
+    end = _read_resistance(curve.voltage[curve.turn :], curve.current[curve.turn :], read)
     if end is None or low is None or start is None or start.bound:
         return None, end, None
-    conducting = start.value < SWITCHED * low.value
+    conducting = start.value < _SWITCHED * low.value
     if not conducting:
         return None, end, None
-    if end.value <= SWITCHED * start.value:
+    if end.value <= _SWITCHED * start.value:
         return None, end, True
-    return crossing(curve, end, start, rising=False), end, False
+    return _crossing(curve, end, start, rising=False), end, False
+
+
+@dataclass(frozen=True)
+class Resistance:
+    """A resistance at the read bias.
+
+    Parameters
+    ----------
+    value : float
+        Ω; the lower bound where `bound`.
+    error : float
+        Standard error (Ω), widened where few points say how large the noise is: 1.96 errors are the 95 % of
+        Student's t. 0 for a bound.
+    bound : bool
+        The current does not stand out of the noise: the resistance is at least `value` (95 %).
+    """
+
+    value: float
+    error: float
+    bound: bool
+
+
+def _before_jump(voltage: Array, current: Array, read: float) -> int:
+    """Points of an outgoing branch up to a set near the read bias; all of them without one."""
+    size = np.abs(voltage)
+    near = np.flatnonzero((size >= _WINDOW[0] * read) & (size <= _WINDOW[1] * read))
+    conductance = current[near] / voltage[near]
+    for k in range(_FEWEST_NEAR, len(near)):
+        if conductance[k:].min() > _SWITCHED * np.abs(conductance[:k]).max():
+            return int(near[k])
+    return len(voltage)
+
+
+def _read_resistance(voltage: Array, current: Array, read: float) -> Resistance | None:
+    """Resistance from the points of a branch near the read bias.
+
+    Parameters
+    ----------
+    voltage, current : (n,) arrays
+        One branch (V, A).
+    read : float
+        Size of the read bias (V).
+
+    Returns
+    -------
+    Resistance or None
+        None with fewer than three points near the read bias.
+
+    Examples
+    --------
+    >>> v = np.linspace(0, -1, 101)
+    >>> round(_read_resistance(v, v / 500, 0.1).value, 6)
+    500.0
+    """
+    size = np.abs(voltage)
+    near = (size >= _WINDOW[0] * read) & (size <= _WINDOW[1] * read)
+    count = int(np.count_nonzero(near))
+    if count < _FEWEST_NEAR:
+        return None
+    v, i = voltage[near], current[near]
+    conductance = float(np.median(i / v))
+    rest = i - conductance * v
+    scatter, freedom = float(np.sqrt(rest @ rest / (count - 1))), count - 1.0
+    if count >= _ENOUGH_FOR_MEDIAN:  # then spikes need not count
+        scatter, freedom = 1.4826 * float(np.median(np.abs(rest))), _MAD_EFFICIENCY * count
+    if len(np.unique(i)) < 0.7 * count:  # rounding shows
+        scatter = max(scatter, quantisation(i) / 12**0.5)
+    scatter = max(scatter, 1e-9 * float(np.abs(i).max()))
+    error = 1.25 * scatter / float(np.sqrt(v @ v))
+    if conductance <= error * _beyond(_FALSE_CURRENT, count - 1):
+        most = max(conductance, 0.0) + error * _beyond(0.05, count - 1)
+        return Resistance(1 / most if most > 0 else math.inf, 0.0, True)
+    widened = error * _beyond(0.025, freedom) / 1.96
+    return Resistance(1 / conductance, widened / conductance**2, False)
+
+
+def _beyond(chance: float, freedom: float) -> float:
+    """What Student's t exceeds with a chance; `scipy.stats` takes thirty times as long."""
+    return -float(stdtrit(freedom, chance))
+
+
+def _crossing(curve: Curve, high: Resistance, low: Resistance, rising: bool) -> float | None:
+    """First bias at which the conductance has passed the geometric mean of two states for good."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        conductance = curve.current / curve.voltage
+    # an instrument's limit holds the conductance below that of the low resistance
+    largest = float(np.nanmax(conductance[np.isfinite(conductance)], initial=0.0))
+    top = min(1 / low.value, largest) if rising else 1 / low.value
+    middle = math.sqrt(top / high.value) if top > 0 else 0.0
+    beyond = conductance > middle if rising else conductance < middle
+    beyond &= np.isfinite(conductance)
+    for k in np.flatnonzero(beyond):
+        following = beyond[k : k + _LASTING]
+        if following.all() and len(following) == min(_LASTING, len(beyond) - k):
+            if rising and abs(curve.voltage[k]) < 0.02 * abs(curve.limit):
+                continue  # near 0 V noise over a small voltage is a large conductance
+            return float(curve.voltage[k])
+    return None
