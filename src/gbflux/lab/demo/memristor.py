@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from gbflux.lab.demo.file import DemoFile, table_file
-from gbflux.lab.memristor.filament_model import FilamentModel, model_of_electrode, triangle
-from gbflux.lab.memristor.filament_run import simulate
+from gbflux.lab.memristor.filament_model import FilamentModel, model_of_electrode, simulate, triangle
 
 
 @dataclass(frozen=True)

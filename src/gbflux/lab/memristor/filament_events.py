@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.lab.memristor.filament_run import Crossing
+from gbflux.lab.memristor.filament_model import Crossing
 
 _SMALLEST_JUMP = 3.0  # ratio of conductances
 _NEAR_ZERO = 0.02  # of the largest bias: conductances are noise there

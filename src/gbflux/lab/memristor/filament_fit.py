@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import SolverError
 from gbflux.lab.memristor.filament_events import MeasuredCycle, measured_cycle
-from gbflux.lab.memristor.filament_model import PARAMETERS, FilamentModel, FilamentTrace
-from gbflux.lab.memristor.filament_run import simulate
+from gbflux.lab.memristor.filament_model import PARAMETERS, FilamentModel, FilamentTrace, simulate
 from gbflux.lab.memristor.filament_search import Place, Target, descend, evaluate
 from gbflux.lab.memristor.filament_start import starts
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.lab.memristor.filament_events import MeasuredCycle
-from gbflux.lab.memristor.filament_model import Laws
-from gbflux.lab.memristor.filament_run import integrate
+from gbflux.lab.memristor.filament_model import Laws, integrate
 
 _STEP = 1e-3  # of a logarithm, for derivatives
 _LARGEST_MOVE = 1.5

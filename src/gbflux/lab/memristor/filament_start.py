@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.lab.memristor.filament_events import MeasuredCycle
-from gbflux.lab.memristor.filament_model import SOFTNESS_V, Laws
-from gbflux.lab.memristor.filament_run import integrate
+from gbflux.lab.memristor.filament_model import SOFTNESS_V, Laws, integrate
 
 _GROWTH = np.geomspace(0.1, 1e6, 15)  # bridges that the ionic current plates until 0 V
 _SERIES = (0.01, 0.3, 0.8)  # of the smallest resistance measured

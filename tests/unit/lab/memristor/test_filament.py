@@ -16,8 +16,7 @@ from gbflux.lab.demo.memristor import FILAMENT, SWEEP, filament_cycle
 from gbflux.lab.memristor import filament_cycle as filament_cycle_module
 from gbflux.lab.memristor.filament_cycle import fit_cycle_of
 from gbflux.lab.memristor.filament_fit import FilamentFit, fit_cycle
-from gbflux.lab.memristor.filament_model import FilamentTrace, laws_of, model_of_electrode, triangle
-from gbflux.lab.memristor.filament_run import simulate
+from gbflux.lab.memristor.filament_model import FilamentTrace, laws_of, model_of_electrode, simulate, triangle
 from gbflux.lab.readers.tables import Column, Table, read_table
 
 
