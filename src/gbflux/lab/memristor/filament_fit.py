@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import SolverError
-from gbflux.lab.memristor.filament_events import MeasuredCycle, measured_cycle
 from gbflux.lab.memristor.filament_model import PARAMETERS, FilamentModel, FilamentTrace, simulate
-from gbflux.lab.memristor.filament_search import Place, Target, descend, evaluate
-from gbflux.lab.memristor.filament_start import starts
+from gbflux.lab.memristor.filament_search import Place, Target, descend, evaluate, starts
+from gbflux.lab.memristor.measured_cycle import MeasuredCycle, measured_cycle
 
 Array = NDArray[np.float64]
 UNDETERMINED = 0.2  # relative standard error from which there is no interval
