@@ -64,7 +64,7 @@ def memristor(
     """
     from gbflux.cli.analysis import json_text
     from gbflux.cli.memristor_fit import fit_record
-    from gbflux.lab.memristor.filament_cycle import fit_cycle_of
+    from gbflux.lab.memristor.filament_fit import fit_cycle_of
     from gbflux.lab.memristor.statistics import area_trend, endurance
     from gbflux.lab.memristor.switching import analyse_memristor
     from gbflux.lab.readers.tables import read_table

@@ -13,9 +13,8 @@ from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.lab.demo.data import write_demo_data
 from gbflux.lab.demo.memristor import FILAMENT, SWEEP, filament_cycle
-from gbflux.lab.memristor import filament_cycle as filament_cycle_module
-from gbflux.lab.memristor.filament_cycle import fit_cycle_of
-from gbflux.lab.memristor.filament_fit import FilamentFit, fit_cycle
+from gbflux.lab.memristor import filament_fit
+from gbflux.lab.memristor.filament_fit import FilamentFit, fit_cycle, fit_cycle_of
 from gbflux.lab.memristor.filament_model import FilamentTrace, laws_of, model_of_electrode, simulate, triangle
 from gbflux.lab.readers.tables import Column, Table, read_table
 
@@ -265,7 +264,7 @@ def test_a_cycle_is_fitted_along_its_own_course_in_time():
 def test_a_pause_between_the_sweeps_of_a_cycle_is_no_voltage(second, zero_is_second, monkeypatch):
     """The line from the last negative sample to the first positive one would drive for half an hour."""
     seen = {}
-    monkeypatch.setattr(filament_cycle_module, "fit_cycle", lambda *given: seen.update(given=given) or FIT)
+    monkeypatch.setattr(filament_fit, "fit_cycle", lambda *given: seen.update(given=given) or FIT)
     time, bias = triangle(*SWEEP, points=30)
     current = simulate(FILAMENT, time, bias).current
     positive = np.arange(len(time)) > 2 * 29
@@ -292,7 +291,7 @@ def test_a_clock_that_does_not_tell_the_time_is_refused(fault):
 
 def test_samples_without_time_are_left_out(monkeypatch):
     seen = {}
-    monkeypatch.setattr(filament_cycle_module, "fit_cycle", lambda *given: seen.update(given=given) or FIT)
+    monkeypatch.setattr(filament_fit, "fit_cycle", lambda *given: seen.update(given=given) or FIT)
     time, bias = triangle(*SWEEP, points=30)
     current = simulate(FILAMENT, time, bias).current
     time[[5, 70]] = np.nan
