@@ -91,9 +91,8 @@ class Matrix(NamedTuple):
 def _lines_of(path: Path, quantity: str, channel: str, matrix: Matrix, ends, count: int) -> LineScans:
     """Lines of one file, text or map."""
     from gbflux.errors import InputError
-    from gbflux.lab.profile.lines import read_lines
+    from gbflux.lab.profile.lines import lines_across, middle_lines, read_lines
     from gbflux.lab.readers.maps import is_map, read_map
-    from gbflux.lab.readers.scan_map import lines_across, middle_lines
 
     if matrix.size[0] is None and not is_map(path):
         if ends is not None:
