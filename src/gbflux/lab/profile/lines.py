@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gbflux import units
 from gbflux.errors import InputError
-from gbflux.lab.readers.scan_map import ScanMap
+from gbflux.lab.readers.maps import ScanMap
 from gbflux.lab.readers.tables import read_table
 
 FEWEST_POINTS = 16
