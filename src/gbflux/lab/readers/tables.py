@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.lab.readers.headers import Header, parse_header, si_unit
-from gbflux.lab.readers.table_body import Body
+from gbflux.lab.readers.rows import Body
 from gbflux.lab.readers.text import Layout, find_layout, read_text
 
 Array = NDArray[np.float64]

@@ -9,8 +9,8 @@ import pytest
 
 from gbflux.errors import InputError
 from gbflux.lab.iv.analyse import analyse_iv
-from gbflux.lab.readers import table_body
-from gbflux.lab.readers.table_body import Body
+from gbflux.lab.readers import rows as table_rows
+from gbflux.lab.readers.rows import Body
 from gbflux.lab.readers.tables import read_table
 
 
@@ -217,7 +217,7 @@ def test_chunks_read_at_once_are_what_their_lines_are(kind, chunk, tmp_path, mon
     """Rows, interruptions, comments and notes; and none of these files needs its lines read one by one."""
     head, row = ODDITIES[kind]
     (tmp_path / "odd.csv").write_text(head + "\n" + "\n".join(map(row, range(1, 400))) + "\n")
-    monkeypatch.setattr(table_body, "_CHUNK", chunk)
+    monkeypatch.setattr(table_rows, "_CHUNK", chunk)
     by_line = Body._slow
     monkeypatch.setattr(Body, "_slow", lambda *_: pytest.fail("line by line"))
     at_once = read_table(tmp_path / "odd.csv")
