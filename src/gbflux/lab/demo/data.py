@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from gbflux.errors import InputError
+from gbflux.lab.demo import DemoFile
 from gbflux.lab.demo import iv as demo_iv
-from gbflux.lab.demo.ccd import ccd_files
-from gbflux.lab.demo.file import DemoFile
-from gbflux.lab.demo.impedance import eis_files
+from gbflux.lab.demo.cells import ccd_files, eis_files
 from gbflux.lab.demo.memristor import filament_files, memristor_files
 from gbflux.lab.demo.profile import profile_files
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from gbflux.lab.demo import DemoFile, table_file
 from gbflux.lab.demo import curves as demo_curves
 from gbflux.lab.demo.curves import SweepTruth, conducting, simulate
-from gbflux.lab.demo.file import DemoFile, table_file
 
 REACH_UM = 0.1  # distance from a grain boundary at which the bias rises in the paper
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from gbflux.lab.demo.file import DemoFile, table_file
+from gbflux.lab.demo import DemoFile, table_file
 from gbflux.lab.memristor.filament_model import FilamentModel, model_of_electrode, simulate, triangle
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from gbflux.lab.demo.file import DemoFile, table_file
+from gbflux.lab.demo import DemoFile, table_file
 
 KINDS = {  # name: value in the grain, depth, noise, unit
     "modulus": (145.0, -25.0, 5.0, "GPa"),

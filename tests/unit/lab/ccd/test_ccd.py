@@ -10,7 +10,7 @@ import pytest
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.lab.ccd import CurrentTest, critical_current, find_steps, read_current_test
-from gbflux.lab.demo.ccd import CASES, current_test
+from gbflux.lab.demo.cells import CASES, current_test
 from gbflux.lab.demo.data import write_demo_data
 
 

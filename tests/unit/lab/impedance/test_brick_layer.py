@@ -9,7 +9,7 @@ import pytest
 
 from gbflux.case import load_case, parse_case
 from gbflux.errors import InputError
-from gbflux.lab.demo.impedance import AREA_CM2, CellTruth, noisy
+from gbflux.lab.demo.cells import AREA_CM2, CellTruth, noisy
 from gbflux.lab.impedance.analyse import Bricks, Cell, analyse_spectrum
 from gbflux.lab.impedance.brick_layer import block_text, brick_layer, case_text
 from gbflux.lab.impedance.spectrum import Spectrum

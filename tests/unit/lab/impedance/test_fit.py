@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gbflux.errors import InputError
-from gbflux.lab.demo.impedance import CELLS, CIRCUIT, CellTruth, noisy
+from gbflux.lab.demo.cells import CELLS, CIRCUIT, CellTruth, noisy
 from gbflux.lab.impedance.analyse import analyse_spectrum, find_arcs
 from gbflux.lab.impedance.fit import fit_circuit
 from gbflux.lab.impedance.kramers_kronig import kramers_kronig

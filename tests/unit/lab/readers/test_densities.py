@@ -10,7 +10,7 @@ import pytest
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.lab.ccd import read_current_test
-from gbflux.lab.demo.impedance import AREA_CM2, CellTruth, noisy
+from gbflux.lab.demo.cells import AREA_CM2, CellTruth, noisy
 from gbflux.lab.impedance.spectrum import read_spectrum
 from gbflux.lab.iv.analyse import analyse_iv
 from gbflux.lab.memristor.switching import analyse_memristor
