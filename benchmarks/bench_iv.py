@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gbflux.lab.demo.curves import INTERIOR, simulate
+from gbflux.lab.demo.iv import INTERIOR, simulate
 from gbflux.lab.iv.analyse import analyse_iv
 from gbflux.lab.readers.tables import read_table
 

@@ -9,8 +9,8 @@ import pytest
 
 from gbflux.errors import InputError
 from gbflux.lab.contact.filament import diameter
-from gbflux.lab.demo import curves as demo_curves
-from gbflux.lab.demo.curves import SweepTruth, simulate
+from gbflux.lab.demo import iv as demo_iv
+from gbflux.lab.demo.iv import SweepTruth, simulate
 from gbflux.lab.iv import trigger
 from gbflux.lab.iv.analyse import analyse_iv
 from gbflux.lab.iv.ohmic import find_compliance, fit_ohmic
@@ -32,28 +32,28 @@ def analysed(truth: SweepTruth, seed: int = 1, **options):
 def test_diameter_carries_the_errors_of_length_and_conductivity():
     pytest.importorskip("uncertainties")
     length, sigma = Measured(300e-6, 15e-6), Measured(1.1e7, 0.06e7)
-    found = analysed(demo_curves.GRAIN_BOUNDARY, thickness=length, sigma=sigma)
+    found = analysed(demo_iv.GRAIN_BOUNDARY, thickness=length, sigma=sigma)
     resistance = Measured(found.ohmic.resistance, found.ohmic.resistance_error)
     expected = propagate(diameter, resistance=resistance, length=length, sigma=sigma)
     assert found.diameter_error == pytest.approx(expected.error, rel=1e-3)
     assert found.diameter_error > 0.03 * found.diameter  # √(5² + 5.5²)/2 %
     with pytest.raises(InputError, match="thickness must be > 0"):
-        analysed(demo_curves.GRAIN_BOUNDARY, thickness=-1.0)
+        analysed(demo_iv.GRAIN_BOUNDARY, thickness=-1.0)
 
 
 def test_an_inverting_amplifier_is_noticed():
-    v, i = simulate(demo_curves.GRAIN_BOUNDARY, np.random.default_rng(1))
+    v, i = simulate(demo_iv.GRAIN_BOUNDARY, np.random.default_rng(1))
     plain, inverted = analyse_iv(table(v, i)), analyse_iv(table(v, -i))
     assert inverted.curves[0].as_dict() == plain.curves[0].as_dict()
     assert any("sign is reversed" in note for note in inverted.notes)
-    for truth in (demo_curves.PURE_NOISE, demo_curves.NOT_TRIGGERED):
+    for truth in (demo_iv.PURE_NOISE, demo_iv.NOT_TRIGGERED):
         for seed in range(5):
             v, i = simulate(replace(truth, offset=5e-11), np.random.default_rng(seed))
             assert not any("reversed" in note for note in analyse_iv(table(v, i)).notes)
 
 
 def test_the_papers_grain_boundary():
-    found = analysed(demo_curves.GRAIN_BOUNDARY, thickness=300e-6)
+    found = analysed(demo_iv.GRAIN_BOUNDARY, thickness=300e-6)
     assert found.trigger.bias == pytest.approx(-0.12, abs=0.002)
     assert found.ohmic.resistance == pytest.approx(116, abs=3 * found.ohmic.resistance_error)
     assert found.diameter == pytest.approx(547e-9, rel=2e-3)
@@ -62,8 +62,8 @@ def test_the_papers_grain_boundary():
 
 
 def test_the_papers_interior_and_its_limit():
-    assert analysed(demo_curves.INTERIOR).trigger.bias == pytest.approx(-9, abs=0.04)
-    found = analysed(demo_curves.NOT_TRIGGERED)
+    assert analysed(demo_iv.INTERIOR).trigger.bias == pytest.approx(-9, abs=0.04)
+    found = analysed(demo_iv.NOT_TRIGGERED)
     assert found.trigger.outcome == trigger.NOT_TRIGGERED
     assert found.trigger.censored
     assert found.trigger.limit == pytest.approx(-10)
@@ -71,17 +71,17 @@ def test_the_papers_interior_and_its_limit():
 
 def test_nothing_comes_from_pure_noise():
     for seed in range(20):
-        found = analysed(demo_curves.PURE_NOISE, seed)
+        found = analysed(demo_iv.PURE_NOISE, seed)
         assert found.trigger.outcome == trigger.NOT_TRIGGERED
         assert (found.trigger.bias, found.ohmic, found.compliance, found.diameter) == (None,) * 4
 
 
 def test_another_limit_takes_the_flag_away():
-    assert analysed(replace(demo_curves.GRAIN_BOUNDARY, compliance=5e-4)).flags == ()
+    assert analysed(replace(demo_iv.GRAIN_BOUNDARY, compliance=5e-4)).flags == ()
 
 
 def test_a_grown_dendrite_conducts_from_the_start():
-    v, i = demo_curves.conducting(demo_curves.DENDRITE, np.random.default_rng(1))
+    v, i = demo_iv.conducting(demo_iv.DENDRITE, np.random.default_rng(1))
     result = analyse_iv(table(v, i), thickness=1.2e-3)
     assert [c.trigger.outcome for c in result.curves] == [trigger.FROM_START] * 2
     assert [c.curve.polarity for c in result.curves] == [1, -1]
@@ -149,7 +149,7 @@ def test_a_branch_back_alone_has_a_resistance_and_no_bias():
 
 
 def test_a_filament_that_dissolves_on_the_way_back_is_fitted_while_it_lasts():
-    v, i = simulate(replace(demo_curves.GRAIN_BOUNDARY, missing_share=0), np.random.default_rng(1))
+    v, i = simulate(replace(demo_iv.GRAIN_BOUNDARY, missing_share=0), np.random.default_rng(1))
     gone = (np.arange(len(v)) > 500) & (np.abs(v) < 0.06)
     i[gone] = 1e-11 * np.random.default_rng(2).normal(size=int(gone.sum()))
     found = analyse_iv(table(v, i)).curves[0]
@@ -213,7 +213,7 @@ def test_breaks_and_sweep_numbers_part_sweeps():
 
 
 def test_rows_out_of_order_are_sorted_by_time_or_refused():
-    v, i = simulate(replace(demo_curves.GRAIN_BOUNDARY, missing_share=0), np.random.default_rng(1))
+    v, i = simulate(replace(demo_iv.GRAIN_BOUNDARY, missing_share=0), np.random.default_rng(1))
     shuffled = np.random.default_rng(2).permutation(len(v))
     time = Column("t", "s", shuffled.astype(float), "t (s)", "time")
     result = analyse_iv(table(v[shuffled], i[shuffled], time))
@@ -224,7 +224,7 @@ def test_rows_out_of_order_are_sorted_by_time_or_refused():
 
 
 def test_a_clock_that_begins_anew_with_each_sweep_leaves_the_rows_in_their_order():
-    v, i = simulate(replace(demo_curves.GRAIN_BOUNDARY, missing_share=0), np.random.default_rng(1))
+    v, i = simulate(replace(demo_iv.GRAIN_BOUNDARY, missing_share=0), np.random.default_rng(1))
     time = Column("t", "s", np.tile(np.arange(float(len(v))), 3), "t (s)", "time")
     result = analyse_iv(table(np.tile(v, 3), np.tile(i, 3), time))
     assert [found.trigger.bias for found in result.curves] == pytest.approx([-0.12] * 3, abs=0.002)
@@ -232,7 +232,7 @@ def test_a_clock_that_begins_anew_with_each_sweep_leaves_the_rows_in_their_order
 
 
 def test_wrong_polarity_says_what_there_is():
-    v, i = simulate(demo_curves.GRAIN_BOUNDARY, np.random.default_rng(1))
+    v, i = simulate(demo_iv.GRAIN_BOUNDARY, np.random.default_rng(1))
     with pytest.raises(InputError, match="all 1 found are negative"):
         analyse_iv(table(v, i), polarity=1)
     assert analyse_iv(table(-v, -i), polarity=1).curves[0].trigger.bias == pytest.approx(0.12, abs=0.002)
@@ -240,7 +240,7 @@ def test_wrong_polarity_says_what_there_is():
 
 @pytest.mark.parametrize("option", ["compliance", "thickness", "sigma"])
 def test_options_must_be_positive(option):
-    v, i = simulate(demo_curves.GRAIN_BOUNDARY, np.random.default_rng(1))
+    v, i = simulate(demo_iv.GRAIN_BOUNDARY, np.random.default_rng(1))
     with pytest.raises(InputError, match=f"{option} must be > 0"):
         analyse_iv(table(v, i), **{option: -1.0})
 
@@ -252,7 +252,7 @@ def test_columns_that_are_no_curve_are_listed():
 
 
 def test_same_seed_same_numbers():
-    assert analysed(demo_curves.INTERIOR).as_dict() == analysed(demo_curves.INTERIOR).as_dict()
+    assert analysed(demo_iv.INTERIOR).as_dict() == analysed(demo_iv.INTERIOR).as_dict()
 
 
 @pytest.mark.parametrize(("constant", "share"), [(1e-6, 0.0), (0.0, 2e-3), (1e-6, 2e-3), (1e-7, 1e-2)])

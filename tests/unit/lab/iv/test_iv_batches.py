@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gbflux.lab.demo import curves as demo_curves
-from gbflux.lab.demo.curves import random_truth, simulate
+from gbflux.lab.demo import iv as demo_iv
+from gbflux.lab.demo.iv import random_truth, simulate
 from gbflux.lab.iv import trigger
 from gbflux.lab.iv.analyse import CurveResult, analyse_iv
 from gbflux.lab.iv.ohmic import fit_branches, fit_ohmic
@@ -99,7 +99,7 @@ def test_rows_written_several_times_change_nothing(times):
         noise = analyse_iv(table([(np.repeat(v, times), np.repeat(i, times))]))
         outcomes[noise.curves[0].trigger.outcome] += 1
     assert outcomes == {trigger.NOT_TRIGGERED: 30}
-    v, i = simulate(demo_curves.GRAIN_BOUNDARY, np.random.default_rng(1))
+    v, i = simulate(demo_iv.GRAIN_BOUNDARY, np.random.default_rng(1))
     once, often = analyse_iv(table([(v, i)])), analyse_iv(table([(np.repeat(v, times), np.repeat(i, times))]))
     assert often.curves[0].as_dict() == once.curves[0].as_dict()
     assert not any("not ohmic" in flag for flag in often.curves[0].flags)
@@ -108,7 +108,7 @@ def test_rows_written_several_times_change_nothing(times):
 
 
 def test_a_few_rows_written_twice_change_nothing():
-    v, i = simulate(demo_curves.GRAIN_BOUNDARY, np.random.default_rng(1))
+    v, i = simulate(demo_iv.GRAIN_BOUNDARY, np.random.default_rng(1))
     count = np.where(np.random.default_rng(2).random(len(v)) < 0.1, 2, 1)
     once, often = analyse_iv(table([(v, i)])), analyse_iv(table([(np.repeat(v, count), np.repeat(i, count))]))
     assert often.curves[0].as_dict() == once.curves[0].as_dict()
@@ -116,7 +116,7 @@ def test_a_few_rows_written_twice_change_nothing():
 
 def test_equal_currents_by_rounding_are_no_repetition():
     """Four readings at each voltage, of a converter coarser than the noise: all of them count."""
-    truth = replace(demo_curves.PURE_NOISE, missing_share=0.0, quantum=2e-11)
+    truth = replace(demo_iv.PURE_NOISE, missing_share=0.0, quantum=2e-11)
     v, _ = simulate(truth, np.random.default_rng(1))
     v = np.repeat(v, 4)
     i = 2e-11 * np.round(0.5 * np.random.default_rng(2).normal(size=len(v)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from gbflux.lab.demo.curves import SweepTruth, random_truth, simulate
+from gbflux.lab.demo.iv import SweepTruth, random_truth, simulate
 from gbflux.lab.iv.analyse import CurveResult, analyse_iv
 from gbflux.lab.iv.trigger import NOT_TRIGGERED
 from gbflux.lab.readers.tables import Column, Table
