@@ -107,7 +107,7 @@ def propagate(law: Callable[..., float], **values: float | Measured) -> Measured
     Parameters
     ----------
     law : callable
-        Plain function of floats, such as `gbflux.lab.contact.hertz.contact_area`.
+        Plain function of floats, such as `gbflux.lab.contact.mechanics.contact_area`.
     **values : float or Measured
         Its arguments in SI; those of `Measured` are independent of each other.
 
@@ -123,7 +123,7 @@ def propagate(law: Callable[..., float], **values: float | Measured) -> Measured
 
     Examples
     --------
-    >>> from gbflux.lab.contact.hertz import contact_area
+    >>> from gbflux.lab.contact.mechanics import contact_area
     >>> area = propagate(contact_area, force=Measured(400e-9, 20e-9), radius=20e-9, modulus=60e9)
     >>> print(area * 1e18)
     67.7 ± 2.3

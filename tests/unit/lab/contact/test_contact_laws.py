@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from gbflux.errors import InputError
-from gbflux.lab.contact import adhesion, filament, hertz, ionic, spreading
+from gbflux.lab.contact import filament, ionic, mechanics, spreading
 from gbflux.lab.stats.uncertainty import Measured, parse_measured, propagate
 
 PRESS = {"force": 400e-9, "radius": 20e-9, "modulus": 60e9}
@@ -21,33 +21,33 @@ decades = st.floats(-3, 3).map(lambda x: 10.0**x)
 @given(decades, decades, decades)
 def test_hertz_scales(force, radius, modulus):
     """a³ is proportional to P, r and 1/E*; P = 4 E* a³ / (3 r)."""
-    a = hertz.contact_radius(PRESS["force"] * force, PRESS["radius"] * radius, PRESS["modulus"] * modulus)
+    a = mechanics.contact_radius(PRESS["force"] * force, PRESS["radius"] * radius, PRESS["modulus"] * modulus)
     load = 4 * PRESS["modulus"] * modulus * a**3 / (3 * PRESS["radius"] * radius)
     assert load == pytest.approx(PRESS["force"] * force, rel=1e-12)
 
 
 def test_hertz_inverses_agree():
-    area = hertz.contact_area(**PRESS)
-    assert hertz.modulus_for_area(PRESS["force"], PRESS["radius"], area) == pytest.approx(60e9)
-    assert hertz.force_for_area(area, PRESS["radius"], PRESS["modulus"]) == pytest.approx(400e-9)
-    assert hertz.radius_for_area(area, PRESS["force"], PRESS["modulus"]) == pytest.approx(20e-9)
+    area = mechanics.contact_area(**PRESS)
+    assert mechanics.modulus_for_area(PRESS["force"], PRESS["radius"], area) == pytest.approx(60e9)
+    assert mechanics.force_for_area(area, PRESS["radius"], PRESS["modulus"]) == pytest.approx(400e-9)
+    assert mechanics.radius_for_area(area, PRESS["force"], PRESS["modulus"]) == pytest.approx(20e-9)
 
 
 def test_rigid_body_leaves_the_modulus_of_the_other():
-    assert hertz.effective_modulus(math.inf, 0.3, 100e9, 0.0) == pytest.approx(100e9)
+    assert mechanics.effective_modulus(math.inf, 0.3, 100e9, 0.0) == pytest.approx(100e9)
 
 
 def test_warning_says_both_numbers_and_only_above_the_limit():
-    assert hertz.yield_warning(0.39 * 6.3e9, 6.3e9) is None
-    assert "2.6 GPa" in hertz.yield_warning(2.6e9, 6.3e9)
-    assert "2.52 GPa" in hertz.yield_warning(2.6e9, 6.3e9)
+    assert mechanics.yield_warning(0.39 * 6.3e9, 6.3e9) is None
+    assert "2.6 GPa" in mechanics.yield_warning(2.6e9, 6.3e9)
+    assert "2.52 GPa" in mechanics.yield_warning(2.6e9, 6.3e9)
 
 
 def test_ellipse_with_equal_radii_is_hertz():
     for ratio in (1.0, 1 + 1e-7, 1 + 1e-5):
-        found = hertz.elliptic_contact(400e-9, 20e-9 * ratio, 20e-9, 60e9)
-        assert found.area == pytest.approx(hertz.contact_area(**PRESS), rel=2e-5)
-        assert found.approach == pytest.approx(hertz.approach(**PRESS), rel=2e-5)
+        found = mechanics.elliptic_contact(400e-9, 20e-9 * ratio, 20e-9, 60e9)
+        assert found.area == pytest.approx(mechanics.contact_area(**PRESS), rel=2e-5)
+        assert found.approach == pytest.approx(mechanics.approach(**PRESS), rel=2e-5)
 
 
 @pytest.mark.parametrize("ratio", [1.5, 4.0, 50.0])
@@ -57,7 +57,7 @@ def test_ellipse_fulfils_the_contact_condition(ratio):
     The potential of an ellipsoidal pressure along the axes is given by integrals over w of
     3P/(4πE*)·(1 − x²/(a²+w)) / √((a²+w)(b²+w)w), w from 0 to ∞ (H. Hertz 1881).
     """
-    e = hertz.elliptic_contact(400e-9, 20e-9 * ratio, 20e-9, 60e9)
+    e = mechanics.elliptic_contact(400e-9, 20e-9 * ratio, 20e-9, 60e9)
     a, k = e.major, e.minor / e.major
 
     def integral(power: float) -> float:  # w = a² t², so that the root at 0 is gone
@@ -69,21 +69,21 @@ def test_ellipse_fulfils_the_contact_condition(ratio):
 
 
 def test_without_adhesion_jkr_and_dmt_are_hertz():
-    for radius in (adhesion.jkr_radius, adhesion.dmt_radius):
-        assert radius(**PRESS, adhesion=0.0) == pytest.approx(hertz.contact_radius(**PRESS))
-    for depth in (adhesion.jkr_approach, adhesion.dmt_approach):
-        assert depth(**PRESS, adhesion=0.0) == pytest.approx(hertz.approach(**PRESS))
+    for radius in (mechanics.jkr_radius, mechanics.dmt_radius):
+        assert radius(**PRESS, adhesion=0.0) == pytest.approx(mechanics.contact_radius(**PRESS))
+    for depth in (mechanics.jkr_approach, mechanics.dmt_approach):
+        assert depth(**PRESS, adhesion=0.0) == pytest.approx(mechanics.approach(**PRESS))
 
 
 def test_jkr_at_zero_force_and_at_pull_off():
     """a₀³ = 9πwr²/(2E*); at pull-off a is a₀/4^(1/3)."""
     r, star, w = 20e-9, 60e9, 0.1
     a0 = (9 * math.pi * w * r**2 / (2 * star)) ** (1 / 3)
-    assert adhesion.jkr_radius(0.0, r, star, w) == pytest.approx(a0)
-    assert adhesion.jkr_radius(-adhesion.jkr_pull_off(r, w), r, star, w) == pytest.approx(a0 / 4 ** (1 / 3))
+    assert mechanics.jkr_radius(0.0, r, star, w) == pytest.approx(a0)
+    assert mechanics.jkr_radius(-mechanics.jkr_pull_off(r, w), r, star, w) == pytest.approx(a0 / 4 ** (1 / 3))
     with pytest.raises(InputError, match="pull-off force"):
-        adhesion.jkr_radius(-1.01 * adhesion.jkr_pull_off(r, w), r, star, w)
-    assert adhesion.dmt_radius(-adhesion.dmt_pull_off(r, w), r, star, w) == 0
+        mechanics.jkr_radius(-1.01 * mechanics.jkr_pull_off(r, w), r, star, w)
+    assert mechanics.dmt_radius(-mechanics.dmt_pull_off(r, w), r, star, w) == 0
 
 
 def test_spheroid_runs_from_disc_to_hemisphere_without_a_step():
@@ -129,7 +129,7 @@ def test_area_and_resistance_invert_each_other():
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.nan])
 def test_what_is_not_positive_is_refused(bad):
     with pytest.raises(InputError, match="must be > 0; got"):
-        hertz.contact_area(bad, 20e-9, 60e9)
+        mechanics.contact_area(bad, 20e-9, 60e9)
     with pytest.raises(InputError, match="must be > 0; got"):
         filament.diameter(bad, 300e-6)
 
@@ -138,7 +138,7 @@ def test_propagation_of_powers_is_exact():
     """a ~ P^(1/3) r^(1/3) E^(-1/3): relative variances add, each divided by 9."""
     pytest.importorskip("uncertainties")
     values = {name: Measured(value, 0.03 * value) for name, value in PRESS.items()}
-    found = propagate(hertz.contact_radius, **values)
+    found = propagate(mechanics.contact_radius, **values)
     assert found.error / found.value == pytest.approx(0.03 * math.sqrt(3) / 3, rel=1e-6)
 
 
