@@ -21,12 +21,12 @@ from gbflux.lab.readers.tables import read_table
 Array = NDArray[np.float64]
 _FEWEST_SAMPLES = 6  # in a step; shorter ones are ramps
 _REST = 0.01  # share of the largest current below which the cell is at rest
-_SAME_LEVEL = 0.02
+_SAME_LEVEL = 0.02  # share by which currents of one step may differ
 
 DEFAULT_DROP = 0.1
 NOISE_RATIO = 5.0
-_WINDOW = 9
-_SIGMAS = 7.0
+_WINDOW = 9  # samples of a running median
+_SIGMAS = 7.0  # of the noise that a fall must exceed
 _QUIET = 0.01  # share of the voltage below which more noise is no sign of a short
 
 
@@ -162,7 +162,7 @@ def find_steps(test: CurrentTest) -> tuple[Step, ...]:
 
 
 def _is_flat(current: Array) -> bool:
-    """True if the current scatters by less than a tenth."""
+    """Test for a current that scatters by less than a tenth."""
     level = float(np.median(current))
     return 1.4826 * float(np.median(np.abs(current - level))) < 0.1 * abs(level)
 
@@ -193,7 +193,7 @@ class StepResult:
     noise : float
         Standard deviation of the voltage from one sample to the next, robust (V).
     sign : str
-        What gives a short away: ``voltage drop``, ``voltage below the last step``, ``noise``; empty if
+        Evidence of a short: ``voltage drop``, ``voltage below the last step``, ``noise``; empty if
         nothing.
     """
 
@@ -224,7 +224,7 @@ class CcdResult:
     short_time : float or None
         s.
     sign : str
-        What gave the short away.
+        Evidence of the short, as in `StepResult`.
     asr_before, asr_after : float or None
         Resistance just before and after the short (Ω m²).
     steps : tuple of StepResult
@@ -304,7 +304,7 @@ def _shorted(test: CurrentTest, results: list[StepResult], place: int, sample: i
 def _short_in(
     test: CurrentTest, step: Step, earlier: list[StepResult], drop: float, noise_ratio: float
 ) -> tuple[int | None, str]:
-    """Sample at which a step shorts, and what gives it away; (None, "") if it does not."""
+    """Sample at which a step shorts, and the evidence; (None, "") without one."""
     along = np.sign(step.current_density) * test.voltage[step.first : step.end]
     noise = _sample_noise(along)
     place = _drop_within(along, noise, drop)
@@ -373,6 +373,7 @@ def _sample_noise(values: Array) -> float:
     """
     if len(values) < 4:
         return 0.0
+    # the second difference of white noise has the variance 1 + 4 + 1 times σ²
     return float(1.4826 * np.median(np.abs(np.diff(values, 2))) / 6**0.5)
 
 

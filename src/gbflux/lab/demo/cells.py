@@ -95,6 +95,7 @@ def eis_files(rng: np.random.Generator) -> Iterator[DemoFile]:
 
 
 def _known(cell: CellTruth) -> dict[str, Any]:
+    """Truth of a cell for people."""
     return {
         "circuit": CIRCUIT,
         "area_cm2": AREA_CM2,
@@ -110,6 +111,7 @@ def _known(cell: CellTruth) -> dict[str, Any]:
 def _file(
     name: str, frequency: NDArray[np.float64], z: NDArray[np.complex128], truth: dict[str, Any]
 ) -> DemoFile:
+    """A spectrum as potentiostats export it."""
     rows = np.column_stack([frequency, z.real, -z.imag])
     return table_file(name, "freq/Hz,Re(Z)/Ohm,-Im(Z)/Ohm", rows, "%.8e", truth)
 

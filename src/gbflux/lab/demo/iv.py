@@ -22,7 +22,7 @@ REACH_UM = 0.1  # distance from a grain boundary at which the bias rises in the 
 
 @dataclass(frozen=True)
 class SweepTruth:
-    """What is behind a curve.
+    """Parameters behind a curve.
 
     Attributes
     ----------

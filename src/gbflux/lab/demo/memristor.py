@@ -61,7 +61,7 @@ DEVICES = {
     "pad_200um": Device(3000.0, 110.0, 0.2, 6.0, 0.8, True, -0.005, 4e4, 40, (0.6, 1.0)),
     "pad_500um": Device(1000.0, 105.0, 0.2, 6.0, 0.8, False, 0.0, 2.5e5, 20, (0.6, 1.0)),
 }
-#: A tip of which every parameter but the series resistance can be told from a cycle.
+#: A tip whose cycle determines every parameter but the series resistance.
 FILAMENT = model_of_electrode(3e-17, filament_radius=1e-8, nucleation_bias=0.15, compliance=1e-4)
 SWEEP = (-0.6, 1.0, 0.2)  # V, V, V/s
 COMPLIANCE = 1e-2

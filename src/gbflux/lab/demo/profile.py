@@ -24,7 +24,7 @@ def gb_lines(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Position (nm) and lines (k, n), in the unit of `KINDS`, with a boundary near the middle.
 
-    Each line is a little displaced and offset; the noise of neighbouring points hangs together.
+    Each line is a little displaced and offset; the noise of neighbouring points is correlated.
     """
     grain, usual, noise, _ = KINDS[kind]
     x = np.linspace(0, LENGTH_NM, points)
@@ -76,11 +76,12 @@ def profile_files(rng: np.random.Generator) -> Iterator[DemoFile]:
 def matrix_text(values: np.ndarray, name: str, unit: str, size_nm: float) -> str:
     """A square map as Gwyddion exports it as text: what it is in comments, then a line of numbers a row."""
     size = f"{size_nm / 1e3:.4f} µm"
-    said = [f"# Channel: {name}", f"# Width: {size}", f"# Height: {size}", f"# Value units: {unit}"]
-    return "\n".join([*said, *("\t".join(f"{value:.6g}" for value in row) for row in values)]) + "\n"
+    comments = [f"# Channel: {name}", f"# Width: {size}", f"# Height: {size}", f"# Value units: {unit}"]
+    return "\n".join([*comments, *("\t".join(f"{value:.6g}" for value in row) for row in values)]) + "\n"
 
 
 def _known(kind: str, depth: float | None) -> dict[str, Any]:
+    """Truth of a file for people."""
     grain, usual, _, unit = KINDS[kind]
     return {"grain": grain, "depth": usual if depth is None else depth, "unit": unit, "fwhm_nm": FWHM_NM}
 

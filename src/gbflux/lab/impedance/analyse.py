@@ -128,7 +128,7 @@ def find_arcs(fit: EisFit, cell: Cell | None = None) -> tuple[Arc, ...]:
 
 
 def _origin_of(specific_capacitance: float | None) -> str:
-    """What usually has such a capacitance (capacitance × thickness / area, F/m); empty where it is not known.
+    """Origin of an arc with such a capacitance (capacitance × thickness / area, F/m); empty if not known.
 
     >>> _origin_of(4e-10), _origin_of(8.9e-7), _origin_of(1e-4)
     ('grain', 'grain boundary', 'electrode')
@@ -146,7 +146,7 @@ def _interval_of(fit: EisFit, name: str) -> Interval:
 
 @dataclass(frozen=True)
 class EisResult:
-    """Everything a spectrum says.
+    """Fit, arcs, resistances and material of a spectrum.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ class EisResult:
 
 @dataclass(frozen=True)
 class Bricks:
-    """What the brick-layer inversion needs to know.
+    """Given numbers for the brick-layer inversion.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def analyse_spectrum(
     Raises
     ------
     InputError, SolverError, MissingLibrary
-        As `fit_circuit`; InputError also if arcs cannot be told apart.
+        As `fit_circuit`; InputError also if capacitances leave open which arc is which.
     """
     if bricks is not None and (cell is None or cell.thickness is None):
         raise InputError("brick layer: needs area and thickness of the sample; got none. Give both.")
@@ -255,7 +255,7 @@ def _assign(arcs: tuple[Arc, ...], resistors: Mapping[str, Interval], bricks: Br
     Raises
     ------
     InputError
-        If a name does not exist, or the capacitances do not tell.
+        If a name does not exist, or the capacitances leave it open.
     """
     known = {**{arc.name: arc.origin for arc in arcs}, **dict.fromkeys(resistors, "")}
     for name in (bricks.grain, bricks.gb):
@@ -274,9 +274,8 @@ def _assign(arcs: tuple[Arc, ...], resistors: Mapping[str, Interval], bricks: Br
     if not grain or not gb or grain == gb:
         listed = "; ".join(f"{arc.name} {_capacitance_text(arc)}" for arc in arcs) or "no arcs"
         raise InputError(
-            "brick layer: capacitances must tell one arc of grains and one of grain boundaries; got "
-            f"{listed}. "
-            "Say which resistance is which (--grain, --gb)."
+            "brick layer: capacitances must show one arc of grains and one of grain boundaries; got "
+            f"{listed}. Say which resistance is which (--grain, --gb)."
         )
     return grain, gb
 
@@ -302,6 +301,7 @@ def _only(names: list[str]) -> str:
 
 
 def _capacitance_text(arc: Arc) -> str:
+    """Specific capacitance of an arc and its origin, for messages."""
     specific = (
         f"{arc.specific_capacitance * F_PER_M_TO_F_PER_CM:.2g} F/cm" if arc.specific_capacitance else "?"
     )
@@ -329,7 +329,7 @@ def _bricks(arcs, resistors, cell: Cell, bricks: Bricks, assigned: tuple[str, st
 def _warnings(
     fit: EisFit, kk: KKTest | None, arcs: tuple[Arc, ...], found: BrickLayer | None
 ) -> tuple[str, ...]:
-    """What a reader of the numbers has to know."""
+    """Warnings about the spectrum, its fit and the numbers taken from it."""
     texts = []
     if kk is None:
         texts.append(f"Kramers-Kronig test left out: it needs {FEWEST_POINTS} points")

@@ -21,7 +21,7 @@ LEAST_FACTOR = 2.0
 
 @dataclass(frozen=True)
 class BrickLayer:
-    """What the brick-layer model makes of a spectrum.
+    """Conductivities of grains and grain boundaries by the brick-layer model.
 
     Parameters
     ----------
@@ -117,12 +117,12 @@ def brick_layer(
     if not LEAST_FACTOR <= factor < math.inf:
         raise InputError(
             f"brick layer: the uncertainty factor must be at least {LEAST_FACTOR:g}; got {factor:g}. The "
-            "model is no "
-            "better."
+            "model is no better."
         )
     constant = thickness / area
     sigma_total = _inverse(gb_resistance, constant)
     ratio = delta / grain_size
+    # the factor for the microstructure and the interval of the fit are independent: logarithms add in square
     by_structure = math.hypot(math.log(factor), gb_resistance.spread)
     value = sigma_total.value * ratio
     sigma_gb = Interval(value, value * math.exp(-by_structure), value * math.exp(by_structure))

@@ -108,7 +108,7 @@ class Circuit:
 
     @property
     def elements(self) -> tuple[Element, ...]:
-        """All elements in the order of the text."""
+        """Elements in the order of the text."""
         return tuple(element for block in self.blocks for element in elements_of(block))
 
     @property
@@ -151,7 +151,7 @@ class Circuit:
 
 
 def elements_of(part: Part) -> Iterator[Element]:
-    """All elements of a part of a circuit, in the order of the text."""
+    """Elements of a part of a circuit, in the order of the text."""
     if isinstance(part, Element):
         yield part
     else:
@@ -212,6 +212,7 @@ class _Parser:
         return parsed
 
     def _series(self) -> tuple[Part, ...]:
+        """Parts with hyphens between them."""
         parts = [self._part()]
         while self._next() == "-":
             self.at += 1
@@ -219,6 +220,7 @@ class _Parser:
         return tuple(parts)
 
     def _part(self) -> Part:
+        """One element, or a parallel block."""
         word = self._next()
         if word == "p(":
             self.at += 1
@@ -242,13 +244,16 @@ class _Parser:
         return Element(match[1], word)
 
     def _branch(self) -> Part:
+        """One branch of a parallel block; a single part stands for itself."""
         parts = self._series()
         return parts[0] if len(parts) == 1 else Series(parts)
 
     def _next(self) -> str:
+        """Token to come; empty at the end."""
         return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
 
     def _fault(self, rule: str) -> InputError:
+        """Error at the token to come."""
         if self.at < len(self.tokens):
             word, place = self.tokens[self.at]
             found = f"'{word}' at character {place + 1}"
@@ -266,10 +271,12 @@ def _diffusion_argument(omega: NDArray[np.float64], tau: float) -> Complex:
 
 
 def _short_diffusion(omega: NDArray[np.float64], resistance: float, tau: float) -> Complex:
+    """Impedance of Ws (Ω)."""
     return resistance * np.tanh(_diffusion_argument(omega, tau)) / np.sqrt(1j * omega * tau)
 
 
 def _open_diffusion(omega: NDArray[np.float64], resistance: float, tau: float) -> Complex:
+    """Impedance of Wo (Ω)."""
     return resistance / np.tanh(_diffusion_argument(omega, tau)) / np.sqrt(1j * omega * tau)
 
 

@@ -24,13 +24,13 @@ UNDETERMINED = 0.5
 _CONFIDENCE = 0.95
 #: Chance below which a block of the circuit is taken to be there; small, for its frequency was searched for.
 BLOCK_PRESENT = 1e-4
-_AT_LIMIT = 0.9995
+_AT_LIMIT = 0.9995  # exponent from which a CPE is a capacitor
 _WEIGHTINGS = ("modulus", "proportional", "unit")
 _LEAST_EXPONENT = 0.3
-_FLOOR = 0.01
-_SAME = 1e-6
+_FLOOR = 0.01  # of |Z|: a part that passes through zero has no relative noise
+_SAME = 1e-6  # relative difference of sums of squares of one minimum
 _FAR = 9.0  # of a logarithm from its start: a factor of 8000
-_FLAT = 1e-5
+_FLAT = 1e-5  # relative change at which a fit with an undetermined parameter stops
 _NO_BETTER = (6, 7, 8)  # MINPACK: the sum of squares cannot fall any further in this arithmetic
 _LARGEST_LOGARITHM = 200.0  # of a parameter that noise drives away
 
@@ -83,7 +83,7 @@ class EisFit:
     covariance : (k, k) array
         Of the logarithms of positive parameters, and of exponents.
     systematic : bool
-        True if neighbouring residuals hang together more than chance allows (1 in 1000).
+        True if neighbouring residuals are correlated more than chance allows (1 in 1000).
     """
 
     circuit: Circuit
@@ -204,8 +204,7 @@ def _check(circuit: Circuit, spectrum: Spectrum, weighting: str, fixed: dict, st
         if name not in circuit.parameters:
             raise InputError(
                 f"parameter {name}: must be one of {', '.join(circuit.parameters)}; circuit {circuit.text} "
-                "has no "
-                "such. Name one of these."
+                "has no such. Name one of these."
             )
         highest = 1.0 if name.endswith("_n") else np.inf
         if not (0 < value <= highest) or not np.isfinite(value):
@@ -215,8 +214,8 @@ def _check(circuit: Circuit, spectrum: Spectrum, weighting: str, fixed: dict, st
     if 2 * len(spectrum.frequency) < free + 4:
         raise InputError(
             f"{spectrum.source}: must have more numbers than circuit {circuit.text} has parameters "
-            f"({free}), by 4 at "
-            f"least; got {len(spectrum.frequency)} points. Use a smaller circuit or fix parameters."
+            f"({free}), by 4 at least; got {len(spectrum.frequency)} points. "
+            "Use a smaller circuit or fix parameters."
         )
 
 
@@ -284,7 +283,7 @@ def _weights(spectrum: Spectrum, weighting: str) -> NDArray[np.complex128]:
 
 @dataclass(frozen=True)
 class _Minimum:
-    """Where a minimisation ended."""
+    """End of a minimisation: parameters, weighted sum of squares, free parameters and their covariance."""
 
     values: dict[str, float]
     rss: float

@@ -21,8 +21,8 @@ from gbflux.lab.impedance.spectrum import Spectrum
 
 FIRST_EXPONENT = 0.9
 MOST_COMBINATIONS = 3000
-_DRAWS = 400
-_SMALLEST_SHARE = 1e-4
+_DRAWS = 400  # for circuits without time constants to search
+_SMALLEST_SHARE = 1e-4  # of |Z|: logarithms cannot start at zero
 
 Build = Callable[[float], dict[str, float]]
 
@@ -119,11 +119,12 @@ def _time_grid(omega: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 
 def _column(shape: NDArray[np.complex128], weight: NDArray) -> NDArray[np.float64]:
+    """Weighted real parts above weighted imaginary ones (2n,)."""
     return np.concatenate([shape.real * weight.real, shape.imag * weight.imag])
 
 
 def _block(part: Part) -> _Block | None:
-    """How a block depends on one amplitude and one time constant; None if it does not."""
+    """Block as a law of one amplitude and one time constant; None if it is no such law."""
     if isinstance(part, Element):
         return _element_block(part)
     if isinstance(part, Parallel) and all(isinstance(branch, Element) for branch in part.branches):
@@ -134,6 +135,7 @@ def _block(part: Part) -> _Block | None:
 
 
 def _element_block(element: Element) -> _Block:
+    """Law of a single element; only finite diffusion has a time constant."""
     name = element.name
     one = {"R": _resistor, "L": _inductor, "W": _warburg}
     if element.kind in one:
@@ -154,6 +156,7 @@ def _element_block(element: Element) -> _Block:
 
 
 def _arc_block(part: Parallel) -> _Block:
+    """Law of a resistor beside a capacitor (Debye) or CPE (Cole–Cole)."""
     resistor = next(branch.name for branch in part.branches if branch.kind == "R")
     other = next(branch for branch in part.branches if branch.kind != "R")
     if other.kind == "C":
@@ -170,36 +173,43 @@ def _arc_block(part: Parallel) -> _Block:
 
 
 def _resistor(omega, tau):
+    """Impedance of 1 Ω."""
     return np.ones(omega.shape, complex)
 
 
 def _inductor(omega, tau):
+    """Impedance of 1 H."""
     return 1j * omega
 
 
 def _warburg(omega, tau):
+    """Impedance of diffusion without end, A = 1 Ω s^-½."""
     return (1 - 1j) / np.sqrt(omega)
 
 
 def _capacitor(omega, tau):
+    """Impedance of 1 F."""
     return 1 / (1j * omega)
 
 
 def _constant_phase(omega, tau):
+    """Impedance of a CPE, Q = 1."""
     return (1j * omega) ** -FIRST_EXPONENT
 
 
 def _debye(omega, tau):
+    """Impedance of an RC arc, R = 1 Ω."""
     return 1 / (1 + 1j * omega * tau)
 
 
 def _cole_cole(omega, tau):
+    """Impedance of a depressed arc, R = 1 Ω."""
     return 1 / (1 + (1j * omega * tau) ** FIRST_EXPONENT)
 
 
 def _drawn(circuit: Circuit, spectrum: Spectrum, weight: NDArray, wanted: int) -> list[dict[str, float]]:
     """The best of many draws over the scales of the spectrum."""
-    rng = np.random.default_rng(len(circuit.text))
+    rng = np.random.default_rng(len(circuit.text))  # any fixed seed: equal circuits are fitted alike
     omega, modulus = 2 * np.pi * spectrum.frequency, np.abs(spectrum.impedance)
     low_z, high_z = float(modulus.min()) / 5, float(modulus.max()) * 2
     found = []

@@ -49,7 +49,7 @@ class KKTest:
     limit : float
         Share of |Z| that was asked for.
     systematic : bool
-        True if neighbouring residuals hang together more than chance allows (1 in 1000).
+        True if neighbouring residuals are correlated more than chance allows (1 in 1000).
     consistent : bool
         False if the residuals are systematic and exceed the limit as means of three neighbours, or are noise
         of more than 5 %.
@@ -138,7 +138,7 @@ def _overfitting(resistances: NDArray[np.float64]) -> float:
 
 
 def _is_blocking(spectrum: Spectrum) -> bool:
-    """True if the lowest frequencies look like a capacitor: the phase is below −45° and falling."""
+    """Test for a capacitor at the lowest frequencies: the phase is below −45° and falling."""
     order = np.argsort(spectrum.frequency)[:3]
     phase = np.angle(spectrum.impedance[order], deg=True)
     return bool(phase[0] < -45 and phase[0] <= phase[-1])
@@ -164,7 +164,7 @@ def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def pattern_probability(*parts: NDArray[np.float64]) -> float:
-    """Chance that neighbours agree so much in values that do not know of each other.
+    """Chance of so much correlation between neighbours in independent values.
 
     From the sum of the products of neighbours over the sum of squares, all parts together; its scatter is
     1/√n (R. L. Anderson, Ann. Math. Stat. 13, 1 (1942)). What a fit leaves agrees a little less than chance:

@@ -16,7 +16,7 @@ from gbflux.errors import InputError
 from gbflux.lab.readers.tables import Column, Table, read_table
 
 FEWEST_POINTS = 5
-_ONE_WAY = 0.5  # of the steps of sweeps, less those the other way
+_ONE_WAY = 0.5  # net share of steps in one direction, from which rows are sweeps
 MOST_POINTS = 1000
 _DEGREES_FROM = 1.9  # a phase beyond this is not in radians
 
@@ -114,12 +114,12 @@ def _without_repetitions(
 ) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
     """Rows in their order, each once: one written twice is no second measurement."""
     order = np.lexsort((impedance.imag, impedance.real, frequency))
-    news = np.full(len(frequency), True)
+    kept = np.full(len(frequency), True)
     again = (np.diff(frequency[order]) == 0) & (np.diff(impedance[order]) == 0)
-    news[order[1:][again]] = False
+    kept[order[1:][again]] = False
     if again.any():
         notes.append(f"{np.count_nonzero(again)} rows that repeat another left out")
-    return frequency[news], impedance[news]
+    return frequency[kept], impedance[kept]
 
 
 def _thinned(

@@ -1,4 +1,4 @@
-"""All numbers of the I–V curves of one file."""
+"""Numbers of the I–V curves of one file."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from gbflux.lab.readers.tables import Table
 from gbflux.lab.stats.noise import quantisation
 from gbflux.lab.stats.uncertainty import Measured
 
-_SAME_RESISTANCE = 0.10
-_LARGE_OFFSET = 100.0
+_SAME_RESISTANCE = 0.10  # relative difference
+_LARGE_OFFSET = 100.0  # standard deviations of the noise
 _CONDUCTING = (TRIGGERED, FROM_START, NO_BRANCH)
 #: Conductivity of the filament by default (S/m).
 SIGMA = filament.LITHIUM_CONDUCTIVITY_S_PER_M
@@ -216,7 +216,7 @@ def _flags(
     at_limit: NDArray[np.bool_],
     fit: OhmicFit | None,
 ) -> tuple[str, ...]:
-    """What a reader must know."""
+    """Doubts about the numbers of a curve, in words."""
     flags = []
     if trigger.index is not None and trigger.index >= curve.turn:
         flags.append("triggered after the turning point: the bias is the limit of the sweep")
@@ -237,7 +237,7 @@ def _flags(
 
 
 def _limit_flags(curve: Curve, trigger: Trigger, compliance: Compliance, fit: OhmicFit) -> list[str]:
-    """Whether the resistance is no more than a voltage of the sweep over the current limit."""
+    """Doubts about a resistance that is no more than a voltage of the sweep over the current limit."""
     voltages = {"triggering bias": trigger.bias, "limit of the sweep": curve.limit}
     flags = []
     for name, voltage in voltages.items():

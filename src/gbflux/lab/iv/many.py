@@ -1,4 +1,8 @@
-"""Where curves were measured: each file's distance from the grain boundary or electrode size."""
+"""Many I–V curves: bias against distance from the grain boundary and size of the electrode.
+
+A table of positions gives each file's distance or electrode size; untriggered curves are censored at their
+limit (`gbflux.lab.stats.survival`).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ DISTANCE, ELECTRODE = "distance_nm", "electrode_um"
 
 @dataclass(frozen=True)
 class ManyResult:
-    """What many curves say together.
+    """Statistics over the curves of many files.
 
     Attributes
     ----------

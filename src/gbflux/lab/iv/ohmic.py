@@ -17,16 +17,16 @@ from gbflux.lab.stats.ragged import Bools, blocks, filled, first, largest, media
 from gbflux.lab.stats.weighted_line import curvature, lines, noise_weights, runs_test
 
 Array = NDArray[np.float64]
-_BAND = 0.01
-_GIVEN_BAND = 0.02
-_LEAST_SPAN = 0.05
+_BAND = 0.01  # of the largest current: half the width of a plateau
+_GIVEN_BAND = 0.02  # below a limit that is given
+_LEAST_SPAN = 0.05  # of the voltage, over a plateau
 _FEWEST_AT_LIMIT = 4
-_FEWEST_POINTS = 6
-_SIGNIFICANT = 5.0
-_COLLAPSED = 0.5
-_CUT = 4.0
+_FEWEST_POINTS = 6  # of a line
+_SIGNIFICANT = 5.0  # standard errors of a slope, noise of a current
+_COLLAPSED = 0.5  # share of the conductance below which the filament is gone
+_CUT = 4.0  # robust standard deviations beyond which a point is left out
 _PASSES = 3
-_DOUBT = 1e-3
+_DOUBT = 1e-3  # p of a test below which the line is not straight
 _LEAST_R_SQUARED = 0.99
 
 
@@ -188,7 +188,7 @@ def _fits(v: Array, i: Array, inside: Bools, floor: Array) -> Iterator[tuple[int
 
 
 def _enough(v: Array, kept: Bools) -> Bools:
-    """Whether each row has points enough and not one voltage alone."""
+    """Test for rows with points enough and more than one voltage."""
     if not v.shape[1]:
         return np.full(len(v), False)
     span = np.where(kept, v, -np.inf).max(axis=1) > np.where(kept, v, np.inf).min(axis=1)

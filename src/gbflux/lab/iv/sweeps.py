@@ -1,4 +1,4 @@
-"""Which columns are voltage and current, and where one sweep ends and the next begins.
+"""Curves in a table: columns of voltage and current, cut where a sweep ends and the next begins.
 
 A `Curve` is what happens to one polarity between two passages through zero: the branch that goes out from
 zero, and the one that comes back if there is one. Voltages keep their sign; the order is that of the
@@ -23,7 +23,7 @@ _CLOCK_ANEW = 0.1  # share of rows before the one above them in time, up to whic
 _BY_ROUNDING = 0.25  # share of equal currents at held voltages more than at others
 _UNSORTED_SHARE = 0.3  # turning points per row, above which voltages are in no order
 _MEASURED = ("meas", "smu", "read", "sense", "ewe")
-_STRONG, _FEWEST_STRONG, _MOSTLY = 0.2, 8, 0.95
+_STRONG, _FEWEST_STRONG, _MOSTLY = 0.2, 8, 0.95  # share of the largest current, points, share of points
 FEWEST_POINTS = 5
 
 
@@ -65,7 +65,7 @@ class Curve:
 
 
 def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
-    """All curves of a file, in its order.
+    """Curves of a file, in its order.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def iv_pairs(table: Table, notes: list[str]) -> list[tuple[Column, Column]]:
     Raises
     ------
     InputError
-        If it cannot be told which they are.
+        If the header leaves open which they are.
     """
     voltages, currents = table.all("voltage"), table.all("current")
     if voltages and currents:
@@ -163,14 +163,14 @@ def _pieces(
         if len(edges) == 2 and np.isfinite(t).all() and back > _CLOCK_ANEW:
             notes.append("rows were not in the order of time: sorted")
             kept = kept[np.argsort(t, kind="stable")]
-    news = ~_repeated(v[kept], i[kept])
-    news[[edge for edge in edges[:-1] if edge < len(kept)]] = True
-    if not news.all():
+    new = ~_repeated(v[kept], i[kept])
+    new[[edge for edge in edges[:-1] if edge < len(kept)]] = True
+    if not new.all():
         notes.append(
-            f"{np.count_nonzero(~news)} rows that repeat voltage and current of the one before left out"
+            f"{np.count_nonzero(~new)} rows that repeat voltage and current of the one before left out"
         )
-        number = np.append(0, np.cumsum(news))
-        kept, edges = kept[news], number[edges].tolist()
+        number = np.append(0, np.cumsum(new))
+        kept, edges = kept[new], number[edges].tolist()
     return kept, list(pairwise(edges))
 
 
@@ -178,18 +178,18 @@ def _repeated(v: Array, i: Array) -> NDArray[np.bool_]:
     """Rows written twice, which would pass for two measurements: noise for a surge, a line for a bent one.
 
     Equal currents at a held voltage may be rounding: then those at different voltages are as often equal.
-    Those at the current limit say nothing.
+    Those at the current limit do not count.
     """
     held, equal = v[1:] == v[:-1], i[1:] == i[:-1]
-    told = np.abs(i[1:]) < 0.98 * np.abs(i).max(initial=0.0)
-    same, other = equal[held & told], equal[~held & told]
+    free = np.abs(i[1:]) < 0.98 * np.abs(i).max(initial=0.0)
+    same, other = equal[held & free], equal[~held & free]
     if not len(same) or same.mean() < _BY_ROUNDING + (other.mean() if len(other) else 0.0):
         return np.zeros(len(v), dtype=bool)
     return np.append(False, held & equal)
 
 
 def _runs_against(v: Array, i: Array) -> bool:
-    """Whether the amplifier inverts: currents well above those near 0 V oppose the voltage."""
+    """Test for an inverting amplifier: currents well above those near 0 V oppose the voltage."""
     size = np.abs(i)
     strong = (size > _STRONG * size.max(initial=0.0)) & (v != 0)
     if np.count_nonzero(strong) < _FEWEST_STRONG:

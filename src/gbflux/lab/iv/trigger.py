@@ -1,11 +1,11 @@
 r"""The triggering bias: where the current of an outgoing branch surges out of the noise.
 
 A change point between two regimes. *Quiet*: a straight line with noise of Student's t (4 degrees of freedom:
-spikes are no news). *Surged*: any current out of the noise, log|I| uniform over the decades between noise and
-limit. Point j votes for the surge with :math:`\ell_j = \log p_s(I_j) - \log p_q(I_j)`, at least −10, and −10
-below two standard deviations; the change is at the k that makes :math:`\sum_{j \ge k}\ell_j` largest, a
-cumulative sum read backwards. The line is fitted to the points before the change, so both are
-repeated until they agree.
+its heavy tails allow for spikes). *Surged*: any current out of the noise, log|I| uniform over the decades
+between noise and limit. Point j votes for the surge with :math:`\ell_j = \log p_s(I_j) - \log p_q(I_j)`, at
+least −10, and −10 below two standard deviations; the change is at the k that makes :math:`\sum_{j \ge
+k}\ell_j` largest, a cumulative sum read backwards. The line is fitted to the points before the change, so
+both are repeated until they agree.
 
 The bias is reported as the middle between the last quiet and the first surged point. Its interval is a
 bootstrap over the residuals of the quiet points, with the onset anywhere within the step: no interval is
@@ -37,12 +37,12 @@ NO_BRANCH = "no outgoing branch"
 TOO_FEW = "too few quiet points"
 NO_SIGNAL = "all currents are equal"
 
-_NEEDED_VOTES = 12.0
+_NEEDED_VOTES = 12.0  # natural logarithm of odds: e^12 = 163,000
 _LASTING = 3  # points of a surge, at least
 _SOON = 5  # points within which it jumps
 _OUT_OF_NOISE = 10.0  # standard deviations
 _JUMP = 3.0  # over line and noise within a few points
-_DECADE = 1.0
+_DECADE = 1.0  # of log10|I| between two levels
 _STEADY = 3.0  # size over scatter of a surged current, at least
 _FEWEST_QUIET = 4
 _ROUNDS = 5
@@ -51,15 +51,15 @@ _BEYOND_TURN = 5
 _REPLICATES = 400
 _WINDOW = 12  # points on either side of the surge
 _AT_ONCE = 256  # curves
-_FREEDOM = 4.0
+_FREEDOM = 4.0  # degrees of freedom of Student's t
 _T_NORM = float(gammaln((_FREEDOM + 1) / 2) - gammaln(_FREEDOM / 2) - 0.5 * np.log(_FREEDOM * np.pi))
-_LOWEST = -10.0
+_LOWEST = -10.0  # least vote of a point, so that a single quiet one does not end a surge
 _FEWEST_DECADES = 6.0
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """What the outgoing branch did.
+    """Outcome of the outgoing branch.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Trigger:
 
     @property
     def censored(self) -> bool:
-        """Whether the bias is known only to lie beyond the limit."""
+        """True if the bias is known only to lie beyond the limit."""
         return self.outcome in (NOT_TRIGGERED, GRADUAL)
 
 
@@ -121,7 +121,7 @@ def find_triggers(
 
 
 def _nothing_to_find(curve: Curve) -> Trigger | None:
-    """Why a curve says nothing; None if it may."""
+    """Outcome of a curve without a branch or a signal; None for any other."""
     if curve.turn < _FEWEST_QUIET:
         return Trigger(NO_BRANCH, None, None, curve.limit, None, None)
     if np.ptp(curve.current) == 0:
@@ -198,7 +198,10 @@ def _changes(v: Array, i: Array, inside: Bools) -> tuple[Ints, Bools, NoiseFloor
 
 
 def _start_conducting(v: Array, i: Array, inside: Bools) -> Bools:
-    """Whether the first part of each branch, or all of it, is the line of a short; it may have been reset."""
+    """Test for a short from the start: a steep line through the first part of a branch, or all of it.
+
+    The first part alone suffices, for the filament may have been reset.
+    """
     lengths, place = inside.sum(axis=1), np.arange(v.shape[1])
     found = np.full(len(v), False)
     for parts in (np.minimum(lengths, 8), lengths // 8, lengths // 4, lengths):
@@ -214,7 +217,7 @@ def _start_conducting(v: Array, i: Array, inside: Bools) -> Bools:
 
 
 def _over_scatter(i: Array, kept: Bools) -> Array:
-    """How much larger the currents of each row are than their scatter from point to point."""
+    """Ratio of the currents of each row to their scatter from point to point."""
     if not len(i):
         return np.zeros(0)
     scatter = 1.4826 * medians(np.abs(np.diff(i, axis=1)), kept[:, 1:] & kept[:, :-1]) / 2**0.5
@@ -224,7 +227,7 @@ def _over_scatter(i: Array, kept: Bools) -> Array:
 
 
 def _first_splits(i: Array, inside: Bools) -> Ints:
-    """Where log|I| splits best into two levels; the row's length where they are not a factor 10 apart."""
+    """First point of the upper of two levels of log|I|; the row's length if less than a factor 10."""
     lengths, place = inside.sum(axis=1), np.arange(i.shape[1])
     size = np.abs(i)
     top = size.max(axis=1, keepdims=True)
@@ -250,7 +253,7 @@ def _strongest(worth: Array, lengths: Ints) -> Ints:
 
 
 def _jump(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor) -> Bools:
-    """Whether each current leaves line and noise far behind within a few points."""
+    """Test for currents that leave line and noise far behind within a few points."""
     soon = k[:, None] + np.arange(_SOON)
     there = soon < lengths[:, None]
     soon = np.minimum(soon, lengths[:, None] - 1)
@@ -338,20 +341,7 @@ def _intervals(
     rng: np.random.Generator,
     level: float,
 ) -> list[tuple[float, float]]:
-    """Intervals of the biases of curves that surged, ends in the order of size (V).
-
-    Parameters
-    ----------
-    v, i : (m, n) arrays
-        Branches (V, A), as long as `lengths` says.
-    lengths, k : (m,) arrays of int
-        k is the first surged point.
-    noise : NoiseFloor
-        Of the quiet points; columns.
-    rng : numpy Generator
-    level : float
-        Coverage.
-    """
+    """Intervals of the biases of curves (m, n) that surge at k, ends in the order of size (V)."""
     ends = np.empty((len(k), 2))
     for begin in range(0, len(k), _AT_ONCE):
         some = slice(begin, begin + _AT_ONCE)
@@ -380,17 +370,17 @@ def _surges(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor, rng: 
     quiet = np.arange(v.shape[1]) < k[:, None]
     rest = np.where(quiet, i - noise.line(v), 0.0)
     least = around.scatter.min(axis=1, keepdims=True)
-    news = quiet & (_vote(np.abs(rest) / least, around.span) >= 0)
+    moving = quiet & (_vote(np.abs(rest) / least, around.span) >= 0)
     nearest = np.abs(around.current) - np.abs(rest).max(axis=1, keepdims=True)
     unsure = _vote(nearest / around.scatter, around.span) <= 0
     weak = (unsure & around.there)[:, _WINDOW:].any(axis=1)
-    share = news.sum(axis=1) / k
+    share = moving.sum(axis=1) / k
     found = np.repeat(k[:, None], _REPLICATES, axis=1)
     rows = np.flatnonzero(weak | (share > 0))
     if not len(rows):
         return found
-    # those that make news first: which replicates have one is told by a single comparison
-    order = np.argsort(np.where(news, 0, np.where(quiet, 1, 2)).astype(np.int8), axis=1, kind="stable")
+    # points that can move the surge first: a replicate has drawn one if a random number is below their share
+    order = np.argsort(np.where(moving, 0, np.where(quiet, 1, 2)).astype(np.int8), axis=1, kind="stable")
     rest = np.take_along_axis(rest, order, axis=1)
     before = rng.random((len(rows), _REPLICATES, _WINDOW))
     moved = weak[rows, None] | (before < share[rows, None, None]).any(axis=2)

@@ -24,12 +24,12 @@ from gbflux.lab.readers.tables import Table
 Array = NDArray[np.float64]
 _UNDETERMINED = 0.2  # relative standard error from which there is no interval
 _TIED = 1.5  # times the error with the undetermined ones known
-_FEWEST_CONDUCTING = 8
+_FEWEST_CONDUCTING = 8  # samples from which the relative noise is estimated
 _LATEST = 2.0  # standard deviations of a moment between two samples, which are 1.73 from the middle
-_WIDE = 0.01  # of a logarithm
+_WIDE = 0.01  # of a logarithm, for derivatives at the end
 _WEAK = 7.0  # standard deviation of a logarithm that is known beforehand: three decades
 _CANDIDATES, _BATCHES = 8, 3  # starts followed at once, and how often others are tried, twice at least
-_AS_GOOD = 9.0  # difference in χ² between fits that the cycle does not tell apart
+_AS_GOOD = 9.0  # difference in χ² between fits between which the cycle does not decide
 _APART = 3.0  # standard errors
 _LINEAR = ("series_resistance", "mouth_conductance")
 _SERIES, _MOUTH = (PARAMETERS.index(name) for name in _LINEAR)
@@ -234,7 +234,7 @@ def _known(place: Place, currents: int, largest: Array, reason: str | None) -> d
 
     What is known beforehand is weak (`largest`, relative standard deviations): it keeps a direction the cycle
     says nothing of from passing for known. Far along such a direction the model is not linear, but for those
-    on a linear scale: a parameter whose error hangs on it has no interval either.
+    on a linear scale: a parameter whose error depends on it has no interval either.
     """
     values = np.exp(place.point)
     errors, reaches = _errors(place, currents, largest)
@@ -343,14 +343,14 @@ def fit_cycle_of(
     current = -set_polarity * np.concatenate([curve.current for curve in curves])
     if rate is None:
         time, drive = _measured_time(table, np.concatenate([curve.rows for curve in curves]), bias)
-        told = np.isfinite(time)
-        drive += f", {np.count_nonzero(~told)} samples without left out" if not told.all() else ""
+        known = np.isfinite(time)
+        drive += f", {np.count_nonzero(~known)} samples without left out" if not known.all() else ""
     else:
         if not (rate > 0 and math.isfinite(rate)):
             raise InputError(f"{table.source}: the sweep rate must be > 0; got {rate:g} V/s.")
         time, drive = np.append(0.0, np.cumsum(np.abs(np.diff(bias)))) / rate, f"{rate:g} V/s throughout"
-        told = np.append(True, np.diff(bias) != 0)  # a hold takes no time that the rate tells
-    time, bias, current = time[told], bias[told], current[told]
+        known = np.append(True, np.diff(bias) != 0)  # how long a hold takes, the rate does not say
+    time, bias, current = time[known], bias[known], current[known]
     if compliance is None:
         found, _ = find_compliance(bias, current)
         compliance = found.current if found is not None else _NEVER * float(np.abs(current).max())
@@ -369,7 +369,7 @@ def _measured_time(table: Table, rows: NDArray[np.int_], bias: Array) -> tuple[A
     Raises
     ------
     InputError
-        If no column tells it, or it does not increase.
+        If there is no column of it, or it does not increase.
     """
     columns = table.all("time")
     if not columns:
@@ -379,17 +379,17 @@ def _measured_time(table: Table, rows: NDArray[np.int_], bias: Array) -> tuple[A
         )
     name = f"'{columns[0].as_written or columns[0].name}'"
     time = columns[0].values[rows].copy()
-    told = np.flatnonzero(np.isfinite(time))
-    steps, size = np.diff(time[told]), np.abs(bias[told])
+    known = np.flatnonzero(np.isfinite(time))
+    steps, size = np.diff(time[known]), np.abs(bias[known])
     near_zero = np.minimum(size[1:], size[:-1]) <= _NEAR_ZERO * np.abs(bias).max()
     still = np.flatnonzero((steps == 0) | ((steps < 0) & ~near_zero))
     if len(still) or not (steps > 0).any():
-        row = rows[told[still[0] + 1]] + 1 if len(still) else rows[0] + 1
+        row = rows[known[still[0] + 1]] + 1 if len(still) else rows[0] + 1
         raise InputError(
             f"{table.source}: {name} must increase within a cycle; it does not in row {row} of the numbers. "
             "Give --rate-V-per-s."
         )
     one = float(np.median(steps[steps > 0]))
     pauses = near_zero & ((steps < 0) | (steps > _PAUSE * one))
-    time[told] = np.append(0.0, np.cumsum(np.where(pauses, one, steps)))
+    time[known] = np.append(0.0, np.cumsum(np.where(pauses, one, steps)))
     return time, f"time from {name}" + (", without the pause at 0 V" if pauses.any() else "")

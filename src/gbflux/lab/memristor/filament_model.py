@@ -41,7 +41,7 @@ Array = NDArray[np.float64]
 _SIGMA_LITHIUM = 1.1e7  # S/m, electronic
 _CHARGE_PER_VOLUME = 7.42e9  # C/m³ of lithium (0.534 g/cm³)
 SOFTNESS_V = 5e-3  # w
-_BRIDGE_WIDTH = 0.01
+_BRIDGE_WIDTH = 0.01  # of u, over which the bridge closes: a jump would have no derivative
 PARAMETERS = (
     "ionic_conductance",
     "mouth_conductance",
@@ -114,7 +114,7 @@ class FilamentModel:
 
 @dataclass(frozen=True)
 class FilamentTrace:
-    """What the model does under a voltage.
+    """Course of the model under a voltage.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class Laws:
     compliance: float
 
     def conductance(self, charge: Array) -> Array:
-        """Of electrolyte and filament side by side (S), for charges u of shape (..., m)."""
+        """Conductance of electrolyte and filament side by side (S), for charges u of shape (..., m)."""
         ionic, _, _, bridge = self.parameters[:4]
         bridged = 0.5 + 0.5 * np.tanh((charge - 1) / (2 * _BRIDGE_WIDTH))
         return ionic + bridged * charge / bridge

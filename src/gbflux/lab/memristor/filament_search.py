@@ -18,7 +18,7 @@ from gbflux.lab.memristor.measured_cycle import MeasuredCycle
 
 Array = NDArray[np.float64]
 _STEP = 1e-3  # of a logarithm, for derivatives
-_LARGEST_MOVE = 1.5
+_LARGEST_MOVE = 1.5  # of a logarithm in a step
 
 _GROWTH = np.geomspace(0.1, 1e6, 15)  # bridges that the ionic current plates until 0 V
 _SERIES = (0.01, 0.3, 0.8)  # of the smallest resistance measured
@@ -29,7 +29,7 @@ _FURTHEST = 3.0  # residual that counts as out of reach
 
 @dataclass(frozen=True)
 class Target:
-    """What a fit makes small.
+    """Residuals that a fit makes small.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Target:
 
 @dataclass
 class Place:
-    """Where a search is: point (6,), residuals, derivatives (rows, 6), cost."""
+    """State of a search: point (6,), residuals, derivatives (rows, 6), cost."""
 
     point: Array
     residual: Array

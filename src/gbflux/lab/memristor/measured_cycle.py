@@ -1,4 +1,4 @@
-"""Where a measured cycle sets and resets, and its other samples: what a fit of the filament model meets.
+"""A measured cycle for a fit of the filament model: its set, its reset, and the samples that count.
 
 A set or reset falls between two samples. The misfit of the currents jumps as the model's change passes a
 sample; the moment of the change does not. So the samples on either side are left out, and the moment stands
@@ -54,7 +54,7 @@ class Event:
         return (self.after - self.before) / 12**0.5
 
     def mismatch(self, moments: Array, end: float) -> Array:
-        """How far a model's moments lie off, in standard deviations; none counts as at the end (s)."""
+        """Distance of a model's moments (s) in standard deviations; no event counts as one at the end (s)."""
         if not self.came:
             return np.minimum(moments - self.before, 0.0) / self.deviation
         return (np.minimum(moments, end) - self.middle) / self.deviation

@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Endurance:
-    """How the on/off ratio lasts.
+    """Endurance of the on/off ratio.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ class Cycle:
 
 @dataclass(frozen=True)
 class MemristorResult:
-    """All cycles of one device.
+    """Cycles of one device.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def analyse_memristor(
             "which sets; "
             "it has none. Give the other polarity."
         )
-    said = [*table.notes, *notes, *([f"{dropped} curves before the first set; left out"] if dropped else [])]
+    notes = [*table.notes, *notes, *([f"{dropped} curves before the first set; left out"] if dropped else [])]
     read = _read_bias(pairs, read_bias)
     cycles = tuple(_cycle(number, first, second, read) for number, (first, second) in enumerate(pairs, 1))
     if all(cycle.lrs is None and cycle.hrs is None for cycle in cycles):
@@ -150,11 +150,11 @@ def analyse_memristor(
         )
     ratios = [cycle.on_off for cycle in cycles if cycle.on_off is not None]
     if ratios and np.median(ratios) < 1 / _SWITCHED:
-        said.append(
+        notes.append(
             f"the resistance rises with {'negative' if set_polarity < 0 else 'positive'} bias, which should "
             "set: the other polarity may set"
         )
-    return MemristorResult(table.source, cycles, set_polarity * read, set_polarity, area, tuple(said))
+    return MemristorResult(table.source, cycles, set_polarity * read, set_polarity, area, tuple(notes))
 
 
 def area_in(table: Table) -> float | None:
@@ -316,7 +316,7 @@ def _read_resistance(voltage: Array, current: Array, read: float) -> Resistance 
 
 
 def _beyond(chance: float, freedom: float) -> float:
-    """What Student's t exceeds with a chance; `scipy.stats` takes thirty times as long."""
+    """Upper quantile of Student's t; `scipy.stats` takes thirty times as long."""
     return -float(stdtrit(freedom, chance))
 
 

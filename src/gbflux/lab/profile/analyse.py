@@ -31,9 +31,9 @@ _FEWEST_LINES = 3  # for intervals from the scatter between lines
 
 _SIGNIFICANT = 0.005
 _TRIALS = 399
-_MOST_PLACES = 128
+_MOST_PLACES = 128  # of a dip along the line
 _WIDTHS = 6
-_MARGIN = 0.08  # of the line at either end, where a dip is not told from a step
+_MARGIN = 0.08  # of the line at either end, where a dip looks like a step
 
 
 @dataclass(frozen=True)
@@ -129,25 +129,16 @@ def analyse_profile(
     if not np.any(np.ptp(values, axis=1) > 0):
         raise InputError(f"{lines.source}: the lines must vary; all values are {values.flat[0]:g}.")
     reach = largest_shift if align else 0.0
-    found = _search_dip(lines.position, values, reach)
-    probability = _chance_of_dip(lines.position, values, found, reach, np.random.default_rng(seed))
+    templates = _templates(lines.position)
+    found = _best_dip(templates, values, reach)
+    noise = _without_step(lines.position, values, found)
+    probability = _chance_of_dip(templates, noise, found, reach, np.random.default_rng(seed))
     position, moved = _moved(lines.position, values, found)
     return _measured(lines, found, position, moved, probability)
 
 
 def _dip_model(parameters: Array, position: Array) -> Array:
-    """The model of a line.
-
-    Parameters
-    ----------
-    parameters : (5,) array
-        left, right, depth, x0, s.
-    position : (n,) array
-
-    Returns
-    -------
-    (n,) array
-    """
+    """Line (n,) of the parameters left, right, depth, x0, s."""
     left, right, depth, x0, s = parameters
     u = (position - x0) / s
     return left + (right - left) * ndtr(u) + depth * np.exp(-(u**2) / 2)
@@ -292,48 +283,18 @@ class _Templates:
     norms: Array  # (widths, places)
 
 
-def _search_dip(position: Array, values: Array, largest_shift: float) -> _Dip:
-    """Best place, width and shifts.
-
-    Parameters
-    ----------
-    position : (n,) array
-        Even (m).
-    values : (k, n) array
-    largest_shift : float
-        Of a line from the place in the mean (m).
-
-    Returns
-    -------
-    Search
-    """
-    templates = _templates(position)
+def _best_dip(templates: _Templates, values: Array, largest_shift: float) -> _Dip:
+    """Best place, width and shifts of at most so much (m) in lines (k, n)."""
     places, width, depth, score = (part[0] for part in _search(templates, values[None], largest_shift))
     return _Dip(templates.places[places], float(templates.widths[width]), float(depth), float(score))
 
 
 def _chance_of_dip(
-    position: Array, values: Array, found: _Dip, largest_shift: float, rng: np.random.Generator
+    templates: _Templates, noise: Array, found: _Dip, largest_shift: float, rng: np.random.Generator
 ) -> float:
-    """Share of noise trials with a dip as clear as the one found (1/400 at least).
-
-    Parameters
-    ----------
-    position, values
-        As for `_search_dip`.
-    found : Search
-    largest_shift : float
-        As for `_search_dip`.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    float
-    """
-    templates = _templates(position)
-    noise = _without_step(position, values, found)
+    """Share of noise trials with a dip as clear as the one found (1/400 at least)."""
     as_large = 0
-    for count in _batches(_TRIALS, values.size):
+    for count in _batches(_TRIALS, noise.size):
         scores = _search(templates, _same_spectrum(noise, count, rng), largest_shift)[3]
         as_large += int(np.count_nonzero(scores >= found.score))
     return (1 + as_large) / (1 + _TRIALS)
@@ -347,7 +308,7 @@ def _batches(trials: int, size: int) -> list[int]:
 
 
 def _templates(position: Array) -> _Templates:
-    """All templates for lines on these positions."""
+    """Templates for lines on these positions, one for each place and width."""
     count, step = len(position), position[1] - position[0]
     span = position[-1] - position[0]
     inner = np.flatnonzero(

@@ -125,7 +125,7 @@ _PER_AREA = "m²"
 
 @dataclass(frozen=True)
 class Header:
-    """What a header says.
+    """Name, quantity and unit of a column.
 
     Attributes
     ----------
@@ -184,7 +184,7 @@ def _simple(text: str) -> tuple[str, float] | None:
 
 
 def _round(factor: float) -> float:
-    """A power of ten without the last bit's error."""
+    """Factor without the last bit's error of multiplying powers of ten."""
     return float(f"{factor:.12g}")
 
 

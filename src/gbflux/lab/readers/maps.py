@@ -32,7 +32,7 @@ from gbflux.lab.readers.text import COMMENT, read_text
 
 Array = NDArray[np.float64]
 _FEWEST_PIXELS = 16
-_SAID = re.compile(r"(?im)^\W*(channel|width|height|value units?)\s*:\s*(.+?)\s*$")
+_STATED = re.compile(r"(?im)^\W*(channel|width|height|value units?)\s*:\s*(.+?)\s*$")
 _LOOKED_AT = 4000  # characters
 _LARGEST_BYTES = 1_000_000_000
 _MAGIC = b"GWYP"
@@ -83,9 +83,9 @@ def read_map(
     channel : str, optional
         Part of its name, in any case; else the first of modulus, potential, and whatever comes first.
     size : (float or None, float or None), optional
-        Width and height of a matrix of numbers, where the file does not tell (m).
+        Width and height of a matrix of numbers, where the file does not state them (m).
     unit : str, optional
-        Of a matrix of numbers, where the file does not tell.
+        Of a matrix of numbers, where the file does not state it.
 
     Returns
     -------
@@ -112,20 +112,14 @@ def read_map(
 
 
 def is_map(path: str | Path) -> bool:
-    """Whether a file holds a map: by its name, or as text that says how wide a map it is."""
+    """Test for a file that holds a map: by its suffix, or as text that states the width of a map."""
     return Path(path).suffix.lower() in _READERS or _is_text_map(path)
 
 
 def _is_text_map(path: str | Path) -> bool:
-    """Whether a text file states the width of a map above its numbers.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
+    """Test for a text file that states the width of a map above its numbers."""
     head = read_text(Path(path))[:_LOOKED_AT]
-    return head.lstrip().startswith(COMMENT) and "width" in _said(head)
+    return head.lstrip().startswith(COMMENT) and "width" in _stated(head)
 
 
 def _read_text_map(
@@ -164,9 +158,9 @@ def _read_text_map(
         raise InputError(
             f"{path}: a map must have no header; got {table.names}. Is it line scans with positions?"
         )
-    said = _said("\n".join(table.comments))
+    stated = _stated("\n".join(table.comments))
     width, height = (
-        given if given is not None else _length(path, name, said.get(name))
+        given if given is not None else _length(path, name, stated.get(name))
         for name, given in zip(("width", "height"), size, strict=True)
     )
     if width is None:
@@ -176,17 +170,17 @@ def _read_text_map(
     for name, length in (("width", width), ("height", height)):
         if not (length > 0 and math.isfinite(length)):
             raise InputError(f"{path}: {name} of the map must be > 0; got {length * units.M_TO_UM:g} µm.")
-    written = unit or said.get("value unit", "")
+    written = unit or stated.get("value unit", "")
     known = si_unit(written) if written else None
     if unit and known is None:
         raise InputError(f"--unit: must be a unit such as GPa or mV; got '{unit}'.")
     factor, symbol = (known[1], known[0]) if known else (1.0, written)
-    return ScanMap(values * factor, (width, height), said.get("channel", "map"), symbol, str(path))
+    return ScanMap(values * factor, (width, height), stated.get("channel", "map"), symbol, str(path))
 
 
-def _said(text: str) -> dict[str, str]:
-    """What comments say of the map, by lower-case name."""
-    return {name.lower().removesuffix("s"): value for name, value in _SAID.findall(text)}
+def _stated(text: str) -> dict[str, str]:
+    """Properties of the map stated in comments, by lower-case name."""
+    return {name.lower().removesuffix("s"): value for name, value in _STATED.findall(text)}
 
 
 def _length(path: str | Path, name: str, text: str | None) -> float | None:
@@ -205,7 +199,7 @@ def _length(path: str | Path, name: str, text: str | None) -> float | None:
 
 
 def read_gwy(path: str | Path) -> list[ScanMap]:
-    """All channels of a ``.gwy`` file.
+    """Read all channels of a ``.gwy`` file.
 
     Parameters
     ----------
@@ -295,7 +289,7 @@ def _gwy_channels(path: Path, container) -> list[ScanMap]:
 
 
 def read_spm(path: str | Path) -> list[ScanMap]:
-    """All images of a NanoScope file.
+    """Read all images of a NanoScope file.
 
     Parameters
     ----------

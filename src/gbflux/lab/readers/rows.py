@@ -16,10 +16,10 @@ from gbflux.errors import InputError
 from gbflux.lab.readers.text import COMMENT, LONGEST_LINE, MISSING, Layout, is_number, split
 
 Array = NDArray[np.float64]
-_CHUNK = 1 << 20
+_CHUNK = 1 << 20  # characters
 _ASIDE = re.compile(r"^[ \t]*(?:(?:[#%!*]|//).*)?\n", re.MULTILINE)  # an empty line or a comment
 _OVERFLOW = 9e37  # instruments write 9.9e37 or 9.91e37 for "no number"
-_NOTHING = 1e-60  # no instrument tells it from zero, and its square is none
+_NOTHING = 1e-60  # below what instruments resolve; its square would underflow
 
 
 class Body:
@@ -60,7 +60,7 @@ class Body:
         return values, breaks, self._comments, self._notes()
 
     def _start(self) -> int:
-        """Where the first row of numbers begins."""
+        """Position of the first row of numbers in the text."""
         position = 0
         for _ in range(self._layout.first):
             position = self._text.index("\n", position) + 1
@@ -143,7 +143,7 @@ class Body:
         return values + [np.nan] * (self._width - len(fields))
 
     def _expected_words(self, fields: list[str]) -> bool:
-        """Whether all words stand in columns of words."""
+        """Test for a line whose words all stand in columns of words."""
         return all(
             column in self._word_columns
             for column, field in enumerate(fields)
@@ -175,7 +175,7 @@ class Body:
         return float(field.replace(",", ".").replace("−", "-").replace("D", "e").replace("d", "e"))
 
     def _notes(self) -> list[str]:
-        """What was skipped."""
+        """Notes on what was skipped."""
         notes = [
             f"column {column + 1}: words ('{word[:20]}' in line {line}); skipped"
             for column, (line, word) in sorted(self._words.items())
@@ -199,20 +199,7 @@ def _asides(chunk: str) -> list[tuple[int, str]]:
 def _complete_rows(
     chunk: str, layout: Layout, word_columns: frozenset[int]
 ) -> tuple[Array, dict[int, list[str]]] | None:
-    """Rows of a chunk, NaN in columns of words, and the words of these.
-
-    Parameters
-    ----------
-    chunk : str
-        Lines, each with its end.
-    layout : Layout
-    word_columns : frozenset of int
-
-    Returns
-    -------
-    tuple or None
-        None where a line is not complete, or a field of a column of numbers is none.
-    """
+    """Rows of a chunk, NaN in columns of words, and these words; None where a line or number is not whole."""
     separator, width = layout.separator, len(layout.header)
     if "−" in chunk or not chunk.strip():
         return None
@@ -246,7 +233,7 @@ def _complete_rows(
 def _beside_words(
     chunk: str, layout: Layout, word_columns: frozenset[int]
 ) -> tuple[Array, dict[int, list[str]]] | None:
-    """The same where some columns hold words."""
+    """`_complete_rows` where some columns hold words."""
     separator, width = layout.separator, len(layout.header)
     if not _even(chunk, separator, width):
         return None
@@ -272,7 +259,7 @@ def _beside_words(
 
 
 def _even(chunk: str, separator: str, width: int) -> bool:
-    """Whether every line of a chunk has the same number of fields."""
+    """Test for a chunk whose lines all have `width` fields."""
     try:
         raw = np.frombuffer(chunk.encode("ascii"), dtype=np.uint8)
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
 """Tables of measured numbers, from the files instruments write.
 
-Invariant: a `Table` is in SI, its columns are equally long, a missing number is NaN, and `notes` says of each
-column what it was taken for and of everything left out that it was.
+Invariant: a `Table` is in SI, its columns are equally long, a missing number is NaN, and `notes` says how
+each column was understood and what was left out.
 """
 
 from __future__ import annotations
@@ -162,10 +162,10 @@ def read_table(path: str | Path) -> Table:
     rows, breaks, comments, notes = body.read()
     layout = replace(layout, header=_with_units(path, layout.header, body.words))
     headers = [parse_header(written) for written in layout.header]
-    columns, said = _columns(layout, headers, rows)
+    columns, column_notes = _columns(layout, headers, rows)
     if not columns or not any(np.isfinite(column.values).any() for column in columns):
         raise InputError(f"{path}:{layout.first + 1}: must hold a table of numbers; every number is missing.")
-    return Table(columns, (*layout.comments, *comments), str(path), (*said, *notes), breaks)
+    return Table(columns, (*layout.comments, *comments), str(path), (*column_notes, *notes), breaks)
 
 
 def _with_units(path: Path, header: tuple[str, ...], words: dict[int, set[str]]) -> tuple[str, ...]:
@@ -190,7 +190,7 @@ def _with_units(path: Path, header: tuple[str, ...], words: dict[int, set[str]])
 
 
 def _columns(layout: Layout, headers: list[Header], rows: Array) -> tuple[tuple[Column, ...], list[str]]:
-    """Columns in SI, and what is to be said of them."""
+    """Columns in SI, and a note on each."""
     columns, notes = [], []
     if not any(layout.header):
         notes.append("no header: columns are numbered, units are not known")
@@ -208,7 +208,7 @@ def _columns(layout: Layout, headers: list[Header], rows: Array) -> tuple[tuple[
 
 
 def _note(number: int, written: str, header: Header) -> str:
-    """What a column was taken for."""
+    """Note on how a column was understood."""
     words = (
         f"column {number} '{written}': taken as {(header.quantity or 'something unknown').replace('_', ' ')}"
     )

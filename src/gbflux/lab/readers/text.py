@@ -41,7 +41,7 @@ _COMMA_NUMBER = re.compile(r"[+\-−]?(\d+,?\d*|,\d+)([eEdD][+\-−]?\d+)?")
 _SEVERAL = re.compile(
     r"[+\-−\d.eE]*\d[,;\s]+[+\-−\d.,;\seE]*\d[+\-−\d.,;\seE]*"
 )  # several numbers in one field
-_LOOKED_AT = 400
+_LOOKED_AT = 400  # lines with numbers
 _BINARY = {
     b"PK\x03\x04": "a zip archive (a spreadsheet?)",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet",
@@ -53,7 +53,7 @@ _BINARY = {
 
 @dataclass(frozen=True)
 class Layout:
-    """How the numbers of a file are laid out.
+    """Layout of the numbers in a file.
 
     Attributes
     ----------
@@ -206,7 +206,7 @@ def _leading_lines(path: Path, text: str) -> list[str]:
 
 
 def _trial(lines: list[str], separator: str, comma: bool) -> tuple:
-    """How well a separator fits: (rows, numbers a row, …), and what it finds."""
+    """Score of a separator (rows, numbers a row, …), and the layout it finds."""
     counts: dict[int, list[int]] = {}
     for number, line in enumerate(lines):
         fields = split(line, separator)
@@ -237,7 +237,7 @@ def split(line: str, separator: str) -> list[str]:
 
 
 def is_number(field: str, comma: bool) -> bool:
-    """Whether a field is a finite number as written.
+    """Test for a field that is a finite number as written.
 
     >>> is_number("-1.5e-3", False), is_number("0,25", True), is_number("0,25", False)
     (True, True, False)
@@ -248,7 +248,7 @@ def is_number(field: str, comma: bool) -> bool:
 
 
 def is_row(fields: list[str], comma: bool) -> bool:
-    """Whether a line is a row of the table: numbers and gaps, at most half of it words.
+    """Test for a row of the table: numbers and gaps, at most half of it words.
 
     With fewer than three fields no word is allowed: one would be a line of the preamble.
     """
@@ -297,7 +297,7 @@ def _header_fields(line: str, separator: str, width: int) -> list[str] | None:
 
 
 def _all_units(fields: list[str]) -> bool:
-    """Whether a line is nothing but units."""
+    """Test for a line of nothing but units."""
     from gbflux.lab.readers.headers import si_unit
 
     bare = [field.strip("()[] ") for field in fields]

@@ -1,4 +1,4 @@
-"""How likely an electrode covers a grain boundary, by its size and the mean size of the grains.
+"""Probability that an electrode covers a grain boundary, by its size and the mean size of the grains.
 
 An isotropic Poisson process of lines of length density τ (length per area) meets a convex set of perimeter P
 in a number of lines with mean τP/π (Crofton; S. N. Chiu, D. Stoyan, W. S. Kendall, J. Mecke, Stochastic
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 PLANAR_VORONOI = 2.0
 #: τ·d of the plane section of a spatial one, d = ∛(mean volume): (π/4) × 2.910.
 SECTION_OF_VORONOI = 2.286
-_CHUNK = 2_000_000
+_CHUNK = 2_000_000  # pairs of electrode and edge at once
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def inner_edges(tessellation: Tessellation) -> Array:
 
 
 def _covers(centres: Array, edges: Array, half: float, shape: str) -> NDArray[np.bool_]:
-    """Which electrodes touch an edge."""
+    """Test of each electrode for an edge within it."""
     step = max(1, _CHUNK // len(edges))
     test = _disc_touches if shape == "disc" else _square_touches
     parts = [
@@ -134,7 +134,7 @@ def _covers(centres: Array, edges: Array, half: float, shape: str) -> NDArray[np
 
 
 def _disc_touches(centre: Array, edges: Array, radius: float) -> NDArray[np.bool_]:
-    """Whether the distance of an edge from a centre is at most the radius."""
+    """Test for edges no farther from a centre than the radius."""
     a, along = edges[..., 0, :], edges[..., 1, :] - edges[..., 0, :]
     length = (along**2).sum(axis=-1)
     t = ((centre - a) * along).sum(axis=-1) / np.where(length > 0, length, 1.0)
@@ -143,7 +143,7 @@ def _disc_touches(centre: Array, edges: Array, radius: float) -> NDArray[np.bool
 
 
 def _square_touches(centre: Array, edges: Array, half: float) -> NDArray[np.bool_]:
-    """Whether an edge passes through an upright square: the slab method."""
+    """Test for edges through an upright square, by the slab method."""
     a, along = edges[..., 0, :] - centre, edges[..., 1, :] - edges[..., 0, :]
     along = np.where(np.abs(along) < 1e-300, 1e-300, along)
     one, two = (-half - a) / along, (half - a) / along

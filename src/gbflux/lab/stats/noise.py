@@ -13,7 +13,7 @@ from gbflux.lab.stats.ragged import Bools, largest, medians, sums
 Array = NDArray[np.float64]
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
 _PASSES = 4
-_CUT = 3.5
+_CUT = 3.5  # robust standard deviations beyond which a point is a spike
 _FEW = 2.0  # the median of n distances is too small by about 2/n
 
 
@@ -52,16 +52,16 @@ class NoiseFloor:
         return self.sigma * np.sqrt(1 + 1 / self.points + (voltage - self.middle) ** 2 / spread)
 
     def rows(self, chosen: NDArray) -> NoiseFloor:
-        """Those of some curves."""
+        """Floors of some of the curves."""
         return NoiseFloor(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     def put(self, chosen: NDArray, others: NoiseFloor) -> None:
-        """Replace those of some curves."""
+        """Replace the floors of some of the curves."""
         for field in fields(self):
             getattr(self, field.name)[chosen] = getattr(others, field.name)
 
     def one(self, row: int) -> NoiseFloor:
-        """That of one curve, as plain numbers."""
+        """Floor of one curve, as plain numbers."""
         return NoiseFloor(*(getattr(self, field.name)[row, 0].item() for field in fields(self)))
 
 
@@ -144,8 +144,8 @@ def _quanta(current: Array, kept: Bools) -> Array:
     top = np.where(kept, current, -np.inf).max(axis=1, keepdims=True)
     ordered = np.sort(np.where(kept, current, top), axis=1)
     steps = np.diff(ordered, axis=1)
-    told = steps > 1e-6 * (ordered[:, -1:] - ordered[:, :1])
-    found = np.where(told, steps, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+    real = steps > 1e-6 * (ordered[:, -1:] - ordered[:, :1])
+    found = np.where(real, steps, np.inf).min(axis=1, keepdims=True, initial=np.inf)
     return np.where(np.isfinite(found), found, 0.0)
 
 

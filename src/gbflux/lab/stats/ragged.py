@@ -48,7 +48,7 @@ def filled(parts: Sequence[Array]) -> tuple[Array, Ints]:
 
 
 def packed(kept: Bools, *matrices: Array) -> tuple[Bools, list[Array]]:
-    """What is kept of each row, moved to its beginning.
+    """Kept elements of each row, moved to its beginning.
 
     >>> packed(np.array([[False, True]]), np.array([[1.0, 2.0]]))[1][0].tolist()
     [[2.0]]

@@ -19,9 +19,9 @@ from scipy.special import log_ndtr
 from gbflux.errors import InputError
 
 Array = NDArray[np.float64]
-_LEAST_GROUP = 3
+_LEAST_GROUP = 3  # curves on either side of a split
 _MOST_SPLITS = 100
-_EM_STEPS = 12
+_EM_STEPS = 12  # of expectation maximisation
 _LEAST_WIDTH = 1e-3  # of ln(bias): equal biases are not infinitely likely
 
 

@@ -29,12 +29,12 @@ class Interval:
     high: float
 
     def times(self, factor: float) -> Interval:
-        """All three multiplied by a positive number."""
+        """Multiply value and limits by a positive number."""
         return Interval(self.value * factor, self.low * factor, self.high * factor)
 
     @property
     def spread(self) -> float:
-        """Half the width of the interval on the scale of logarithms; 0 without an interval."""
+        """Half the width of the interval on the scale of logarithms; infinite if it reaches 0 or ∞."""
         if not (self.low > 0 and math.isfinite(self.high)):
             return math.inf
         return math.log(self.high / self.low) / 2
@@ -54,9 +54,11 @@ class Measured:
     error: float = 0.0
 
     def __mul__(self, factor: float) -> Measured:
+        """Value and error in another unit."""
         return Measured(self.value * factor, abs(self.error * factor))
 
     def __str__(self) -> str:
+        """Value with the digits that its error leaves."""
         if not self.error > 0:
             return f"{self.value:.4g}"
         if not math.isfinite(self.error) or not math.isfinite(self.value):

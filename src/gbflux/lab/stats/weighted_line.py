@@ -1,4 +1,4 @@
-"""Weighted straight lines through the rows of a matrix, and whether their residuals are random.
+"""Weighted straight lines through the rows of a matrix, and tests of their residuals.
 
 A weight of zero leaves a point out.
 """
@@ -14,8 +14,8 @@ from scipy.special import erfc, fdtrc
 from gbflux.lab.stats.ragged import Bools, Ints, largest, medians
 
 Array = NDArray[np.float64]
-_SMALLEST = 6
-_GROUPS = 4
+_SMALLEST = 6  # currents that give the least floor
+_GROUPS = 4  # of points by size
 
 
 @dataclass(frozen=True)
