@@ -113,38 +113,18 @@ def read_map(
 
 def is_map(path: str | Path) -> bool:
     """Test for a file that holds a map: by its suffix, or as text that states the width of a map."""
-    return Path(path).suffix.lower() in _READERS or _is_text_map(path)
+    path = Path(path)
+    return path.suffix.lower() in _READERS or _is_text_map(path)
 
 
-def _is_text_map(path: str | Path) -> bool:
+def _is_text_map(path: Path) -> bool:
     """Test for a text file that states the width of a map above its numbers."""
-    head = read_text(Path(path))[:_LOOKED_AT]
+    head = read_text(path)[:_LOOKED_AT]
     return head.lstrip().startswith(COMMENT) and "width" in _stated(head)
 
 
-def _read_text_map(
-    path: str | Path, size: tuple[float | None, float | None] = (None, None), unit: str = ""
-) -> ScanMap:
-    """Read a matrix of numbers.
-
-    Parameters
-    ----------
-    path : path
-    size : (float or None, float or None), optional
-        Width and height (m); as the file's comments say where left out, and square pixels without a height.
-    unit : str, optional
-        Of the numbers; as the comments say where left out.
-
-    Returns
-    -------
-    ScanMap
-        In SI where the unit is known.
-
-    Raises
-    ------
-    InputError
-        If the file is no such matrix, has gaps, or its width is not known.
-    """
+def _read_text_map(path: Path, size: tuple[float | None, float | None], unit: str) -> ScanMap:
+    """Read a matrix of numbers; width, height and unit as its comments say where not given."""
     table = read_table(path)
     values = np.stack([column.values for column in table.columns], axis=1)
     if min(values.shape) < _FEWEST_PIXELS:
@@ -183,7 +163,7 @@ def _stated(text: str) -> dict[str, str]:
     return {name.lower().removesuffix("s"): value for name, value in _STATED.findall(text)}
 
 
-def _length(path: str | Path, name: str, text: str | None) -> float | None:
+def _length(path: Path, name: str, text: str | None) -> float | None:
     """A length with its unit (m); None where there is none."""
     if text is None:
         return None
