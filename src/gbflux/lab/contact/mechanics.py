@@ -22,7 +22,7 @@ from scipy.special import ellipe, ellipk
 from gbflux.errors import InputError
 from gbflux.lab.contact import require_positive
 
-YIELD_SHARE_OF_HARDNESS = 0.4
+_YIELD_SHARE_OF_HARDNESS = 0.4
 _ROUND = 1e-9  # 1 − R_minor/R_major below which an ellipse is a circle
 
 
@@ -193,11 +193,11 @@ def yield_warning(pressure: float, hardness: float) -> str | None:
     'mean pressure 5.91 GPa is above 0.4 × hardness = 2.52 GPa (hardness 6.3 GPa): it yields, Hertz fails'
     """
     require_positive("yield_warning", pressure=pressure, hardness=hardness)
-    limit = YIELD_SHARE_OF_HARDNESS * hardness
+    limit = _YIELD_SHARE_OF_HARDNESS * hardness
     if pressure <= limit:
         return None
     return (
-        f"mean pressure {pressure / 1e9:.3g} GPa is above {YIELD_SHARE_OF_HARDNESS:g} × hardness = "
+        f"mean pressure {pressure / 1e9:.3g} GPa is above {_YIELD_SHARE_OF_HARDNESS:g} × hardness = "
         f"{limit / 1e9:.3g} GPa (hardness {hardness / 1e9:.3g} GPa): it yields, Hertz fails"
     )
 

@@ -14,8 +14,8 @@ import math
 from gbflux.errors import InputError
 from gbflux.lab.contact import require_positive
 
-WIDEST_IN_SLAB = 0.5
-WIDEST_IN_TUBE = 0.9
+_WIDEST_IN_SLAB = 0.5
+_WIDEST_IN_TUBE = 0.9
 
 
 def disc_resistance(sigma: float, radius: float) -> float:
@@ -129,9 +129,9 @@ def slab_resistance(sigma: float, radius: float, thickness: float) -> float:
     """
     require_positive("slab_resistance", sigma=sigma, radius=radius, thickness=thickness)
     ratio = radius / thickness
-    if ratio > WIDEST_IN_SLAB:
+    if ratio > _WIDEST_IN_SLAB:
         raise InputError(
-            f"slab_resistance: radius must be at most {WIDEST_IN_SLAB:g} of the thickness; got {ratio:.3g}. "
+            f"slab_resistance: radius must be at most {_WIDEST_IN_SLAB:g} of the thickness; got {ratio:.3g}. "
             "A wide contact on a thin slab is one-dimensional."
         )
     return disc_resistance(sigma, radius) * (1 - 2 * math.log(2) / math.pi * ratio)
@@ -166,9 +166,9 @@ def tube_resistance(sigma: float, radius: float, tube_radius: float) -> float:
     """
     require_positive("tube_resistance", sigma=sigma, radius=radius, tube_radius=tube_radius)
     share = radius / tube_radius
-    if share > WIDEST_IN_TUBE:
+    if share > _WIDEST_IN_TUBE:
         raise InputError(
-            f"tube_resistance: radius must be at most {WIDEST_IN_TUBE:g} of the tube's; got {share:.3g}. "
+            f"tube_resistance: radius must be at most {_WIDEST_IN_TUBE:g} of the tube's; got {share:.3g}. "
             "There is next to no constriction."
         )
     factor = 1 - 1.40925 * share + 0.29591 * share**3 + 0.05254 * share**5

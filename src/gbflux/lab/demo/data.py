@@ -22,7 +22,7 @@ from gbflux.lab.demo.memristor import filament_files, memristor_files
 from gbflux.lab.demo.profile import profile_files
 
 Kind = Callable[[np.random.Generator], Iterable[DemoFile]]
-TRUTH = "truth.json"
+_TRUTH = "truth.json"
 
 
 def write_demo_data(
@@ -64,10 +64,10 @@ def write_demo_data(
                 (folder / made.name).write_bytes(made.content)
                 truth[kind][made.name] = made.truth
                 written.add(folder / made.name)
-        (folder / TRUTH).write_text(json.dumps(truth, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / _TRUTH).write_text(json.dumps(truth, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"demo-data: {folder} cannot be written: {error.strerror or error}.") from None
-    return (*sorted(written), folder / TRUTH)
+    return (*sorted(written), folder / _TRUTH)
 
 
 #: Kinds of data: name -> function that makes the files.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gbflux.lab.demo import DemoFile, table_file
 
 Array = NDArray[np.float64]
-REACH_UM = 0.1  # distance from a grain boundary at which the bias rises in the paper
+_REACH_UM = 0.1  # distance from a grain boundary at which the bias rises in the paper
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def against_distance(rng: np.random.Generator) -> Iterator[DemoFile]:
     rows = []
     distances = np.sort(10 ** rng.uniform(0.7, 3.0, 40))  # nm
     for number, distance in enumerate(distances, 1):
-        near = distance < REACH_UM * 1e3
+        near = distance < _REACH_UM * 1e3
         bias = (
             -0.12 * float(np.exp(0.25 * rng.normal())) if near else -9.5 * float(np.exp(0.15 * rng.normal()))
         )
@@ -214,7 +214,7 @@ def against_distance(rng: np.random.Generator) -> Iterator[DemoFile]:
         rows.append(f"{name},{distance:.2f}")
         truth = {"distance_nm": round(float(distance), 2), "triggering_bias_V": case.bias}
         yield table_file(name, "# tip on LLZO\nBias [V]\tCurrent [nA]", lines, truth=truth)
-    yield table_file("distances.csv", "file,distance_nm", rows, truth={"reach_nm": REACH_UM * 1e3})
+    yield table_file("distances.csv", "file,distance_nm", rows, truth={"reach_nm": _REACH_UM * 1e3})
 
 
 def against_size(rng: np.random.Generator) -> Iterator[DemoFile]:

@@ -64,7 +64,7 @@ DEVICES = {
 #: A tip whose cycle determines every parameter but the series resistance.
 FILAMENT = model_of_electrode(3e-17, filament_radius=1e-8, nucleation_bias=0.15, compliance=1e-4)
 SWEEP = (-0.6, 1.0, 0.2)  # V, V, V/s
-COMPLIANCE = 1e-2
+_COMPLIANCE = 1e-2
 NOISE = 1e-11
 
 
@@ -89,7 +89,7 @@ def device_cycles(
             if bias >= reset_at and device.resets:
                 conducting = False
             resistance[k] = lrs if conducting else hrs
-        current = np.clip(bias_of_cycle / resistance, -COMPLIANCE, COMPLIANCE)
+        current = np.clip(bias_of_cycle / resistance, -_COMPLIANCE, _COMPLIANCE)
         current = current * (1 + 2e-3 * rng.normal(size=len(current))) + NOISE * rng.normal(size=len(current))
         numbers.append(np.full(len(current), number))
         biases.append(bias_of_cycle)

@@ -14,7 +14,7 @@ KINDS = {  # name: value in the grain, depth, noise, unit
     "modulus": (145.0, -25.0, 5.0, "GPa"),
     "potential": (60.0, -10.0, 2.0, "mV"),
 }
-LENGTH_NM = 1500.0
+_LENGTH_NM = 1500.0
 FWHM_NM = 100.0
 LINES = 5
 
@@ -27,24 +27,24 @@ def gb_lines(
     Each line is a little displaced and offset; the noise of neighbouring points is correlated.
     """
     grain, usual, noise, _ = KINDS[kind]
-    x = np.linspace(0, LENGTH_NM, points)
+    x = np.linspace(0, _LENGTH_NM, points)
     s = FWHM_NM / 2.3548
     rows = []
     for _ in range(lines):
-        centre = 0.52 * LENGTH_NM + rng.normal(0, 25)
+        centre = 0.52 * _LENGTH_NM + rng.normal(0, 25)
         dip = (usual if depth is None else depth) * np.exp(-0.5 * ((x - centre) / s) ** 2)
         white = gaussian_filter1d(rng.normal(size=points + 20), 1.0)[10:-10]
         rows.append(grain + rng.normal(0, 0.2 * noise) + dip + noise * white / 0.53)
     return x, np.array(rows)
 
 
-def gb_map(kind: str, rng: np.random.Generator, pixels: int = 128) -> np.ndarray:
+def _gb_map(kind: str, rng: np.random.Generator, pixels: int = 128) -> np.ndarray:
     """A square map (pixels, pixels) with a boundary that runs down a little obliquely."""
     grain, depth, noise, _ = KINDS[kind]
-    x = np.linspace(0, LENGTH_NM, pixels)
+    x = np.linspace(0, _LENGTH_NM, pixels)
     rows = []
     for k in range(pixels):
-        centre = LENGTH_NM * (0.5 + 0.1 * (k / pixels - 0.5))
+        centre = _LENGTH_NM * (0.5 + 0.1 * (k / pixels - 0.5))
         rows.append(grain + depth * np.exp(-0.5 * ((x - centre) / (FWHM_NM / 2.3548)) ** 2))
     return np.array(rows) + rng.normal(0, noise, size=(pixels, pixels))
 
@@ -67,9 +67,9 @@ def profile_files(rng: np.random.Generator) -> Iterator[DemoFile]:
         head = "x (nm)," + ",".join(f"{kind} {k + 1} ({unit})" for k in range(len(rows)))
         table = np.column_stack([x, rows.T])
         yield table_file(f"profile_{name}.csv", head, table, "%.3f", _known(kind, depth))
-    scan = spm_bytes(gb_map("modulus", rng), "DMTModulus", "GPa", LENGTH_NM)
+    scan = spm_bytes(_gb_map("modulus", rng), "DMTModulus", "GPa", _LENGTH_NM)
     yield DemoFile("profile_map.spm", scan, _known("modulus", None))
-    text = matrix_text(gb_map("potential", rng), "Potential", "mV", LENGTH_NM)
+    text = matrix_text(_gb_map("potential", rng), "Potential", "mV", _LENGTH_NM)
     yield DemoFile("profile_map.txt", text.encode("utf-8"), _known("potential", None))
 
 

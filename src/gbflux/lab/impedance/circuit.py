@@ -39,7 +39,7 @@ KINDS: dict[str, tuple[tuple[str, str], ...]] = {
     "Ws": (("_R", "Ω"), ("_tau", "s")),
     "Wo": (("_R", "Ω"), ("_tau", "s")),
 }
-LONGEST_TEXT = 400
+_LONGEST_TEXT = 400
 _TOKEN = re.compile(r"\s*(p\(|[A-Za-z]\w*|[-,()]|\S)")
 _ELEMENT = re.compile(r"(CPE|Ws|Wo|[RCLW])(\w*)")
 _LARGEST_ARGUMENT = 300.0  # beyond it tanh and coth are 1 to machine precision
@@ -188,9 +188,9 @@ class _Parser:
     """Recursive descent over the tokens of a circuit."""
 
     def __init__(self, text: str):
-        if len(text) > LONGEST_TEXT:
+        if len(text) > _LONGEST_TEXT:
             raise InputError(
-                f"circuit: must be at most {LONGEST_TEXT} characters; got {len(text)}. Shorten it."
+                f"circuit: must be at most {_LONGEST_TEXT} characters; got {len(text)}. Shorten it."
             )
         self.text = text
         self.tokens = [(match[1], match.start(1)) for match in _TOKEN.finditer(text)]

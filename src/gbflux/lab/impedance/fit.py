@@ -20,7 +20,7 @@ from gbflux.lab.impedance.kramers_kronig import LEAST_LIKELY, pattern_probabilit
 from gbflux.lab.impedance.spectrum import Spectrum
 
 #: A relative standard error above which the data do not determine a parameter.
-UNDETERMINED = 0.5
+_UNDETERMINED = 0.5
 _CONFIDENCE = 0.95
 #: Chance below which a block of the circuit is taken to be there; small, for its frequency was searched for.
 BLOCK_PRESENT = 1e-4
@@ -261,11 +261,11 @@ def _with_interval(parameter: FittedParameter, deviation: float, reach: float) -
     value = parameter.value
     if parameter.name.endswith("_n"):
         low, high, error = value - reach * deviation, value + reach * deviation, deviation
-        known = np.isfinite(deviation) and deviation < UNDETERMINED / 2
+        known = np.isfinite(deviation) and deviation < _UNDETERMINED / 2
     else:
         with np.errstate(over="ignore"):
             low, high = value * np.exp(-reach * deviation), value * np.exp(reach * deviation)
-        error, known = value * deviation, np.isfinite(deviation) and deviation < UNDETERMINED
+        error, known = value * deviation, np.isfinite(deviation) and deviation < _UNDETERMINED
     state = "fitted" if known else "undetermined"
     return replace(parameter, low=float(low), high=float(high), stderr=float(error), state=state)
 

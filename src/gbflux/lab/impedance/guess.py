@@ -19,8 +19,8 @@ from scipy.optimize import nnls
 from gbflux.lab.impedance.circuit import Circuit, Element, Parallel, Part, Series, elements_of
 from gbflux.lab.impedance.spectrum import Spectrum
 
-FIRST_EXPONENT = 0.9
-MOST_COMBINATIONS = 3000
+_FIRST_EXPONENT = 0.9
+_MOST_COMBINATIONS = 3000
 _DRAWS = 400  # for circuits without time constants to search
 _SMALLEST_SHARE = 1e-4  # of |Z|: logarithms cannot start at zero
 
@@ -113,7 +113,7 @@ def _time_grid(omega: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Time constants (s) to try: three a decade, or fewer if there were too many combinations."""
     low, high = 0.3 / omega.max(), 3 / omega.min()
     points = max(count + 1, int(3 * np.log10(high / low)) + 1)
-    while points > count + 2 and points**count > MOST_COMBINATIONS * (6 if count > 2 else 1):
+    while points > count + 2 and points**count > _MOST_COMBINATIONS * (6 if count > 2 else 1):
         points -= 1
     return np.geomspace(low, high, points)
 
@@ -146,7 +146,7 @@ def _element_block(element: Element) -> _Block:
         return _Block(
             False,
             _constant_phase,
-            lambda amplitude, tau: {f"{name}_Q": 1 / amplitude, f"{name}_n": FIRST_EXPONENT},
+            lambda amplitude, tau: {f"{name}_Q": 1 / amplitude, f"{name}_n": _FIRST_EXPONENT},
         )
 
     def diffusion(omega, tau):
@@ -166,8 +166,8 @@ def _arc_block(part: Parallel) -> _Block:
         _cole_cole,
         lambda r, tau: {
             resistor: r,
-            f"{other.name}_Q": tau**FIRST_EXPONENT / r,
-            f"{other.name}_n": FIRST_EXPONENT,
+            f"{other.name}_Q": tau**_FIRST_EXPONENT / r,
+            f"{other.name}_n": _FIRST_EXPONENT,
         },
     )
 
@@ -194,7 +194,7 @@ def _capacitor(omega, tau):
 
 def _constant_phase(omega, tau):
     """Impedance of a CPE, Q = 1."""
-    return (1j * omega) ** -FIRST_EXPONENT
+    return (1j * omega) ** -_FIRST_EXPONENT
 
 
 def _debye(omega, tau):
@@ -204,7 +204,7 @@ def _debye(omega, tau):
 
 def _cole_cole(omega, tau):
     """Impedance of a depressed arc, R = 1 Ω."""
-    return 1 / (1 + (1j * omega * tau) ** FIRST_EXPONENT)
+    return 1 / (1 + (1j * omega * tau) ** _FIRST_EXPONENT)
 
 
 def _drawn(circuit: Circuit, spectrum: Spectrum, weight: NDArray, wanted: int) -> list[dict[str, float]]:

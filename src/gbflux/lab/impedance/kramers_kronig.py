@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from gbflux.errors import InputError
 from gbflux.lab.impedance.spectrum import Spectrum
 
-OVERFIT_AT = 0.85  # c of the paper
+_OVERFIT_AT = 0.85  # c of the paper
 FEWEST_POINTS = 8
-MOST_ELEMENTS = 50
+_MOST_ELEMENTS = 50
 #: Residuals (share of |Z|) that a spectrum of good quality stays within.
 DEFAULT_LIMIT = 0.005
 #: Chance below which residuals follow a pattern.
@@ -104,10 +104,10 @@ def _count(spectrum: Spectrum) -> tuple[int, int]:
     z, by_mu = spectrum.impedance, 0
     numbers = 2 * len(z)
     best = (np.inf, 2)
-    most = min(MOST_ELEMENTS, len(z))
+    most = min(_MOST_ELEMENTS, len(z))
     for count in range(2, most + 1):
         resistances, model = _fit(spectrum, count)
-        if not by_mu and (_overfitting(resistances) <= OVERFIT_AT or count == most):
+        if not by_mu and (_overfitting(resistances) <= _OVERFIT_AT or count == most):
             by_mu = count
         if by_mu:
             misfit = max(float(np.sum(np.abs((z - model) / z) ** 2)), 1e-30 * numbers)

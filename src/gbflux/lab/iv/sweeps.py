@@ -85,7 +85,7 @@ def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, .
     """
     curves: list[Curve] = []
     notes: list[str] = []
-    for voltage, current in iv_pairs(table, notes):
+    for voltage, current in _iv_pairs(table, notes):
         rows, pieces = _pieces(table, voltage.values, current.values, notes)
         v, i = voltage.values[rows], current.values[rows]
         if _runs_against(v, i):
@@ -111,7 +111,7 @@ def curves_of(table: Table, polarity: int | None = None) -> tuple[tuple[Curve, .
     return chosen, tuple(dict.fromkeys(notes))
 
 
-def iv_pairs(table: Table, notes: list[str]) -> list[tuple[Column, Column]]:
+def _iv_pairs(table: Table, notes: list[str]) -> list[tuple[Column, Column]]:
     """Pairs of a voltage and a current column; what was assumed is added to the notes.
 
     Raises
@@ -203,7 +203,7 @@ def _polarities(v: Array, source: str) -> list[tuple[int, int, int, int]]:
     """(begin, turn, end, sign) of each stretch of one sign that goes out and comes back."""
     if len(v) < FEWEST_POINTS or np.ptp(v) == 0:
         return []
-    turns = turning_points(v)
+    turns = _turning_points(v)
     if len(turns) > max(6, _UNSORTED_SHARE * len(v)):
         raise InputError(
             f"{source}: voltages must be in the order of a sweep; got {len(turns)} turns in {len(v)} rows. "
@@ -234,7 +234,7 @@ def _signs(v: Array, begin: int, end: int) -> list[tuple[int, int, int]]:
     return [(begin + int(a), begin + int(b), int(part[a])) for a, b in pairwise(cuts)]
 
 
-def turning_points(v: Array) -> list[int]:
+def _turning_points(v: Array) -> list[int]:
     """Rows at which a new branch begins: the first after each extreme of the sweep.
 
     An extreme counts if the voltage then goes back by more than 2 % of its range and 1.5 median steps.
@@ -250,7 +250,7 @@ def turning_points(v: Array) -> list[int]:
 
     Examples
     --------
-    >>> turning_points(np.array([0.0, -1, -2, -3, -2, -1, 0, 1, 2, 1, 0]))
+    >>> _turning_points(np.array([0.0, -1, -2, -3, -2, -1, 0, 1, 2, 1, 0]))
     [4, 9]
     """
     steps = np.diff(v)

@@ -13,8 +13,8 @@ from gbflux.errors import InputError
 from gbflux.lab.readers.maps import ScanMap
 from gbflux.lab.readers.tables import read_table
 
-FEWEST_POINTS = 16
-MOST_POINTS = 4096
+_FEWEST_POINTS = 16
+_MOST_POINTS = 4096
 _SPIKE = 9.0
 
 Array = NDArray[np.float64]
@@ -54,8 +54,10 @@ class LineScans:
         count = len(self.position)
         if self.values.ndim != 2 or self.values.shape[1] != count:
             raise InputError(f"{self.source}: lines must have as many values as positions ({count}).")
-        if count < FEWEST_POINTS:
-            raise InputError(f"{self.source}: a line must have at least {FEWEST_POINTS} points; got {count}.")
+        if count < _FEWEST_POINTS:
+            raise InputError(
+                f"{self.source}: a line must have at least {_FEWEST_POINTS} points; got {count}."
+            )
         steps = np.diff(self.position)
         if not (
             np.all(np.isfinite(self.position)) and np.all(steps > 0) and np.ptp(steps) < 1e-3 * steps.mean()
@@ -86,7 +88,7 @@ def read_lines(path: str | Path, quantity: str = "") -> LineScans:
     """
     table = read_table(path)
     notes = list(table.notes)
-    if len(table.columns) >= FEWEST_POINTS and not any(column.as_written for column in table.columns):
+    if len(table.columns) >= _FEWEST_POINTS and not any(column.as_written for column in table.columns):
         raise InputError(
             f"{path}: must have a header that names positions; got {len(table.columns)} columns without one. "
             "If it is a map, give its width (--width-um)."
@@ -103,7 +105,7 @@ def read_lines(path: str | Path, quantity: str = "") -> LineScans:
             "its unit."
         )
     even, lines = _on_even_positions(str(path), position.values, [column.values for column in columns])
-    values = np.vstack([without_spikes(line, notes) for line in lines])
+    values = np.vstack([_without_spikes(line, notes) for line in lines])
     even, values = _thinned(even, values, notes)
     return LineScans(
         even, values, columns[0].quantity or columns[0].name, columns[0].unit, str(path), tuple(notes)
@@ -144,8 +146,10 @@ def _on_even_positions(source: str, position: Array, lines: list[Array]) -> tupl
     """Lines interpolated onto even positions, sorted; repeated positions averaged."""
     known = np.isfinite(position)
     places, inverse = np.unique(position[known], return_inverse=True)
-    if len(places) < FEWEST_POINTS:
-        raise InputError(f"{source}: a line must have at least {FEWEST_POINTS} positions; got {len(places)}.")
+    if len(places) < _FEWEST_POINTS:
+        raise InputError(
+            f"{source}: a line must have at least {_FEWEST_POINTS} positions; got {len(places)}."
+        )
     even = np.linspace(places[0], places[-1], len(places))
     result = []
     for line in lines:
@@ -154,15 +158,15 @@ def _on_even_positions(source: str, position: Array, lines: list[Array]) -> tupl
         counts = np.bincount(inverse[good], minlength=len(places))
         sums = np.bincount(inverse[good], weights=values[good], minlength=len(places))
         there = counts > 0
-        if np.count_nonzero(there) < FEWEST_POINTS:
-            raise InputError(f"{source}: a line must have at least {FEWEST_POINTS} values; it has fewer.")
+        if np.count_nonzero(there) < _FEWEST_POINTS:
+            raise InputError(f"{source}: a line must have at least {_FEWEST_POINTS} values; it has fewer.")
         result.append(np.interp(even, places[there], sums[there] / counts[there]))
     return even, result
 
 
 def _thinned(position: Array, values: Array, notes: list[str]) -> tuple[Array, Array]:
     """Means of neighbours where a line has more points than a boundary's shape needs."""
-    width = -(-len(position) // MOST_POINTS)
+    width = -(-len(position) // _MOST_POINTS)
     if width == 1:
         return position, values
     kept = len(position) // width * width
@@ -172,7 +176,7 @@ def _thinned(position: Array, values: Array, notes: list[str]) -> tuple[Array, A
     ).mean(axis=2)
 
 
-def without_spikes(line: Array, notes: list[str]) -> Array:
+def _without_spikes(line: Array, notes: list[str]) -> Array:
     """A line with single points far off their neighbours replaced by the median of these."""
     from scipy.ndimage import median_filter
 
@@ -240,7 +244,7 @@ def lines_across(
     coordinates = [pixels[..., 1], pixels[..., 0]]
     values = map_coordinates(scan.values, coordinates, order=1, mode="nearest")
     notes: list[str] = []
-    values = np.vstack([without_spikes(line, notes) for line in values])
+    values = np.vstack([_without_spikes(line, notes) for line in values])
     return LineScans(way, values, scan.name, scan.unit, scan.source, tuple(notes))
 
 

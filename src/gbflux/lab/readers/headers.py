@@ -214,7 +214,7 @@ def parse_header(written: str) -> Header:
     name = name.rstrip(" /")
     sign = -1.0 if name.startswith(("-", "−")) else 1.0
     name = name.lstrip("-− ") or text
-    quantity = quantity_of(name)
+    quantity = _quantity_of(name)
     if unit is None and not quantity and si_unit(name) is not None:  # a header that is nothing but a unit
         unit = si_unit(name)
     if unit is None:
@@ -251,10 +251,10 @@ def _split(text: str) -> tuple[str, tuple[str, float] | None, str]:
     return text, None, ""
 
 
-def quantity_of(name: str) -> str:
+def _quantity_of(name: str) -> str:
     """Quantity that a name stands for, empty where it is not known.
 
-    >>> quantity_of("Smu-1 Current"), quantity_of("Freq"), quantity_of("colour")
+    >>> _quantity_of("Smu-1 Current"), _quantity_of("Freq"), _quantity_of("colour")
     ('current', 'frequency', '')
     """
     plain = re.sub(r"\s+", "", name).lower().replace("’", "'").replace("′", "'").replace("″", "''")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gbflux.errors import InputError
 
-LARGEST_BYTES = 1_000_000_000
+_LARGEST_BYTES = 1_000_000_000
 LONGEST_LINE = 100_000
 MISSING = frozenset(
     {
@@ -93,13 +93,15 @@ def read_text(path: Path) -> str:
         If it cannot be read, is empty, too large, or no text.
     """
     try:
-        raw = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else None
+        raw = path.read_bytes() if path.stat().st_size <= _LARGEST_BYTES else None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from None
     if raw is not None and raw[:2] == b"\x1f\x8b":
         raw = _unpacked(path)
-    if raw is None or len(raw) > LARGEST_BYTES:
-        raise InputError(f"{path}: must be at most {LARGEST_BYTES / 1e9:g} GB; it is larger. Split the file.")
+    if raw is None or len(raw) > _LARGEST_BYTES:
+        raise InputError(
+            f"{path}: must be at most {_LARGEST_BYTES / 1e9:g} GB; it is larger. Split the file."
+        )
     if not raw.strip(b" \t\r\n\x00\xef\xbb\xbf"):
         raise InputError(f"{path}:1: must hold a table of numbers; the file is empty.")
     return _decoded(path, raw).replace("\r\n", "\n").replace("\r", "\n")
@@ -109,7 +111,7 @@ def _unpacked(path: Path) -> bytes:
     """Content of a gzip file, a little more than allowed at most."""
     try:
         with gzip.open(path) as stream:
-            return stream.read(LARGEST_BYTES + 1)
+            return stream.read(_LARGEST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: must be a whole gzip file; {error}. Pack it again.") from None
 
@@ -178,7 +180,7 @@ def find_layout(path: Path, text: str) -> Layout:
 def _last_words(lines: list[str]) -> str:
     """The last line that is no row of numbers and not empty; an empty one without."""
     for line in reversed(lines):
-        if line.strip() and not is_row(split(line, ","), False):
+        if line.strip() and not _is_row(split(line, ","), False):
             return line
     return ""
 
@@ -210,7 +212,7 @@ def _trial(lines: list[str], separator: str, comma: bool) -> tuple:
     counts: dict[int, list[int]] = {}
     for number, line in enumerate(lines):
         fields = split(line, separator)
-        if is_row(fields, comma):
+        if _is_row(fields, comma):
             counts.setdefault(len(fields), []).append(number)
     if not counts:
         return (0, 0), separator, comma, 0, 0
@@ -247,7 +249,7 @@ def is_number(field: str, comma: bool) -> bool:
     return bool(_NUMBER.fullmatch(field) or (comma and _COMMA_NUMBER.fullmatch(field)))
 
 
-def is_row(fields: list[str], comma: bool) -> bool:
+def _is_row(fields: list[str], comma: bool) -> bool:
     """Test for a row of the table: numbers and gaps, at most half of it words.
 
     With fewer than three fields no word is allowed: one would be a line of the preamble.
