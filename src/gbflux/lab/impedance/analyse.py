@@ -342,8 +342,7 @@ def _warnings(
     if fit.systematic and kk is not None and fit.rms > 1.2 * kk.rms:
         texts.append(
             f"residuals of the fit ({fit.rms * 100:.2g} % rms) follow a pattern: the circuit does not "
-            "describe the "
-            "spectrum"
+            "describe the spectrum"
         )
     undetermined = [p.name for p in fit.parameters if p.state == "undetermined"]
     if undetermined:

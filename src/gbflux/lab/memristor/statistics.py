@@ -105,8 +105,7 @@ def endurance(result: MemristorResult, loss: float = DEFAULT_LOSS) -> Endurance:
     if not with_ratio:
         raise InputError(
             f"{result.source}: at least one cycle must have two resistances at the read bias of "
-            f"{result.read_bias:g} V; "
-            "none has. Choose another read bias."
+            f"{result.read_bias:g} V; none has. Choose another read bias."
         )
     ratios = np.array([cycle.on_off for cycle in with_ratio])
     numbers = np.array([cycle.number for cycle in with_ratio], dtype=float)

@@ -136,8 +136,7 @@ def analyse_memristor(
     if not pairs:
         raise InputError(
             f"{table.source}: must hold a sweep of {'negative' if set_polarity < 0 else 'positive'} bias, "
-            "which sets; "
-            "it has none. Give the other polarity."
+            "which sets; it has none. Give the other polarity."
         )
     notes = [*table.notes, *notes, *([f"{dropped} curves before the first set; left out"] if dropped else [])]
     read = _read_bias(pairs, read_bias)

@@ -336,8 +336,7 @@ def _spm_image(path: Path, raw: bytes, image: Section, scan: Section, soft: dict
     if offset + count * size_bytes > len(raw):
         raise InputError(
             f"{path}: image '{name}' must have {count * size_bytes} bytes at {offset}; the file ends at "
-            f"{len(raw)}. "
-            "Copy the file again."
+            f"{len(raw)}. Copy the file again."
         )
     integers = np.frombuffer(raw, f"<i{size_bytes}", count, offset).reshape(rows, columns)
     factor, unit, logarithmic = _spm_scale(path, name, image, soft, size_bytes)

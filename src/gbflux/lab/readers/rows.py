@@ -113,8 +113,7 @@ class Body:
             if len(text) > LONGEST_LINE:
                 raise InputError(
                     f"{self._path}:{number}: a line must have at most {LONGEST_LINE:,} characters; "
-                    f"got {len(text):,}. "
-                    "Write one row of the table per line."
+                    f"got {len(text):,}. Write one row of the table per line."
                 )
             row = self._row(text, number, rows + len(block))
             if row is not None:

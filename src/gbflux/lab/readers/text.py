@@ -197,8 +197,7 @@ def _leading_lines(path: Path, text: str) -> list[str]:
         if end - start > LONGEST_LINE:
             raise InputError(
                 f"{path}:{len(lines) + 1}: a line must have at most {LONGEST_LINE:,} characters; "
-                f"got {end - start:,}. "
-                "Write one row of the table per line."
+                f"got {end - start:,}. Write one row of the table per line."
             )
         line = text[start:end]
         numbers += bool(line) and (line.lstrip()[:1].isdigit() or line.lstrip()[:1] in "+-.−")
