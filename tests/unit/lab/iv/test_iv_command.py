@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from gbflux.cli.main import exit_code
+from gbflux.errors import InputError
 from gbflux.lab.demo.data import KINDS, write_demo_data
+from gbflux.lab.iv.many import read_positions
 
 OWN = ["iv", "iv-dendrite", "iv-export", "iv-distance", "iv-size"]
 
@@ -126,3 +128,19 @@ def test_a_file_without_position_is_named(demo, capsys):
     words = [str(demo / name) for name in ("iv_noise.csv", "iv_interior.csv")]
     assert exit_code(["iv", *words, "--positions", str(demo / "distances.csv")]) == 2
     assert "must have a row in the table of positions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,distance_nm\na,1\n", "columns file"),
+        ("file,distance_nm\na.csv,far\n", ":2: distance_nm"),
+        ("file,distance_nm\na.csv\n", ":2: distance_nm"),
+        ("file,distance_nm\na.csv,-1\n", ">= 0"),
+    ],
+)
+def test_mistakes_in_positions_are_named(tmp_path, text, message):
+    path = tmp_path / "positions.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_positions(path)

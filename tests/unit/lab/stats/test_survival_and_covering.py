@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from gbflux.errors import InputError
-from gbflux.lab.iv.many import read_positions
 from gbflux.lab.stats.covering import PLANAR_VORONOI, coverage_of_lines, inner_edges, simulated_coverage
 from gbflux.lab.stats.survival import find_rise, survival
 
@@ -97,19 +96,3 @@ def test_coverage_has_its_limits():
     assert simulated_coverage(30.0, 10.0, positions=300).probability == 1.0
     with pytest.raises(InputError, match="more grains"):
         simulated_coverage(1e4, 10.0)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("name,distance_nm\na,1\n", "columns file"),
-        ("file,distance_nm\na.csv,far\n", ":2: distance_nm"),
-        ("file,distance_nm\na.csv\n", ":2: distance_nm"),
-        ("file,distance_nm\na.csv,-1\n", ">= 0"),
-    ],
-)
-def test_mistakes_in_positions_are_named(tmp_path, text, message):
-    path = tmp_path / "positions.csv"
-    path.write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_positions(path)
