@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gbflux.iv.analyse import analyse_iv
-from gbflux.iv.demo_curves import INTERIOR, simulate
-from gbflux.iv.tables import read_table
+from gbflux.lab.demo.iv import INTERIOR, simulate
+from gbflux.lab.iv.analyse import analyse_iv
+from gbflux.lab.readers.tables import read_table
 
 
 def write(path: Path, rows: int, sweeps: int, tails: bool = False) -> None:

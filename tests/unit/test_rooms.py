@@ -16,13 +16,12 @@ ROOMS = [
     "units",
     "case",
     "grains",
-    "contact",
-    "iv",
     "mesh",
     "conduction",
     "flux",
     "study",
     "sweep",
+    "lab",
     "report",
     "api",
     "cli",
@@ -38,6 +37,7 @@ OWNERS = {  # library -> rooms that may import it
     "ffcx": {"conduction"},
     "mpi4py": {"conduction", "study"},
 }
+LAB_IMPORTS = ("errors", "units", "grains", "case.parse_case")  # of the core, by the room of measured data
 HEAVY = ("dolfinx", "petsc4py", "mpi4py", "gmsh", "pyvista", "matplotlib")
 COMPAT = PACKAGE / "conduction" / "compat.py"
 
@@ -79,6 +79,22 @@ def test_a_room_imports_only_rooms_to_its_left() -> None:
         rooms = (name.split(".")[1] for name in imported(path) if name.startswith("gbflux."))
         left = ROOMS[: ROOMS.index(room) + 1] if room else ROOMS
         wrong += [f"{place(path)} imports {other}" for other in rooms if other in ROOMS and other not in left]
+    assert not wrong
+
+
+def test_measured_data_stand_beside_the_solver() -> None:
+    """`lab` imports little of the core, and only the command line and the report import `lab`."""
+    wrong = []
+    for path in SOURCES:
+        names = [name.removeprefix("gbflux.") for name in imported(path) if name.startswith("gbflux.")]
+        if room_of(path) == "lab":
+            allowed = ("lab", *LAB_IMPORTS)
+            names = [n for n in names if not any(f"{n}.".startswith(f"{a}.") for a in allowed)]
+        elif room_of(path) in ("cli", "report"):
+            continue
+        else:
+            names = [n for n in names if n.split(".")[0] == "lab"]
+        wrong += [f"{place(path)} imports {name}" for name in names]
     assert not wrong
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gbflux.contact import filament, hertz, ionic, spreading
-from gbflux.contact.area_resistance import layer_asr
+from gbflux.lab.contact import filament, ionic, mechanics, spreading
+from gbflux.lab.contact.ionic import layer_asr
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,9 +32,9 @@ def maker():
 
 def test_hertz_area_of_the_tip():
     """Lu 2021, Methods: 400 nN, 20 nm, 60 GPa, "~30 nm²". a³ = 0.75·400e-9·20e-9/60e9 = 1e-25 m³."""
-    assert hertz.contact_radius(400e-9, 20e-9, 60e9) == pytest.approx(1e-25 ** (1 / 3))
-    assert hertz.contact_area(400e-9, 20e-9, 60e9) == pytest.approx(67.7e-18, rel=1e-3)
-    assert hertz.mean_pressure(400e-9, 20e-9, 60e9) == pytest.approx(5.9e9, rel=5e-3)
+    assert mechanics.contact_radius(400e-9, 20e-9, 60e9) == pytest.approx(1e-25 ** (1 / 3))
+    assert mechanics.contact_area(400e-9, 20e-9, 60e9) == pytest.approx(67.7e-18, rel=1e-3)
+    assert mechanics.mean_pressure(400e-9, 20e-9, 60e9) == pytest.approx(5.9e9, rel=5e-3)
 
 
 def test_filament_of_116_ohm():

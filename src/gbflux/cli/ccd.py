@@ -11,8 +11,7 @@ from gbflux import units
 from gbflux.cli.analysis import FolderOption, JsonOption
 
 if TYPE_CHECKING:
-    from gbflux.iv.ccd import CcdResult
-    from gbflux.iv.ccd_data import CurrentTest
+    from gbflux.lab.ccd import CcdResult, CurrentTest
 
 MOST_SHOWN = 40
 
@@ -38,8 +37,7 @@ def ccd(
         If the file holds no such test.
     """
     from gbflux.cli.analysis import json_text
-    from gbflux.iv.ccd import critical_current
-    from gbflux.iv.ccd_data import read_current_test
+    from gbflux.lab.ccd import critical_current, read_current_test
 
     test = read_current_test(file, None if area is None else area * units.CM2_TO_M2)
     result = critical_current(test, drop, noise_ratio)

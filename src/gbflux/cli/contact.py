@@ -37,8 +37,8 @@ def covering(
     """Probability that an electrode covers a grain boundary."""
     from gbflux.cli.contact_answer import show
     from gbflux.cli.contact_quantities import Answer, Row
-    from gbflux.contact.propagation import Measured
-    from gbflux.iv.covering import coverage_of_lines, simulated_coverage
+    from gbflux.lab.stats.covering import coverage_of_lines, simulated_coverage
+    from gbflux.lab.stats.uncertainty import Measured
 
     exact = coverage_of_lines(size, grain, shape)
     rows = [Row("isotropic lines, 1 − exp(−τP/π)", Measured(exact), "", "lines")]
@@ -56,7 +56,7 @@ def _draw_covering(path: Path, size: float, grain: float, shape: str, rows: list
     """Probability against size; the simulated one where it was asked for."""
     import numpy as np
 
-    from gbflux.iv.covering import coverage_of_lines
+    from gbflux.lab.stats.covering import coverage_of_lines
     from gbflux.report.contact_figures import draw_laws
 
     sizes = size * np.geomspace(0.1, 10, 41)

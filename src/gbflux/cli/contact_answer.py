@@ -12,7 +12,7 @@ import typer
 from gbflux.cli.contact_quantities import Answer, Given, Law, Quantity, Row
 
 if TYPE_CHECKING:
-    from gbflux.contact.propagation import Measured
+    from gbflux.lab.stats.uncertainty import Measured
 
 _REACH = 10.0  # times and parts of the given value that a figure shows
 _PLACES = 41
@@ -28,7 +28,7 @@ def rows_of(laws: Sequence[tuple[str, Callable[..., float], str, float, str]], v
     values : mapping
         In SI, by argument.
     """
-    from gbflux.contact.propagation import propagate
+    from gbflux.lab.stats.uncertainty import propagate
 
     rows = []
     for name, law, unit, factor, key in laws:
@@ -83,8 +83,8 @@ def draw(path: Path, law: Law, given: Given, varied: Quantity) -> None:
 
 def _values(law: Law, given: Given, key: str, place: float, rows: list[Row]) -> list[float]:
     """Results with one quantity moved, without uncertainties; NaN where the law does not hold."""
-    from gbflux.contact.propagation import Measured
     from gbflux.errors import InputError
+    from gbflux.lab.stats.uncertainty import Measured
 
     moved: dict[str, Measured] = {name: Measured(value.value) for name, value in given.items()}
     try:

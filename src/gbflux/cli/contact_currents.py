@@ -39,14 +39,14 @@ from gbflux.cli.contact_quantities import (
 )
 
 if TYPE_CHECKING:
-    from gbflux.contact.propagation import Measured
+    from gbflux.lab.stats.uncertainty import Measured
 
 
 def _with_spot(given: Given) -> dict[str, Measured]:
     """Area and radius of the contact, of which one is given."""
-    from gbflux.contact.checks import require_positive
-    from gbflux.contact.propagation import propagate
     from gbflux.errors import InputError
+    from gbflux.lab.contact import require_positive
+    from gbflux.lab.stats.uncertainty import propagate
 
     if ("area" in given) == ("radius" in given):
         raise InputError("contact: one of --area-nm2 and --radius-nm must be given; got both or none.")
@@ -59,7 +59,7 @@ def _with_spot(given: Given) -> dict[str, Measured]:
 @command((BODY_SIGMA, *SPOT, DEPTH, SLAB, TUBE), against=("area", "radius"))
 def spreading(given: Given) -> Answer:
     """Spreading resistance of a contact on a large body, and its corrections."""
-    from gbflux.contact import spreading as law
+    from gbflux.lab.contact import spreading as law
 
     laws = [("disc, 1/(4σa)", law.disc_resistance, "Ω", 1.0, "disc_ohm")]
     laws += [("hemisphere, 1/(2πσa)", law.hemisphere_resistance, "Ω", 1.0, "hemisphere_ohm")]
@@ -75,7 +75,7 @@ def spreading(given: Given) -> Answer:
 @command((*SPOT, RHO_L, RESISTIVITY), against=("area", "radius"))
 def sharvin(given: Given) -> Answer:
     """Resistance of a metallic spot: Maxwell and Sharvin; lithium by default."""
-    from gbflux.contact import spreading as law
+    from gbflux.lab.contact import spreading as law
 
     laws = [
         ("Maxwell, ρ/(2a)", lambda resistivity, radius: resistivity / (2 * radius), "Ω", 1.0, "maxwell_ohm"),
@@ -88,7 +88,7 @@ def sharvin(given: Given) -> Answer:
 @command((BODY_SIGMA, THICKNESS, VOLTAGE, *SPOT, TRANSFER), against=("area", "radius"))
 def ionic(given: Given) -> Answer:
     """Ionic current through a small contact: one-dimensional, spreading, limited by charge transfer."""
-    from gbflux.contact import ionic as law
+    from gbflux.lab.contact import ionic as law
 
     laws = [
         ("one-dimensional, σAV/L", law.one_dimensional_current, "A", 1.0, "one_dimensional_A"),
@@ -116,8 +116,8 @@ _FILAMENT = {
 )
 def filament(given: Given) -> Answer:
     """A filament: what is missing of length, resistance, diameter, conductivity; charge, time to plate it."""
-    from gbflux.contact import filament as law
-    from gbflux.contact.propagation import propagate
+    from gbflux.lab.contact import filament as law
+    from gbflux.lab.stats.uncertainty import propagate
 
     missing, values = _missing(given)
     rows = rows_of([(missing, getattr(law, missing), *_FILAMENT[missing])], values)
@@ -137,7 +137,7 @@ def filament(given: Given) -> Answer:
         def time(current: float, **measured: float) -> float:
             return charge(**measured) / current
 
-        from gbflux.contact.checks import require_positive
+        from gbflux.lab.contact import require_positive
 
         require_positive("contact filament", current=current.value)
         rows.append(Row("time to fill", propagate(time, current=current, **values), "s", "fill_time_s"))
@@ -146,9 +146,9 @@ def filament(given: Given) -> Answer:
 
 def _missing(given: Given) -> tuple[str, dict[str, Measured]]:
     """The quantity of the filament that is asked for, and the others; lithium's conductivity unless asked."""
-    from gbflux.contact.filament import LITHIUM_CONDUCTIVITY_S_PER_M
-    from gbflux.contact.propagation import Measured
     from gbflux.errors import InputError
+    from gbflux.lab.contact.filament import LITHIUM_CONDUCTIVITY_S_PER_M
+    from gbflux.lab.stats.uncertainty import Measured
 
     values = {name: given[name] for name in ("length", "resistance", "diameter", "sigma") if name in given}
     absent = [name for name in ("length", "resistance", "diameter") if name not in given]
@@ -165,8 +165,8 @@ def _missing(given: Given) -> tuple[str, dict[str, Measured]]:
 @command((RESISTANCE, ELECTRODE, ASR, LAYER, LAYER_SIGMA), against=("area", "resistance", "asr"))
 def asr(given: Given) -> Answer:
     """Area-specific resistance, resistance and contact area; what a layer's own bulk has of it."""
-    from gbflux.contact import area_resistance as law
     from gbflux.errors import InputError
+    from gbflux.lab.contact import ionic as law
 
     if ("layer" in given) != ("layer_sigma" in given):
         raise InputError("contact asr: --layer-um and --layer-conductivity-S-per-cm must be given together.")
@@ -186,8 +186,8 @@ def asr(given: Given) -> Answer:
 
 def _layer_rows(given: Mapping[str, Measured]) -> list[Row]:
     """What a layer's bulk has of an area-specific resistance, and what is left."""
-    from gbflux.contact import area_resistance as law
-    from gbflux.contact.propagation import propagate
+    from gbflux.lab.contact import ionic as law
+    from gbflux.lab.stats.uncertainty import propagate
 
     own = propagate(law.layer_asr, thickness=given["layer"], sigma=given["layer_sigma"])
     rows = [Row("of the layer's bulk", own * (1 / OHM_CM2), "Ω cm²", "layer_asr_ohm_cm2")]

@@ -26,14 +26,14 @@ from gbflux.cli.contact_quantities import (
 )
 
 if TYPE_CHECKING:
-    from gbflux.contact.propagation import Measured
+    from gbflux.lab.stats.uncertainty import Measured
 
 
 def _effective(given: Given) -> Measured:
     """Effective modulus, given or from both materials."""
-    from gbflux.contact.hertz import effective_modulus
-    from gbflux.contact.propagation import propagate
     from gbflux.errors import InputError
+    from gbflux.lab.contact.mechanics import effective_modulus
+    from gbflux.lab.stats.uncertainty import propagate
 
     if "modulus" in given:
         return given["modulus"]
@@ -48,7 +48,7 @@ def _effective(given: Given) -> Measured:
 
 def _yields(rows: list[Row], given: Given) -> list[str]:
     """The warning of `yield_warning` for the row with the pressure."""
-    from gbflux.contact.hertz import yield_warning
+    from gbflux.lab.contact.mechanics import yield_warning
 
     if "hardness" not in given:
         return []
@@ -60,7 +60,7 @@ def _yields(rows: list[Row], given: Given) -> list[str]:
 @command((FORCE, SPHERE, *MATERIALS, HARDNESS), against=("force",))
 def hertz(given: Given) -> Answer:
     """Elastic contact of a sphere on a flat, without adhesion."""
-    from gbflux.contact import hertz as law
+    from gbflux.lab.contact import mechanics as law
 
     star = _effective(given)
     laws = [
@@ -77,7 +77,7 @@ def hertz(given: Given) -> Answer:
 @command((FORCE, RADIUS_1, RADIUS_2, *MATERIALS, HARDNESS), against=("force",))
 def elliptic(given: Given) -> Answer:
     """Elastic contact of bodies with two radii of curvature."""
-    from gbflux.contact.hertz import elliptic_contact
+    from gbflux.lab.contact.mechanics import elliptic_contact
 
     def part(name: str) -> Callable[..., float]:
         def law(force: float, radius_major: float, radius_minor: float, modulus: float) -> float:
@@ -110,7 +110,7 @@ def dmt(given: Given) -> Answer:
 
 def _adhesive(kind: str, given: Given) -> Answer:
     """Both theories of adhesion."""
-    from gbflux.contact import adhesion as law
+    from gbflux.lab.contact import mechanics as law
 
     radius_of, approach_of = getattr(law, f"{kind}_radius"), getattr(law, f"{kind}_approach")
 

@@ -17,7 +17,7 @@ import typer
 from gbflux.cli.analysis import FolderOption, JsonOption
 
 if TYPE_CHECKING:
-    from gbflux.contact.propagation import Measured
+    from gbflux.lab.stats.uncertainty import Measured
 
 NM, UM, CM2, GPA, NN, NM2 = 1e-9, 1e-6, 1e-4, 1e9, 1e-9, 1e-18
 S_PER_CM, OHM_CM2 = 1e2, 1e-4
@@ -141,7 +141,7 @@ def command(asked: Sequence[Quantity], against: Sequence[str]) -> Callable[[Law]
     def decorate(law: Law) -> Callable[..., None]:
         def run(as_json: bool, output: Path | None, **texts: str | None) -> None:
             from gbflux.cli.contact_answer import draw, show
-            from gbflux.contact.propagation import parse_measured
+            from gbflux.lab.stats.uncertainty import parse_measured
 
             given = {
                 one.key: parse_measured(texts[one.key], f"contact: {one.flag}") * one.factor

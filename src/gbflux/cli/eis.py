@@ -12,7 +12,7 @@ from gbflux.cli.analysis import FolderOption, JsonOption
 from gbflux.cli.eis_report import record, report
 
 if TYPE_CHECKING:
-    from gbflux.iv.eis import Bricks, Cell, EisResult
+    from gbflux.lab.impedance.analyse import Bricks, Cell, EisResult
 
 
 def eis(
@@ -62,8 +62,8 @@ def eis(
     """
     from gbflux.cli.analysis import json_text
     from gbflux.errors import InputError
-    from gbflux.iv.eis import analyse_spectrum
-    from gbflux.iv.eis_data import read_spectrum
+    from gbflux.lab.impedance.analyse import analyse_spectrum
+    from gbflux.lab.impedance.spectrum import read_spectrum
 
     cell, bricks = _sample(area, thickness, grain_size, delta, grain, gb, factor)
     if case_block is not None and bricks is None:
@@ -96,7 +96,7 @@ def eis(
 def _sample(area, thickness, grain_size, delta, grain, gb, factor) -> tuple[Cell | None, Bricks | None]:
     """Sample and bricks in SI, as far as they are given."""
     from gbflux.errors import InputError
-    from gbflux.iv.eis import Bricks, Cell
+    from gbflux.lab.impedance.analyse import Bricks, Cell
 
     if grain_size is None and (grain or gb):
         raise InputError("--grain and --gb: need --grain-um; got none. Give the mean grain size.")
@@ -129,7 +129,7 @@ def _values(option: str, words: list[str] | None) -> dict[str, float]:
 def _write_case(path: Path, result: EisResult, file: Path) -> None:
     """A case with the measured grain boundary."""
     from gbflux.errors import InputError
-    from gbflux.iv.brick_layer import case_text
+    from gbflux.lab.impedance.brick_layer import case_text
 
     text = case_text(result.brick_layer, file.name)
     try:

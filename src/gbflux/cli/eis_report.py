@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from gbflux import units
 
 if TYPE_CHECKING:
-    from gbflux.iv.brick_layer import Interval
-    from gbflux.iv.eis import EisResult
+    from gbflux.lab.impedance.analyse import EisResult
+    from gbflux.lab.stats.uncertainty import Interval
 
 F_PER_M_TO_F_PER_CM = 1e-2
 _PARAMETER_KEYS = ("unit", "value", "low", "high", "stderr", "state")

@@ -11,8 +11,8 @@ from gbflux import units
 from gbflux.cli.analysis import FolderOption, JsonOption
 
 if TYPE_CHECKING:
-    from gbflux.iv.analyse import CurveResult, IVResult
-    from gbflux.iv.positions import ManyResult
+    from gbflux.lab.iv.analyse import CurveResult, IVResult
+    from gbflux.lab.iv.many import ManyResult
 
 POLARITIES = {"negative": -1, "positive": 1, "both": None}
 MILLI, MICRO, S_PER_CM = 1e-3, 1e-6, 1e2
@@ -62,11 +62,11 @@ def iv(
         If a file holds no curve; files that do are shown first.
     """
     from gbflux.cli.analysis import json_text
-    from gbflux.contact.propagation import parse_measured
     from gbflux.errors import InputError
-    from gbflux.iv.analyse import analyse_iv
-    from gbflux.iv.positions import read_positions, together
-    from gbflux.iv.tables import read_table
+    from gbflux.lab.iv.analyse import analyse_iv
+    from gbflux.lab.iv.many import read_positions, together
+    from gbflux.lab.readers.tables import read_table
+    from gbflux.lab.stats.uncertainty import parse_measured
 
     if polarity not in POLARITIES:
         raise InputError(f"iv: --polarity must be negative, positive or both; got '{polarity}'.")

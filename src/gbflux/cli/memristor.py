@@ -13,9 +13,9 @@ from gbflux.cli.analysis import FolderOption, JsonOption
 from gbflux.cli.memristor_report import distribution, report
 
 if TYPE_CHECKING:
-    from gbflux.iv.filament_fit import FilamentFit
-    from gbflux.iv.memristor import MemristorResult
-    from gbflux.iv.memristor_statistics import Endurance
+    from gbflux.lab.memristor.filament_fit import FilamentFit
+    from gbflux.lab.memristor.statistics import Endurance
+    from gbflux.lab.memristor.switching import MemristorResult
 
 POLARITIES = {"negative": -1, "positive": 1}
 M2_TO_UM2 = 1 / units.UM2_TO_M2
@@ -64,10 +64,10 @@ def memristor(
     """
     from gbflux.cli.analysis import json_text
     from gbflux.cli.memristor_fit import fit_record
-    from gbflux.iv.filament_cycle import fit_cycle_of
-    from gbflux.iv.memristor import analyse_memristor
-    from gbflux.iv.memristor_statistics import area_trend, endurance
-    from gbflux.iv.tables import read_table
+    from gbflux.lab.memristor.filament_fit import fit_cycle_of
+    from gbflux.lab.memristor.statistics import area_trend, endurance
+    from gbflux.lab.memristor.switching import analyse_memristor
+    from gbflux.lab.readers.tables import read_table
 
     _check_options(polarity, areas, len(files), fit, rate, compliance)
     of_file = [None] * len(files) if not areas else areas * len(files) if len(areas) == 1 else areas

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gbflux.iv.filament_fit import FilamentFit
+    from gbflux.lab.memristor.filament_fit import FilamentFit
 
 UNITS = {
     "ionic_conductance": "S",

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gbflux.iv.filament_fit import FilamentFit
-    from gbflux.iv.memristor import MemristorResult
-    from gbflux.iv.memristor_states import Resistance
-    from gbflux.iv.memristor_statistics import Endurance
-    from gbflux.iv.weibull import Weibull
+    from gbflux.lab.memristor.filament_fit import FilamentFit
+    from gbflux.lab.memristor.statistics import Endurance
+    from gbflux.lab.memristor.switching import MemristorResult, Resistance
+    from gbflux.lab.stats.weibull import Weibull
 
 _HEAD = (
     "device",
@@ -104,7 +103,7 @@ def distribution(result: MemristorResult, event: str) -> Weibull | None:
     """Weibull distribution of the size of the set or reset bias."""
     import numpy as np
 
-    from gbflux.iv.weibull import weibull
+    from gbflux.lab.stats.weibull import weibull
 
     seen, censored = biases(result, event)
     return weibull(np.array(seen), np.array(censored))

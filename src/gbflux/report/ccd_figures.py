@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gbflux import units
-from gbflux.iv.ccd import CcdResult
-from gbflux.iv.ccd_data import CurrentTest
+from gbflux.lab.ccd import CcdResult, CurrentTest
 from gbflux.report import style
 
 _MOST_POINTS = 20_000

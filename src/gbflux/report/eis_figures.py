@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gbflux.iv.eis import EisResult
+from gbflux.lab.impedance.analyse import EisResult
 from gbflux.report import style
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gbflux.iv.filament_fit import FilamentFit
+from gbflux.lab.memristor.filament_fit import FilamentFit
 from gbflux.report import style
 
 

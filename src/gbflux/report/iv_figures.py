@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from gbflux.iv.analyse import CurveResult, IVResult
-from gbflux.iv.many import Survival
-from gbflux.iv.positions import ManyResult
+from gbflux.lab.iv.analyse import CurveResult, IVResult
+from gbflux.lab.iv.many import ManyResult
+from gbflux.lab.stats.survival import Survival
 from gbflux.report import style
 
 _MOST_CURVES = 8

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gbflux.iv.profile import ProfileResult
+from gbflux.lab.profile.analyse import ProfileResult
 from gbflux.report import style
 
 _M_TO_NM = 1e9

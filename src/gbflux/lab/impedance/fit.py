@@ -1,0 +1,388 @@
+"""Complex non-linear least squares: a circuit's parameters from a spectrum, with intervals.
+
+Residuals are weighted, several starts are tried, and lmfit does the fit (Levenberg-Marquardt). Positive
+parameters are fitted as logarithms, so that their intervals are factors and never reach zero. The scatter is
+taken from the residuals (reduced χ² = 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.errors import InputError, MissingLibrary, SolverError
+from gbflux.lab.impedance.circuit import Circuit, Parallel, in_order, parse_circuit
+from gbflux.lab.impedance.guess import first_guesses
+from gbflux.lab.impedance.kramers_kronig import LEAST_LIKELY, pattern_probability
+from gbflux.lab.impedance.spectrum import Spectrum
+
+#: A relative standard error above which the data do not determine a parameter.
+_UNDETERMINED = 0.5
+_CONFIDENCE = 0.95
+#: Chance below which a block of the circuit is taken to be there; small, for its frequency was searched for.
+BLOCK_PRESENT = 1e-4
+_AT_LIMIT = 0.9995  # exponent from which a CPE is a capacitor
+_WEIGHTINGS = ("modulus", "proportional", "unit")
+_LEAST_EXPONENT = 0.3
+_FLOOR = 0.01  # of |Z|: a part that passes through zero has no relative noise
+_SAME = 1e-6  # relative difference of sums of squares of one minimum
+_FAR = 9.0  # of a logarithm from its start: a factor of 8000
+_FLAT = 1e-5  # relative change at which a fit with an undetermined parameter stops
+_NO_BETTER = (6, 7, 8)  # MINPACK: the sum of squares cannot fall any further in this arithmetic
+_LARGEST_LOGARITHM = 200.0  # of a parameter that noise drives away
+
+
+@dataclass(frozen=True)
+class FittedParameter:
+    """A parameter with its interval of 95 %.
+
+    Parameters
+    ----------
+    name, unit : str
+    value, low, high : float
+        In `unit`; low and high are `value` where it was fixed.
+    stderr : float
+        Standard error (in `unit`); 0 where fixed.
+    state : str
+        ``fitted``, ``fixed``, ``at limit`` (an exponent of 1) or ``undetermined``.
+    """
+
+    name: str
+    unit: str
+    value: float
+    low: float
+    high: float
+    stderr: float
+    state: str
+
+
+@dataclass(frozen=True)
+class EisFit:
+    """A fitted circuit.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    spectrum : Spectrum
+    weighting : str
+    parameters : tuple of FittedParameter
+    fitted : (n,) complex array
+        Impedance of the fitted circuit at the spectrum's frequencies (Ω).
+    residual : (n,) complex array
+        (measured − fitted)/|measured|.
+    rms : float
+        Root mean square of the parts of `residual`.
+    rss : float
+        Weighted sum of squares that was minimised.
+    degrees_of_freedom : int
+    free : tuple of str
+        Fitted parameters, in the order of `covariance`.
+    covariance : (k, k) array
+        Of the logarithms of positive parameters, and of exponents.
+    systematic : bool
+        True if neighbouring residuals are correlated more than chance allows (1 in 1000).
+    """
+
+    circuit: Circuit
+    spectrum: Spectrum
+    weighting: str
+    parameters: tuple[FittedParameter, ...]
+    fitted: NDArray[np.complex128]
+    residual: NDArray[np.complex128]
+    rms: float
+    rss: float
+    degrees_of_freedom: int
+    free: tuple[str, ...]
+    covariance: NDArray[np.float64]
+    systematic: bool
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Value of every parameter, by name."""
+        return {parameter.name: parameter.value for parameter in self.parameters}
+
+    def __getitem__(self, name: str) -> FittedParameter:
+        """A parameter by name."""
+        return next(parameter for parameter in self.parameters if parameter.name == name)
+
+
+def fit_circuit(
+    spectrum: Spectrum,
+    circuit: Circuit | str,
+    weighting: str = "modulus",
+    fixed: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
+) -> EisFit:
+    """Fit a circuit to a spectrum.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    circuit : Circuit or str
+    weighting : str, optional
+        ``modulus``: residuals over |Z|; ``proportional``: each part over itself (at least 1 % of |Z|);
+        ``unit``: as they are.
+    fixed, start : mapping, optional
+        Values to keep and values to start from, by parameter name; the others are guessed.
+
+    Returns
+    -------
+    EisFit
+        Alike arcs are numbered from the highest frequency down.
+
+    Raises
+    ------
+    InputError
+        If the circuit, a name or a value cannot be used, or there are too few points.
+    SolverError
+        If the fit does not converge.
+    MissingLibrary
+        If lmfit is not installed.
+    """
+    circuit = parse_circuit(circuit) if isinstance(circuit, str) else circuit
+    fixed, start = dict(fixed or {}), dict(start or {})
+    _check(circuit, spectrum, weighting, fixed, start)
+    weight = _weights(spectrum, weighting)
+    best = _best_fit(circuit, spectrum, weight, fixed, start)
+    at_limit = [name for name in best.free if name.endswith("_n") and best.values[name] > _AT_LIMIT]
+    if at_limit:
+        kept = fixed | dict.fromkeys(at_limit, 1.0)
+        best = _minimise(circuit, spectrum, weight, kept, best.values | kept)
+    values, renamed = in_order(circuit, best.values, fixed)
+    free = tuple(renamed.get(name, name) for name in best.free)
+    best = _Minimum(values, best.rss, free, best.covariance)
+    return _result(circuit, spectrum, weighting, best, {renamed.get(name, name) for name in at_limit})
+
+
+def block_probabilities(fit: EisFit) -> dict[int, float]:
+    """Chance that noise alone makes each parallel block of the circuit fit so well (F test, one block left
+    out).
+
+    Parameters
+    ----------
+    fit : EisFit
+
+    Returns
+    -------
+    dict
+        By place in ``fit.circuit.blocks``; compare with `BLOCK_PRESENT`.
+    """
+    from scipy.stats import f as f_distribution
+
+    weight, found = _weights(fit.spectrum, fit.weighting), {}
+    fixed_names = {p.name for p in fit.parameters if p.state == "fixed"}
+    for k, block in enumerate(fit.circuit.blocks):
+        if not isinstance(block, Parallel):
+            continue
+        rest = tuple(other for place, other in enumerate(fit.circuit.blocks) if place != k)
+        extra = len(fit.circuit.parameters) - len(Circuit("", rest).parameters)
+        if not rest:
+            found[k] = 0.0
+            continue
+        smaller = Circuit(f"{fit.circuit.text} without block {k + 1}", rest)
+        fixed = {name: fit.values[name] for name in smaller.parameters if name in fixed_names}
+        try:
+            without = _best_fit(smaller, fit.spectrum, weight, fixed, {}).rss
+        except SolverError:
+            found[k] = 0.0
+            continue
+        ratio = (without - fit.rss) / extra / max(fit.rss / fit.degrees_of_freedom, 1e-300)
+        found[k] = float(f_distribution.sf(max(ratio, 0.0), extra, fit.degrees_of_freedom))
+    return found
+
+
+def _check(circuit: Circuit, spectrum: Spectrum, weighting: str, fixed: dict, start: dict) -> None:
+    """Raise unless everything asked for can be done."""
+    if weighting not in _WEIGHTINGS:
+        raise InputError(
+            f"weighting: must be one of {', '.join(_WEIGHTINGS)}; got '{weighting}'. Choose one."
+        )
+    for name, value in [*fixed.items(), *start.items()]:
+        if name not in circuit.parameters:
+            raise InputError(
+                f"parameter {name}: must be one of {', '.join(circuit.parameters)}; circuit {circuit.text} "
+                "has no such. Name one of these."
+            )
+        highest = 1.0 if name.endswith("_n") else np.inf
+        if not (0 < value <= highest) or not np.isfinite(value):
+            limit = " and ≤ 1" if name.endswith("_n") else ""
+            raise InputError(f"parameter {name}: must be > 0{limit}; got {value:g}. Give another value.")
+    free = len(circuit.parameters) - len(fixed)
+    if 2 * len(spectrum.frequency) < free + 4:
+        raise InputError(
+            f"{spectrum.source}: must have more numbers than circuit {circuit.text} has parameters "
+            f"({free}), by 4 at least; got {len(spectrum.frequency)} points. "
+            "Use a smaller circuit or fix parameters."
+        )
+
+
+def _result(
+    circuit: Circuit, spectrum: Spectrum, weighting: str, best: _Minimum, at_limit: set[str]
+) -> EisFit:
+    """Values, intervals and residuals."""
+    from scipy.stats import t as t_distribution
+
+    dof = 2 * len(spectrum.frequency) - len(best.free)
+    reach = float(t_distribution.ppf((1 + _CONFIDENCE) / 2, dof))
+    deviations = dict(zip(best.free, np.sqrt(np.abs(np.diag(best.covariance))), strict=True))
+    parameters = []
+    for name in circuit.parameters:
+        value, unit = best.values[name], circuit.unit(name)
+        blank = FittedParameter(
+            name, unit, value, value, value, 0.0, "at limit" if name in at_limit else "fixed"
+        )
+        parameters.append(_with_interval(blank, deviations[name], reach) if name in deviations else blank)
+    fitted = circuit.impedance(spectrum.frequency, best.values)
+    residual = (spectrum.impedance - fitted) / np.abs(spectrum.impedance)
+    order = np.argsort(spectrum.frequency, kind="stable")
+    systematic = pattern_probability(residual.real[order], residual.imag[order]) < LEAST_LIKELY
+    rms = float(np.sqrt(np.mean(np.concatenate([residual.real, residual.imag]) ** 2)))
+    return EisFit(
+        circuit,
+        spectrum,
+        weighting,
+        tuple(parameters),
+        fitted,
+        residual,
+        rms,
+        best.rss,
+        dof,
+        best.free,
+        best.covariance,
+        systematic,
+    )
+
+
+def _with_interval(parameter: FittedParameter, deviation: float, reach: float) -> FittedParameter:
+    """A parameter with standard error and interval."""
+    value = parameter.value
+    if parameter.name.endswith("_n"):
+        low, high, error = value - reach * deviation, value + reach * deviation, deviation
+        known = np.isfinite(deviation) and deviation < _UNDETERMINED / 2
+    else:
+        with np.errstate(over="ignore"):
+            low, high = value * np.exp(-reach * deviation), value * np.exp(reach * deviation)
+        error, known = value * deviation, np.isfinite(deviation) and deviation < _UNDETERMINED
+    state = "fitted" if known else "undetermined"
+    return replace(parameter, low=float(low), high=float(high), stderr=float(error), state=state)
+
+
+def _weights(spectrum: Spectrum, weighting: str) -> NDArray[np.complex128]:
+    """Factors of the residuals (1/Ω): real part for the real part, imaginary part for the imaginary one."""
+    z = spectrum.impedance
+    if weighting == "modulus":
+        return (1 + 1j) / np.abs(z)
+    if weighting == "proportional":
+        floor = _FLOOR * np.abs(z)
+        return 1 / np.maximum(np.abs(z.real), floor) + 1j / np.maximum(np.abs(z.imag), floor)
+    return np.full(z.shape, (1 + 1j) / float(np.median(np.abs(z))))
+
+
+@dataclass(frozen=True)
+class _Minimum:
+    """End of a minimisation: parameters, weighted sum of squares, free parameters and their covariance."""
+
+    values: dict[str, float]
+    rss: float
+    free: tuple[str, ...]
+    covariance: NDArray[np.float64]
+
+
+def _best_fit(circuit: Circuit, spectrum: Spectrum, weight: NDArray, fixed: dict, start: dict) -> _Minimum:
+    """The lowest of the minima reached from several starts; stops when two agree."""
+    guesses = first_guesses(circuit, spectrum, weight)
+    if start:
+        guesses = [guesses[0] | start, *guesses]
+    found: list[_Minimum] = []
+    for guess in guesses:
+        try:
+            found.append(_minimise(circuit, spectrum, weight, fixed, guess | fixed))
+        except SolverError:
+            continue
+        sums = sorted(one.rss for one in found)
+        if len(sums) > 1 and sums[1] - sums[0] <= _SAME * sums[0]:
+            break
+    if not found:
+        raise SolverError(
+            f"circuit {circuit.text}: the fit did not converge from {len(guesses)} starts. "
+            "Give starting values, fix a parameter, or use a smaller circuit."
+        )
+    return min(found, key=lambda one: one.rss)
+
+
+def _minimise(circuit: Circuit, spectrum: Spectrum, weight: NDArray, fixed: dict, guess: dict) -> _Minimum:
+    """One run of Levenberg-Marquardt."""
+    lmfit = _lmfit()
+    parameters = lmfit.Parameters()
+    for name in circuit.parameters:
+        vary = name not in fixed
+        if name.endswith("_n"):
+            value = guess[name] if not vary else min(max(guess[name], _LEAST_EXPONENT + 0.01), 0.995)
+            parameters.add(
+                name,
+                value=value,
+                min=_LEAST_EXPONENT if vary else -np.inf,
+                max=1.0 if vary else np.inf,
+                vary=vary,
+            )
+        else:
+            parameters.add(name, value=np.log(guess[name]), vary=vary)
+    free = tuple(name for name in circuit.parameters if name not in fixed)
+    frequency, measured = spectrum.frequency, spectrum.impedance
+
+    def residual(trial) -> NDArray[np.float64]:
+        difference = circuit.impedance(frequency, _plain(trial.valuesdict())) - measured
+        parts = np.concatenate([difference.real * weight.real, difference.imag * weight.imag])
+        return np.nan_to_num(parts, nan=1e30, posinf=1e30, neginf=-1e30)
+
+    if not free:
+        return _Minimum(dict(fixed), float(np.sum(residual(parameters) ** 2)), (), np.zeros((0, 0)))
+    with np.errstate(all="ignore"):
+        outcome = lmfit.minimize(residual, parameters, method="leastsq", max_nfev=60 * (len(free) + 1))
+        if not outcome.success and outcome.ier not in _NO_BETTER:
+            # A parameter that the data leave open wanders for ever: keep it within bounds, and stop where the
+            # sum of squares falls by less than 1e-5 of itself, far below its scatter.
+            for name in free:
+                if not name.endswith("_n"):
+                    start = parameters[name].value
+                    parameters[name].set(min=start - _FAR, max=start + _FAR)
+            outcome = lmfit.minimize(
+                residual,
+                parameters,
+                method="least_squares",
+                max_nfev=300 * (len(free) + 1),
+                ftol=_FLAT,
+                xtol=_FLAT,
+            )
+    converged = outcome.success or getattr(outcome, "ier", 0) in _NO_BETTER
+    if not converged or not np.isfinite(outcome.chisqr):
+        raise SolverError(f"circuit {circuit.text}: {outcome.message}", iterations=outcome.nfev)
+    covariance = getattr(outcome, "covar", None)
+    if covariance is None or not np.all(np.isfinite(covariance)):
+        covariance = np.full((len(free), len(free)), np.nan)
+    values = _plain(outcome.params.valuesdict())
+    return _Minimum(values, float(outcome.chisqr), free, np.asarray(covariance))
+
+
+def _plain(logarithms: Mapping[str, float]) -> dict[str, float]:
+    """Parameters from what is fitted: exponents as they are, the others from their logarithms."""
+    return {
+        name: float(
+            value if name.endswith("_n") else np.exp(np.clip(value, -_LARGEST_LOGARITHM, _LARGEST_LOGARITHM))
+        )
+        for name, value in logarithms.items()
+    }
+
+
+def _lmfit():
+    """The library that fits."""
+    try:
+        import lmfit
+    except ImportError as error:
+        raise MissingLibrary(
+            f"fitting a circuit needs lmfit ({error}). Install it: pip install 'gbflux[eis]'."
+        ) from error
+    return lmfit

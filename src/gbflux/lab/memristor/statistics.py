@@ -1,0 +1,183 @@
+"""Many cycles, many devices: endurance, and dependence on the area of the electrode."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.errors import InputError
+from gbflux.lab.memristor.switching import MemristorResult
+from gbflux.lab.stats.uncertainty import Interval, wilson_interval
+
+DEFAULT_LOSS = 10.0
+_FIRST = 10
+_SMOOTH = 5
+_FEWEST_FOR_TREND = 8
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Endurance:
+    """Endurance of the on/off ratio.
+
+    Parameters
+    ----------
+    first : float
+        Ratio of the first cycle that has one.
+    initial : float
+        Median ratio of the first ten cycles.
+    final : float
+        Median ratio of the last ten.
+    drift : Interval or None
+        Change of log10(ratio) a cycle (Theil-Sen); None with fewer than 8 cycles.
+    drift_probability : float or None
+        Chance of so much order without drift (Kendall).
+    loss : float
+        Asked for: ratio to lose (10: until a tenth is left).
+    cycles_to_loss : int or None
+        First cycle with a median of five below initial/loss; None if that was not reached: then more than
+        `cycles`.
+    cycles : int
+    resets : int
+        Resets tried.
+    failures : int
+        Resets that failed.
+    failure_share : Interval
+        failures/resets with its interval (Wilson); NaN without a reset.
+    """
+
+    first: float
+    initial: float
+    final: float
+    drift: Interval | None
+    drift_probability: float | None
+    loss: float
+    cycles_to_loss: int | None
+    cycles: int
+    resets: int
+    failures: int
+    failure_share: Interval
+
+
+@dataclass(frozen=True)
+class AreaTrend:
+    """Dependence of the on/off ratio on the area of the electrode.
+
+    Parameters
+    ----------
+    areas, ratios, failure_shares : (n,) arrays
+        Of each device, by rising area (m², 1, 1).
+    slope : Interval or None
+        log10(ratio) a decade of area; None with fewer than three areas.
+    """
+
+    areas: Array
+    ratios: Array
+    failure_shares: Array
+    slope: Interval | None
+
+
+def endurance(result: MemristorResult, loss: float = DEFAULT_LOSS) -> Endurance:
+    """Endurance of one device.
+
+    Parameters
+    ----------
+    result : MemristorResult
+    loss : float, optional
+        Factor by which the ratio has to fall, > 1.
+
+    Returns
+    -------
+    Endurance
+
+    Raises
+    ------
+    InputError
+        If the loss is not > 1, or no cycle has a ratio.
+    """
+    if not (loss > 1 and math.isfinite(loss)):
+        raise InputError(f"loss: must be > 1; got {loss:g}. Give a factor such as 10.")
+    with_ratio = [cycle for cycle in result.cycles if cycle.on_off is not None and cycle.on_off > 0]
+    if not with_ratio:
+        raise InputError(
+            f"{result.source}: at least one cycle must have two resistances at the read bias of "
+            f"{result.read_bias:g} V; none has. Choose another read bias."
+        )
+    ratios = np.array([cycle.on_off for cycle in with_ratio])
+    numbers = np.array([cycle.number for cycle in with_ratio], dtype=float)
+    drift, probability = _drift(numbers, np.log10(ratios))
+    initial = float(np.median(ratios[:_FIRST]))
+    tried = [cycle.reset_failed for cycle in result.cycles if cycle.reset_failed is not None]
+    return Endurance(
+        float(ratios[0]),
+        initial,
+        float(np.median(ratios[-_FIRST:])),
+        drift,
+        probability,
+        loss,
+        _first_loss(numbers, ratios, initial / loss),
+        len(result.cycles),
+        len(tried),
+        sum(tried),
+        wilson_interval(sum(tried), len(tried)),
+    )
+
+
+def area_trend(results: list[MemristorResult], loss: float = DEFAULT_LOSS) -> AreaTrend | None:
+    """On/off ratio against area, over devices whose area is known.
+
+    Returns
+    -------
+    AreaTrend or None
+        None with fewer than two areas.
+    """
+    from scipy.stats import t
+
+    known = sorted((result for result in results if result.area is not None), key=lambda result: result.area)
+    if len({result.area for result in known}) < 2:
+        return None
+    lasting = [endurance(result, loss) for result in known]
+    areas = np.array([result.area for result in known])
+    ratios = np.array(
+        [
+            np.median([c.on_off for c in result.cycles if c.on_off is not None and c.on_off > 0])
+            for result in known
+        ]
+    )
+    shares = np.array([one.failure_share.value for one in lasting])
+    slope = None
+    if len(np.unique(areas)) >= 3:
+        x, y = np.log10(areas), np.log10(ratios)
+        x = x - x.mean()
+        value = float(x @ y / (x @ x))
+        rest = y - y.mean() - value * x
+        error = math.sqrt(float(rest @ rest) / (len(x) - 2) / float(x @ x))
+        reach = float(t.ppf(0.975, len(x) - 2)) * error
+        slope = Interval(value, value - reach, value + reach)
+    return AreaTrend(areas, ratios, shares, slope)
+
+
+def _drift(numbers: Array, logarithms: Array) -> tuple[Interval | None, float | None]:
+    """Slope by Theil and Sen with its interval, and Kendall's chance."""
+    from scipy.stats import kendalltau, theilslopes
+
+    if len(numbers) < _FEWEST_FOR_TREND:
+        return None, None
+    if len(numbers) > 2000:  # pairs grow with the square
+        keep = np.linspace(0, len(numbers) - 1, 2000).astype(int)
+        numbers, logarithms = numbers[keep], logarithms[keep]
+    slope, _, low, high = theilslopes(logarithms, numbers, 0.95)
+    probability = float(kendalltau(numbers, logarithms).pvalue)
+    return Interval(float(slope), float(low), float(high)), probability if math.isfinite(probability) else 1.0
+
+
+def _first_loss(numbers: Array, ratios: Array, limit: float) -> int | None:
+    """First cycle from which the median of five lies below a limit."""
+    width = min(_SMOOTH, len(ratios))
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(ratios, width), axis=1)
+    below = np.flatnonzero(medians < limit)
+    return int(numbers[below[0] + width // 2]) if len(below) else None
