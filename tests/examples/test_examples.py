@@ -43,4 +43,4 @@ def test_it_reads_as_an_example(path: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) >= 6
+    assert len(EXAMPLES) >= 10
