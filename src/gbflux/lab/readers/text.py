@@ -166,7 +166,8 @@ def find_layout(path: Path, text: str) -> Layout:
         )
     if rows < 2:
         raise InputError(f"{path}:{first + 1}: must hold at least two rows of numbers; found one.")
-    header, used = _header(lines[:first], separator, width)
+    empty_first = separator != " " and lines[first].startswith(separator)
+    header, used = _header(lines[:first], separator, width, empty_first)
     words = split(_last_words(lines[:first]), ",")
     if separator == "," and 2 * len(words) == width and any(words) and (len(words) > 1 or not used):
         raise InputError(
@@ -260,12 +261,18 @@ def _is_row(fields: list[str], comma: bool) -> bool:
     return numbers > 0 and words <= (0 if len(fields) < 3 else len(fields) / 2) and numbers >= words
 
 
-def _header(lines: list[str], separator: str, width: int) -> tuple[tuple[str, ...], set[int]]:
-    """Header fields, and the lines they were taken from."""
+_NO_UNIT = ("", "-", "#")
+
+
+def _header(
+    lines: list[str], separator: str, width: int, empty_first: bool
+) -> tuple[tuple[str, ...], set[int]]:
+    """Header fields, and the lines they were taken from; `empty_first`: rows begin with a separator."""
     below: tuple[int, list[str]] | None = None
     for number in range(len(lines) - 1, max(-1, len(lines) - 12), -1):
-        line = lines[number].strip()
-        fields = _header_fields(line, separator, width)
+        # a tab that a line begins with is an empty first field (Gamry), not a margin
+        line = lines[number].rstrip() if separator == "\t" else lines[number].strip()
+        fields = _header_fields(line, separator, width, empty_first)
         if fields is None:
             continue
         if below is None and _all_units(fields):
@@ -273,22 +280,26 @@ def _header(lines: list[str], separator: str, width: int) -> tuple[tuple[str, ..
             continue
         if below is None:
             return tuple(fields), {number}
-        named = (f"{name} ({unit})" if unit else name for name, unit in zip(fields, below[1], strict=True))
+        pairs = zip(fields, below[1], strict=True)
+        named = (name if unit in _NO_UNIT else f"{name} ({unit})" for name, unit in pairs)
         return tuple(named), {number, below[0]}
     if below is not None:
         return tuple(below[1]), {below[0]}
     return ("",) * width, set()
 
 
-def _header_fields(line: str, separator: str, width: int) -> list[str] | None:
-    """Fields of a line that can be a header: as many as the table has columns, one at least with a letter."""
+def _header_fields(line: str, separator: str, width: int, empty_first: bool) -> list[str] | None:
+    """Fields of a line that can be a header: as many as the table has columns, one at least with a letter.
+
+    Where one is missing it is that of the empty first column, or of the last.
+    """
     bare = line.lstrip("#%!/* \t") if line.startswith(COMMENT) else line
     for candidate in dict.fromkeys((separator, "\t", ",", ";", r"\s{2,}", r"\s+(?![\s(\[])", " ")):
         fields = re.split(candidate, bare.strip()) if candidate.startswith("\\") else split(bare, candidate)
         if len(fields) > width and not any(fields[width:]):
             fields = fields[:width]
         if width - 1 == len(fields) and width > 2 and candidate != " ":
-            fields = [*fields, ""]
+            fields = ["", *fields] if empty_first else [*fields, ""]
         letters = any(re.search(r"[^\W\d_]", field) for field in fields)
         numbers = sum(is_number(field, False) for field in fields)
         missing = all(field.lower() in MISSING for field in fields)  # a row of the table, lost
@@ -302,5 +313,5 @@ def _all_units(fields: list[str]) -> bool:
     from gbflux.lab.readers.headers import si_unit
 
     bare = [field.strip("()[] ") for field in fields]
-    known = [si_unit(field) is not None or field in ("", "-") for field in bare]
+    known = [si_unit(field) is not None or field in _NO_UNIT for field in bare]
     return all(known) and any(bare) and bare not in (["V", "A"], ["A", "V"])

@@ -48,6 +48,10 @@ LAYOUTS = {  # every one the points (0 V, 1 nA), (1 mV, 2.5 nA), (−2 mV, 3 nA)
     "old Mac": "V (mV),I (nA)\r0,1\r1,2.5\r-2,3\r",
     "Windows": "V (mV),I (nA)\r\n0,1\r\n1,2.5\r\n-2,3\r\n",
     "real minus": "V (mV),I (nA)\n0,1\n1,2.5\n−2,3\n",
+    "leading tabs": "\tt (s)\tV (mV)\tI (nA)\n\t7\t0\t1\n\t8\t1\t2.5\n\t9\t-2\t3\n",
+    "leading tabs, units below": "x\n\tPt\tV\tI\n\t#\tmV\tnA\n\t0\t0\t1\n\t1\t1\t2.5\n\t2\t-2\t3\n",
+    "leading tabs of rows alone": "t (s)\tV (mV)\tI (nA)\n\t7\t0\t1\n\t8\t1\t2.5\n\t9\t-2\t3\n",
+    "leading commas": ",V (mV),I (nA)\n,0,1\n,1,2.5\n,-2,3\n",
     "text at the end": "V (mV),I (nA)\n0,1\n1,2.5\n-2,3\nend of data\n",
 }
 
