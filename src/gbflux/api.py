@@ -59,7 +59,7 @@ def run_with_pictures(
     comm: Any = None,
     progress: Progress | None = None,
 ) -> tuple[Outcome, CaseViews | None]:
-    """`run`, which also hands back what the pictures were drawn from (rank 0; None if finished before)."""
+    """`run`, which also returns the views its pictures were drawn from (rank 0; None if finished before)."""
     warning = require_memory(estimate(case), machine_memory())
     if warning and progress is not None:
         progress.note("memory", warning)
@@ -76,7 +76,7 @@ def run_with_pictures(
 
 
 def pictures(seen: list[CaseViews] | None = None) -> Pictures:
-    """How the pictures of cases are made; what they are drawn from is added to `seen` (rank 0)."""
+    """Return the two steps that make the pictures of cases; the views drawn are added to `seen` (rank 0)."""
 
     def look(snapshot: Snapshot) -> CaseViews:
         found = views(snapshot)
@@ -93,7 +93,7 @@ def pictures(seen: list[CaseViews] | None = None) -> Pictures:
 
 
 def views(snapshot: Snapshot) -> CaseViews:
-    """What the pictures of a solved case are drawn from."""
+    """Return the images and lines that the pictures of a solved case are drawn from."""
     from gbflux.report.views import case_views
 
     case = snapshot.case

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from gbflux.errors import InputError
 
-#: What can be refined for, in the order in which it is told of.
+#: What can be refined for, in the order in which it is reported.
 TARGETS = ("conductance", "hot_spots", "hot_spot")
 
 
@@ -60,7 +60,7 @@ Fraction = Annotated[
 
 
 def accuracies(options: Iterable[str]) -> dict[str, float]:
-    """What the option ``--accuracy`` asks for, by target.
+    """Return the accuracies that the option ``--accuracy`` asks for, by target.
 
     Parameters
     ----------

@@ -251,7 +251,7 @@ class Accuracy(Block):
 
     @property
     def asked(self) -> dict[str, float]:
-        """What is asked for, by target."""
+        """Accuracies asked for, by target."""
         return {name: value for name in TARGETS if (value := getattr(self, name)) is not None}
 
 

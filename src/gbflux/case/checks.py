@@ -274,7 +274,7 @@ CHECKS: tuple[Callable[..., Iterator[Finding]], ...] = (
 
 
 def findings(blocks: Mapping[str, Any]) -> list[Finding]:
-    """What every rule finds whose blocks are all there.
+    """Return the findings of every rule whose blocks are all there.
 
     Parameters
     ----------

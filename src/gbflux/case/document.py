@@ -218,7 +218,7 @@ class _Walk:
             result.setdefault(key, value)
 
     def _merged(self, node: Node, place: tuple[str, ...]) -> dict[str, Any]:
-        """What a merge key `<<` brings in: one mapping or a list of them, the first before the next."""
+        """Return the entries of a merge key `<<`: of a mapping, or of a list of them, earlier ones first."""
         values = [
             self.value(item, (*place, "<<"))
             for item in (node.value if isinstance(node, SequenceNode) else [node])

@@ -1,4 +1,4 @@
-"""What a case will cost: cells, nodes, memory and time, from its lengths alone."""
+"""Expected cost of a case: cells, nodes, memory and time, from its lengths alone."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ def estimate(case: Case) -> Estimate:
 
 
 def certifies(case: Case) -> bool:
-    """Whether the conductance is bounded from both sides."""
+    """Test whether the conductance is bounded from both sides."""
     if case.output.bracket or case.certify is not None:
         return True
     return _refined_for(case, "conductance")
 
 
 def local_currents(case: Case) -> int:
-    """How many local currents are certified at most."""
+    """Count the local currents that are certified, at most."""
     asked = case.certify
     if asked is None or any(case.electrode_kinetics):
         return 0
@@ -96,7 +96,7 @@ def element_order(case: Case) -> int:
 
 
 def _refined_for(case: Case, *targets: str) -> bool:
-    """Whether an accuracy of one of the targets is asked for."""
+    """Test whether an accuracy of one of the targets is asked for."""
     return case.accuracy is not None and not case.accuracy.asked.keys().isdisjoint(targets)
 
 

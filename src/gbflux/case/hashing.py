@@ -1,4 +1,4 @@
-"""What a case is, apart from its spelling: canonical data, and their hash.
+"""Identity of a case, apart from its spelling: canonical data, and their hash.
 
 Hashes are made of the validated case with defaults filled in, so that ``500`` and ``500.0``, 125 grains in
 (50 µm)³ and grains of 10 µm, a homogenizing layer of thickness 0 and none, are the same case.

@@ -249,7 +249,7 @@ def _written_place(data: Any, place: Sequence[str]) -> tuple[str, ...]:
 
 
 def _stands_for_both(data: Any, place: Sequence[str]) -> bool:
-    """Whether there is a block at a place, and no side in it."""
+    """Test whether there is a block at a place, and no side in it."""
     for part in place:
         data = data.get(part) if isinstance(data, Mapping) else None
     return isinstance(data, Mapping) and not any(side in data for side in SIDES)

@@ -1,4 +1,4 @@
-"""How much memory this machine has, and whether a case fits into it."""
+"""Memory of this machine, and a test whether a case fits into it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Memory:
     Attributes
     ----------
     available_MiB, total_MiB : float
-        What is free now, and what there is at all (MiB).
+        Free now, and installed or allowed in all (MiB).
     """
 
     available_MiB: float

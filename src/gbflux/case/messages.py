@@ -156,7 +156,7 @@ _KINDS: dict[str, Callable[[FieldInfo | None], str]] = {
 
 
 def _required(place: tuple[str, ...], field: FieldInfo | None) -> str:
-    """What a missing key would say."""
+    """Return the message for a missing key: that it is required, its meaning and unit."""
     if field is None:
         return "is required"
     unit = unit_of(field)
@@ -164,7 +164,7 @@ def _required(place: tuple[str, ...], field: FieldInfo | None) -> str:
 
 
 def _remedy(kind: str, place: tuple[str, ...]) -> str:
-    """What to do about a number out of bounds, where that is not plain from the bound."""
+    """Return what to do about a number out of bounds, where that is not plain from the bound; else empty."""
     if place[-1] == "sigma" and kind == "greater_than":
         return " Leave the variation block out for no scatter."
     return ""
@@ -179,7 +179,7 @@ def _choice(expected: str, value: Any) -> str:
 
 
 def _hint(kind: str, value: Any, field: FieldInfo | None) -> str:
-    """What to do about text where a number belongs."""
+    """Return what to do about text where a number belongs; empty where nothing fits."""
     if not isinstance(value, str) or kind not in ("float_type", "int_type"):
         return ""
     with contextlib.suppress(ValueError):

@@ -168,7 +168,7 @@ class Case(Block):
 
     @property
     def ideal_electrodes(self) -> tuple[bool, bool]:
-        """Whether the bottom and the top electrode are ideal contacts: no resistance, no kinetics."""
+        """True for the bottom and the top electrode if an ideal contact: no resistance, no kinetics."""
         sides = zip(self.electrode_asr, self.electrode_kinetics, strict=True)
         return tuple(asr == 0.0 and law is None for asr, law in sides)
 

@@ -51,7 +51,7 @@ def place_of(path: Any) -> Place:
 
 
 def is_overridden(place: Sequence[str], overrides: Mapping[str, Any]) -> bool:
-    """Whether a place lies at or below an override."""
+    """Test whether a place lies at or below an override."""
     return any(tuple(place[: len(key)]) == key for key in map(place_of, overrides))
 
 

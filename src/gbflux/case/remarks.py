@@ -1,4 +1,4 @@
-"""What is allowed in a case and still probably not meant."""
+"""Remarks on what is allowed in a case and still probably not meant."""
 
 from __future__ import annotations
 

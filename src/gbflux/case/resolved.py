@@ -47,7 +47,7 @@ def resolved_data(case: Case, seeds_file: str | None = None) -> dict[str, Any]:
 
 
 def _comment(case: Case, name: str) -> str:
-    """What a key leaves to work out: the mean size that a count means."""
+    """Return a comment with the mean size for ``count`` and ``seeds_file``, which imply it; else empty."""
     return f"  # mean size {case.mean_grain_size_um:.6g} µm" if name in ("count", "seeds_file") else ""
 
 
