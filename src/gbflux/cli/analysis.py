@@ -1,4 +1,4 @@
-"""What the commands for measured data share: a table, JSON, and a folder with CSV and provenance."""
+"""Output shared by the commands for measured data: a table, JSON, and a folder with CSV and provenance."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def json_text(value: Any) -> str:
 
 
 def provenance(sources: Iterable[str | Path], options: Mapping[str, Any]) -> dict[str, Any]:
-    """What one must know to do an analysis again: versions, options, hashes of the files."""
+    """Return all that one must know to repeat an analysis: versions, options, hashes of the files."""
     import gbflux
 
     return {

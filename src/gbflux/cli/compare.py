@@ -88,7 +88,7 @@ def _titled(views: CaseViews, title: str) -> CaseViews:
 
 
 def _stored(folder: Path) -> CaseViews:
-    """What the pictures of a finished run are drawn from, from its stored fields."""
+    """Return the views that the pictures of a finished run are drawn from, made of its stored fields."""
     from gbflux.api import views
     from gbflux.study.remeasure import stored_snapshot
 

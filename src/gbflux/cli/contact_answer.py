@@ -1,4 +1,4 @@
-"""How `gbflux contact` shows the answer of a law: table or JSON, CSV, provenance, figure."""
+"""Output of `gbflux contact`, the answer of a law: table or JSON, CSV, provenance, figure."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def asr(given: Given) -> Answer:
 
 
 def _layer_rows(given: Mapping[str, Measured]) -> list[Row]:
-    """What a layer's bulk has of an area-specific resistance, and what is left."""
+    """Return the part of an area-specific resistance that is a layer's bulk, and the rest (interfaces)."""
     from gbflux.lab.contact import ionic as law
     from gbflux.lab.stats.uncertainty import propagate
 

@@ -1,4 +1,4 @@
-"""What `gbflux eis` says of a spectrum: tables and remarks for people, plain data for machines."""
+"""Report of `gbflux eis` on a spectrum: tables and remarks for people, plain data for machines."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _ohm_cm2(asr: Interval) -> str:
 
 
 def _brick_lines(result: EisResult) -> list[str]:
-    """What the brick layer says."""
+    """Return the lines on the brick-layer analysis."""
     found, scale = result.brick_layer, units.S_PER_M_TO_S_PER_CM
     grain, gb = result.assigned
     low, high = found.sigma_gb.low * scale, found.sigma_gb.high * scale

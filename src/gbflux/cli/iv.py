@@ -163,7 +163,7 @@ def _row(result: IVResult, found: CurveResult) -> tuple[str, ...]:
 
 
 def _many_lines(many: ManyResult) -> list[str]:
-    """What many curves say together."""
+    """Return the lines on many curves together."""
     lines = [f"All curves: {_median(many.together)}"]
     if many.rise is not None:
         rise = many.rise

@@ -44,7 +44,7 @@ def find_compiler(run: Runner = run_process) -> Finding:
 
 
 def find_host_name(run: Runner = run_process) -> Finding:
-    """Whether this machine's name resolves; if not, every MPI launch waits for it."""
+    """Test whether this machine's name resolves; if not, every MPI launch waits for it."""
     outcome = run([sys.executable, "-c", _RESOLVE])
     if outcome.code == 0 and outcome.seconds < SLOW_LAUNCH_S:
         return Finding("host name", "resolves")

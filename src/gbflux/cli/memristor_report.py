@@ -1,4 +1,4 @@
-"""What `gbflux memristor` prints: a table of devices, distributions, fits, remarks."""
+"""Report of `gbflux memristor`: a table of devices, distributions, fits, remarks."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _SETUP = "Run `make setup` in the source tree, or install it from where DOLFINx 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a process ended: exit code (negative: the signal; None: out of time), output, time taken (s)."""
+    """End of a process: exit code (negative: the signal; None: out of time), output, time taken (s)."""
 
     code: int | None
     stdout: str
@@ -64,7 +64,7 @@ class Library:
     remedy: str = _SETUP
 
 
-#: What comes with DOLFINx, not with gbflux, so that gbflux's metadata do not tell.
+#: Libraries that come with DOLFINx, not with gbflux, so that gbflux's metadata do not name them.
 BESIDE_DOLFINX = (
     Library("dolfinx", "", needed=True),
     Library(
@@ -141,7 +141,7 @@ def declared(requirements: Iterable[str]) -> tuple[Library, ...]:
 
 
 def _module(distribution: str) -> str:
-    """What Python calls a distribution: `-` stands for `_` there, but for names with a dot of their own."""
+    """Return the module of a distribution: with `_` for `-`, but for names with a dot of their own."""
     plain = re.sub(r"[-_.]+", "-", distribution).lower()
     return {"ruamel-yaml": "ruamel.yaml"}.get(plain, distribution.replace("-", "_"))
 
@@ -182,7 +182,7 @@ def launch_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def origin_of(path: str, prefix: str = sys.prefix, base_prefix: str = sys.base_prefix) -> str:
-    """Where a file comes from: ``venv``, ``conda``, ``distribution`` or the folder that holds it."""
+    """Return where a file comes from: ``venv``, ``conda``, ``distribution`` or the folder that holds it."""
     if prefix != base_prefix and path.startswith(prefix + os.sep):
         return "venv"
     if path.startswith(base_prefix + os.sep) and Path(base_prefix, "conda-meta").is_dir():

@@ -82,7 +82,7 @@ def profile(
 
 
 class Matrix(NamedTuple):
-    """What a matrix of numbers does not tell: width and height (m), unit."""
+    """Facts that a matrix of numbers leaves out: width and height (m), unit."""
 
     size: tuple[float | None, float | None]
     unit: str

@@ -177,7 +177,7 @@ def _spot_lines(tree: dict) -> list[str]:
 
 
 def _layer_lines(tree: dict, side: str) -> list[str]:
-    """Where a layer has homogenized the current; in plain words why that is not known."""
+    """Return lines on where a layer has homogenized the current, or why that is not known."""
     from gbflux.flux.error_text import stated
 
     profile = tree["homogenizing_layer"][side]

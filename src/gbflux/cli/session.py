@@ -1,4 +1,4 @@
-"""How the commands that compute show their progress."""
+"""Progress of the commands that compute, shown on stderr."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _FIRST_LINE = 110  # characters of a message
 
 
 class Standing:
-    """How far a run is: counts, what runs, and the time left by the expected times of what is done.
+    """Progress of a run: counts, what runs, and the time left by the expected times of what is done.
 
     Parameters
     ----------

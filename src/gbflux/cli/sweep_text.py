@@ -1,4 +1,4 @@
-"""What `gbflux sweep` says about a study: its plan, how it stands, what has failed."""
+"""Texts of `gbflux sweep` about a study: its plan, how it stands, what has failed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
 
 
 def core_warnings(study: Study) -> Iterator[str]:
-    """What is asked for beyond the cores of this machine."""
+    """Yield a warning where more ranks or jobs are asked for than this machine has cores."""
     from gbflux.mesh.drawing import cores
     from gbflux.sweep.planning import at_a_time
 
@@ -68,19 +68,19 @@ def core_warnings(study: Study) -> Iterator[str]:
 
 
 def _computed(plan: Plan) -> str:
-    """How many computations the cases come to."""
+    """Return how many computations the cases come to, as text."""
     count, units = len(plan.keys), len(plan.units)
     equal = f"{count} different, " if count != len(plan.entries) else ""
     return f"{equal}{_count(units, 'unit')} of work, one mesh each"
 
 
 def _count(number: int, what: str) -> str:
-    """So many of a thing."""
+    """Return a number and the noun it counts, in the plural where that is due."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def status_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
-    """How many cases are in which state."""
+    """Yield lines on how many cases are in which state."""
     states = Counter(folder.state(key) for key in plan.keys)
     running = sum(folder.is_running(unit.key) for unit in plan.units)
     total = len(plan.keys)
@@ -98,7 +98,7 @@ def status_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
 
 
 def unused_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
-    """What the folder holds of other cases, and why; nothing where it holds none."""
+    """Yield a line on results of other cases in the folder, and why; nothing where it holds none."""
     from gbflux.case.hashing import PHYSICS_VERSION
     from gbflux.sweep import unused
 
@@ -117,7 +117,7 @@ def unused_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
 
 
 def failure_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
-    """What went wrong, a line a case."""
+    """Yield what went wrong, a line a case."""
     from gbflux.sweep.folder import KEY_DIGITS
     from gbflux.sweep.labels import labels
 
