@@ -25,14 +25,14 @@ _BLOCK = 1 << 18
 
 @dataclass(frozen=True)
 class Grains:
-    """What of a mesh the balance of its grains hangs on.
+    """Points and boundary cells of a mesh that the balance of its grains is computed from.
 
     Attributes
     ----------
     owner : (n,) int32 array
         The grain that owns each point, or −1.
     inside : (n,) bool array
-        Whether none but its grain's cells touch the point.
+        True where all cells that touch the point are cells of its grain.
     between : slice or (k,) int array
         The cells of grain boundaries, junctions left out, ascending.
     volume : (k,) float64 array
@@ -45,7 +45,7 @@ class Grains:
     volume: NDArray[np.float64]
 
     def of(self, cut: Cut) -> Grains:
-        """The same of what a cut leaves of the mesh: all cells of grains and of their boundaries."""
+        """Return the same for the mesh that a cut leaves, which keeps all cells of grains and boundaries."""
         between = self.between
         if not isinstance(cut.cells, slice):
             between = np.arange(cut.cells[-1] + 1)[between] if isinstance(between, slice) else between
@@ -54,7 +54,7 @@ class Grains:
 
 
 def grains_of(mesh: LayeredMesh) -> Grains:
-    """What of a mesh the balance of its grains hangs on.
+    """Return the points and boundary cells that the balance of a mesh's grains is computed from.
 
     Parameters
     ----------
@@ -77,14 +77,14 @@ def grains_of(mesh: LayeredMesh) -> Grains:
 
 
 def imbalances(mesh: LayeredMesh, fields: Fields, grains: Grains | None = None) -> tuple[float, float]:
-    """How far currents are from balance: in − out over the current, and the worst grain.
+    """Return the charge imbalance: current in less current out, over the current; and of the worst grain.
 
     Parameters
     ----------
     mesh : LayeredMesh
     fields : Fields
     grains : Grains, optional
-        Those of the mesh, where they are known.
+        `grains_of(mesh)`, where it is known.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def worst_grain_imbalance(mesh: LayeredMesh, fields: Fields, grains: Grains | No
     mesh : LayeredMesh
     fields : Fields
     grains : Grains, optional
-        Those of the mesh, where they are known.
+        `grains_of(mesh)`, where it is known.
 
     Returns
     -------

@@ -38,7 +38,7 @@ if np.issubdtype(PETSc.ScalarType, np.complexfloating):
     raise MissingLibrary(f"conduction: PETSc must be built with real scalars; got complex ones. {_SET_UP}")
 
 _CELLS = {2: "triangle", 3: "tetrahedron"}
-#: How a compilation that failed is told of on ranks where it was not tried, by one release or another.
+#: Words by which releases name a failed compilation on ranks where it was not tried.
 _COMPILING = ("just-in-time", "JIT")
 
 

@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Kept:
-    """What local currents are certified with, after a solve."""
+    """Bounds of the last solve, kept to certify local currents with."""
 
     bounds: TwoBounds
     gap: NDArray[np.float64]  # of the bracket, by local cell
@@ -351,7 +351,7 @@ def _scaled(
 def _in_si(
     dealt: DistributedMesh, bracket: Bracket | None, scaling: Scaling, cut: Cut | None
 ) -> Bracket | None:
-    """Return a scaled bracket in S (2D: S/m), the gap of what is left by cell on rank 0; *collective*."""
+    """Return a scaled bracket in S (2D: S/m), its gap on rank 0 by cell of the mesh as cut; *collective*."""
     if bracket is None:
         return None
     unit = abs(scaling.current / scaling.potential)
@@ -371,7 +371,7 @@ def _collected(
     sigma: NDArray[np.float64] | None,
     cut: Cut | None,
 ) -> Fields | None:
-    """Bring the local fields, of what is left by a cut, to rank 0; *collective*."""
+    """Bring the local fields, on the mesh that a cut leaves, to rank 0; *collective*."""
     cells, points = (slice(None), slice(None)) if cut is None else (cut.cells, cut.points)
     whole = {
         name: dealt.collect_cells(values, cells) if name == "j" else dealt.collect_points(values)

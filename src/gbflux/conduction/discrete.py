@@ -1,4 +1,4 @@
-"""What the lower bound on the conductance is the minimum of: potentials that facets have each for itself.
+"""Discrete problem whose minimum is the lower bound: least power of potentials given facet by facet.
 
 For linear elements they are Crouzeix–Raviart's, for quadratic ones those linear on facets; `bracket` has the
 proofs.
@@ -25,7 +25,7 @@ from gbflux.conduction.two_level import prolongation
 
 @dataclass(frozen=True)
 class Discrete:
-    """What the lower bound is the minimum of; arrays hold local unknowns, ghosts last.
+    """Minimisation that gives the lower bound; arrays hold local unknowns, ghosts last.
 
     Attributes
     ----------

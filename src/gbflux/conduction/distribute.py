@@ -1,4 +1,4 @@
-"""The mesh of rank 0 dealt out to all ranks, and results brought back in its own numbering.
+"""The mesh of rank 0 scattered over all ranks, and results gathered back in its own numbering.
 
 Invariant: a rank's cells are those it was dealt, without ghosts; point numbers and cell numbers outside this
 module are those of the `LayeredMesh`.
@@ -92,7 +92,7 @@ class DistributedMesh:
 
     @cached_property
     def _local_cell(self) -> NDArray[np.intp]:
-        """The local cell of each row dealt to this rank."""
+        """Return the local cell of each row scattered to this rank."""
         found = np.empty(len(self.handed_in), dtype=np.intp)
         found[self.handed_in] = np.arange(len(found))
         return found
@@ -103,7 +103,7 @@ class DistributedMesh:
 
 
 def distribute(comm: MPI.Intracomm, mesh: LayeredMesh | None) -> DistributedMesh:
-    """Deal the mesh of rank 0 out to all ranks; *collective*.
+    """Scatter the mesh of rank 0 over all ranks; *collective*.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ class ScaledElectrode:
 
     @property
     def ideal(self) -> bool:
-        """Whether the cell beside it has the potential of the metal."""
+        """True where the cell beside it has the potential of the metal."""
         return self.kappa is None and not self.nonlinear
 
     def dofs(self, space: compat.fem.FunctionSpace) -> NDArray[np.int32]:

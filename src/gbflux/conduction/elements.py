@@ -1,4 +1,4 @@
-"""What solves on one mesh share, and one problem among them."""
+"""Objects that the solves on one mesh share, and the record of one problem."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ PAST = 8
 #: Making a preconditioner costs about as much as so many iterations: it is made anew when it has cost more
 #: than that beyond what one made for each system would have.
 SET_UP = 18
-#: What gives the currents of each part of a potential.
+#: For each part of a potential, its nodal currents and a function that gives its cell currents.
 Parts = Sequence[tuple[NodalCurrents, Callable[[], NDArray[np.float64]]]]
 
 
 class Elements:
-    """What all solves with elements of one order share: spaces, potential, forms and matrix.
+    """Objects shared by all solves with elements of one order: spaces, potential, forms and matrix.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Elements:
     order : int
         1 or 2.
     many : bool
-        Keep what solves can share, at the price of memory.
+        Keep geometry, matrix and former potentials from solve to solve, at the price of memory.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Elements:
     balanced_at : float
         Relative residual at which the currents of the last system balanced.
     fresh : bool
-        Whether the last preconditioner was made for the system it was asked for.
+        True if the last preconditioner was made for the very system to be solved.
     """
 
     def __init__(self, domain: compat.mesh.Mesh, order: int, many: bool):
@@ -118,7 +118,7 @@ class Elements:
         return system, sigma
 
     def preconditioned(self, system: LinearSystem, settings: SolverSettings) -> PETSc.KSP:
-        """Return CG for a system, with the preconditioner of a former where that will do; *collective*.
+        """Return CG for a system, with the preconditioner of a former one where that will do; *collective*.
 
         It is the caller's if it is not `ksp`.
         """
@@ -144,7 +144,7 @@ class Elements:
         return self.ksp if self._base.dofs is None else reused(self._base, system, np.zeros(0, dtype=np.intp))
 
     def guess(self, system: LinearSystem) -> PETSc.Vec | None:
-        """Return where to start from, the caller's, or None without former potentials; *collective*."""
+        """Return a first guess, the caller's to destroy, or None without former potentials; *collective*."""
         if not self.past:
             return None
         fixed, comm = self._fixed(system), self.space.mesh.comm
@@ -165,7 +165,7 @@ class Elements:
 
     @property
     def ksp(self) -> PETSc.KSP | None:
-        """CG with the preconditioner that is kept."""
+        """CG with the preconditioner kept from an earlier solve; None without one."""
         return None if self._base is None else self._base.ksp
 
     @property

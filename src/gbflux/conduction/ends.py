@@ -1,4 +1,4 @@
-"""Currents of the electrolyte alone: those of all cells, but where it ends.
+"""Nodal currents of the electrolyte alone: those of all cells, except where the electrolyte ends.
 
 A node that only cells of the electrolyte touch has the same current either way, and one that none touches has
 none. So cells count that touch a node of both kinds, a small share of all.

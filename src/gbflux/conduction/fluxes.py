@@ -1,4 +1,4 @@
-"""What is measured on a solved potential: nodal currents and cell currents, in scaled quantities."""
+"""Nodal currents and cell currents of a solved potential, in scaled quantities."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class NodalCurrents(ABC):
 
     @abstractmethod
     def _added_up(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
-        """Return the vector of what the local cells contribute, ghosts apart; *collective*."""
+        """Return the vector of the local cells' contributions, ghosts not yet added; *collective*."""
 
     def by_dof(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
         """Return the vector of currents, complete at the dofs each rank owns; *collective*.
@@ -110,7 +110,7 @@ class FormCurrents(NodalCurrents):
         self._form = compat.fem.form(forms.conduction(self._sigma, phi, ufl.TestFunction(hats)))
 
     def _added_up(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
-        """Return the vector of what the local cells contribute, ghosts apart; *collective*."""
+        """Return the vector of the local cells' contributions, ghosts not yet added; *collective*."""
         set_cell_values(self._sigma, sigma)
         return compat.fem.petsc.assemble_vector(self._form)
 
@@ -138,7 +138,7 @@ class KeptCurrents(NodalCurrents):
         self._picked: _Picked | None = None
 
     def _added_up(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
-        """Return the vector of what the local cells contribute, ghosts apart; *collective*."""
+        """Return the vector of the local cells' contributions, ghosts not yet added; *collective*."""
         vector = compat.create_vector(self.hats)
         with vector.localForm() as local:
             local.array[:] = self._summed(sigma, local.getSize())

@@ -23,7 +23,7 @@ _DIRECTIONS = (-1.0, 1.0)  # a current from top to bottom enters at the top
 
 @dataclass(frozen=True)
 class Converged:
-    """How a solve went, and the scaling under which it holds."""
+    """Convergence of a solve, and the scaling under which its potential holds."""
 
     iterations: int
     relative_residual: float

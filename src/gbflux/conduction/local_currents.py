@@ -64,7 +64,7 @@ ABOVE, BELOW = 1.0e-7, 1.0e-2
 
 @dataclass(frozen=True)
 class Gap:
-    """How far the energy is known for one h: P(h, h), P(h, h) − C(h, h) with all errors, and x_h."""
+    """Bounds on the energy for one h: P(h, h), P(h, h) − C(h, h) with all errors, and the excess x_h."""
 
     highest: float
     width: float

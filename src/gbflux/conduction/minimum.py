@@ -26,7 +26,7 @@ LEAST = 4
 
 @dataclass(frozen=True)
 class Minimum:
-    """How close an energy came to its minimum.
+    """Distance of an energy from its minimum, after so many iterations.
 
     Attributes
     ----------

@@ -83,7 +83,7 @@ class NewtonSolution:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """How far Newton's method came at one load: the last iterate, what it lacks, and the work.
+    """Outcome of Newton's method at one load: the last iterate, its defects, and the work.
 
     `hopeless`: it did not converge, and at less load it would not either.
     """
@@ -174,7 +174,7 @@ def _attempt(equations: Equations, now: Iterate, settings: SolverSettings) -> _A
 def _stopped(
     steps: int, iterations: int, load: float, defects: Defects, settings: SolverSettings
 ) -> SolverError:
-    """Return the error that tells how far Newton's method came."""
+    """Return the error that reports how far Newton's method came."""
     message = (
         f"solver: Newton's method for the electrodes' kinetics stopped after {steps} steps and {iterations} "
         f"CG iterations at {load:.4g} of the load, relative residual {defects.relative:.1e} "

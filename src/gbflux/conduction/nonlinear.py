@@ -64,7 +64,7 @@ class Iterate:
 
 @dataclass(frozen=True)
 class Defects:
-    """What is left of the equations at an iterate, and how much that is."""
+    """Residuals of the equations at an iterate, and their norms."""
 
     right_hand_side: Array
     drops: tuple[Array, ...]
@@ -128,7 +128,7 @@ class Equations:
         return tuple(float(b + drop) for b, drop in zip(at.beside, self._first_drop, strict=True))
 
     def moved(self, at: Iterate, step: Iterate, most: float) -> tuple[Iterate, Defects, float]:
-        """Return an iterate after a step, what it lacks, and the share made.
+        """Return the iterate after a step, its defects, and the share of the step made.
 
         The share is 1 if that leaves a residual of at most `most`.
         """
@@ -141,7 +141,7 @@ class Equations:
         return then, defects, share
 
     def defects(self, at: Iterate) -> Defects:
-        """Return what the equations lack at an iterate."""
+        """Return the residuals of the equations at an iterate."""
         laws = [e.law(j) for e, j in zip(self._electrodes, at.j, strict=True)]
         drops = tuple(
             first - e.facets.at_points(at.u) - law[0]

@@ -36,7 +36,7 @@ def raise_together(comm: MPI.Intracomm, error: Exception | None) -> None:
 def errors_of_root(comm: MPI.Intracomm) -> Iterator[bool]:
     """Run a block on rank 0 while the others sleep, and raise its error on every rank; *collective*.
 
-    Every rank enters the block; what is given tells it whether it is rank 0 and has to do the work.
+    Every rank enters the block; the value given is True on rank 0, which has to do the work.
 
     Examples
     --------

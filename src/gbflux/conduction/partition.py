@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_SAMPLE = 4096  # cells that tell which side is the longest
+_SAMPLE = 4096  # cells from which the longest side is found
 
 
 def bisect(points: NDArray[np.floating], cells: NDArray[np.int32], parts: int) -> list[NDArray[np.int32]]:

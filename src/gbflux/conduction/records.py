@@ -1,4 +1,4 @@
-"""What goes into a conduction solve and what comes out: plain frozen records, no live DOLFINx objects.
+"""Input and output of a conduction solve: plain frozen records, no live DOLFINx objects.
 
 Sign convention: j = −σ∇φ; a nodal current (residual) is positive where current *enters* the domain, which is
 at the electrode of higher potential.
@@ -63,7 +63,7 @@ class Electrode:
 
 @dataclass(frozen=True)
 class SolverSettings:
-    """How the linear system is solved.
+    """Settings of the linear solver.
 
     Attributes
     ----------

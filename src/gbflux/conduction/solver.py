@@ -186,7 +186,7 @@ def converge(
 
 
 def _stopped(iterations: int, relative: float, settings: SolverSettings, remedy: str) -> SolverError:
-    """Return the error that tells how far the solver came."""
+    """Return the error that reports how far the solver came."""
     message = (
         f"solver: CG with {settings.preconditioner} stopped after {iterations} iterations, "
         f"relative residual {relative:.1e} (asked {settings.rtol:.1e}). {remedy}"

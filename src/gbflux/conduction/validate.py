@@ -1,4 +1,4 @@
-"""What a solve asks of its input, looked at on rank 0 before any collective work."""
+"""Requirements of a solve on its input, checked on rank 0 before any collective work."""
 
 from __future__ import annotations
 
