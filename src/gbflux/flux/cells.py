@@ -1,4 +1,4 @@
-"""What measures need to know of a mesh's cells whatever flows in them; and averages over cells.
+"""Geometry of a mesh's cells that measures need, independent of the current; and averages over cells.
 
 Cells are visited in blocks small enough for the processor's cache; the pass costs about 0.2 s per million
 cells.
@@ -47,7 +47,7 @@ class CellGeometry:
     slabs: Mapping[str, SlabCells]
 
     def of(self, cut: Cut) -> CellGeometry:
-        """The same of what a cut leaves of the mesh."""
+        """Return the same for the mesh that a cut leaves."""
         if isinstance(cut.cells, slice):
             number = None
             at_ends = {

@@ -3,7 +3,7 @@
 Two things make a measure m of the current density j_h of a plane (`planes`) wrong.
 
 The facets of the plane. Averaged over the patches of its nodes, once and once more, j_h becomes a field of
-the same current on coarser and coarser facets. What m changes by to these fields, m₁ and m₂, tells what
+the same current on coarser and coarser facets. The changes of m to these fields, m₁ and m₂, show what
 finer facets would change, and how much it hangs on the facets that the mesher happened to make. It decides
 where boundaries end on ideal electrodes and on homogenizing layers.
 
@@ -193,7 +193,7 @@ def transport_errors(transport: Transport, electrolyte: float, whole: float) -> 
 
 
 def profile_errors(profile: HLProfile) -> dict[str, Any]:
-    """Estimate the errors of what the profile across a homogenizing layer says.
+    """Estimate the errors of the lengths read off the profile across a homogenizing layer.
 
     Planes are half a mesh size apart. `homogenized_at_um` hangs on the largest value of a plane, set by a few
     cells: its error is one plane's distance and a tenth of it. That of `decay_length_um` is a tenth of it

@@ -1,4 +1,4 @@
-"""How the current evens out across a homogenizing layer.
+"""Profile of the current density across a homogenizing layer, along which it evens out.
 
 Planes parallel to the electrode cut the layer at growing distance from the electrolyte. On each plane |J| of
 the cells it cuts is compared with J̄ = I/A, weighted with the exact area of the cut.
@@ -183,7 +183,7 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
 
 
 def _lowest(rest, remaining: NDArray[np.float64], low: float, high: float) -> float:
-    """Where the variance of `rest` is least: the root of its slope; a minimum itself shows to √eps only."""
+    """Find the least variance of `rest` by the root of its slope; a minimum itself shows to √eps only."""
     from scipy.optimize import brentq
 
     def slope(log_length: float) -> float:
@@ -217,7 +217,7 @@ def _mesh_size(volume: NDArray[np.float64], dimension: int) -> float:
 
 
 def _unresolved(thickness_um: float, cell_height_um: float) -> str | None:
-    """Why a layer of some thickness and cells of a mean height says nothing of its own, if so."""
+    """Return why a layer so thick is not resolved by cells of this mean height; None where it is."""
     across = thickness_um / cell_height_um
     if across >= FEWEST_CELLS * _CELL_SLACK:
         return None

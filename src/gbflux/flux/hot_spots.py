@@ -1,4 +1,4 @@
-"""How much the current concentrates on a plane: the family of hot-spot measures and their definitions.
+"""Concentration of the current on a plane: the family of hot-spot measures and their definitions.
 
 One plane of area A carries the current I; the mean is J̄ = I/A, I the sum of the nodal reactions on the
 plane. All measures are of one field, the current density j_h normal to the plane that carries the reactions

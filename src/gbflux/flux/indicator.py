@@ -1,4 +1,4 @@
-"""Where a mesh has to become finer for the distribution of the current on the planes to be right.
+"""Error indicator: where a mesh must become finer for the current's distribution on the planes.
 
 Two parts, each a share of one, are added cell by cell.
 
@@ -34,7 +34,7 @@ _GROUPS = ((CellKind.GRAIN, CellKind.HL), (CellKind.GB,))
 
 
 def indicator(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
-    """What each cell contributes to the error of the distributions, bulk and planes together.
+    """Contribution of each cell to the error of the distributions, bulk and planes together.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def lost_energy(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
 
 
 def facet_defects(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]:
-    """By how much the distribution of j_h on a plane is off because of each facet, (k,).
+    """Error in the distribution of j_h on a plane due to each facet, (k,).
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def facet_defects(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]
 
 
 def _mean_of_facets(at: NDArray[np.integer], area: NDArray, values: NDArray) -> NDArray[np.float64]:
-    """At each node the mean of the values of the facets around it, weighted with their areas."""
+    """Mean at each node of the values of the facets around it, weighted with their areas."""
     d = at.shape[1]
     weight = np.bincount(at.ravel(), np.repeat(area, d))
     return np.bincount(at.ravel(), np.repeat(area * values, d)) / weight

@@ -21,7 +21,7 @@ from gbflux.units import SIDES
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is measured on a solved case. Sides are ``"bottom"`` and ``"top"``.
+    """Measures of a solved case. Sides are ``"bottom"`` and ``"top"``.
 
     Attributes
     ----------

@@ -221,7 +221,7 @@ def plane_nodes(
 
 
 def numbered(nodes: NDArray[np.integer], count: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """The different ones of some nodes, ascending, and where among them each node is.
+    """Unique nodes, ascending, and the position of each given node among them.
 
     Parameters
     ----------
@@ -268,5 +268,5 @@ def facet_edges(facets: PlaneFacets) -> NDArray[np.float64]:
 
 
 def _any_corner(chosen: NDArray[np.bool_], cells: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Which cells have a chosen point among their corners."""
+    """Mask of the cells that have a chosen point among their corners."""
     return np.logical_or.reduce([chosen.take(corner) for corner in cells.T])

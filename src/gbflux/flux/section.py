@@ -1,4 +1,4 @@
-"""Plane sections through a mesh: what each cell leaves on an axis-aligned plane.
+"""Plane sections through a mesh: the part of an axis-aligned plane within each cell.
 
 A point on the plane counts as lying on its upper side. The sections of all cells therefore tile the plane
 without gap or overlap wherever it lies, also through mesh points and along facets: it is cut just below the
@@ -21,7 +21,7 @@ _BLOCK = 1 << 18
 
 @dataclass(frozen=True)
 class Section:
-    """Triangles (in 2D segments) that cells leave on a plane.
+    """Triangles (in 2D segments) in which a plane cuts cells.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def _selected(cell_mask: NDArray | None) -> NDArray[np.intp] | None:
 
 
 def _any_below(height: NDArray, all_cells: NDArray, cells: NDArray | None) -> bool:
-    """Whether any of the cells reaches below the plane."""
+    """Test whether any of the cells reaches below the plane."""
     if cells is None:
         return bool(height.min() < 0)
     return any(
@@ -151,7 +151,7 @@ def _sorted_corners(corners, chosen, n_chosen):
 
 
 def _crossing(points, height, a, b):
-    """Where the edges a–b meet the plane, the same to the last bit for every cell that shares an edge."""
+    """Points where edges a–b meet the plane, the same to the last bit for all cells that share an edge."""
     a, b = np.minimum(a, b), np.maximum(a, b)
     t = height[a] / (height[a] - height[b])
     return points[a] + t[:, None] * (points[b] - points[a])

@@ -50,7 +50,7 @@ class SlabCells:
     tallest: float
 
     def until(self, electrode: float, number: NDArray[np.int32] | None = None) -> SlabCells:
-        """The same of a layer cut off at a mesh plane.
+        """Return the same for the layer cut off at a mesh plane.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ class SlabCells:
         )
 
     def cut_by(self, height: float, beyond: bool) -> NDArray[np.intp]:
-        """Which of the cells a plane cuts, as places in `cell`.
+        """Find the cells that a plane cuts, as places in `cell`.
 
         Parameters
         ----------

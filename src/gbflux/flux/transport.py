@@ -1,4 +1,4 @@
-"""What the cell conducts as a whole: current, conductivity, resistance, and the simple estimates beside them.
+"""Transport of the cell as a whole: current, conductivity, resistance, and simple estimates beside them.
 
 Definitions
   current
