@@ -17,7 +17,7 @@ _MARGIN = 3.0  # a cut box is surrounded by this many grain sizes of seeds
 
 @dataclass(frozen=True)
 class Arrangement:
-    """What determines the grains.
+    """Parameters that determine the grains.
 
     Attributes
     ----------
