@@ -1,4 +1,4 @@
-"""What a layered mesh must satisfy to be used.
+"""Acceptance test of a layered mesh, which it must pass to be used.
 
 Closure alone would pass with vanished layers, so the layers' volume is compared with what the conforming mesh
 says it must be.

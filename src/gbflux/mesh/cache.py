@@ -28,7 +28,7 @@ def cache_folder() -> Path:
 
 
 def mesh_file(key: str) -> Path:
-    """Where the mesh of a recipe's key is, or would be."""
+    """Path where the mesh of a recipe's key is stored, or would be."""
     return cache_folder() / "meshes" / f"{key}.npz"
 
 

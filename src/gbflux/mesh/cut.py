@@ -17,12 +17,12 @@ _NEAR = 1e-9  # of the mesh's extent: what lies on a plane
 
 @dataclass(frozen=True)
 class Cut:
-    """What is left of a mesh between two electrode planes.
+    """Part of a mesh that is left between two electrode planes.
 
     Attributes
     ----------
     mesh : LayeredMesh
-        What is left; a side cut off at the electrolyte has no slab. `quality` is that of the whole mesh.
+        The part itself; a side cut off at the electrolyte has no slab. `quality` is of the whole mesh.
     cells : (m,) int64 array or slice
         Its cells in the whole mesh, ascending; a slice where they are the first ones, see `Nest`.
     points : (n,) int64 array or slice
@@ -157,7 +157,7 @@ def cut_slabs(mesh: LayeredMesh, hl_um: tuple[float, float]) -> Cut:
 
 
 def _chosen(mask: NDArray[np.bool_]) -> NDArray[np.int64] | slice:
-    """What a mask chooses, as a slice where that are the first ones."""
+    """Return an index of the entries a mask chooses: a slice where they are the first ones."""
     count = np.count_nonzero(mask)
     return slice(count) if mask[:count].all() else np.flatnonzero(mask)
 
@@ -168,12 +168,12 @@ def _electrodes(mesh: LayeredMesh, hl_um: tuple[float, float]) -> tuple[float, f
 
 
 def _near(mesh: LayeredMesh) -> float:
-    """How close to a plane points count as lying on it (µm)."""
+    """Distance from a plane within which points count as lying on it (µm)."""
     return _NEAR * float(np.ptp(mesh.points[:, -1]))
 
 
 def _depths(mesh: LayeredMesh, electrodes: tuple[float, float]) -> list[NDArray[np.float64] | None]:
-    """How far each point lies beyond the plane of either electrode (µm); None where nothing is cut off."""
+    """Distance of each point beyond the plane of either electrode (µm); None where nothing is cut off."""
     return [
         None if electrode == end else (mesh.points[:, -1] - electrode) * sign
         for electrode, end, sign in zip(electrodes, mesh.z_electrodes, (-1, 1), strict=True)

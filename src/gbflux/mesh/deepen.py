@@ -1,4 +1,4 @@
-"""How deep the next mesh is cut towards lines where boundaries end, by what cells there contribute."""
+"""Depth of the next mesh's cuts towards lines where boundaries end, from the cells' contributions there."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Ends:
     nodes : int array
         Nodes of the closed mesh on them.
     sides : (k,) float array
-        What cuts add there, over what they add on one side of a plane with cells on both: 2; at a bare
+        Cells that cuts add there, over those added on one side of a plane with cells on both: 2; at a bare
         electrode `_AT_OUTSIDE`.
     end_um : float
-        How far cells are to be cut towards them (µm); infinite for no cuts.
+        Length that cells are to be cut to towards the lines (µm); infinite for no cuts.
     cut_cells : int
         Cells that cuts added to the mesh, about.
     gap : (m,) float array
-        What cells would contribute with these cuts; at junctions of layers, which sizes do not change, 0.
+        Contributions of the cells with these cuts; 0 at junctions of layers, which sizes do not change.
     """
 
     nodes: NDArray[np.int64]
@@ -52,7 +52,7 @@ class Ends:
     def of(
         cls, mesh: LayeredMesh, now: SizeField, gap: NDArray, goal: float, before: SizeField | None
     ) -> Ends:
-        """What to cut in the next mesh.
+        """Return the lines, and how deep the next mesh is to be cut towards them.
 
         Parameters
         ----------
@@ -61,11 +61,11 @@ class Ends:
         now : SizeField
             The mesh closed.
         gap : (m,) float array
-            What each cell contributes.
+            Contribution of each cell.
         goal : float
             Gap to reach, in the same unit.
         before : SizeField or None
-            What the mesh was made with.
+            Sizes that the mesh was made with.
         """
         node, put_in = uncut_nodes(mesh)
         new = put_in[mesh.cells].any(axis=1)
@@ -85,6 +85,7 @@ class Ends:
         gap = np.where(mesh.kind == CellKind.GB_JUNCTION, 0.0, gap)
         if share > AT_ENDS * goal:
             reach = min(end_um, float(now.size_um[nodes].mean()))
+            # the share goes with the innermost length to this power: how much shorter leaves it AT_ENDS
             deeper = max((AT_ENDS * goal / share) ** (1 / _AT_END), RATIO**_MOST_CUTS)
             end_um = max(reach * deeper, min(SHORTEST_END * mesh.layer_thickness_um, reach))
             gap[touching] *= max((end_um / reach) ** _AT_END, _IN_SHELLS)

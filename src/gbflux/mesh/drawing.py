@@ -26,7 +26,7 @@ _FADE = 3.0  # distance over which cells grow, per growth
 
 @dataclass(frozen=True)
 class MeshSize:
-    """How fine the mesh is.
+    """Edge lengths of the mesh.
 
     Attributes
     ----------

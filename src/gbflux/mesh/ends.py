@@ -24,7 +24,7 @@ from gbflux.mesh.fill import split_quads
 from gbflux.mesh.prisms import split_prisms
 from gbflux.mesh.simplices import smallest_heights
 
-RATIO = 0.25  # distance of a cut from the line over that of the next, about
+RATIO = 0.25  # distance of a cut from the line over the distance of the next, about
 _GENTLEST = 0.75  # the same where cells are hardly longer than the innermost are to be
 _MILDER = 0.3  # share of a cut that is not worth a further one
 # Innermost cells are never so thin that layers would crush them: of the length asked for, their shortest edge
@@ -55,7 +55,7 @@ def cuts(length_um: float, end_um: float) -> int:
 
 
 def expected_cuts(length_um: float, end_um: float) -> float:
-    """What `cuts` gives on average for lengths that are only about known (µm).
+    """Return the mean of `cuts` for lengths that are known only roughly (µm).
 
     Examples
     --------
@@ -120,7 +120,7 @@ class _Edges:
     levels : int
         Cuts of each edge.
     ratio : (k,) float array
-        Distance of a cut from the line over that of the next; the same for all edges of a node.
+        Distance of a cut from the line over the distance of the next; the same for all edges of a node.
     """
 
     nodes: int
@@ -130,7 +130,7 @@ class _Edges:
 
     @classmethod
     def of(cls, mesh: ConformingMesh, on_line: NDArray[np.bool_], end_um: float) -> _Edges:
-        """Those of a mesh, with as many cuts as lead to innermost edges of a length (µm)."""
+        """Return the edges of a mesh, with as many cuts as lead to innermost edges of length `end_um`."""
         cells = mesh.cells[on_line[mesh.cells].any(axis=1)].astype(np.int64)
         corners = range(cells.shape[1])
         pairs = np.vstack([cells[:, [i, j]] for i in corners for j in corners if i != j])
@@ -254,7 +254,7 @@ _Pieces = list[tuple[Callable[[NDArray], NDArray], str]]
 
 @dataclass(frozen=True)
 class _Parts:
-    """How a simplex is cut: at the line, between two cuts, and beyond the outermost."""
+    """Pieces that a simplex is cut into: at the line, between two cuts, and beyond the outermost."""
 
     inner: _Pieces
     between: _Pieces

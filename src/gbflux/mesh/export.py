@@ -188,7 +188,7 @@ def _whole(*paths: Path) -> Iterator[None]:
 
 
 def _refusal(path: Path, error: OSError) -> InputError:
-    """The error of a file that cannot be written, with the room on its disk where the system tells."""
+    """The error of a file that cannot be written, with the room on its disk where the system reports it."""
     try:
         room = f", {shutil.disk_usage(path.parent).free / 2**20:,.1f} MiB free"
     except OSError:

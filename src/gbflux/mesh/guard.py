@@ -57,7 +57,7 @@ def waited_for(command: Sequence[str]) -> list[str]:
 def wait(command: Sequence[str]) -> int:
     """Run a command to its end, in a process group of its own, and pass its exit code on.
 
-    Ctrl-C, SIGTERM and SIGHUP end the command once, and are then told; a second one kills it. A terminal
+    Ctrl-C, SIGTERM and SIGHUP end the command once, and are then reported; a second one kills it. A terminal
     would send Ctrl-C to mpirun too, which takes two of them for a wish to leave its ranks behind.
     """
     process = subprocess.Popen(guarded(command), stdin=subprocess.DEVNULL, process_group=0)

@@ -154,7 +154,7 @@ def _plane_bits(points: NDArray, planes: list[tuple[int, float]]) -> NDArray[np.
 
 
 def _depths(mesh: ConformingMesh, n_grains: int, delta_um: float) -> NDArray:
-    """How far each side of each facet withdraws: δ/2 between grains; 0 and δ between a grain and a slab."""
+    """Depth by which each side of each facet withdraws (µm): δ/2 between grains; at a slab, the slab by δ."""
     is_slab = mesh.facet_regions >= n_grains
     at_slab = is_slab.any(axis=1, keepdims=True)
     return np.where(at_slab, np.where(is_slab, delta_um, 0.0), delta_um / 2)

@@ -23,7 +23,7 @@ MESHER = 6
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make one layered mesh.
+    """Recipe of one layered mesh.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Recipe:
 
     @property
     def slabs(self) -> dict[str, tuple[float, ...]]:
-        """Planes of the slabs there are (µm), bottom first."""
+        """Planes of each slab that exists, by side, bottom first (µm)."""
         return {side: um for side, um in zip(SIDES, self.hl_planes_um, strict=True) if um}
 
     def to_json(self) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 
 class CellKind(IntEnum):
-    """What a cell is made of."""
+    """Kind of a cell, by the material or layer it belongs to."""
 
     GRAIN = 0
     HL = 1
@@ -33,7 +33,7 @@ LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
 
 
 def is_kind(kind: NDArray[np.uint8], kinds: Iterable[CellKind]) -> NDArray[np.bool_]:
-    """Which cells are of one of the kinds.
+    """Mask of the cells that are of one of the kinds.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def is_kind(kind: NDArray[np.uint8], kinds: Iterable[CellKind]) -> NDArray[np.bo
 
 
 def those(mask: NDArray[np.bool_]) -> slice | NDArray[np.intp]:
-    """What a mask chooses, to be used as an index: a slice, which copies nothing, where it is a single run.
+    """Return an index of the entries a mask chooses: a slice, which copies nothing, if they are one run.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class MeshQuality:
         |V/V₀ − 1|, V the volume of all grain-boundary cells and V₀ = δ·area less the overlap at the
         junctions.
     volume_error : float
-        |V/V₀ − 1|, V the volume of all cells and V₀ that of the box with its slabs.
+        |V/V₀ − 1|, V the volume of all cells and V₀ the volume of the box with its slabs.
     min_volume_um3 : float
         Smallest cell (µm³; in 2D the area, µm²).
     min_aspect : float
@@ -166,7 +166,7 @@ class LayeredMesh:
 
 
 def points_on_plane(mesh: LayeredMesh, z: float) -> NDArray[np.bool_]:
-    """Which points lie on the plane at z (µm), to rounding, (n,)."""
+    """Mask of the points that lie on the plane at z (µm), to rounding, (n,)."""
     return np.abs(mesh.points[:, -1] - z) <= 1e-12 * max(1.0, abs(z))
 
 
@@ -175,7 +175,7 @@ MESH_ARRAYS = tuple(field.name for field in fields(LayeredMesh) if "NDArray" in 
 
 
 def mesh_facts(mesh: LayeredMesh) -> dict[str, Any]:
-    """What of a mesh is not an array, fit for JSON; see `mesh_of`."""
+    """All of a mesh that is not an array, fit for JSON; see `mesh_of`."""
     names = [field.name for field in fields(mesh) if field.name not in MESH_ARRAYS]
     return {**{name: getattr(mesh, name) for name in names}, "quality": asdict(mesh.quality)}
 

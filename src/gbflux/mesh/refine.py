@@ -69,13 +69,13 @@ def next_sizes(
     mesh : LayeredMesh
         As gbflux made it: with `LayeredMesh.node`.
     gap : (m,) float array
-        What each cell contributes.
+        Contribution of each cell.
     goal : float
         Gap to reach, in the same unit.
     most_cells : float
         Cells, layers included, that the next mesh may have, besides those that resolving junctions adds.
     before : SizeField, optional
-        What this mesh was made with. Where its junctions are resolved or its cells cut, those of the next
+        Sizes this mesh was made with. Where its junctions are resolved or its cells cut, those of the next
         are, too. In 2D junctions are from when they contribute more than `AT_JUNCTIONS` of the goal, for
         nothing else makes that less.
     order : int
@@ -142,7 +142,7 @@ class _Junctions:
         before: SizeField | None,
         room: float,
     ) -> _Junctions:
-        """In 2D resolved from when the goal needs it and there is room, and ever after; see `next_sizes`."""
+        """In 2D resolve junctions once the goal needs it and memory allows, then always; see `next_sizes`."""
         if before is not None and before.junctions_resolved:
             return cls(True, now.size_um < mesh.layer_thickness_um, 0.0)
         core = np.zeros(len(now.points), dtype=bool)
@@ -159,7 +159,7 @@ class _Junctions:
 
 @dataclass(frozen=True)
 class _Plan:
-    """How a level of the contributions sets sizes and cells of the next mesh.
+    """Plan of the next mesh: its sizes and cells by the contribution asked of every cell.
 
     Attributes
     ----------
@@ -204,7 +204,7 @@ class _Plan:
         return self.local.cells(elsewhere) * self.layers + self.ends.cells(self.local.size_um, asked)
 
     def field(self, now: SizeField, asked: NDArray[np.float64]) -> SizeField:
-        """What to mesh with: these sizes, rounded, on the closed mesh."""
+        """Return the size field to mesh with: these sizes, rounded, on the closed mesh."""
         rounded = 2.0 ** (np.round(np.log2(asked) * _STEPS) / _STEPS)
         rounded = np.where(asked <= self.local.size_um, np.minimum(rounded, self.local.size_um), rounded)
         return replace(
@@ -217,7 +217,7 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _Local:
-    """What is known at the nodes of a closed mesh: size (µm), cells, those in grains, and gap."""
+    """Size (µm), number of cells, of cells in grains, and share of the gap at each node of a closed mesh."""
 
     dimension: int
     n_grains: int
@@ -229,7 +229,7 @@ class _Local:
 
     @classmethod
     def of(cls, mesh: LayeredMesh, now: SizeField, gap: NDArray[np.float64], power: float) -> _Local:
-        """By what each cell contributes, and the power of sizes that this goes with."""
+        """Distribute the cells' contributions `gap`, which go with sizes to this power, over the nodes."""
         corners, nodes = mesh.dimension + 1, len(now.points)
         node = uncut_nodes(mesh)[0][mesh.cells]
         share = np.bincount(node.ravel(), np.repeat(gap / corners, corners), nodes)
@@ -240,7 +240,7 @@ class _Local:
 
     @property
     def eta(self) -> NDArray[np.float64]:
-        """What a cell at each node contributes."""
+        """Contribution of one cell at each node."""
         return self.share / np.maximum(self.count, 1 / (self.dimension + 1))
 
     def sizes(self, eta: float) -> NDArray[np.float64]:

@@ -98,7 +98,7 @@ def ascending(corners: Sequence[NDArray]) -> list[NDArray]:
 
 
 def is_conforming(cells: NDArray, planes: NDArray) -> bool:
-    """Whether every face belongs to two cells, or to one and lies on an outer plane.
+    """Test whether every face belongs to two cells, or to one and lies on an outer plane.
 
     Each inner face is met twice, so that it cancels when hashes of all faces are combined by exclusive or.
 

@@ -51,7 +51,7 @@ class Copies:
         return np.searchsorted(self.key, region * self.n_nodes + node)
 
     def number(self, region: NDArray, node: NDArray) -> NDArray[np.int32]:
-        """The same in the new numbering of all points."""
+        """`local` in the new numbering of all points."""
         return (self.first + self.local(region, node)).astype(np.int32)
 
 
@@ -87,7 +87,7 @@ def split_cells(mesh: ConformingMesh, copies: Copies) -> NDArray[np.int32]:
 def displacements(
     mesh: ConformingMesh, copies: Copies, depth: NDArray, box_planes: list[tuple[int, float]]
 ) -> NDArray[np.float64]:
-    """Where each copy moves (µm), shape (k, d).
+    """Displacement of each copy (µm), shape (k, d).
 
     Parameters
     ----------
