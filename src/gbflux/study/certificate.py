@@ -1,4 +1,4 @@
-"""What the certified bounds on conductance and local currents say, as records for ``result.json``."""
+"""Certified bounds on conductance and local currents, as records for ``result.json``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NONLINEAR = (
 
 @dataclass(frozen=True)
 class Interval:
-    """Two numbers the true one lies between; None where there are none."""
+    """Two numbers that the true value lies between; None where there are no bounds."""
 
     lower: float | None
     upper: float | None
@@ -45,7 +45,7 @@ class BracketFacts:
     relative_width : float
         (upper − lower)/upper.
     algebraic_error : float
-        What the iterative solution of the lower bound's problem may be off by (S; 2D S/m); taken off already.
+        Largest error of the iterative solution for the lower bound (S; 2D S/m); taken off already.
     asr_ohm_cm2 : Interval
         Resistance of the whole cell (Ω cm²).
     sigma_eff_S_per_cm : Interval
@@ -117,7 +117,7 @@ def bracket_facts(bracket: Bracket, mesh: LayeredMesh, case: Case) -> BracketFac
 
 
 def bracket_reason(case: Case) -> str | None:
-    """Why there can be no bounds on a case that asks for them; None where there can be."""
+    """Return why there can be no bounds on a case that asks for them; None where there can be."""
     return _NONLINEAR if certifies(case) and any(case.electrode_kinetics) else None
 
 
@@ -138,7 +138,7 @@ class LocalCertificate:
     diameter_um : float or None
         Of the window's foot (µm).
     value, lower, upper : float or None
-        Weighted mean current density over that of the electrode: what was computed, and its bounds.
+        Weighted mean current density over the electrode's mean: as computed, and its bounds.
     current_A : Interval
         Bounds on the weighted current (A; 2D A/m, where the key ends in ``_A_per_m``).
     reason : str or None
@@ -178,7 +178,7 @@ def local_certificates(
     found: Sequence[LocalCurrent | None],
     current: float,
 ) -> tuple[LocalCertificate, ...]:
-    """What bounds on local currents say about parts of the electrodes.
+    """Return the certificates of the currents through parts of the electrodes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Room on the disk: looked at before much is written, and told of when it runs out on the way."""
+"""Room on the disk: checked before much is written, and reported when it runs out on the way."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def disk_faults_told(folder: Path, needed_bytes: int = 0) -> Iterator[None]:
 
 
 def _words_of_a_full_disk(error: BaseException | None) -> str:
-    """What the system said of a full disk in an error or those it came from; empty where it is another."""
+    """Return the system's words on a full disk in an error or its causes; empty for any other error."""
     while error is not None:
         for code in _FULL:
             if getattr(error, "errno", None) == code or os.strerror(code) in str(error):

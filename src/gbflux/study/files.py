@@ -23,14 +23,14 @@ from gbflux.units import SIDES
 
 @dataclass(frozen=True)
 class Pictures:
-    """How the pictures of a case are made, in two steps so that another rank can do the second.
+    """Recipe of a case's pictures, in two steps so that another rank can do the second.
 
     Attributes
     ----------
     look : callable
-        Takes a `Snapshot` and returns what the pictures show; small, and fit for pickling.
+        Takes a `Snapshot` and returns the views that the pictures show; small, and fit for pickling.
     draw : callable
-        Takes a folder and that, and draws.
+        Takes a folder and these views, and draws.
     prepare : callable
         Loads what drawing needs; called while the mesh is made.
     """

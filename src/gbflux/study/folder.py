@@ -37,7 +37,7 @@ _OWN = (
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where a run leaves its files.
+    """Folder in which a run leaves its files.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the stages of a run say when they are done, a line each."""
+"""Log lines of the stages of a run, one for each stage that is done."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def note_certificates(
 
 
 class Counts(Protocol):
-    """What counts the steps of a nonlinear solve."""
+    """Record that counts the steps of a nonlinear solve."""
 
     newton_iterations: int
     load_steps: int
 
 
 def newton_steps(counts: Counts) -> str:
-    """How often Newton's method went on, as a line on the solver says it; nothing for a linear problem."""
+    """Return the number of Newton steps as part of a line on the solver; empty for a linear problem."""
     if not counts.newton_iterations:
         return ""
     ramp = f", the load in {counts.load_steps}" if counts.load_steps > 1 else ""

@@ -38,7 +38,7 @@ from gbflux.study.targets import Solved
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run hands back on each rank.
+    """Outcome of a run on each rank.
 
     Attributes
     ----------
@@ -185,7 +185,7 @@ def _solved(
 
 
 def _at_once(case: Case) -> bool:
-    """Whether local currents are certified with every solve; else, if at all, on the best mesh."""
+    """Test whether local currents are certified with every solve; else, if at all, on the best mesh."""
     return case.certify is not None and (case.accuracy is None or case.accuracy.hot_spot is not None)
 
 

@@ -1,4 +1,4 @@
-"""What the solver is asked by a case: electrodes and settings, as its own records."""
+"""Electrodes and settings of a case, as the solver's own records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _law(case: Case, side: int) -> ButlerVolmer | None:
 
 
 def settings(case: Case, certify: bool = False) -> SolverSettings:
-    """What the solver is asked for, and whether it has to keep what certifies local currents."""
+    """Return the solver's settings; with `certify` it keeps what bounds on local currents need."""
     s = case.solver
     return SolverSettings(
         s.rtol, s.max_iterations, s.preconditioner, element_order(case), certifies(case), certify

@@ -77,7 +77,7 @@ def log_file(path: Path) -> logging.FileHandler:
 
 
 class _LogFile(logging.FileHandler):
-    """A log that a full disk does not stop: the run's other files will tell."""
+    """A log that a full disk does not stop: writing the run's other files raises the error."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Nothing: the line is lost."""
@@ -107,7 +107,7 @@ def logged_to(handler: logging.Handler | None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # for the file alone: who catches the error tells it
+        # for the file alone: the error is reported where it is caught
         words = (type(error).__name__, error)
         handler.handle(root.makeRecord(root.name, logging.ERROR, __file__, 0, "%s: %s", words, None))
         raise

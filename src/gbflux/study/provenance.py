@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, machine, ranks; and how much memory it took."""
+"""Provenance of a result: versions, machine, ranks; and how much memory it took."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LIBRARIES = ("numpy", "scipy", "mpi4py", "petsc4py", "fenics-dolfinx", "h5py", 
 
 
 def provenance(case_hash: str, built: BuiltMesh, ranks: int, mpi_library: str) -> dict[str, Any]:
-    """What else one must know to do a run again."""
+    """Return what one must know, besides the case, to do a run again."""
     import gbflux
 
     return {
@@ -45,7 +45,7 @@ def gmsh_version() -> str:
 
 @functools.cache
 def version(distribution: str) -> str | None:
-    """Installed version of a library; None where neither its distribution nor the loaded module tells."""
+    """Installed version of a library; None where neither its distribution nor the loaded module has one."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

@@ -56,7 +56,7 @@ def on_cores(cores: frozenset[int]) -> Iterator[None]:
 
 @contextmanager
 def mpi_session() -> Iterator[int]:
-    """Run a block on every rank, rank given; an error of gbflux is told once, any other ends all ranks."""
+    """Run a block on every rank, rank given; an error of gbflux is reported once, others end all ranks."""
     try:
         comm = world()
     except ImportError as error:

@@ -77,16 +77,16 @@ class MeshTooLarge(MeshError):
 
 @dataclass(frozen=True)
 class History:
-    """How a case was refined; the same on all ranks but for the measurements.
+    """Course of a refinement; the same on all ranks but for the measurements.
 
     Attributes
     ----------
     rounds : tuple of Round
         In order.
     best : int
-        The one that the result is from, counted from 0.
+        Number of the round that the result is from, counted from 0.
     standings : dict of Standing
-        How far that one is from each target.
+        Standing of the best round by target.
     stopped_by : str or None
         A key of `REASONS`; None where all targets were reached.
     measurements : tuple of Measurement
@@ -100,7 +100,7 @@ class History:
     measurements: tuple[Measurement, ...]
 
     def accuracy(self) -> dict[str, dict[str, Any]]:
-        """What was asked for and reached by target, as in ``result.json``."""
+        """Return the accuracies asked for and reached by target, as in ``result.json``."""
         return {
             name: {
                 "asked": one.asked,
@@ -128,7 +128,7 @@ def refined(
         Solves the case on a mesh of given sizes (None: those of the case) unless it has more cells than the
         second argument allows, which is a `MeshTooLarge`; *collective*. Both are looked at on rank 0.
     progress : Progress
-        Told of each round.
+        Gets a line on each round.
 
     Returns
     -------
@@ -189,7 +189,7 @@ class _Next:
 
 @dataclass
 class _Story:
-    """What rank 0 knows of the rounds so far; elsewhere it stays empty."""
+    """Record of the rounds so far, kept on rank 0; empty on other ranks."""
 
     case: Case
     targets: tuple[Target, ...]
@@ -234,18 +234,18 @@ class _Story:
         return min(max(math.log(after / before) / math.log(plan.promised), POWERS[0]), POWERS[1])
 
     def in_vain(self, target: Target) -> bool:
-        """Whether the last rounds hardly lowered the error of a target."""
+        """Test whether the last `patience` rounds hardly lowered the error of a target."""
         tried = range(max(len(self.rounds) - target.patience, 1), len(self.rounds))
         return len(tried) == target.patience and all(self._was_vain(target, k) for k in tried)
 
     def _was_vain(self, target: Target, k: int) -> bool:
-        """Whether round k hardly lowered the error."""
+        """Test whether round k hardly lowered the error of a target."""
         before, after = (self.standings[number][target.name].excess for number in (k - 1, k))
         return after > PROGRESS * before
 
 
 def _excess(standings: Mapping[str, Standing]) -> float:
-    """How far the target that is farthest off is, over what was asked for."""
+    """Return the largest error of all targets, each over the error asked for (1)."""
     return max(one.excess for one in standings.values())
 
 
@@ -292,7 +292,7 @@ def _cells_that_fit(case: Case, cells: int, nodes: int, memory: Memory | None) -
 
 
 def _first_line(story: _Story) -> str:
-    """What to expect, before anything is made."""
+    """Return the line on what to expect, before any mesh is made."""
     first = estimate(story.case)
     asked = ", ".join(f"{one.name} to {100 * one.asked:.3g} %" for one in story.targets)
     room = _cells_that_fit(story.case, first.cells, first.nodes, story.memory)
@@ -304,7 +304,7 @@ def _first_line(story: _Story) -> str:
 
 
 def _line(story: _Story, plan: _Next | None, reason: str | None) -> str:
-    """What to say of a round."""
+    """Return the line on the last round."""
     last, standings = story.rounds[-1], story.standings[-1]
     words = ", ".join(one.words(standings[one.name]) for one in story.targets)
     text = f"round {len(story.rounds)}: {last.cells:,} cells, {words}, {last.seconds:.1f} s"

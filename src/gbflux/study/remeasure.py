@@ -55,7 +55,7 @@ def _potentials(case: Case, folder: RunFolder) -> tuple[float, float]:
 
 
 def _errors_again(before: Result, errors: dict[str, Any]) -> dict[str, Any]:
-    """Errors measured again, with what only the meshes on the way to an accuracy told."""
+    """Errors estimated again, with the records of `before` that need the meshes of the refinement."""
     for part in ("hot_spots", "hot_spots_electrolyte"):
         for side, found in errors[part].items():
             record = value_at(before.errors, f"{part}.{side}.max_over_mean") or {}
@@ -73,7 +73,7 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
     Result
         With the measured parts new; mesh, solver and times as they were.
     Snapshot
-        What was measured on.
+        The case, mesh and fields that were measured.
 
     Raises
     ------

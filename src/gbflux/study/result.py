@@ -100,7 +100,7 @@ class TransportFacts:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found out. Sides are ``"bottom"`` and ``"top"``.
+    """Result of a run. Sides are ``"bottom"`` and ``"top"``.
 
     Attributes
     ----------

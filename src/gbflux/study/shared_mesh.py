@@ -45,7 +45,7 @@ def case_key(case: Case, hl_planes_um: Planes | None) -> str:
 def load_solver() -> None:
     """Load what solving, measuring and writing need, which takes a second; *collective*, as PETSc's start is.
 
-    A library that is missing is told of where it is needed.
+    A library that is missing is reported where it is needed.
     """
     with _ctrl_c_later():
         for name in ("gbflux.conduction.conductor", "scipy.spatial", "h5py"):
@@ -172,7 +172,7 @@ class SharedMesh:
                 self.close()
 
     def geometry(self) -> CellGeometry:
-        """What measures need to know of the mesh of the case that was meshed last, on rank 0."""
+        """Return the geometry that measures need, of the mesh of the case meshed last, on rank 0."""
         geometry = self._geometry.result()
         return geometry if self._cut is None else geometry.of(self._cut)
 

@@ -43,7 +43,7 @@ def run_errors(snapshot: Snapshot, estimated: Mapping[str, Any]) -> dict[str, An
 
 
 def _errors(snapshot: Snapshot, estimated: dict[str, Any], history: History | None) -> dict[str, Any]:
-    """How far numbers may be off, in a tree parallel to theirs; with a history also what it came to."""
+    """Return the errors of the results, in a parallel tree; with a history also the accuracies reached."""
     estimated = run_errors(snapshot, estimated)
     if history is None:
         return estimated
@@ -136,7 +136,7 @@ def _mesh_facts(mesh: LayeredMesh, hl_planes_um: Planes | None) -> MeshFacts:
 
 
 def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """What a reader of the numbers should know."""
+    """Return warnings that a reader of the numbers should know."""
     found = []
     reached = asked_and_reached(errors)
     if reached:
@@ -156,7 +156,7 @@ def warnings(snapshot: Snapshot, errors: Mapping[str, Any] | None) -> tuple[str,
 
 
 def asked_and_reached(errors: Mapping[str, Any] | None) -> Mapping[str, Mapping[str, Any]]:
-    """What ``errors`` says of the accuracy asked for, by target; old results have the conductance alone."""
+    """Return the records of accuracies asked for, by target; old results have the conductance alone."""
     found = errors or {}
     if "accuracy" in found:
         return found["accuracy"]

@@ -1,4 +1,4 @@
-"""What meshes are refined for: how far a round is from it, and where its mesh has to become finer.
+"""Targets of refinement: how far a round is from one, and where its mesh has to become finer.
 
 A target answers three questions about a round: how far it is from what was asked for (`standing`), what each
 cell contributes to that (`indicator`), and what is said of it (`words`). `refinement` knows no more of it.
@@ -35,7 +35,7 @@ MEASURES = (
 WINDOWS = ("1_um", "3_um")
 #: A Gini coefficient below this counts as this: an even current needs no more digits.
 EVEN = 0.02
-#: Cells over those of an earlier mesh from which on a change from it tells something.
+#: Cells over those of an earlier mesh from which on a change between the two says something.
 GROWN = 1.2
 
 
@@ -63,7 +63,7 @@ class Solved:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a round is from a target.
+    """Error of a round against a target.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Standing:
     error : float
         Error reached (1).
     worst : str or None
-        The measure it is the error of, where there are several.
+        The measure with this error, where a target has several.
     """
 
     asked: float
@@ -81,7 +81,7 @@ class Standing:
 
     @property
     def reached(self) -> bool:
-        """Whether it is no more than was asked for."""
+        """True if the error is no larger than was asked for."""
         return self.excess <= 1.0
 
     @property
@@ -111,10 +111,10 @@ class Target(Protocol):
         """Raise a `SolverError` on all ranks if the target cannot be judged."""
 
     def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
-        """How far the last round is from the target, by measurements and cells of all rounds so far."""
+        """Return how far the last round is from the target, by measurements and cells of all rounds."""
 
     def indicator(self, solved: Solved) -> NDArray[np.float64]:
-        """What each cell contributes to the error, (m,)."""
+        """Contribution of each cell to the error, (m,)."""
 
     def words(self, standing: Standing) -> str:
         """The error reached, for the line of a round."""
@@ -149,7 +149,7 @@ class Conductance:
         return Standing(self.asked, solved.solution.bracket.relative_width)
 
     def indicator(self, solved: Solved) -> NDArray[np.float64]:
-        """What each cell contributes to the gap between the bounds, over the upper one."""
+        """Contribution of each cell to the gap between the bounds, over the upper bound, (m,)."""
         bracket = solved.solution.bracket
         return bracket.gap / bracket.upper
 
@@ -196,7 +196,7 @@ class HotSpotMeasures:
         return Standing(self.asked, largest, worst)
 
     def indicator(self, solved: Solved) -> NDArray[np.float64]:
-        """What each cell contributes to errors of the distributions."""
+        """Contribution of each cell to errors of the distributions, (m,)."""
         return indicator(solved.snapshot.mesh, solved.snapshot.fields)
 
     def words(self, standing: Standing) -> str:
@@ -240,7 +240,7 @@ class LocalCurrents:
         return Standing(self.asked, error, worst)
 
     def indicator(self, solved: Solved) -> NDArray[np.float64]:
-        """What each cell contributes to the half-widths that are too large."""
+        """Contribution of each cell to the relative half-widths that are too large, (m,)."""
         pairs = zip(_half_widths(solved), solved.local_currents, strict=True)
         wide = [found for width, found in pairs if found is not None and width > self.asked]
         return sum(found.gap / (2.0 * found.value) for found in wide)
@@ -278,7 +278,7 @@ def _half_widths(solved: Solved) -> list[float]:
 
 
 def _part_name(one: LocalCertificate) -> str:
-    """What an interval is of."""
+    """Return the name of the part of an electrode whose current a certificate bounds."""
     part = f"grain {one.grain}" if one.kind == "grain" else f"window of {one.diameter_um:g} µm"
     return f"{one.electrode} {part}"
 

@@ -83,7 +83,7 @@ def units(cases: Sequence[Case]) -> list[Unit]:
 
 
 def _apart_from_layers(case: Case) -> dict[str, Any]:
-    """What the mesh depends on, but for the homogenizing layers."""
+    """Return all that the mesh depends on, except the homogenizing layers."""
     return {name: part for name, part in case.mesh_key().items() if name != "homogenizing_layer"}
 
 
@@ -131,7 +131,7 @@ def _in_order(cases: list[Case]) -> list[Case]:
 
 
 def _fits(layers: tuple[float, float], planes: tuple[list[float], list[float]], least: float) -> bool:
-    """Whether planes at these thicknesses keep their distance from the others and from the electrolyte."""
+    """Test whether planes at these thicknesses keep their distance from others and from the electrolyte."""
     return all(
         um == 0.0 or um in held or all(abs(um - other) >= least for other in (0.0, *held))
         for um, held in zip(layers, planes, strict=True)
