@@ -75,7 +75,7 @@ Time = Annotated[
 
 
 class Run(Block):
-    """How cases are run on this machine."""
+    """Settings for running cases on this machine."""
 
     ranks: WholeNumber = quantity("MPI ranks of one unit of work", "1", default=1, ge=1, le=100_000)
     jobs: WholeNumber | None = quantity(
@@ -88,7 +88,7 @@ class Run(Block):
 
 
 class Cluster(Block):
-    """What a job script for a cluster holds."""
+    """Settings of a job script for a cluster."""
 
     account: Word = Field(None, description="account to charge")
     partition: Word = Field(None, description="partition, with PBS the queue")
@@ -102,7 +102,7 @@ class Cluster(Block):
 
 
 class Quiet(Output):
-    """What the cases of a study leave beside their numbers: nothing, unless asked for."""
+    """Output of a study's cases beside their numbers: none, unless asked for."""
 
     fields: bool = Field(False, strict=True, description="write the fields for ParaView")
     figures: bool = Field(False, strict=True, description="draw the figures")

@@ -107,7 +107,7 @@ def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process has ended. It is left unreaped, so that its number still names its group alone."""
+    """Test whether a process has ended. It stays unreaped, so that its number still names its group alone."""
     if process.returncode is not None:
         return True
     options = os.WEXITED | os.WNOHANG | os.WNOWAIT

@@ -177,7 +177,7 @@ def submit(plan: Plan, folder: StudyFolder, engine: str, wanted: Mapping[str, Se
 
 
 def _handed_in(program: str, script: Path, before: Sequence[str]) -> str:
-    """What the scheduler answers to one script."""
+    """Hand one script to the scheduler and return its answer."""
     done = subprocess.run(
         [program, str(script)], capture_output=True, text=True, check=False, env=clean_environment()
     )

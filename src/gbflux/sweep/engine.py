@@ -116,7 +116,7 @@ class Engine:
             time.sleep(PAUSE_S)
 
     def _fits(self, unit: UnitOfWork) -> bool:
-        """Whether cores and memory allow another unit; a first one always may."""
+        """Test whether cores and memory allow another unit; they always allow a first one."""
         if not self._jobs:
             return True
         used = sum(job.unit.memory_MiB for job in self._jobs)

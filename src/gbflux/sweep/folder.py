@@ -29,7 +29,7 @@ TIMEOUT = "Timeout"
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a case has no result: what ``failure.json`` holds.
+    """Failure of a case, the reason why it has no result, as in ``failure.json``.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """Where a study leaves its files.
+    """Folder in which a study leaves its files.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class StudyFolder:
         return self.path / "cases" / key[:KEY_DIGITS]
 
     def log(self, unit_key: str) -> Path:
-        """What a unit of work has written."""
+        """Log file of a unit of work."""
         return self.path / "logs" / f"{unit_key[:KEY_DIGITS]}.log"
 
     def unit_lock(self, unit_key: str) -> Path:
@@ -90,7 +90,7 @@ class StudyFolder:
         return holder(self.path / "study.lock")
 
     def is_running(self, unit_key: str) -> bool:
-        """Whether a unit of work is being computed."""
+        """Test whether a unit of work is being computed."""
         return is_locked(self.unit_lock(unit_key))
 
     def result(self, key: str) -> Result | None:
@@ -101,7 +101,7 @@ class StudyFolder:
             return None
 
     def failure(self, key: str) -> Failure | None:
-        """Why a case has failed; None if it has not, or its file is not whole."""
+        """Return the failure of a case; None if it has not failed, or its file is not whole."""
         try:
             return Failure(**json.loads((self.case(key) / "failure.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""A unit of work under way: its process, what its log tells, and what its end is put down to."""
+"""A unit of work under way: its process, the events in its log, and the causes of its end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Job:
     current : str
         Key of the case under way; empty between cases.
     timed_out : bool
-        Whether it was stopped for time.
+        True if it was stopped for time.
     told : set of str
         Cases whose end has been reported.
     """

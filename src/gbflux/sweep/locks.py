@@ -61,7 +61,7 @@ def locked(path: Path, what: str, patience_s: float = 0.0) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock on a file."""
+    """Test whether a process holds the lock on a file."""
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:
@@ -78,7 +78,7 @@ def is_locked(path: Path) -> bool:
 
 
 def holder(path: Path) -> str:
-    """Who holds the lock on a file, in words; empty where nobody does."""
+    """Return who holds the lock on a file, in words; empty where nobody does."""
     return _holder(path) if is_locked(path) else ""
 
 
@@ -114,7 +114,7 @@ def _sign(handle: int) -> None:
 
 
 def _holder(path: Path) -> str:
-    """Who holds a lock, in words."""
+    """Return who holds a lock, in words."""
     try:
         signature = json.loads(path.read_text(encoding="utf-8"))
         return f"process {signature['pid']} on {signature['host']} (since {signature['since']})"

@@ -1,4 +1,4 @@
-"""What a study comes to: its cases, the units of work that share a mesh, and what they will cost."""
+"""Plan of a study: its cases, the units of work that share a mesh, and what they will cost."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _share(case: Case, before: Case) -> float:
 
 
 def _materials(case: Case) -> dict[str, Any]:
-    """What a case is apart from the thickness of its layers."""
+    """Return a case as canonical data without the thickness and sides of its homogenizing layers."""
     data = canonical(case)
     layer = data.get("homogenizing_layer") or {}
     return {

@@ -1,4 +1,4 @@
-"""How a study stands: cases by state, and those that are to be computed."""
+"""State of a study: cases by state, and the cases still to be computed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gbflux.sweep.planning import Plan
 
 @dataclass(frozen=True)
 class Tally:
-    """How many cases of a study are in which state.
+    """Numbers of a study's cases by state.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What realizations say together: mean, spread, an interval for the mean, and how many more it takes."""
+"""Statistics over realizations: mean, spread, an interval for the mean, and how many more it takes."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Study:
     points : tuple of Point
         All points with their cases.
     run : Run
-        How cases are run on this machine.
+        Settings for running cases on this machine.
     cluster : Cluster
         What job scripts hold.
     case : CaseSource
@@ -220,7 +220,7 @@ class _Maker:
         return None
 
     def _is_written(self, place: str) -> bool:
-        """Whether the case has a key itself."""
+        """Test whether the case file itself has a key."""
         node: Any = self.source.document.data
         for part in place.split("."):
             if not isinstance(node, Mapping) or part not in node:

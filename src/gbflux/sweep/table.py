@@ -31,7 +31,7 @@ _ON_ELECTRODES = ("hot_spots.", "hot_spots_electrolyte.")
 
 @dataclass(frozen=True)
 class Collection:
-    """What a study has found so far.
+    """Results of a study so far.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ def collect(folder: str | Path | StudyFolder, study_plan: Plan | None = None) ->
     folder : path or StudyFolder
         Folder of the study.
     study_plan : Plan, optional
-        The study; that of the folder if left out.
+        The study; if left out, the one in the folder.
 
     Returns
     -------
@@ -219,12 +219,12 @@ def _number(value: Any) -> bool:
 
 
 def is_metric(name: str) -> bool:
-    """Whether a column says something about the material rather than about the computation."""
+    """Test whether a column says something about the material rather than about the computation."""
     return not name.startswith((*_NO_METRIC, _ERRORS))
 
 
 def is_extreme(name: str) -> bool:
-    """Whether a metric looks at the tail of a distribution and so depends on the area looked at.
+    """Test whether a metric looks at the tail of a distribution and so depends on the area looked at.
 
     >>> is_extreme("hot_spots.top.p99_over_mean"), is_extreme("hot_spots.top.gini")
     (True, False)

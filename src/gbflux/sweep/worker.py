@@ -1,6 +1,6 @@
 """The work of one unit, in a process or MPI job of its own: cases into their folders, failures written down.
 
-What it does is told on standard error in lines that begin with `EVENT`; the driver reads them in the log.
+It reports what it does on standard error, in lines that begin with `EVENT`; the driver reads them in the log.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def work(directory: Path, unit_key: str, keys: Sequence[str], pictures: Pictures
 
 
 class _Teller:
-    """Tells the driver what goes on, and writes down failures; on rank 0."""
+    """Reports progress to the driver, and writes down failures; on rank 0."""
 
     def __init__(self, folder: StudyFolder, key_of: dict[str, str], is_root: bool, ranks: int):
         self._folder = folder
