@@ -195,7 +195,7 @@ def _draw_distribution(
 
 
 def _profile(path: Path, views: CaseViews) -> Path:
-    """How the current evens out across the homogenizing layers."""
+    """Draw how the current evens out across the homogenizing layers."""
     profiles = views.measurement.homogenizing_layer
     figure = style.new_figure(4.6 * len(profiles) + 0.6, 5.2)
     panels = figure.subplots(2, len(profiles), sharex="col", squeeze=False)
@@ -210,7 +210,7 @@ def _profile(path: Path, views: CaseViews) -> Path:
 
 
 def _homogenized(profile: HLProfile, errors: Mapping[str, Any]) -> str:
-    """Where the layer has homogenized the current, or that nothing can be said of it."""
+    """Return where the layer has homogenized the current, as text, or that it is not resolved."""
     if profile.reason is not None:
         return f"fewer than {FEWEST_CELLS} cells thick, not resolved"
     found = profile.homogenized_at_um

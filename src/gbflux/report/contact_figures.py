@@ -67,7 +67,7 @@ def draw_laws(
 
 
 def _constant(course: NDArray[np.float64]) -> bool:
-    """Whether a result does not depend on the quantity."""
+    """Test whether a result does not depend on the quantity."""
     known = course[np.isfinite(course)]
     return len(known) > 0 and float(np.ptp(known)) <= 1e-9 * float(np.abs(known).max())
 

@@ -1,4 +1,4 @@
-"""What the figures show, taken out of a mesh and its fields: images and lines small enough to keep."""
+"""Views that the figures show, taken from a mesh and its fields: images and lines small enough to keep."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class CaseViews:
 def case_views(
     mesh: LayeredMesh, fields: Fields, measurement: Measurement, title: str, current_given: bool = False
 ) -> CaseViews:
-    """Take out of a solved case what its figures show.
+    """Take from a solved case the views that its figures show.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def _in_boundary(mesh: LayeredMesh, cells: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Which of the cells belong to a grain boundary."""
+    """Mask of the cells that belong to a grain boundary."""
     return np.isin(mesh.kind[cells], [int(CellKind.GB), int(CellKind.GB_JUNCTION)])
 
 

@@ -1,4 +1,4 @@
-"""What a reader of a page should know before quoting a number from it."""
+"""Cautions that a reader of a page should know before quoting a number from it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_cautions(runs: Sequence[Run]) -> list[str]:
 
 
 def _physics(provenances: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What was computed by another version of the physics."""
+    """Caution on results that were computed by another version of the physics."""
     versions = {tree.get("physics_version") for tree in provenances} - {None, hashing.PHYSICS_VERSION}
     if not versions:
         return []
@@ -52,12 +52,12 @@ def _physics(provenances: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def result_cautions(result: Mapping[str, Any]) -> list[str]:
-    """What one result says against itself."""
+    """Return the cautions that follow from one result itself."""
     return [*_plain_cautions(result), *_large_errors(result)]
 
 
 def _plain_cautions(result: Mapping[str, Any]) -> list[str]:
-    """All of it but for estimated errors, which differ from case to case."""
+    """Return the cautions from one result, except on estimated errors, which differ from case to case."""
     found = [str(text) for text in result.get("warnings") or ()]
     limited = value_at(result, "mesh.gb_area_limited_fraction") or 0.0
     if limited > 0:

@@ -1,4 +1,4 @@
-"""What to cite: the works a run really stood on, told from its provenance and its case."""
+"""Works to cite: those a run really relied on, found from its provenance and its case."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Ratio:
 
     @property
     def verdict(self) -> str:
-        """Where the ratio stands against the measured ones."""
+        """Verdict in words: the ratio against the measured ones."""
         off = self.error or 0.0
         low, high = self.low or self.ratio - off, self.high or self.ratio + off
         if low > RATIO_BARE:

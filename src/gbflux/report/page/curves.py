@@ -42,14 +42,14 @@ class Abscissa:
 
     @property
     def logarithmic(self) -> bool:
-        """Whether values are positive and far apart."""
+        """True if values are positive and far apart, so that the axis is logarithmic."""
         values = [v for v in self.x.values() if v is not None]
         return not self.words and bool(values) and min(values) > 0 and max(values) > _WIDE * min(values)
 
 
 @dataclass(frozen=True)
 class Pen:
-    """How a curve is drawn: colour, name in the legend, place beside others, whether its spread is shown."""
+    """Style of a curve: colour, name in the legend, place beside others, whether its spread is shown."""
 
     colour: Any
     name: str = ""
@@ -82,12 +82,12 @@ def leading_axes(study: Study) -> list[str]:
 
 
 def _together(one: Abscissa, other: Abscissa) -> bool:
-    """Whether values of two axes go in pairs."""
+    """Test whether values of two axes go in pairs."""
     return decides(one, other) and decides(other, one)
 
 
 def point_name(study: Study, point: str) -> str:
-    """What a point is called: its values on the axes that vary."""
+    """Return the name of a point: its values on the axes that vary."""
     parts = (axis_point(axis, study.points[point][axis], study.axes) for axis in leading_axes(study))
     return ", ".join(parts) or f"point {point}"
 
@@ -134,7 +134,7 @@ def curves_over(study: Study, over: Abscissa) -> list[Curve]:
 
 
 def decides(over: Abscissa, other: Abscissa) -> bool:
-    """Whether each value of one axis goes with one value of the other alone."""
+    """Test whether each value of one axis goes with one value of the other alone."""
     seen: dict[float, set[float]] = {}
     for point, x in over.x.items():
         if point in other.x:
@@ -143,7 +143,7 @@ def decides(over: Abscissa, other: Abscissa) -> bool:
 
 
 def shown_curves(curves: Sequence[Curve]) -> tuple[list[Curve], str]:
-    """As many curves as one can tell apart, evenly chosen, and a sentence about the rest."""
+    """As many curves as can be distinguished, evenly chosen, and a sentence about the rest."""
     if len(curves) <= MOST_CURVES:
         return list(curves), ""
     kept = np.unique(np.linspace(0, len(curves) - 1, MOST_CURVES).round().astype(int))
@@ -181,14 +181,14 @@ def draw_metrics(study: Study, over: Abscissa, metrics: Sequence[Metric], title:
 
 
 def paired_caption(study: Study, over: Abscissa) -> str:
-    """What else changes along an axis; empty where nothing does."""
+    """Return a sentence on what else changes along an axis; empty where nothing does."""
     others = [abscissa(study, axis) for axis in varying_axes(study) if axis != over.key]
     names = [other.label for other in others if _together(over, other)]
     return f"Along with it change {'; '.join(names)}. " if names else ""
 
 
 def partial_caption(names: Sequence[str]) -> str:
-    """What open points are; empty without names of metrics that have some."""
+    """Return a sentence on open points; empty without names of metrics that have some."""
     if not names:
         return ""
     which = "; ".join(names)
@@ -196,7 +196,7 @@ def partial_caption(names: Sequence[str]) -> str:
 
 
 def bands_caption(over: Abscissa, curves: Sequence[Curve]) -> str:
-    """What points, bars and bands are."""
+    """Return the sentences that explain points, bars and bands."""
     bars = "Bars" if over.words else "Bars and band"
     few = len(curves) <= FEW_CURVES and not over.words
     spread = "Pale band: P10 to P90 of the realisations. " if few else ""

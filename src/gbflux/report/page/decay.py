@@ -1,4 +1,4 @@
-"""How the largest current density falls across a homogenizing layer, with the fitted cosh law.
+"""Decay of the largest current density across a homogenizing layer, with the fitted cosh law.
 
 A single lateral wave of the current falls as cosh((h − z)/λ)/cosh(h/λ) from the electrolyte (z = 0) to an
 ideal electrode (z = h). λ is fitted to the standard deviation of J_z, as for ``decay_length_um``; drawn over

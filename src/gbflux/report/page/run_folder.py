@@ -20,14 +20,14 @@ COMPARED = {"bare": "bare", "with_hl": "with layers"}
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left.
+    """Contents of a run's folder.
 
     Attributes
     ----------
     path : Path
         Its folder.
     label : str
-        What the page calls it.
+        Its name on the page.
     result : mapping
         The tree of ``result.json``.
     case : Case or None
@@ -53,12 +53,12 @@ class Run:
 
     @property
     def bare(self) -> bool:
-        """Whether the electrodes touch the electrolyte itself."""
+        """True if the electrodes touch the electrolyte itself."""
         return not self.result.get("homogenizing_layer")
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder holds a run, finished or not."""
+    """Test whether a folder holds a run, finished or not."""
     return (folder / "result.json").exists() or (folder / "case.resolved.yaml").exists()
 
 

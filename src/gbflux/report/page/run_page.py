@@ -1,4 +1,4 @@
-"""What the page of a run, or of a comparison of two, shows."""
+"""Contents of the page of a run, or of a comparison of two."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _named(name: str, run: Run, runs: Sequence[Run]) -> str:
 
 
 def sentence(runs: Sequence[Run]) -> str:
-    """What was run: grains, boundaries, layers of the last one, electrodes."""
+    """Describe what was run: grains, boundaries, layers of the last run, electrodes."""
     run = runs[-1]
     grains = f"{written(value_at(run.result, 'mesh.grains'))} grains"
     if run.case is None:

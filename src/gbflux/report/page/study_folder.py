@@ -72,7 +72,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Study:
-    """What a study left, so far.
+    """Contents of a study's folder, so far.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class Study:
         return [row for row in self.rows if row.point == point and row.case in self.results]
 
     def partial(self, point: str, metric: str) -> bool:
-        """Whether some of a point's realisations have a metric and others that are done have none."""
+        """Test whether some of a point's realisations have a metric and others that are done have none."""
         found = self.summary.get(point, {}).get(metric)
         return found is not None and 0 < found.n < len(self.done(point))
 
@@ -137,7 +137,7 @@ class Study:
 
 
 def is_study(folder: Path) -> bool:
-    """Whether a folder holds a study."""
+    """Test whether a folder holds a study."""
     return (folder / "study.resolved.yaml").exists() or (folder / "table.csv").exists()
 
 
@@ -240,7 +240,7 @@ def _summaries(lines: list[dict[str, str]]) -> dict[str, dict[str, Summary]]:
 
 
 def _results(folder: Path, table: Sequence[Row], notes: list[str]) -> dict[str, dict[str, Any]]:
-    """Results of the cases that are done; notes on those that should be there and are not whole."""
+    """Results of the cases that are done; notes on results that should be there and are not whole."""
     found: dict[str, dict[str, Any]] = {}
     broken: dict[str, str] = {}
     for row in table:
@@ -290,7 +290,7 @@ def _cases(folder: Path, table: Sequence[Row]) -> dict[str, Case]:
 
 
 def _failures(folder: Path, table: Sequence[Row]) -> dict[str, str]:
-    """What went wrong, of cases that failed."""
+    """Return the messages of cases that failed, by case."""
     found = {}
     for row in table:
         if row.status in ("failed", "timeout"):

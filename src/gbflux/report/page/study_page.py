@@ -1,4 +1,4 @@
-"""What the page of a study shows."""
+"""Contents of the page of a study."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def study_page(study: Study) -> dict[str, Any]:
 
 
 def _sentence(study: Study) -> str:
-    """What was swept."""
+    """Describe what was swept, and over how many realisations."""
     parts = []
     for axis in study.axes:
         values = list(dict.fromkeys(v[axis] for v in study.points.values()))
@@ -127,7 +127,7 @@ def _sampled(study: Study, unit: str) -> tuple[str, str, str]:
 
 
 def _sampled_as(study: Study) -> tuple[str, str]:
-    """What is sampled of an electrode, and its unit."""
+    """Return the quantity sampled of an electrode, length (2D) or area, and its unit."""
     flat_ = any(case.dimension == 2 for case in study.cases.values())
     return ("length", "µm") if flat_ else ("area", "µm²")
 
@@ -200,7 +200,7 @@ def _measure_cell(row: Row, key: str) -> Cell:
 
 
 def _provenance(study: Study) -> list[tuple[str, list[tuple[str, Any]]]]:
-    """What all cases share, and how many different values the rest has."""
+    """Return the provenance that all cases share, and how many different values the rest has."""
     trees = [dict(flat(tree)) for tree in study.provenances.values()]
     keys = dict.fromkeys(key for tree in trees for key in tree)
     rows: list[tuple[str, Any]] = []

@@ -58,7 +58,7 @@ def hot_spot_plots(study: Study) -> list[Picture]:
 
 
 def _defined(study: Study, metric: Metric) -> bool:
-    """Whether a metric has a value at most points."""
+    """Test whether a metric has a value at more than half of the points."""
     count = sum(study.mean(p, metric.key) is not None for p in study.points)
     return 2 * count > len(study.points)
 

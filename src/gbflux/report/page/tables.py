@@ -11,7 +11,7 @@ from gbflux.report.page.wording import written
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows, and the number it is sorted by; None: by its text.
+    """Text of a table cell, and the number it is sorted by; None: by its text.
 
     `small` is a second line; `code` sets it in the letters of code; `status` is one of a case's.
     """

@@ -25,7 +25,7 @@ _SHOWN = 0.99  # share of the area that the colours tell apart
 
 @dataclass(frozen=True)
 class View:
-    """What a run shows to turn: its name, number of facets, end of the colours (mA/cm²), data as JSON."""
+    """View of a run to turn: its name, number of facets, end of the colours (mA/cm²), data as JSON."""
 
     label: str
     facets: str

@@ -78,7 +78,7 @@ ESTIMATES = (
 
 
 def side_metrics(side: str) -> tuple[Metric, ...]:
-    """What is measured on one side."""
+    """Return the metrics that are measured on one side."""
     spots, inner = f"hot_spots.{side}", f"hot_spots_electrolyte.{side}"
     layer = f"homogenizing_layer.{side}"
     window = "window_max_over_mean"
@@ -103,7 +103,7 @@ METRICS = (*CELL, *side_metrics("top"), *side_metrics("bottom"))
 
 
 def axis_label(axis: str) -> str:
-    """What a swept key is, with its unit.
+    """Return the name of a swept key, with its unit.
 
     >>> axis_label("homogenizing_layer.thickness_um")
     'homogenizing layer: thickness (µm)'
