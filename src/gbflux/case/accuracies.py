@@ -70,7 +70,7 @@ def accuracies(options: Iterable[str]) -> dict[str, float]:
     Raises
     ------
     InputError
-        For what is neither, for a number without a per cent sign, and for a target named twice.
+        For text of neither form, for a number without a per cent sign, and for a target named twice.
 
     Examples
     --------

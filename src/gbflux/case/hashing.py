@@ -86,7 +86,7 @@ def _material(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_idle_temperature(block: dict[str, Any]) -> dict[str, Any]:
-    """A block without a reference temperature that no activation energy makes count."""
+    """A block, without its reference temperature where no activation energy makes it matter."""
     if block.get("activation_energy_eV"):
         return block
     return {

@@ -261,7 +261,7 @@ def _without_empty_blocks(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def name_from(path: Path) -> str:
-    """A name from its file's, with what a name may not have replaced."""
+    """A name made from a file's, with characters that a name may not have replaced."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name.removesuffix(".yaml").removesuffix(".yml"))
     return stem.strip("._-")[:100].rstrip(".") or "case"
 
