@@ -117,7 +117,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Answer:
-    """Results of a law, and what a reader must know of them."""
+    """Results of a law, and remarks that a reader must know."""
 
     rows: list[Row]
     warnings: list[str] = field(default_factory=list)

@@ -37,7 +37,7 @@ def report(
 
 
 def _collect(directory: Path) -> None:
-    """Bring the tables of a study up to date; where that cannot be, those that are there have to do."""
+    """Bring the tables of a study up to date; where that fails, the page uses the tables as they are."""
     from gbflux.errors import InputError, MissingLibrary
     from gbflux.sweep import StudyFolder, plan, tally, unused, write_collection
     from gbflux.sweep.table import collect

@@ -38,7 +38,7 @@ Accuracy = Annotated[
     ),
 ]
 
-#: Columns of what is printed.
+#: Columns of the printed report.
 WIDTH = 100
 _LABEL = 28
 _SPOTS = ("p99_over_mean", "window_max_over_mean.3_um", "grain_max_over_mean_area_cut")
@@ -95,7 +95,7 @@ def require_accuracy(result: Result) -> None:
 
 
 def job_words(command: str, case_file: Path, output: Path | None, force: bool) -> list[str]:
-    """Words after ``gbflux`` by which the ranks of an MPI job do what this process was asked to."""
+    """Arguments of ``gbflux`` with which the ranks of an MPI job do the work of this process."""
     chosen = ["-o", str(output)] if output else []
     return [command, str(case_file), *chosen, *(["--force"] if force else [])]
 

@@ -82,7 +82,7 @@ def run(
 def _run_here(
     worked_out: Plan, folder: StudyFolder, retry_failed: bool, study: Path, output: Path | None
 ) -> None:
-    """Run on this machine, and gather what there is."""
+    """Run on this machine, and collect the results that exist by then."""
     from gbflux.case import machine_memory, require_memory
     from gbflux.cli.sweep_progress import progress_of
     from gbflux.cli.sweep_text import core_warnings, unused_lines

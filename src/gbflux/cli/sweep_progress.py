@@ -99,7 +99,7 @@ def plain_line(standing: Standing, event: Event) -> str:
 def progress_of(
     plan: Plan, wanted: Mapping[str, Sequence[str]], folder: StudyFolder
 ) -> Iterator[Callable[[Event], None]]:
-    """Show a run's progress on stderr; gives what the engine reports to."""
+    """Show a run's progress on stderr; give the function to which the engine reports events."""
     count = sum(len(keys) for keys in wanted.values())
     before = sum(folder.result(key) is not None for key in plan.keys)
     standing = Standing(plan, wanted, before)
