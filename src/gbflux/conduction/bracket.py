@@ -71,17 +71,17 @@ class TwoBounds:
         Bottom and top.
     settings : SolverSettings
     upper, lower : Applied
-        The potential of either bound, and what the metal has.
+        The potential of either bound, and the potential of the metal.
     above : Power
         The power of potentials of the upper bound.
     highest, lowest : float
         The powers of both.
     discrete : Discrete
-        What the lower bound is the minimum of.
+        The minimisation that gives the lower bound.
     levels : TwoLevel
         The preconditioner for that.
     found : Minimum
-        How close `lower` is to it.
+        Distance of `lower` from that minimum.
     matrix, fixed, preconditioner : PETSc.Mat, int32 array, PETSc.PC
         System, fixed local dofs and preconditioner of `upper`; the matrix is not freed with the rest.
     """
@@ -102,7 +102,7 @@ class TwoBounds:
     preconditioner: PETSc.PC
 
     def bracket(self) -> Bracket | None:
-        """Return the conductance between both; *collective*.
+        """Return the bracket on the conductance; *collective*.
 
         Returns
         -------
@@ -211,7 +211,7 @@ def _coarse(
 def least(
     discrete: Discrete, levels: TwoLevel, upper: float, share: float, settings: SolverSettings
 ) -> tuple[float, Minimum, NDArray[np.float64]]:
-    """Return the power of an admissible potential, how much above the least, and it; *collective*.
+    """Return the power of an admissible potential, its excess over the least, and itself; *collective*.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def least(
 
 
 def with_lift(solution: PETSc.Vec, lift: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a solution with what its electrodes have, ghosts included; *collective*."""
+    """Return a solution plus the lift, which has the electrodes' potentials, with ghosts; *collective*."""
     solution.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
     with solution.localForm() as local:
         return lift + local.array_r

@@ -91,6 +91,7 @@ def overpotential(law: ButlerVolmer, j: ArrayLike) -> tuple[NDArray[np.float64],
     x = np.zeros_like(y)
     for _ in range(_MOST_STEPS):
         back = np.exp(-beta * x)
+        # −h/h', written with log1p and expm1, which keep their digits where y and x are small
         step = (np.log1p(y + np.expm1(-beta * x)) - alpha * x) / (alpha + beta * back / (y + back))
         x += step
         if not np.any(np.abs(step) > 4.0 * np.finfo(float).eps * x):

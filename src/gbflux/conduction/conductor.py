@@ -1,4 +1,4 @@
-"""Ohmic conduction between two electrodes, many times on one mesh: what runs on all ranks."""
+"""Ohmic conduction between two electrodes, many times on one mesh: the part that runs on all ranks."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ class Conductor:
     def _bracket(
         self, bounds: TwoBounds | None, scaling: Scaling, settings: SolverSettings, cut: Cut | None
     ) -> Bracket | None:
-        """Return the bracket in S (2D: S/m), and keep or free what it was found with."""
+        """Return the bracket in S (2D: S/m), and keep or free the bounds it was found with."""
         scaled = None if bounds is None else bounds.bracket()
         if scaled is None or not settings.certify:
             if bounds is not None:
@@ -324,7 +324,7 @@ class Conductor:
         )
 
     def _forget(self) -> None:
-        """Free what is kept for `certify`."""
+        """Free the bounds kept for `certify`."""
         if self._kept is not None:
             self._kept.bounds.destroy()
         self._kept = None

@@ -32,18 +32,18 @@ class Discrete:
     matrix, rhs : PETSc.Mat, PETSc.Vec
         With identity rows at fixed unknowns; the vector has ghosts.
     inverse, prolongation : PETSc.Mat
-        For the preconditioner.
+        For the preconditioner: inverse on clusters of facets, and prolongation from P1.
     fixed : int array
         Local unknowns at ideal electrodes and beyond any.
     lift, start : float arrays
-        The potentials of the ideal electrodes, zero elsewhere; where to start from.
+        The potentials of the ideal electrodes, zero elsewhere; the first guess.
     form : Power or LinearFacets
         The power.
     applied : float array
-        What the metal has at unknowns on electrodes.
+        The metal's potential at unknowns on electrodes.
     begin, gap : callable
-        Where to start from for a potential of the upper bound, and what the gap below that is in each local
-        cell, given it and a potential of this kind, each with what the metal has; *collective*.
+        `begin` makes a first guess from a potential of the upper bound; `gap` gives the gap in each local
+        cell between that potential and one of this kind, each with the metal's potential; *collective*.
     """
 
     matrix: PETSc.Mat

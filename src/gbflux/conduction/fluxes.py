@@ -145,7 +145,7 @@ class KeptCurrents(NodalCurrents):
         return vector
 
     def _summed(self, sigma: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-        """Return (count,) sums of what the local cells contribute to each local dof."""
+        """Return (count,) sums of the local cells' contributions to each local dof."""
         mean = self._gradient()
         if np.count_nonzero(sigma) < _FEW * len(sigma):
             some = self._chosen(np.flatnonzero(sigma))
@@ -159,7 +159,7 @@ class KeptCurrents(NodalCurrents):
         return sum(np.bincount(corner, share, minlength=count) for corner, share in pairs)
 
     def _chosen(self, cells: NDArray[np.intp]) -> _Picked:
-        """Return what is kept of some cells; those of the last call are at hand."""
+        """Return the kept geometry of some cells; that of the last call's cells is at hand."""
         if self._picked is None or not np.array_equal(self._picked.cells, cells):
             hats, volumes = [], []
             for block, slopes, volume in self._gradient.hats():

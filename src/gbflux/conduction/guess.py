@@ -36,7 +36,7 @@ class Past:
     values : (n_local,) float64 array
         Scaled, at the local dofs.
     residual : float
-        Norm of what is left of b − A u.
+        Norm of b − A u.
     matrix : int
         Number of the matrix of all cells it was solved with.
     altered : int array
@@ -79,6 +79,7 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Past]
     out.destroy()
     comm = system.rhs.getComm().tompi4py()
     noise = np.diag([0.0, *(one.residual for one in past), 0.0])
+    # the R factors of all ranks, one below the other, have the same least squares as all rows (TSQR)
     parts = comm.allgather(np.linalg.qr(np.stack(columns, axis=1), mode="r"))
     table = np.concatenate([*parts, noise])
     scale = 1.0 / np.maximum(np.linalg.norm(table[:, :-1], axis=0), np.finfo(float).tiny)
@@ -91,6 +92,7 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Past]
 
 def least_energy(system: LinearSystem, past: Sequence[Past]) -> PETSc.Vec:
     """Return the combination of former potentials and a constant that has the least energy; *collective*.
+
     Parameters
     ----------
     system : LinearSystem

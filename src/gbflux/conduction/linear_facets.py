@@ -102,7 +102,7 @@ class LinearFacets:
         return matrix, rhs, lift, fixed
 
     def _add_cells(self, matrix: PETSc.Mat, numbers: NDArray[np.int32]) -> None:
-        """Add what cells contribute, facets having these global numbers; zeros where nothing conducts."""
+        """Add the cells' contributions; `numbers` are global, of the facets. Zeros where nothing conducts."""
         d = self._d
         for piece, cells in self._pieces():
             order = (
@@ -121,7 +121,7 @@ class LinearFacets:
             matrix.setValuesBlockedRCV(block, block, values, addv=PETSc.InsertMode.ADD)
 
     def _add_exchanges(self, matrix: PETSc.Mat, rhs: PETSc.Vec, numbers: NDArray[np.int32]) -> None:
-        """Add what resistive electrodes contribute."""
+        """Add the contributions of resistive electrodes."""
         d = self._d
         for electrode, facet, cells, areas in self._exchanges:
             exchange = electrode.kappa * areas
@@ -191,7 +191,7 @@ class LinearFacets:
         return found
 
     def applied(self, metal: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what the metal has at unknowns on electrodes, zero elsewhere.
+        """Return the metal's potential at unknowns on electrodes, zero elsewhere.
 
         Parameters
         ----------
@@ -244,9 +244,9 @@ class LinearFacets:
         return self._comm.allreduce(found, MPI.SUM)
 
     def gap(self, potential: Applied, phi: Quadratic) -> NDArray[np.float64]:
-        """Return what each local cell contributes to the gap below a quadratic potential.
+        """Return the contribution of each local cell to the gap below a quadratic potential.
 
-        What the metal has is the same linear function for both on each facet, and drops out.
+        The metal's potential is the same linear function for both on each facet, and drops out.
         """
         here, gradient = potential[0][self._place], phi.gradient()
         gap = np.zeros(len(self._sigma))
@@ -260,7 +260,7 @@ class LinearFacets:
         return gap
 
     def _on(self, facet: int, potential: NDArray) -> NDArray:
-        """Of values at all facets of cells, those at one of them, (m, d)."""
+        """Return the values at one facet of each cell, (m, d), from the values at all its facets."""
         return potential[:, self._d * facet : self._d * (facet + 1)]
 
 

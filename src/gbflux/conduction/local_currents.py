@@ -85,7 +85,7 @@ def local_current(
     is_top : bool
         Whether that is the top one, whose scaled potential is the higher.
     gap : (m_local,) float64 array
-        What each local cell contributes to the bracket of the conductance.
+        Contribution of each local cell to the bracket of the conductance.
 
     Returns
     -------
@@ -153,6 +153,6 @@ def _half_width(one: Gap, other: Gap) -> float:
 def _by_cell(
     of_g: Gap, of_w: Gap, gap_g: NDArray[np.float64], gap_w: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return what cells contribute to the width of the interval."""
+    """Return the cells' contributions to the width of the interval."""
     ratio = math.sqrt(of_w.width / of_g.width)
     return (ratio * gap_g + gap_w / ratio) / 2.0 if ratio > 0.0 else np.zeros(len(gap_g))

@@ -1,4 +1,4 @@
-"""Conjugate gradients towards the minimum of a quadratic energy, with a bound on what is left of it.
+"""Conjugate gradients towards the minimum of a quadratic energy, with a bound on the remaining excess.
 
 For the energy E(x) = xᵀAx − 2bᵀx + c, E(x) − E_min = rᵀA⁻¹r ≤ rᵀM⁻¹r/λ, λ the smallest eigenvalue of M⁻¹A.
 CG has rᵀM⁻¹r at hand, and its coefficients make up the Lanczos matrix, whose smallest eigenvalue θ approaches
@@ -80,6 +80,7 @@ def minimise(
     iterations = 0
     while True:
         excess = size * SAFETY / smallest if size >= 0.0 else np.inf
+        # θ does not count before `LEAST` iterations: only an excess `SAFETY` times smaller ends them sooner
         enough = iterations >= LEAST or excess * SAFETY <= allowed(lowered)
         if (enough and excess <= allowed(lowered)) or iterations >= max_iterations or not size > 0.0:
             break
@@ -96,6 +97,7 @@ def minimise(
         former, size = size, residual.dot(step)
         beta = size / former
         direction.aypx(beta, step)
+        # entries of the Lanczos matrix: 1/α_k + β_(k−1)/α_(k−1), and √β_k/α_k beside the diagonal
         diagonal.append(1.0 / alpha + previous[0] / previous[1])
         coupling.append(np.sqrt(max(beta, 0.0)) / alpha)
         previous = beta, alpha

@@ -150,7 +150,7 @@ class Quadratic:
         }
 
     def at_facets(self) -> NDArray[np.float64]:
-        """Its linear part (projection) on each facet, corner by corner, (m, d(d + 1))."""
+        """The potential's linear part (projection) on each facet, corner by corner, (m, d(d + 1))."""
         near, far = _LINEAR_PART[self._d]
         parts = []
         for facet in range(self._d + 1):
@@ -162,13 +162,13 @@ class Quadratic:
         return np.hstack(parts)
 
     def beyond_linear(self, facet: int) -> NDArray[np.float64]:
-        """Mean square over a facet of what is not in that part, (m,)."""
+        """Mean square over a facet of the potential less that linear part, (m,)."""
         own, other = _BUBBLES[self._d]
         bubbles = np.stack([bubble for _, bubble in self._on(facet)])
         return (own - other) * (bubbles**2).sum(axis=0) + other * bubbles.sum(axis=0) ** 2
 
     def gradient(self) -> NDArray[np.float64]:
-        """Its gradient at the vertices with respect to reference coordinates, (m, d + 1, d)."""
+        """Gradient of the potential at the vertices by reference coordinates, (m, d + 1, d)."""
         hats = _hat_gradients(self._d)
         gradient = np.repeat((self._vertices @ hats)[:, None, :], self._d + 1, axis=1)
         for (a, b), bubble in self._bubbles.items():

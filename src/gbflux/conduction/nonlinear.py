@@ -203,13 +203,14 @@ class Equations:
             if abs(slope) <= _FLAT * abs(first):
                 return middle
             low, high = (middle, high) if slope < 0.0 else (low, middle)
-        return low or high
+        return low or high  # a share of 0 would be no step
 
     def _border(
         self, ksp: PETSc.KSP, k: int, du: Array, at: Iterate, defects: Defects
     ) -> tuple[Array, float, int]:
         """Return the step with the change of potential k that brings its current to the one applied."""
         facets, drop, slope = self._electrodes[k].facets, defects.drops[k], defects.slopes[k]
+        # response of u to a unit rise e of the electrode's potential, which enters the equations as −A e
         raised = np.zeros(facets.count)
         raised[facets.plane] = -1.0
         metal, rhs = self._vector(raised), self._system.rhs.duplicate()

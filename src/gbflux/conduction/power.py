@@ -10,12 +10,12 @@ from petsc4py import PETSc
 from gbflux.conduction import compat, forms
 from gbflux.conduction.system import Electrodes
 
-#: Values of a potential, and what the metal has where it touches electrodes, both at the local unknowns.
+#: Values of a potential, and of the metal's potential where it touches electrodes, at the local unknowns.
 Applied = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class Power:
-    """∫ σ|∇φ|² dx + Σ ∫ κ(φ − h)² ds of potentials in one space, h being what the metal has; *collective*.
+    """∫ σ|∇φ|² dx + Σ ∫ κ(φ − h)² ds of potentials in one space, h that of the metal; *collective*.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Power:
         self._exchanges = [(e.kappa, at) for e, at in facets if e.kappa is not None]
 
     def applied(self, metal: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (n_local,) what the metal has at unknowns on electrodes, zero elsewhere.
+        """Return (n_local,) the metal's potential at unknowns on electrodes, zero elsewhere.
 
         That is its mean at the vertices of each unknown's vertex, edge or facet.
 
@@ -97,7 +97,7 @@ def gap_by_cell(
     electrodes : pair of ScaledElectrode
         Bottom and top; their potentials are not looked at.
     applied : pair of (n_local,) float64 arrays
-        h, what the metal has at the unknowns of `phi` and of `v` on electrodes.
+        h, the metal's potential at the unknowns of `phi` and of `v` on electrodes.
 
     Returns
     -------

@@ -122,19 +122,19 @@ class Fields:
 class Bracket:
     """Two numbers that the conductance of the cell, electrodes included, lies between (S; in 2D S/m).
 
-    It is that of the mesh, whose layers and junctions are exact in it, and of conductivities constant in each
-    cell; what the mesh does not show is not in it.
+    The conductance is that of the mesh as a body, its layers and junctions included, with conductivities
+    constant in each cell; geometry that the mesh does not resolve is not accounted for.
 
     Attributes
     ----------
     lower, upper : float
         The conductance I/ΔV is at least `lower` and at most `upper`.
     algebraic_error : float
-        What `lower` was lowered by because the minimum it stands for is known only so closely.
+        Amount by which `lower` was lowered because its minimum is known only so closely.
     iterations : int
         Iterations spent on `lower`.
     gap : (m,) float64 array or None
-        What each cell contributes to upper − lower; None on ranks other than 0.
+        Contribution of each cell to upper − lower; None on ranks other than 0.
     """
 
     lower: float
@@ -158,13 +158,13 @@ class LocalCurrent:
     Attributes
     ----------
     value : float
-        What the reactions add up to, between `lower` and `upper`.
+        Weighted sum of the reactions, between `lower` and `upper`.
     lower, upper : float
         Certified bounds, as are those of `Bracket`.
     iterations : int
         Iterations spent on `lower`.
     gap : (m,) float64 array or None
-        What each cell contributes to upper − lower; None on ranks other than 0.
+        Contribution of each cell to upper − lower; None on ranks other than 0.
     """
 
     value: float

@@ -25,7 +25,7 @@ from gbflux.conduction.solver import conjugate_gradients
 from gbflux.conduction.system import LinearSystem
 from gbflux.errors import SolverError
 
-#: Layers of cells in the seam.
+#: Layers of cells in the seam, the overlap in which the preconditioner is corrected.
 LAYERS = 2
 #: Fixed dofs are left out of the matrix that a preconditioner is made for if they are this share of all.
 MANY_FIXED = 0.05

@@ -59,6 +59,7 @@ _MARGIN = 0.8
 #: A restart must at least halve the true residual.
 _PROGRESS = 0.5
 
+#: PETSc's options are global: with a prefix of its own no solver reads another's.
 _prefixes = (f"gbflux_conduction_{number}_" for number in itertools.count())
 
 
@@ -121,6 +122,7 @@ def solve_system(
         iterations, relative, _ = iterate(0, min(target, settings.rtol))
         flow = current(solution)  # further iterations change it by no more than rtol
         while (excess := _imbalance(residual, flow)) > settings.rtol:
+            # the imbalance goes about with the residual, which each attempt lowers tenfold to a thousandfold
             target = relative * max(1.0e-3, min(0.1, settings.rtol / excess))
             iterations, relative, reached = iterate(iterations, target)
             if not reached:
@@ -212,7 +214,7 @@ def conjugate_gradients(matrix: PETSc.Mat, settings: SolverSettings) -> PETSc.KS
     ksp = PETSc.KSP().create(matrix.getComm())
     ksp.setOperators(matrix)
     ksp.setType(PETSc.KSP.Type.CG)
-    ksp.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
+    ksp.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)  # of b − Ax, as `converge` checks it
     prefix = next(_prefixes)
     ksp.setOptionsPrefix(prefix)
     chosen = dict(OPTIONS[settings.preconditioner])

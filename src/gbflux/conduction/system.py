@@ -226,7 +226,7 @@ class Assembler:
         return matrix
 
     def _switch_off(self, matrix: PETSc.Mat, electrodes: list[ElectrodeFacets]) -> None:
-        """Take off the matrix what cells beyond electrodes contribute in their planes; *collective*."""
+        """Subtract from the matrix the entries of cells beyond electrodes in their planes; *collective*."""
         domain, cell_dofs = self._space.mesh, compat.cell_dofs(self._space)
         chosen = [np.zeros(0, dtype=np.int32)]
         for facets in electrodes:

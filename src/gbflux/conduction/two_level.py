@@ -24,7 +24,7 @@ _DAMPED = 0.2
 
 
 class TwoLevel:
-    """The preconditioner M⁻¹; `destroy` frees what PETSc holds, but for what was given.
+    """The preconditioner M⁻¹; `destroy` frees its PETSc objects except the arguments.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class TwoLevel:
             vector.destroy()
 
     def _remaining(self, residual: PETSc.Vec, step: PETSc.Vec) -> None:
-        """Keep what a step leaves of the residual."""
+        """Keep the residual that a step leaves."""
         self._matrix.mult(step, self._residual)
         self._residual.aypx(-1.0, residual)
 
