@@ -84,9 +84,9 @@ def plane_errors(
     Parameters
     ----------
     facets, nodes, n_grains, mean_grain_size_um
-        What `hot_spots` was given.
+        The arguments that `hot_spots` was given.
     spots : HotSpots
-        What it found.
+        Its result.
     energy_error : float
         e, from `energy_errors` (1).
     is_singular : bool

@@ -174,6 +174,7 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
     def rest(log_length: float | NDArray[np.float64]) -> NDArray[np.float64]:
         return log_std - log_cosh(remaining / np.exp(log_length))
 
+    # the best of many lengths brackets the minimum; the longest stands for no decay
     grid = np.linspace(np.log(thickness_um / 1000), np.log(LONGEST * thickness_um), 200)
     best = int(np.argmin(np.var(rest(grid[:, None]), axis=1)))
     if best == len(grid) - 1:
@@ -212,7 +213,7 @@ def log_cosh(x):
 
 def _mesh_size(volume: NDArray[np.float64], dimension: int) -> float:
     """Edge of the regular simplex whose volume is the mean of the cells (µm)."""
-    mean = float(volume.mean())
+    mean = float(volume.mean())  # √3/4 a² in 2D, a³/(6√2) in 3D
     return (4 * mean / np.sqrt(3)) ** 0.5 if dimension == 2 else (6 * np.sqrt(2) * mean) ** (1 / 3)
 
 

@@ -100,7 +100,7 @@ def _hottest_length(nodes: PlaneNodes, length_um: float) -> tuple[float, int]:
     integral = np.concatenate([[0.0], np.cumsum(gap * (j[1:] + j[:-1]) / 2)])
     slope = np.diff(j) / np.where(gap > 0, gap, 1.0)
 
-    def until(end: NDArray[np.float64]) -> NDArray[np.float64]:
+    def until(end: NDArray[np.float64]) -> NDArray[np.float64]:  # ∫ j dx from the first node, j linear
         here = np.clip(np.searchsorted(x, end, "right") - 1, 0, len(gap) - 1)
         beyond = end - x[here]
         return integral[here] + beyond * (j[here] + slope[here] * beyond / 2)
@@ -183,6 +183,7 @@ def _discs(lateral: NDArray[np.float64], diameter_um: float) -> Iterator[Discs]:
     block = max(1, int(_PAIRS_AT_ONCE / per_disc))
     tree = cKDTree(lateral)
     for start in range(0, len(centres), block):
+        # nodes on the rim belong to the disc, whatever their distance is rounded to
         pairs = cKDTree(centres[start : start + block]).sparse_distance_matrix(
             tree, diameter_um / 2 * (1 + 1e-12), output_type="ndarray"
         )

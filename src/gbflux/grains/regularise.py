@@ -98,6 +98,7 @@ def _requests(cells: Tessellation, pairs: NDArray, lengths: NDArray, shortest_um
                 gradient[number] = gradient.get(number, 0.0) + part
         norm = sum(float(part @ part) for part in gradient.values())
         if norm > 1e-12:
+            # for one edge all seeds together move by no more than twice the wanted length
             step = min((_AIM * shortest_um - length) / norm, 2 * shortest_um / np.sqrt(norm))
             for number, part in gradient.items():
                 move[number] += step * part
