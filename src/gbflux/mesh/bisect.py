@@ -104,7 +104,7 @@ def bisected(
     cells, edge = np.take_along_axis(cells, order, axis=1), np.take_along_axis(edge, order, axis=1)
     cut = np.zeros(len(key), dtype=bool)
     cut[edge[marked, 2]] = True
-    while True:
+    while True:  # a triangle with any edge cut gets its longest edge cut too, until no more follow
         late = cut[edge].any(axis=1) & ~cut[edge[:, 2]]
         if not late.any():
             break

@@ -67,7 +67,7 @@ class MeshSize:
         return 0.0 if fine == coarse else fine + _FADE * abs(coarse - fine)
 
     def scaled(self, factor: float) -> MeshSize:
-        """All edge lengths multiplied; what cells are cut to stays."""
+        """All edge lengths multiplied; the length that cells are cut to stays."""
         sizes = {"size_um": factor * self.size_um, "end_size_um": factor * self.end_size_um}
         return replace(self, field=self.field and self.field.scaled(factor), **sizes)
 

@@ -148,6 +148,7 @@ class _Edges:
         np.minimum.at(flattest, cells, smallest_heights(mesh.points, cells)[:, None])
         reach = np.minimum.reduce([mean, _SHORT * shortest, _FLAT * flattest[near[first]]])
         levels = cuts(float(length.mean()), end_um)
+        # equal ratios by which the innermost of `levels` cuts lies about `end_um` from the line
         ratio = np.minimum((end_um / reach) ** (1 / levels), _GENTLEST)
         return cls(count, key, levels, np.repeat(ratio, number))
 

@@ -80,8 +80,10 @@ def _wedges(group: Junctions, copies: Copies, triangle: list[int]) -> tuple[NDAr
 def _corners(
     group: Junctions, copies: Copies, smallest: NDArray, triangle: list[int]
 ) -> tuple[NDArray, NDArray]:
-    """Tetrahedra where four or more regions meet: the end triangle of each wedge, joined to the copy of the
-    node's smallest region unless it has that corner already."""
+    """Tetrahedra where four or more regions meet: wedges' ends joined to the copy of the smallest region.
+
+    A wedge whose end triangle has that copy as a corner already needs none.
+    """
     cells, regions = [], []
     for end, order in ((0, [0, 2, 1]), (1, [0, 1, 2])):
         node = group.nodes[:, end]

@@ -1,4 +1,4 @@
-"""Everything a mesh depends on, as plain data: what the mesher is given and what names a cached mesh."""
+"""Everything a mesh depends on, as plain data: the mesher's input, by which cached meshes are named."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def next_sizes(
 
 
 def _least(mesh: LayeredMesh, now: SizeField, before: SizeField | None) -> NDArray[np.float64]:
-    """Smallest size to ask for at each node (µm): some thicknesses of the layers, or what they have if less.
+    """Smallest size to ask for at each node (µm): some layer thicknesses, or the present size if less.
 
     A limit of sizes is no reason to make cells larger. Cells around resolved junctions are smaller than what
     was asked for, and no measure: layers are put in before junctions are resolved.

@@ -105,6 +105,7 @@ def displacements(
     for side, sign in ((0, 1.0), (1, -1.0)):
         local = copies.local(mesh.facet_regions[:, side, None], mesh.facets)
         other = np.repeat(mesh.facet_regions[:, 1 - side], d)
+        # facets between the same two regions share a plane: one condition for each copy and region beside it
         _, first = np.unique(local.ravel() * (1 + other.max(initial=0)) + other, return_index=True)
         copy.append(local.ravel()[first])
         normal.append(sign * np.repeat(mesh.facet_normal, d, axis=0)[first])
@@ -117,7 +118,7 @@ def displacements(
         rhs.append(np.zeros(len(on_plane)))
     move = _least_squares(np.concatenate(copy), np.vstack(normal), np.concatenate(rhs), len(copies.key))
     for axis, value in box_planes:
-        move[position[:, axis] == value, axis] = 0.0
+        move[position[:, axis] == value, axis] = 0.0  # exactly: so far to rounding only
     return move
 
 
@@ -141,7 +142,7 @@ def _shortest(normals: NDArray, rhs: NDArray) -> NDArray:
         return rhs * normals[:, 0]
     gram = normals @ normals.transpose(0, 2, 1)
     move = np.empty((len(normals), normals.shape[2]))
-    regular = np.linalg.det(gram) > 1e-8
+    regular = np.linalg.det(gram) > 1e-8  # else planes are dependent, nearly: the pseudo-inverse copes
     weights = np.linalg.solve(gram[regular], rhs[regular, :, None])
     move[regular] = (normals[regular].transpose(0, 2, 1) @ weights)[:, :, 0]
     inverse = np.linalg.pinv(normals[~regular], rcond=1e-5)

@@ -38,7 +38,7 @@ def save_mesh(path: Path, mesh: LayeredMesh, timings: dict[str, float]) -> None:
 
 @contextmanager
 def faults_told(folder: Path) -> Iterator[None]:
-    """Say where a block that writes archives of NumPy could not, and what to do.
+    """Turn errors of a block that writes NumPy archives into one that says where, and what to do.
 
     Raises
     ------

@@ -34,7 +34,7 @@ from gbflux.units import SIDES
 
 logger = logging.getLogger(__name__)
 
-#: What cells at ends of boundaries are cut to where layers do not fit otherwise, over what was asked for.
+#: Length that cells at ends of boundaries are cut to where layers do not fit, over the length asked for.
 _MILDER = 5.0
 
 
