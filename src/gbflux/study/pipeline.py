@@ -190,7 +190,7 @@ def _at_once(case: Case) -> bool:
 
 
 def _certified_again(case: Case, solved: Solved, comm: Any, progress: Progress) -> Solved:
-    """The best mesh solved on once more: keeping what certificates take would hold memory; *collective*."""
+    """Solve once more on the best mesh: keeping bounds of every round would hold memory; *collective*."""
     conductivities, _ = _conduction()
     shared = SharedMesh(comm, built=solved.built)
     sigma = conductivities(solved.built.mesh, case) if comm.rank == 0 else None

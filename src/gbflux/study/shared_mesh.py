@@ -116,12 +116,12 @@ class SharedMesh:
         self._conductor: Any = None
 
     def meshed(self, case: Case, progress: Progress, field: SizeField | None = None) -> BuiltMesh:
-        """The mesh of a case, on rank 0, with a size field that of the first; times are those of this call.
+        """The mesh of a case, on rank 0; `field` counts for the first case alone; times are of this call.
 
         Raises
         ------
         MeshError
-            If it cannot be made, once more where that is known.
+            If it cannot be made; raised again at every further call.
         """
         progress.begin("mesh")
         if self._failure is not None:

@@ -267,7 +267,7 @@ _KINDS: dict[str, type] = {
 
 
 def _half_widths(solved: Solved) -> list[float]:
-    """Half the width of each interval over what was computed; at least 1 for one that is not there."""
+    """Half the width of each interval over the computed value; at least 1 for a missing interval."""
     pairs = zip(solved.certificates, solved.local_currents, strict=True)
     return [
         (one.upper - one.lower) / (2.0 * one.value)
