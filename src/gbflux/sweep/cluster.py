@@ -50,7 +50,7 @@ def job_scripts(
 
 
 def _words(plan: Plan, folder: StudyFolder, key: str, cases: Sequence[str]) -> str:
-    """A unit as our command takes it; with its cases where what is not done is not all wanted."""
+    """Arguments that name a unit; with its cases if some of those not done are not wanted."""
     unit = plan.unit(key)
     failed = [case for case in unit.cases if case not in cases and folder.result(case) is None]
     chosen = [word for case in cases for word in ("--case", case)] if failed else []

@@ -135,7 +135,7 @@ class Engine:
         self._jobs.append(Job(unit, keys, attempts, process, path, log, time.monotonic()))
 
     def _looked_after(self, job: Job) -> list[tuple[UnitOfWork, list[str]]]:
-        """Read a job's events, mind its time; after its end, what is to be started again."""
+        """Read a job's events, mind its time; after its end, return the cases to start again."""
         ended = children.has_ended(job.process)  # asked before the log is read: nothing comes after
         self._listen(job)
         limit = self._plan.study.run.timeout_min
@@ -166,7 +166,7 @@ class Engine:
                 self._tell_end(job, key)
 
     def _tell_end(self, job: Job, key: str) -> None:
-        """Report a case that a job has ended with; what is done about it is settled at the job's end."""
+        """Report a case that a job has ended with; retries are settled at the job's end."""
         failure = self._folder.failure(key)
         if self._folder.result(key) is not None:
             self._report(Event("done", key))

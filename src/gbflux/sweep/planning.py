@@ -14,7 +14,7 @@ from gbflux.mesh.drawing import cores
 from gbflux.study.unit import Unit, units
 from gbflux.sweep.study import Point, Study
 
-#: What a further case on the same mesh takes of the time that it would take there alone, measured on 3D cases
+#: Share of its own time that a further case on the same mesh takes, measured on 3D cases
 #: of 0.15 to 0.9 million cells: another thickness with the same materials, no kinetics; anything else.
 MORE_OF_A_LAYER, MORE = 0.25, 0.7
 MEMORY_PER_RANK_MIB = 150.0  # what each further rank takes, measured on small cases

@@ -119,8 +119,8 @@ def write_collection(folder: StudyFolder, found: Collection) -> list[Path]:
 def flat(result: Result) -> Row:
     """Scalars of a result under their dotted names, in the order of ``result.json``; lists are left out.
 
-    Of ``errors`` the errors alone, after all else, as ``errors.`` and the name of the measure: what else is
-    there follows from them.
+    Of ``errors`` the errors alone, after all else, as ``errors.`` and the name of the measure: the other
+    entries follow from them.
 
     >>> list(_scalars({"a": {"b": 1, "c": [1, 2]}, "d": None}, ""))
     [('a.b', 1), ('d', None)]
