@@ -90,7 +90,7 @@ def parse_case(
     text : str
         The case.
     source : str
-        What messages call it.
+        Name of the text in messages.
     overrides : mapping, optional
         As for `load_case`.
     folder : str or Path, optional
@@ -272,7 +272,7 @@ def read_text(path: Path, kind: str = "case") -> str:
     Raises
     ------
     CaseError
-        That says why there is none.
+        If there is no such text, with the reason.
     """
     try:
         if path.is_dir():

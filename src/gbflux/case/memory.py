@@ -56,7 +56,7 @@ def require_memory(expected: Estimate, memory: Memory | None) -> str | None:
     expected : Estimate
         Cost of the case.
     memory : Memory or None
-        What the machine has; None: unknown, nothing is refused.
+        Memory of the machine; None: unknown, nothing is refused.
 
     Returns
     -------

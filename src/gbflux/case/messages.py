@@ -28,7 +28,7 @@ def findings_of(error: ValidationError, model: type[BaseModel] = Case) -> list[F
     Parameters
     ----------
     error : ValidationError
-        What pydantic found.
+        Pydantic's error.
     model : type
         The model that was validated.
     """

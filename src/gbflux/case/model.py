@@ -162,7 +162,7 @@ class Case(Block):
 
     @property
     def exchange_current_density(self) -> tuple[float | None, float | None]:
-        """Of the bottom and the top electrode at the case's temperature (A/m²); None without kinetics."""
+        """i₀ of the bottom and the top electrode at the case's temperature (A/m²); None without kinetics."""
         laws = self.electrode_kinetics
         return tuple(law and exchange_current_density_at(law, self.temperature_C) for law in laws)
 

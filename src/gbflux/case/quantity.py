@@ -38,7 +38,7 @@ def quantity(description: str, unit: str, default: Any = ..., **limits: Any) -> 
     Parameters
     ----------
     description : str
-        What the quantity is, without its unit.
+        Meaning of the quantity, without its unit.
     unit : str
         As it is written in a message: ``"µm"``, ``"S/cm"``; ``"1"`` for a pure number.
     default : optional

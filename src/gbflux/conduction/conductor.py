@@ -211,7 +211,7 @@ class Conductor:
     def _whole(self, sigma: NDArray[np.float64] | None, cut: Cut | None) -> NDArray[np.float64] | None:
         """Return on rank 0 the conductivity of all cells (S/m).
 
-        What is cut off keeps its conductivity, so that the matrix can stay as it is.
+        Cells that are cut off keep their conductivity, so that the matrix can stay as it is.
         """
         if self._comm.rank != 0 or cut is None:
             return sigma
@@ -277,7 +277,7 @@ class Conductor:
     def certify(self, weights: Sequence[tuple[str, NDArray[np.float64]]] | None) -> list[LocalCurrent | None]:
         """Bound the current through parts of an electrode, of the potential solved for last.
 
-        What the solve kept for it is freed.
+        The bounds that the solve kept for this are freed.
 
         Parameters
         ----------

@@ -58,7 +58,7 @@ def balanced(
     elements : Elements
         Hold the converged potential, which stays as it is.
     system : LinearSystem
-        What it was solved from, right-hand side apart.
+        The system it was solved from; its right-hand side is not used.
     problem : Problem
     fields_of : callable
         Takes the parts of the potential; returns the fields on rank 0, None elsewhere.
@@ -112,7 +112,7 @@ class SplitPotential:
     ----------
     elements : Elements
     system : LinearSystem
-        What the potential was solved from; its matrix is looked at.
+        The system that the potential was solved from; only its matrix is used.
     problem : Problem
 
     Attributes

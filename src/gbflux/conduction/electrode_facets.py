@@ -86,7 +86,7 @@ class ElectrodeFacets:
     plane, beyond : int32 arrays
         Local dofs in the plane, those without a facet on this rank included, and beyond it.
     cells_beyond : (m_local,) bool array
-        Which local cells lie beyond it.
+        True for the local cells beyond it.
     count : int
         Dofs on this rank, ghosts included.
     """

@@ -26,7 +26,7 @@ class Ends:
     node_dofs : (n_nodes,) int32 array
         Dof of `hats` at each local geometry node.
     in_electrolyte : (m_local,) bool array
-        Which local cells belong to the electrolyte.
+        True for the local cells of the electrolyte.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Ends:
         Parameters
         ----------
         whole : (n_nodes,) float64 array
-            Those of all cells.
+            Nodal currents of all cells.
         sigma : (m_local,) float64 array
             Conductivity of the local cells.
         entering : callable
-            Takes conductivities and returns such currents; zero leaves a cell out.
+            Takes conductivities and returns nodal currents; zero leaves a cell out.
         """
         currents = np.where(self._none, 0.0, whole)
         currents[self._both] = entering(np.where(self._cells, sigma, 0.0))[self._both]

@@ -22,7 +22,7 @@ _FEW = 0.25
 class NodalCurrents(ABC):
     """The currents ∫ σ∇φ·∇v dx of a potential through the shape functions v of a space.
 
-    Those through the P1 hats λ_i are the currents of the mesh points.
+    The currents through the P1 hats λ_i are those of the mesh points.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class NodalCurrents(ABC):
     def by_dof(self, sigma: NDArray[np.float64]) -> PETSc.Vec:
         """Return the vector of currents, complete at the dofs each rank owns; *collective*.
 
-        Those of the last call are kept.
+        The currents of the last call are kept.
         """
         phi = self.phi.x.array
         known = self._last is not None and np.array_equal(self._last[0], phi)

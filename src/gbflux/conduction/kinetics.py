@@ -129,7 +129,7 @@ def rescaled(
     sides : (Electrode, Electrode)
         Bottom and top.
     scaling : Scaling
-        That of the solution, for a voltage of one of its units.
+        Scaling of the solution, in which the electrodes' potentials differ by 1.
     currents : NodalCurrents
         Of the solution.
     sigma : (m_local,) float64 array

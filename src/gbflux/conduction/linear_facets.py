@@ -79,7 +79,7 @@ class LinearFacets:
         Parameters
         ----------
         lowest : LinearSystem
-            That of Crouzeix–Raviart elements, for its pattern, lift and fixed facets.
+            The system of Crouzeix–Raviart elements, for its pattern, lift and fixed facets.
         """
         d = self._d
         matrix, rhs = self._empty(lowest.matrix)

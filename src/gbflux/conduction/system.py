@@ -102,7 +102,7 @@ class Assembler:
     Attributes
     ----------
     made : int
-        How often the matrix of all cells has been made.
+        Number of times that the matrix of all cells has been made.
     """
 
     def __init__(self, space: compat.fem.FunctionSpace, sigma: compat.fem.Function, many: bool = False):
@@ -143,14 +143,14 @@ class Assembler:
         return LinearSystem(matrix, rhs, reference, lift, fixed, same, beyond, plane)
 
     def around(self, dofs: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
-        """Return (n_owned,) which dofs are up to so many layers of cells away from some; *collective*.
+        """Return (n_owned,) which dofs lie within so many layers of cells around given dofs; *collective*.
 
         Parameters
         ----------
         dofs : (n_owned,) bool array
-            Those some, which count too.
+            The given dofs, which count too.
         layers : int
-            How many.
+            Number of layers of cells.
         """
         reached, product = self._whole.createVecs()
         # entries of one row may cancel where all values are the same
@@ -267,7 +267,7 @@ class Assembler:
         return self._node_dofs[electrode.covered]
 
     def _assembled(self) -> bool:
-        """See to it that the matrix of all cells is up to date; return whether it was; *collective*."""
+        """Bring the matrix of all cells up to date; return whether it already was; *collective*."""
         if self._whole is None:
             u, v = ufl.TrialFunction(self._space), ufl.TestFunction(self._space)
             self._form = compat.fem.form(forms.conduction(self._sigma, u, v))

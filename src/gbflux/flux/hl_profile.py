@@ -86,7 +86,7 @@ def hl_profile(
     mean : float
         J̄ = I/A (A/m²).
     geometry : CellGeometry
-        That of the mesh.
+        Geometry of the mesh's cells.
 
     Returns
     -------

@@ -79,7 +79,7 @@ def measure(
         Whether these have neither a resistance nor kinetics: the largest current density then has no limit
         where boundaries end on them.
     geometry : CellGeometry, optional
-        That of the mesh, where it is known.
+        Geometry of the mesh's cells, where it is known.
 
     Returns
     -------

@@ -99,11 +99,11 @@ class SlabCells:
         Parameters
         ----------
         corners : (m, dimension + 1) int32 array
-            Those of all cells of the mesh.
+            Corners of all cells of the mesh.
         heights : (n,) array
             Heights of all its points (µm).
         places : (k,) int array
-            Which cells, from `cut_by`.
+            Places of the cells, from `cut_by`.
         height, beyond
             As for `cut_by`.
         """

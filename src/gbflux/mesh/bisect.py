@@ -79,7 +79,7 @@ def bisected(
     cells : (m, 3) int array
         Positively oriented triangles.
     marked : (m,) bool array
-        Those that must be bisected.
+        True for the triangles that must be bisected.
 
     Returns
     -------

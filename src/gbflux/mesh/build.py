@@ -58,7 +58,7 @@ def build_mesh(recipe: Recipe, meanwhile: Callable[[], object] = lambda: None) -
     Parameters
     ----------
     recipe : Recipe
-        What determines the mesh.
+        All that determines the mesh.
     meanwhile : callable
         Called while another process makes the mesh; not if it is in the cache.
 

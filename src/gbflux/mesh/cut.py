@@ -42,8 +42,8 @@ class Cut:
 class Nest:
     """A mesh with the outermost cells and points last, to be cut at its planes.
 
-    What is left when both layers are cut at planes of the same number, counted from the electrolyte, are the
-    first cells and points: it takes no search and no copies.
+    When both layers are cut at planes of the same number, counted from the electrolyte, the part left has
+    the first cells and points: it takes no search and no copies.
 
     Attributes
     ----------

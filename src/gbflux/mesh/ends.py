@@ -154,12 +154,12 @@ class _Edges:
 
     @property
     def near(self) -> NDArray[np.int64]:
-        """Their ends on the line."""
+        """Ends of the edges on the line."""
         return self.key // self.nodes
 
     @property
     def far(self) -> NDArray[np.int64]:
-        """Their other ends."""
+        """Ends of the edges off the line."""
         return self.key % self.nodes
 
     def cut(self, near: NDArray, far: NDArray, level: int) -> NDArray[np.int64]:

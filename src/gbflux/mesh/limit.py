@@ -26,7 +26,7 @@ class KeptVolumes:
     Attributes
     ----------
     cells : (m, d + 1) int array
-        Those with a copy among their corners.
+        Grain and slab cells with a copy among their corners.
     least : (m,) float array
         Smallest volume allowed (µm³; in 2D area, µm²).
     """

@@ -41,11 +41,11 @@ class NextSizes:
     Attributes
     ----------
     field : SizeField
-        What to mesh with.
+        Sizes to mesh with.
     cells : float
-        Cells that mesh will have, layers included.
+        Cells that the next mesh will have, layers included.
     gap : float
-        Gap it will have if all goes with the power `FALL` of sizes.
+        Gap that it will have if the gap goes with the power `FALL` of sizes.
     """
 
     field: SizeField
@@ -142,7 +142,7 @@ class _Junctions:
         before: SizeField | None,
         room: float,
     ) -> _Junctions:
-        """In 2D resolve junctions once the goal needs it and memory allows, then always; see `next_sizes`."""
+        """In 2D resolve junctions once the goal needs it and there is room, then always; see `next_sizes`."""
         if before is not None and before.junctions_resolved:
             return cls(True, now.size_um < mesh.layer_thickness_um, 0.0)
         core = np.zeros(len(now.points), dtype=bool)

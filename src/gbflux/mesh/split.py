@@ -96,7 +96,7 @@ def displacements(
     copies : Copies
         Its copies.
     depth : (nf, 2) float array
-        How far behind each facet its first and second region withdraw (µm).
+        Depth by which the first and the second region of each facet withdraw behind it (µm).
     box_planes : list of (axis, position)
         Planes that the copies on them must not leave (µm).
     """

@@ -62,7 +62,7 @@ def without_thin_layers(
     Returns
     -------
     depths_um : tuple of float
-        Those of the planes that are left, in the slab without thin layers (µm).
+        Distances of the planes that are left, in the slab without thin layers (µm).
     stacks : tuple of Stack
         From the electrolyte outwards.
 

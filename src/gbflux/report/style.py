@@ -93,7 +93,7 @@ def colour_bar(figure: Figure, mappable, axes, images: Iterable[NDArray[np.float
     axes : Axes or list of Axes
         From which the bar takes its room.
     images : iterable of arrays
-        What is shown (mA/cm²).
+        Values shown (mA/cm²).
     **options
         Passed to `Figure.colorbar`.
     """

@@ -64,7 +64,7 @@ class PlaneView:
     x : (k,) array
         In 2D the nodes in order (µm), else empty.
     j_over_mean : (k, dimension) array
-        The same at the corners of each facet, over the mean.
+        Current density normal to the plane at the corners of each facet, over the mean.
     area : (k,) array
         Areas of the facets (µm²; in 2D µm), for distributions.
     """

@@ -24,7 +24,7 @@ class Claim:
     path : Path
         The folder.
     names : tuple of str
-        What a run may leave in it.
+        Files that a run may leave in it.
     made : tuple of Path
         Folders that did not exist before, innermost first.
     """
@@ -59,7 +59,7 @@ def claim(path: Path, names: Sequence[str]) -> Claim:
     path : Path
         The folder; those above it are made too.
     names : sequence of str
-        What a run may leave in it.
+        Files that a run may leave in it.
 
     Returns
     -------

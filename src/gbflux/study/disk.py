@@ -31,7 +31,7 @@ def require_room(folder: Path, needed_bytes: int) -> None:
     folder : Path
         Where it will be written.
     needed_bytes : int
-        How much it will be at least.
+        Least amount of data that will be written.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def disk_faults_told(folder: Path, needed_bytes: int = 0) -> Iterator[None]:
     folder : Path
         Where the block writes.
     needed_bytes : int
-        How much it writes; 0: unknown.
+        Amount of data that it writes; 0: unknown.
 
     Raises
     ------

@@ -79,7 +79,7 @@ class RunFolder:
         ----------
         case : Case
         key : str, optional
-            What `case_hash` must be where the case is solved on a mesh that it shares, see
+            Value that `case_hash` must have where the case is solved on a mesh that it shares, see
             `gbflux.study.shared_mesh.case_key`; by default the case's `physics_hash`.
 
         Raises

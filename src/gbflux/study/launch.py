@@ -54,10 +54,10 @@ def mpirun_command(ranks: int, command: Sequence[str], banner: str | None = None
     ranks : int
         Ranks to start.
     command : sequence of str
-        What each rank runs.
+        Command that each rank runs.
     banner : str, optional
-        What ``mpirun --version`` says; asked for by default. Open MPI has to be told to oversubscribe, MPICH
-        has not.
+        Answer of ``mpirun --version``; asked for by default. Open MPI needs an option to oversubscribe, MPICH
+        does not.
     """
     banner = mpirun_banner() if banner is None else banner
     extra = []

@@ -67,7 +67,7 @@ def run_case(
     Parameters
     ----------
     case : Case
-        What to compute.
+        The case to compute.
     directory : Path, optional
         Where to leave files; None leaves none.
     comm : MPI.Intracomm, optional

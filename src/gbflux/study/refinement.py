@@ -59,9 +59,9 @@ class MeshTooLarge(MeshError):
     Attributes
     ----------
     cells : int
-        What it has.
+        Cells of the mesh.
     room : float
-        The most it may have.
+        Most cells that it may have.
     """
 
     def __init__(self, cells: int, room: float):

@@ -125,11 +125,11 @@ class Result:
     peak_memory_MiB : float
         Largest memory of all processes together, an upper estimate (MiB).
     warnings : tuple of str
-        What a reader of the numbers should know.
+        Warnings that a reader of the numbers should know.
     refinement : tuple of Round
         The meshes on the way to the accuracy asked for, among them that of this result; empty without.
     errors : read-only dict or None
-        How far numbers may be off, in a tree parallel to theirs; None in results of versions before this.
+        Errors of the numbers, in a tree parallel to theirs; None in results of earlier versions.
     schema_version : int
         Version of the keys of ``result.json``, `SCHEMA_VERSION` today; 0 in results without it.
     definitions : int

@@ -17,13 +17,13 @@ class Snapshot:
     Attributes
     ----------
     case : Case
-        What was asked for.
+        The case that was solved.
     mesh : LayeredMesh
         The mesh.
     fields : Fields
         The solved fields, in the mesh's numbering.
     measurement : Measurement
-        What was measured.
+        The measures.
     """
 
     case: Case

@@ -107,8 +107,8 @@ def _by_distance(cases: list[Case]) -> list[Unit]:
 def _in_order(cases: list[Case]) -> list[Case]:
     """The cases of a unit in the order that spares most work; equal ones stay in order.
 
-    What solves on one mesh share is the matrix of all cells, so cases of the same materials follow each
-    other, one set of materials after the other. What they share besides are preconditioner and first guesses,
+    Solves on one mesh share the matrix of all cells, so cases of the same materials follow each other, one
+    set of materials after the other. Solves also share the preconditioner and first guesses,
     which hold for electrodes as far out or further in: thick layers come first and none last, and all
     electrodes of one thickness follow each other.
     """

@@ -69,7 +69,7 @@ class Job:
     def blamed(self, untold: Sequence[str]) -> list[str]:
         """Cases without result or failure that the job's end is put down to.
 
-        The one under way; the next where it ended between two; all where none had begun.
+        The case under way; the next one where the job ended between two; all where none had begun.
         """
         if self.current in untold:
             return [self.current]

@@ -36,7 +36,7 @@ def locked(path: Path, what: str, patience_s: float = 0.0) -> Iterator[None]:
     what : str
         What the lock stands for, as a message calls it.
     patience_s : float
-        How long to wait for another process to end (s).
+        Longest wait for another process to end (s).
 
     Raises
     ------

@@ -80,7 +80,7 @@ class Plan:
     entries : tuple of Entry
         Rows of the table.
     units : tuple of UnitOfWork
-        What there is to compute.
+        Units of work to compute.
     """
 
     study: Study

@@ -38,7 +38,7 @@ class Unused:
     Attributes
     ----------
     results : int
-        How many.
+        Number of such results.
     physics_versions : tuple of int
         Versions of the physics they were computed by, as far as that is written down.
     """

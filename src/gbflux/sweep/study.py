@@ -63,7 +63,7 @@ class Study:
     run : Run
         Settings for running cases on this machine.
     cluster : Cluster
-        What job scripts hold.
+        Settings of job scripts.
     case : CaseSource
         The case as written.
     data : dict

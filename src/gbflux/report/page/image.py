@@ -23,7 +23,7 @@ class Picture:
         ``data:image/png;base64,…``
     title : str
     alt : str
-        What it shows, for those who do not see it.
+        Description of the picture, for readers who do not see it.
     caption : str
     plot : bool
         Lines on white, which a dark page may turn dark; else a map whose colours stay.

@@ -39,7 +39,7 @@ def run_page(folder: Path, runs: Sequence[Run]) -> dict[str, Any]:
     Parameters
     ----------
     folder : Path
-        What was asked for.
+        Folder that the page was asked for.
     runs : sequence of Run
         One, or a bare one and one with layers.
 
