@@ -149,7 +149,7 @@ def _closest(
 
 
 def _imbalance(residual: PETSc.Vec, current: float) -> float:
-    """Return the imbalance of currents over the current, that of single grains weighed by 1/10."""
+    """Return the imbalance of currents over the current; the imbalance of single grains counts by 1/10."""
     excess = max(abs(residual.sum()), 0.1 * residual.norm(PETSc.NormType.NORM_1))
     return excess / current if current > 0.0 else math.inf
 

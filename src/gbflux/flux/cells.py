@@ -132,7 +132,7 @@ def grain_mean_j(mesh: LayeredMesh, fields: Fields, geometry: CellGeometry) -> N
 
 
 def _grain_sums(mesh: LayeredMesh, block: slice, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums over the cells of each grain in a block; those between grains are region −1, slabs come after."""
+    """Sums over the cells of each grain in a block; cells between grains are region −1, slabs come after."""
     count = mesh.n_grains + len(mesh.slabs) + 1
     return np.bincount(mesh.region[block] + 1, weight, minlength=count)[1 : mesh.n_grains + 1]
 

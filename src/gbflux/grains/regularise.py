@@ -78,7 +78,7 @@ def lengthen_edges(seeds: NDArray, size_um: NDArray, shortest_um: float, *, seed
 
 
 def _moved(seeds: NDArray, move: NDArray, size_um: NDArray, inside: NDArray) -> NDArray:
-    """Seeds after a move, those of the box kept in it."""
+    """Seeds after a move; seeds inside the box stay inside."""
     moved = seeds + move
     margin = 1e-3 * size_um
     moved[inside] = np.clip(moved[inside], margin, size_um - margin)

@@ -89,7 +89,7 @@ def judge(
 
 
 def _min_aspect(points: NDArray, cells: NDArray, volume: NDArray) -> float:
-    """Smallest volume over that of the regular simplex with the same longest edge."""
+    """Smallest ratio of a cell's volume to that of the regular simplex with its longest edge."""
     d = points.shape[1]
     regular = np.sqrt(3) / 4 if d == 2 else np.sqrt(2) / 12
     return float((volume / (regular * longest_edges(points, cells) ** d)).min())

@@ -31,7 +31,7 @@ def is_junction(mesh: LayeredMesh) -> NDArray[np.bool_]:
 
 
 def resolve_junctions(mesh: LayeredMesh) -> LayeredMesh:
-    """A 2D mesh whose junctions are resolved; quality, areas and normals are those of before."""
+    """A 2D mesh whose junctions are resolved; quality, areas and normals stay as they were."""
     from scipy.spatial import cKDTree
 
     delta = mesh.layer_thickness_um

@@ -51,7 +51,7 @@ class MeshSize:
 
     @property
     def cut_um(self) -> float:
-        """`end_um`, or that of the field (µm)."""
+        """`end_um` of the size field where there is one, else `end_um` itself (µm)."""
         return self.end_um if self.field is None else self.field.end_um
 
     @property

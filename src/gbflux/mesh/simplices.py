@@ -76,7 +76,7 @@ def smallest_heights(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
 
 
 def ascending(corners: Sequence[NDArray]) -> list[NDArray]:
-    """Values at the three or four corners of simplices with those of each simplex ascending.
+    """Values at the three or four corners of simplices, sorted within each simplex.
 
     By a sorting network, one corner of all simplices at a time.
 

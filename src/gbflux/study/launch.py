@@ -83,7 +83,7 @@ def mpi_environment(environment: Mapping[str, str] = os.environ) -> dict[str, st
 
 
 def check_ranks(ranks: int | None) -> None:
-    """Refuse a number of ranks that is not that of the job this process belongs to.
+    """Refuse a number of ranks other than the number in the job this process belongs to.
 
     Raises
     ------

@@ -40,7 +40,7 @@ def cores_beside_root(comm: Any) -> frozenset[int]:
 
 @contextmanager
 def on_cores(cores: frozenset[int]) -> Iterator[None]:
-    """Run a block, and what it starts, on these cores; on those of before where there are none to be had."""
+    """Run a block, and the processes it starts, on these cores; without any, on the same cores as before."""
     if not cores:
         yield
         return

@@ -22,7 +22,7 @@ _WORTH_A_WARNING = 1e-4
 
 
 def run_errors(snapshot: Snapshot, estimated: Mapping[str, Any]) -> dict[str, Any]:
-    """Estimated errors of all measures, those of the current or the voltage with them.
+    """Estimated errors of all measures, and with them of the current or the voltage.
 
     Parameters
     ----------

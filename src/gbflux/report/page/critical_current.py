@@ -66,7 +66,7 @@ class Ratio:
 
     @property
     def bare_ccd(self) -> float:
-        """CCD of the bare cell if that with layer is 1.8 (mA/cm²)."""
+        """CCD of the bare cell if the cell with a layer has 1.8 (mA/cm²)."""
         return CCD_LAYER / self.ratio
 
     @property
