@@ -36,7 +36,7 @@ class KeptVolumes:
 
 
 def volumes_to_keep(points: NDArray, cells: NDArray, copies: Copies) -> KeptVolumes:
-    """Record the grain and slab cells among `cells` and the volumes that `limit` must leave them."""
+    """Return which of the grain and slab cells `cells` may shrink, and the volumes `limit` must leave."""
     solid = cells[np.any(cells >= copies.first, axis=1)]
     return KeptVolumes(solid, KEPT_SHARE * signed_volumes(points, solid))
 
