@@ -119,7 +119,7 @@ def _least(mesh: LayeredMesh, now: SizeField, before: SizeField | None) -> NDArr
     was asked for, and no measure: layers are put in before junctions are resolved.
     """
     least = SMALLEST * mesh.layer_thickness_um
-    if before is None:
+    if before is None or not before.junctions_resolved:
         return np.minimum(least, now.size_um)
     return np.full(len(now.size_um), min(least, before.size_um.min()))
 
