@@ -240,7 +240,7 @@ def read_result(path: Path) -> Result:
         return Result.from_dict(json.loads(path.read_text(encoding="utf-8")), path.parent)
     except OSError as error:
         raise InputError(f"{path}: must be a result; got {error.strerror}. Run the case first.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: must be a whole result; got {error!r}. Run the case again with --force."
         ) from error
