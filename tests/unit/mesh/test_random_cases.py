@@ -39,7 +39,7 @@ def random_recipe(number: int) -> Recipe:
     # every other slab has planes inside, the closest at a tenth of a cell
     inside = ((), (0.1 * h, 0.5)) if number % 4 < 2 else ((0.3, 0.7), ())
     planes = tuple((*p, um) if um > 0 else () for um, p in zip(slabs.tolist(), inside, strict=True))
-    size = MeshSize(h, h * float(rng.choice([1.0, 0.6])), end_um=max(0.002 * d, 4 * arrangement.delta_um))
+    size = MeshSize(h, h * float(rng.choice([1.0, 0.6])), end_um=max(0.005 * d, 10 * arrangement.delta_um))
     return Recipe(arrangement, planes, size)
 
 
