@@ -72,7 +72,7 @@ class Run:
         return f"{self.group}-s{self.seed}"
 
     def overrides(self) -> dict[str, object]:
-        """What distinguishes the run from its base case, by dotted path."""
+        """Changes that make the run of its base case, by dotted path."""
         h = self.electrode_size_um or ELECTRODE_SIZE_UM[self.dimension]
         return {
             "name": self.name,

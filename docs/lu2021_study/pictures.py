@@ -158,7 +158,7 @@ def _top(rows: Rows, group: str, h: float, column: str) -> float | None:
 
 
 def charge_transfer(path: Path, rows: Rows) -> None:
-    """What a charge-transfer resistance leaves of the hot spots."""
+    """Hot spots against the charge-transfer resistance."""
     figure = style.new_figure(8.6, 3.9)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, dimension in zip(panels, (2, 3), strict=True):

@@ -47,7 +47,7 @@ def everything() -> list[Run | VoxelRun]:
 
 
 def solved(run: Run | VoxelRun, folder: Path) -> dict[str, Any]:
-    """What is kept of a run; from the folder if it is there and belongs to the same case.
+    """Return the record kept of a run; from the folder if it is there and belongs to the same case.
 
     Of a run on a mesh the tree of its ``result.json``, of one on voxels ``{"case_hash": ..., "rows": ...}``.
     """
@@ -65,7 +65,7 @@ def solved(run: Run | VoxelRun, folder: Path) -> dict[str, Any]:
 
 
 def stored(run: Run | VoxelRun, folder: Path) -> dict[str, Any] | None:
-    """What the folder holds of a run; None if nothing, or another case's."""
+    """Return the record in the folder; None if nothing, or another case's."""
     file = folder / f"{run.name}.json"
     if not file.exists():
         return None
@@ -81,7 +81,7 @@ def rows_of(tree: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
 
 
 def row(tree: Mapping[str, Any], side: str) -> dict[str, float | None]:
-    """What the page needs of one electrode: values of `COLUMNS`, None where there is none.
+    """Row of the table for one electrode: values of `COLUMNS`, None where there is none.
 
     `max` … `grain_min` belong to the electrode, `at_hl_…` to electrolyte|layer, `…_at_3` to 3 µm from there
     in the layer; all over the mean. `within_10` and `within_20` are the distances (µm) from which on the
@@ -106,7 +106,7 @@ def row(tree: Mapping[str, Any], side: str) -> dict[str, float | None]:
 
 
 def _profile(profile: Mapping[str, Any] | None) -> dict[str, float | None]:
-    """What is read off a profile across a layer."""
+    """Columns read off a profile across a layer."""
     names = ("max_at_3", "p99_at_3", "within_10", "within_20", "decay_um")
     if profile is None:
         return dict.fromkeys(names)

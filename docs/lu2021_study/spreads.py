@@ -1,4 +1,4 @@
-"""What ``docs/lu2021.csv`` says: spreads over realisations, and the Bi at which a number crosses a level.
+"""Statistics of ``docs/lu2021.csv``: spreads over realisations, and the Bi at which a number crosses a level.
 
 One electrode of one set of grains is one face. A distance that is not reached within the layer counts as
 infinite.

@@ -146,7 +146,7 @@ def _both(low, high) -> str:
 
 
 def meshes(rows: Rows, dimension: int) -> str:
-    """What refinement does to each number, on the same grains."""
+    """Each number against refinement, on the same grains."""
     own = {2: 0.1, 3: 0.5}[dimension]
     pattern = rf"{dimension}d-cut-bare-bi[0-9.]+-h[0-9.]+"
     sizes = sorted({float(name.rpartition("-h")[2]) for name in groups(rows, pattern)} | {own}, reverse=True)
@@ -180,7 +180,7 @@ def meshes(rows: Rows, dimension: int) -> str:
 
 
 def charge_transfer(rows: Rows, dimension: int) -> str:
-    """What a charge-transfer resistance does to both statements."""
+    """Both statements against the charge-transfer resistance."""
     asked: dict[str, tuple[str, str]] = {
         "pointwise max": ("bare", "max"),
         "99 % of the area": ("bare", "p99"),

@@ -86,7 +86,7 @@ def corners(mesh: LayeredMesh) -> NDArray:
 
 
 def near(points: NDArray, place: NDArray, distance: float) -> NDArray:
-    """Which points are within a distance of a place (µm)."""
+    """Mask of the points within a distance of a place (µm)."""
     return np.linalg.norm(points - place, axis=1) < distance
 
 
