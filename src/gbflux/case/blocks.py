@@ -241,7 +241,7 @@ class Accuracy(Block):
         lt=1,
     )
     hot_spot: Fraction | None = quantity(
-        "half the width of the widest certified interval of a local current, relative to its middle; the "
+        "half the width of the widest certified interval of a local current, relative to its value; the "
         "currents are those of `output.certify`, of its defaults where that is left out; 0.1 is 10%",
         "1",
         default=None,
