@@ -173,6 +173,11 @@ class LocalCurrent:
     iterations: int
     gap: NDArray[np.float64] | None = None
 
+    @property
+    def half_width(self) -> float:
+        """Half the width of the interval over the computed value."""
+        return (self.upper - self.lower) / (2.0 * self.value)
+
 
 @dataclass(frozen=True)
 class Solution:

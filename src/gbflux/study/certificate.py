@@ -156,6 +156,11 @@ class LocalCertificate:
     current_A: Interval
     reason: str | None = None
 
+    @property
+    def half_width(self) -> float | None:
+        """Half the width of the interval over the computed value; None without bounds."""
+        return None if self.lower is None else (self.upper - self.lower) / (2.0 * self.value)
+
     def as_dict(self, dimension: int) -> dict[str, Any]:
         """The tree of ``result.json``."""
         ending = "_per_m" if dimension == 2 else ""

@@ -42,7 +42,7 @@ def note_certificates(
     progress: Progress, certificates: Sequence[LocalCertificate], found: Sequence[LocalCurrent | None]
 ) -> None:
     """A line on how closely local currents are certified."""
-    widths = [(one.upper - one.lower) / (2.0 * one.value) for one in certificates if one.upper is not None]
+    widths = [one.half_width for one in certificates if one.half_width is not None]
     if not widths:
         progress.note("certify", "no local current has bounds")
         return

@@ -201,12 +201,11 @@ class HotSpotMeasures:
 
     def words(self, standing: Standing) -> str:
         """The largest error, for the line of a round."""
-        reached = f"{_per_cent(standing.error)} ({standing.worst})"
-        return f"hot spots to {reached} of {_per_cent(self.asked)} asked for"
+        return f"hot spots to {_reached(standing.error, standing.worst)} of {_per_cent(self.asked)} asked for"
 
     def missed(self, standing: Mapping[str, Any], reason: str) -> str:
         """The warning of a run that ended short of the target."""
-        reached = f"{_per_cent(standing['error'])} ({standing['worst']})"
+        reached = _reached(standing["error"], standing["worst"])
         return (
             f"accuracy: the hot-spot measures are known to {reached}, not to the {_per_cent(self.asked)} "
             f"asked for: {reason}. Their estimated errors say which of them are."
@@ -247,12 +246,12 @@ class LocalCurrents:
 
     def words(self, standing: Standing) -> str:
         """The widest interval, for the line of a round."""
-        reached = f"{_per_cent(standing.error)} ({standing.worst})"
+        reached = _reached(standing.error, standing.worst)
         return f"local currents certified to {reached} of {_per_cent(self.asked)} asked for"
 
     def missed(self, standing: Mapping[str, Any], reason: str) -> str:
         """The warning of a run that ended short of the target."""
-        reached = f"{_per_cent(standing['error'])} ({standing['worst']})"
+        reached = _reached(standing["error"], standing["worst"])
         return (
             f"accuracy: local currents are certified to {reached}, not to the {_per_cent(self.asked)} "
             f"asked for: {reason}. Each holds within its own bounds."
@@ -270,9 +269,7 @@ def _half_widths(solved: Solved) -> list[float]:
     """Half the width of each interval over the computed value; at least 1 for a missing interval."""
     pairs = zip(solved.certificates, solved.local_currents, strict=True)
     return [
-        (one.upper - one.lower) / (2.0 * one.value)
-        if one.lower is not None
-        else max(1.0, 0.0 if found is None else (found.upper - found.lower) / (2.0 * found.value))
+        max(1.0, 0.0 if found is None else found.half_width) if one.half_width is None else one.half_width
         for one, found in pairs
     ]
 
@@ -306,6 +303,11 @@ def _counting(spots: HotSpots, errors: Mapping[str, Any]) -> list[tuple[str, flo
         for name, value in _values(spots).items()
         if value is not None and not found[name].get("divergent")
     ]
+
+
+def _reached(error: float, worst: str | None) -> str:
+    """The error reached, and the measure or the current that it is of."""
+    return f"{_per_cent(error)} ({worst})"
 
 
 def _per_cent(share: float) -> str:
