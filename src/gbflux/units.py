@@ -27,6 +27,10 @@ LAYER_CELLS = 6
 _THINNEST_CELL = 4
 # Shortest length that cells are cut to where boundaries end, in grain-boundary thicknesses: layers need room
 SHORTEST_END = 6
+# Distance of a cut from where a boundary ends over the distance of the next cut, about, and the share of a
+# cut that is not worth a further one
+CUT_RATIO = 0.25
+_LAST_CUT = 0.3
 
 # Constants
 BOLTZMANN_J_PER_K = 1.380649e-23
@@ -92,6 +96,32 @@ def crowded(cells: float, n_grains: int, dimension: int) -> float:
     x = min((most * n_grains / max(cells, 1.0)) ** (1 / dimension), _COARSEST)
     c = _IN_GRAINS[dimension]
     return cells * max(1.0, (c[0] + c[1] * x + c[2] * x**2) / most)
+
+
+def cuts(length_um: float, end_um: float) -> int:
+    """Cuts of edges of a mean length that lead to innermost ones of another (µm).
+
+    Examples
+    --------
+    >>> cuts(0.5, 0.1), cuts(0.5, 0.03), cuts(0.5, 0.6)
+    (1, 2, 0)
+    """
+    if end_um >= length_um:
+        return 0
+    return max(1, math.ceil(math.log(end_um / length_um) / math.log(CUT_RATIO) - _LAST_CUT))
+
+
+def expected_cuts(length_um: float, end_um: float) -> float:
+    """Return the mean of `cuts` for lengths that are known only roughly (µm); 0 for an innermost length of 0.
+
+    Examples
+    --------
+    >>> round(expected_cuts(0.5, 0.1), 3), expected_cuts(0.5, 0.6)
+    (1.361, 0.0)
+    """
+    if not 0 < end_um < length_um:
+        return 0.0
+    return max(1.0, math.log(end_um / length_um) / math.log(CUT_RATIO) - _LAST_CUT + 0.5)
 
 
 def kelvin(temperature_C: float) -> float:

@@ -15,7 +15,7 @@ TRANSITION = 2.0  # cells grow from electrode_size to size over so many sizes
 FACET_AREA = {2: 1.0, 3: 0.43}  # facet of a grain boundary, in h^(dimension - 1)
 LAYER_CELLS_PER_FACET = {2: 2.0, 3: 3.8}  # its own 2 or 3, and its share of triple lines and points
 NODES_PER_FACET = {2: 1.0, 3: 0.6}  # copies of nodes that a facet of a grain boundary adds
-CUT_RATIO, EDGES, CUT_EXTRA = 0.25, 1.15, 0.2  # cuts lead inwards by a factor, from edges of so many sizes
+EDGES = 1.15  # mean edge that leads away from the end of a boundary, in sizes there
 CELLS_PER_CUT = {2: (11.0, 24.0), 3: (45.0, 105.0)}  # at a node of a line: on one side of its plane, on both
 GRAIN_SURFACE = {  # surface of a grain of volume 1: bricks, relaxed Voronoi cells, Poisson-Voronoi cells
     2: {"brick": 4.0, "relaxed": 3.8, "poisson": 4.0},
@@ -76,7 +76,7 @@ def certifies(case: Case) -> bool:
     """Test whether the conductance is bounded from both sides."""
     if case.output.bracket or case.certify is not None:
         return True
-    return _refined_for(case, "conductance")
+    return case.refined_for("conductance")
 
 
 def local_currents(case: Case) -> int:
@@ -92,12 +92,7 @@ def element_order(case: Case) -> int:
 
     Linear elements reach that far later. Hot spots they reach with as many cells, which cost less each.
     """
-    return 2 if _refined_for(case, "conductance") else case.solver.order
-
-
-def _refined_for(case: Case, *targets: str) -> bool:
-    """Test whether an accuracy of one of the targets is asked for."""
-    return case.accuracy is not None and not case.accuracy.asked.keys().isdisjoint(targets)
+    return 2 if case.refined_for("conductance") else case.solver.order
 
 
 def memory_MiB(case: Case, cells: float, nodes: float) -> float:
@@ -202,10 +197,7 @@ def _conforming_cells(case: Case) -> float:
 
 def _cells_of_cuts(case: Case) -> float:
     """Cells that cuts towards the ends of grain boundaries add on both planes where grains end."""
-    end, edge = case.mesh.boundary_end_um, EDGES * case.mesh.electrode_size_um
-    if not 0 < end < edge or (case.dimension == 2 and case.accuracy is not None):
-        return 0.0
-    levels = max(1.0, math.log(end / edge) / math.log(CUT_RATIO) + CUT_EXTRA)
+    levels = units.expected_cuts(EDGES * case.mesh.electrode_size_um, case.boundary_end_um)
     # of surfaces that lie every way, a section of area A cuts lines of length π/4 A for each area in a volume
     # (2D: of lines, 2/π points for each length in an area); columnar grains are cut straight
     share = 1.0 if case.grains.arrangement == "columnar" else {2: 2 / math.pi, 3: math.pi / 4}[case.dimension]

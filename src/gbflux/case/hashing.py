@@ -43,9 +43,9 @@ def canonical(case: Case) -> dict[str, Any]:
         kept = {key: layer[key] for key in ("thickness_um", "sides", "contact_asr_ohm_cm2")}
         data["homogenizing_layer"] = {**kept, **_material(layer)}
     data["electrodes"] = _electrodes(data["electrodes"])
-    if case.accuracy is not None and case.accuracy.conductance is not None:
+    if case.refined_for("conductance"):
         del data["solver"]["order"]  # refining takes quadratic elements then, whatever is asked for
-    if case.accuracy is not None and case.accuracy.hot_spot is not None:
+    if case.refined_for("hot_spot"):
         data["certify"] = case.certify.model_dump(mode="json")  # meshes are refined for these currents
     return data
 

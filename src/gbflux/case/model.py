@@ -100,12 +100,22 @@ class Case(Block):
         """Number of grains of the mean size; a cut box shows more, some of them small."""
         return grain_count(self.geometry, self.grains)
 
+    def refined_for(self, target: str) -> bool:
+        """Test whether an accuracy of a target is asked for."""
+        return self.accuracy is not None and target in self.accuracy.asked
+
     @property
     def certify(self) -> Certify | None:
         """The local currents to certify; the default ones where an accuracy of them alone is asked for."""
-        if self.output.certify is None and self.accuracy is not None and self.accuracy.hot_spot is not None:
+        if self.output.certify is None and self.refined_for("hot_spot"):
             return Certify()
         return self.output.certify
+
+    @property
+    def boundary_end_um(self) -> float:
+        """Length that cells are cut to where boundaries end (µm); 0.0 for no cuts."""
+        # in 2D sizes that follow the gap between bounds take care of the ends
+        return 0.0 if self.dimension == 2 and self.accuracy is not None else self.mesh.boundary_end_um
 
     @property
     def delta_um(self) -> float:

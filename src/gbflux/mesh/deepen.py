@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.ends import RATIO, expected_cuts
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.sizing import SizeField, uncut_nodes
-from gbflux.units import SHORTEST_END
+from gbflux.units import CUT_RATIO, SHORTEST_END, expected_cuts
 
 SMALLEST = 4.0  # size, in thicknesses of the layers
 AT_ENDS = 0.1  # share of the goal that may be left in cells that touch the lines
@@ -86,7 +85,7 @@ class Ends:
         if share > AT_ENDS * goal:
             reach = min(end_um, float(now.size_um[nodes].mean()))
             # the share goes with the innermost length to this power: how much shorter leaves it AT_ENDS
-            deeper = max((AT_ENDS * goal / share) ** (1 / _AT_END), RATIO**_MOST_CUTS)
+            deeper = max((AT_ENDS * goal / share) ** (1 / _AT_END), CUT_RATIO**_MOST_CUTS)
             end_um = max(reach * deeper, min(SHORTEST_END * mesh.layer_thickness_um, reach))
             gap[touching] *= max((end_um / reach) ** _AT_END, _IN_SHELLS)
         return cls(nodes, sides, end_um, cut_cells, gap)

@@ -11,7 +11,6 @@ the line, or to the edge or face between them: planes, which neighbours share.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -23,10 +22,11 @@ from gbflux.mesh.conforming import ConformingMesh
 from gbflux.mesh.fill import split_quads
 from gbflux.mesh.prisms import split_prisms
 from gbflux.mesh.simplices import smallest_heights
+from gbflux.units import cuts
 
-RATIO = 0.25  # distance of a cut from the line over the distance of the next, about
-_GENTLEST = 0.75  # the same where cells are hardly longer than the innermost are to be
-_MILDER = 0.3  # share of a cut that is not worth a further one
+# Distance of a cut from the line over the distance of the next, at most. It holds where edges are hardly longer
+# than the length asked for.
+_GENTLEST = 0.75
 # Innermost cells are never so thin that layers would crush them: of the length asked for, their shortest edge
 # is half and their height a quarter.
 _SHORT, _FLAT = 2.0, 4.0
@@ -39,32 +39,6 @@ def end_nodes(mesh: ConformingMesh, n_grains: int, planes: tuple[float, ...]) ->
     found[between] = True
     height = mesh.points[:, -1]
     return found & (np.abs(height[:, None] - planes).min(axis=1) <= 1e-9 * np.ptp(height))
-
-
-def cuts(length_um: float, end_um: float) -> int:
-    """Cuts of edges of a mean length that lead to innermost ones of another (µm).
-
-    Examples
-    --------
-    >>> cuts(0.5, 0.1), cuts(0.5, 0.03), cuts(0.5, 0.6)
-    (1, 2, 0)
-    """
-    if end_um >= length_um:
-        return 0
-    return max(1, math.ceil(math.log(end_um / length_um) / math.log(RATIO) - _MILDER))
-
-
-def expected_cuts(length_um: float, end_um: float) -> float:
-    """Return the mean of `cuts` for lengths that are known only roughly (µm).
-
-    Examples
-    --------
-    >>> round(expected_cuts(0.5, 0.1), 3), expected_cuts(0.5, 0.6)
-    (1.361, 0.0)
-    """
-    if end_um >= length_um:
-        return 0.0
-    return max(1.0, math.log(end_um / length_um) / math.log(RATIO) - _MILDER + 0.5)
 
 
 def cut_towards(
@@ -87,9 +61,9 @@ def cut_towards(
     (n',) int array
         For each node itself, or for a new one −1 less the node on the line it was cut towards.
     """
-    edges = _Edges.of(mesh, on_line, end_um)
     itself = np.arange(len(mesh.points))
-    if edges.levels < 1:
+    edges = _Edges.of(mesh, on_line, end_um) if end_um > 0 else None
+    if edges is None or edges.levels < 1:
         return mesh, itself
     flat = mesh.points.shape[1] == 2
     cells, parent = _shells(mesh.cells, on_line, edges, _FACETS if flat else _CELLS)
@@ -139,7 +113,7 @@ class _Edges:
         key = np.unique(pairs @ np.array([count, 1]))
         near, far = np.divmod(key, count)
         length = np.linalg.norm(mesh.points[near] - mesh.points[far], axis=1)
-        if not len(key) or end_um <= 0 or end_um >= length.mean():
+        if not len(key) or end_um >= length.mean():
             return cls(count, key, 0, np.ones(len(key)))
         first = np.flatnonzero(np.diff(near, prepend=-1))
         number = np.diff(first, append=len(near))

@@ -97,9 +97,7 @@ def recipe(
         points=None if grains.seeds_file is None else np.array(grains.seeds_file.points),
     )
     mesh = case.mesh
-    # in 2D sizes that follow the gap between bounds take care of the ends
-    end_um = 0.0 if case.dimension == 2 and case.accuracy is not None else mesh.boundary_end_um
-    size = MeshSize(mesh.size_um, mesh.electrode_size_um, mesh.reproducible, field, end_um)
+    size = MeshSize(mesh.size_um, mesh.electrode_size_um, mesh.reproducible, field, case.boundary_end_um)
     if hl_planes_um is None:
         bottom, top = ((um,) if um > 0 else () for um in case.hl_um)
         hl_planes_um = bottom, top

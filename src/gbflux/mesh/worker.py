@@ -92,8 +92,9 @@ def _layered(
 ) -> LayeredMesh:
     """The mesh cut towards ends of boundaries and with its layers; cut less deep where these do not fit."""
     on_line = end_nodes(mesh, n_grains, (0.0, float(size_um[-1])))
+    depths_um = (size.cut_um, _MILDER * size.cut_um, 0.0) if size.cut_um > 0 else (0.0,)
     failure = None
-    for end_um in (size.cut_um, *(_MILDER * size.cut_um, 0.0) * (size.cut_um > 0)):
+    for end_um in depths_um:
         cut, node = cut_towards(mesh, on_line, end_um)
         try:
             layered = insert_layers(

@@ -186,7 +186,7 @@ def _solved(
 
 def _at_once(case: Case) -> bool:
     """Test whether local currents are certified with every solve; else, if at all, on the best mesh."""
-    return case.certify is not None and (case.accuracy is None or case.accuracy.hot_spot is not None)
+    return case.certify is not None and (case.accuracy is None or case.refined_for("hot_spot"))
 
 
 def _certified_again(case: Case, solved: Solved, comm: Any, progress: Progress) -> Solved:

@@ -11,11 +11,12 @@ from scipy.spatial import Delaunay
 from gbflux.mesh import CellKind, LayeredMesh, SizeField, build_mesh, recipe
 from gbflux.mesh.conforming import ConformingMesh
 from gbflux.mesh.deepen import AT_ENDS
-from gbflux.mesh.ends import RATIO, cut_towards
+from gbflux.mesh.ends import cut_towards
 from gbflux.mesh.refine import next_sizes
 from gbflux.mesh.simplices import signed_volumes, smallest_heights
 from gbflux.mesh.sizing import closed
 from gbflux.mesh.worker import make_mesh
+from gbflux.units import CUT_RATIO
 from small_cases import LAYERS, case
 
 SMALL = {
@@ -87,7 +88,7 @@ def test_cuts_lead_to_the_length_asked_for() -> None:
     flattest = smallest_heights(mesh.points, mesh.cells[(mesh.cells == 7).any(axis=1)]).min()
     reach = min(length.mean(), 2 * length.min(), 4 * flattest)
     for shells in (1, 3):
-        end_um = length.mean() * RATIO**shells
+        end_um = length.mean() * CUT_RATIO**shells
         cut, node = cut_towards(mesh, on_line, end_um)
         assert (node[60:] == -1 - 7).all()
         away = np.linalg.norm(cut.points[60:] - mesh.points[7], axis=1).reshape(shells, -1)
