@@ -24,8 +24,8 @@ from gbflux.mesh.prisms import split_prisms
 from gbflux.mesh.simplices import smallest_heights
 from gbflux.units import cuts
 
-# Distance of a cut from the line over the distance of the next, at most. It holds where edges are hardly longer
-# than the length asked for.
+# Distance of a cut from the line over the distance of the next, at most. It holds where edges are hardly
+# longer than the length asked for.
 _GENTLEST = 0.75
 # Innermost cells are never so thin that layers would crush them: of the length asked for, their shortest edge
 # is half and their height a quarter.
