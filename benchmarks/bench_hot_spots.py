@@ -20,15 +20,15 @@ from mpi4py import MPI
 from gbflux.case import Case, parse_case
 from gbflux.conduction.materials import conductivities
 from gbflux.conduction.solve import solve
-from gbflux.flux import Measurement, measure
+from gbflux.measure import Measurement, measure
 from gbflux.mesh import SizeField, build_mesh, recipe
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.sizing import closed, uncut_nodes
-from gbflux.study import refinement
-from gbflux.study.problem import electrodes, settings
-from gbflux.study.progress import Progress
-from gbflux.study.snapshot import Snapshot
-from gbflux.study.targets import MEASURES, WINDOWS, Solved
+from gbflux.results.snapshot import Snapshot
+from gbflux.simulation import refinement
+from gbflux.simulation.problem import electrodes, settings
+from gbflux.simulation.progress import Progress
+from gbflux.simulation.targets import MEASURES, WINDOWS, Solved
 
 CASE = """\
 geometry: {{size_um: [{size}]}}

@@ -40,11 +40,11 @@ STACK = f"{WALL}/test_layers_in_series_are_exact.py"
 RANKS = "tests/mpi/test_conduction_on_ranks.py"
 CUT_OFF = "tests/unit/conduction/test_cut_off.py"
 POLARISED = f"{WALL}/test_certificates_of_local_currents_are_polarisation.py"
-PLANES = "src/gbflux/flux/planes.py"
+PLANES = "src/gbflux/measure/planes.py"
 IMPOSSIBLE = f"{WALL}/test_impossible_hot_spots_are_impossible.py"
 MODES = f"{WALL}/test_hot_spots_of_a_mode_follow_the_law_of_its_cosine.py"
 CORNER = f"{WALL}/test_hot_spots_at_a_singular_corner_are_those_of_its_power.py"
-SHARES = "tests/unit/flux/test_distribution.py"
+SHARES = "tests/unit/measure/test_distribution.py"
 SOLVER = f"{WALL}/test_another_solver_agrees.py::test_on_the_exported_mesh[2D layers, scatter]"
 
 MUTANTS = (
@@ -129,14 +129,14 @@ MUTANTS = (
     ),
     Mutant(
         "σ_eff from the power of layers too",
-        "src/gbflux/flux/transport.py",
+        "src/gbflux/measure/transport.py",
         "power = float(np.dot(fields.phi, fields.residual_electrolyte))",
         "power = float(np.dot(fields.phi, fields.residual))",
         SERIES,
     ),
     Mutant(
         "Wiener's harmonic mean replaced by the arithmetic one",
-        "src/gbflux/flux/transport.py",
+        "src/gbflux/measure/transport.py",
         "return float(total / np.sum(v / sigma)), float",
         "return float(np.dot(v, sigma) / total), float",
         f"{WALL}/test_bounds_of_a_polycrystal_hold.py::test_wiener[2D cut-1.0]",
@@ -150,7 +150,7 @@ MUTANTS = (
     ),
     Mutant(
         "grains' currents from reactions of all cells",
-        "src/gbflux/flux/measure.py",
+        "src/gbflux/measure/measure.py",
         "return facets, plane_nodes(mesh, facets, fields.residual_electrolyte, among)",
         "return facets, plane_nodes(mesh, facets, fields.residual, among)",
         SOLVER,
@@ -172,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         "reactions of the electrode on the other side",
-        "src/gbflux/flux/measure.py",
+        "src/gbflux/measure/measure.py",
         "z = mesh.z_electrodes[SIDES.index(side)]\n    facets",
         "side = SIDES[1 - SIDES.index(side)]\n    z = mesh.z_electrodes[SIDES.index(side)]\n    facets",
         f"{WALL}/test_hot_spots_beside_a_neutral_inclusion_vanish.py::test_beyond_the_inclusion",
@@ -186,21 +186,21 @@ MUTANTS = (
     ),
     Mutant(
         "a distribution that counts facets, not areas",
-        "src/gbflux/flux/hot_spots.py",
+        "src/gbflux/measure/hot_spots.py",
         "j, area, edges = nodes.at_corners(facets) / mean, facets.area, facet_edges(facets)",
         "j, area, edges = nodes.at_corners(facets) / mean, np.ones(len(facets.area)), facet_edges(facets)",
         f"{CORNER}::test_distribution[wedge1]",
     ),
     Mutant(
         "shares of facets linear in the level in 3D",
-        "src/gbflux/flux/distribution.py",
+        "src/gbflux/measure/distribution.py",
         "part = near / (high - low) * (near / np.where(side > 0, side, 1.0))",
         "part = near / (high - low)",
         f"{SHARES}::test_a_triangle_with_one_hot_corner",
     ),
     Mutant(
         "rms of corners instead of a linear field",
-        "src/gbflux/flux/distribution.py",
+        "src/gbflux/measure/distribution.py",
         "square = (np.square(corners).sum(axis=1) + np.square(corners.sum(axis=1))) / (d * (d + 1))",
         "square = np.square(corners).sum(axis=1) / d + 0.0 * (d + 1)",
         f"{SHARES}::test_a_ramp_has_its_distribution_however_it_is_cut",
@@ -320,24 +320,24 @@ MUTANTS = (
     ),
     Mutant(
         "a run that input ends leaves its files",
-        "src/gbflux/study/claim.py",
+        "src/gbflux/results/claim.py",
         "taken.undo() if error.exit_code == InputError.exit_code else taken.keep()",
         "taken.keep()",
-        "tests/unit/study/test_run_folder.py",
+        "tests/unit/results/test_run_folder.py",
     ),
     Mutant(
         "a full disk is passed on to HDF5",
-        "src/gbflux/study/vtkhdf.py",
+        "src/gbflux/results/vtkhdf.py",
         "            self.fault = error\n        return count",
         "            raise error\n        return count",
-        "tests/unit/study/test_full_disk.py",
+        "tests/unit/results/test_full_disk.py",
     ),
     Mutant(
         "mpirun outlives an interrupted run",
         "src/gbflux/mesh/guard.py",
         "os.killpg(process.pid, signal.SIGKILL if asked else signal.SIGTERM)",
         "os.getpgid(process.pid)",
-        "tests/unit/study/test_interrupts.py",
+        "tests/unit/simulation/test_interrupts.py",
     ),
     Mutant(
         "an order of convergence divided by 40 (the tests' own tool)",

@@ -14,7 +14,7 @@ from mpi4py import MPI
 
 from gbflux.case import Case, parse_case
 from gbflux.mesh import LayeredMesh
-from gbflux.study.pipeline import Outcome, run_case
+from gbflux.simulation.pipeline import Outcome, run_case
 
 BASE = json.dumps(
     {

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.small_cases import BASE, TINY, case_text, solved
 
-from gbflux.sweep import Plan, StudyFolder, load_study, plan
+from gbflux.study import Plan, StudyFolder, load_study, plan
 
 STAND_IN = Path(__file__).parent / "stand_in_for_a_unit.py"
 TINY_CASE = json.loads(case_text(TINY))

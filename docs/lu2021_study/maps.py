@@ -10,15 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from gbflux.flux.hot_spots import mean_density
-from gbflux.flux.measure import electrode_plane
+from gbflux.measure.hot_spots import mean_density
+from gbflux.measure.measure import electrode_plane
 from gbflux.mesh.records import CellKind
 from gbflux.report import style
 from gbflux.report.paint import paint
 from gbflux.report.panels import draw_section
 from gbflux.report.views import section_view
-from gbflux.study.pipeline import run_case
-from gbflux.study.snapshot import Snapshot
+from gbflux.results.snapshot import Snapshot
+from gbflux.simulation.pipeline import run_case
 from lu2021_study.cases import Run
 from lu2021_study.maps_3d import fields_3d
 from lu2021_study.pictures import small_png

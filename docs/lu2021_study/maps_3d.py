@@ -9,14 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from gbflux.flux.hot_spots import mean_density
-from gbflux.flux.measure import electrode_plane
-from gbflux.flux.planes import PlaneFacets
-from gbflux.flux.section import slice_plane
+from gbflux.measure.hot_spots import mean_density
+from gbflux.measure.measure import electrode_plane
+from gbflux.measure.planes import PlaneFacets
+from gbflux.measure.section import slice_plane
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.report import style
 from gbflux.report.paint import paint
-from gbflux.study.snapshot import Snapshot
+from gbflux.results.snapshot import Snapshot
 from lu2021_study.pictures import small_png
 
 _WIDTH_UM = 12.0

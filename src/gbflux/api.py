@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from gbflux.case import Case, estimate, machine_memory, require_memory
 from gbflux.errors import InputError
-from gbflux.study.files import Pictures
-from gbflux.study.pipeline import Outcome, run_case
+from gbflux.simulation.files import Pictures
+from gbflux.simulation.pipeline import Outcome, run_case
 
 if TYPE_CHECKING:
     from gbflux.report.views import CaseViews
-    from gbflux.study import Progress, Result, Snapshot
+    from gbflux.results import Result, Snapshot
+    from gbflux.simulation import Progress
 
 
 def run(case: Case, directory: str | Path | None = None, *, force: bool = False, comm: Any = None) -> Result:

@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 from tests.study_cases import study_file
 
-from gbflux.study.launch import mpi_environment
-from gbflux.sweep import Plan, StudyFolder, load_study, plan
-from gbflux.sweep.worker import EVENT
+from gbflux.simulation.launch import mpi_environment
+from gbflux.study import Plan, StudyFolder, load_study, plan
+from gbflux.study.worker import EVENT
 
 LIMIT_S = 1200.0  # against a hang, nothing is measured by it
 SWEEP = {"temperature_C": [21, 22, 23], "grains.mean_size_um": [8, 9]}  # two units of three cases

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.drivers import Disturbed
 from tests.study_cases import StandIn, made
 
-from gbflux.sweep import Engine, collect, open_cases
+from gbflux.study import Engine, collect, open_cases
 
 pytestmark = pytest.mark.slow
 

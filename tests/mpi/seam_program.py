@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from unit_program import QUIET
 
 from gbflux.conduction import reuse
-from gbflux.study.unit import run_unit, units
+from gbflux.simulation.unit import run_unit, units
 from small_cases import LAYERS, case
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import gbflux
-from gbflux.study.progress import log_file, logged_to
-from gbflux.study.result import read_result
+from gbflux.results.result import read_result
+from gbflux.simulation.progress import log_file, logged_to
 from small_cases import NO_FIGURES, TINY, case_text
 
 
@@ -59,7 +59,7 @@ def test_a_run_tells_the_log_file_alone_unless_asked(
     assert caplog.records == []
     with caplog.at_level("INFO", "gbflux"):
         gbflux.run(case, tmp_path / "asked")
-    assert [record.name for record in caplog.records] == ["gbflux.study.progress"] * 8
+    assert [record.name for record in caplog.records] == ["gbflux.simulation.progress"] * 8
 
 
 def test_warnings_of_a_run_reach_who_would_have_seen_them(

@@ -17,7 +17,7 @@ import typer
 from gbflux import load_case, parse_case
 from gbflux.case.blocks import Mesh
 from gbflux.cli.main import app
-from gbflux.sweep import load_study
+from gbflux.study import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -150,8 +150,8 @@ def test_make_targets_exist(page):
 
 def result_keys() -> set[str]:
     """Dotted keys of ``result.json``, one side standing for both."""
-    from gbflux.flux import HLProfile, HotSpots
-    from gbflux.study.result import MeshFacts, Result, SolverFacts, TransportFacts
+    from gbflux.measure import HLProfile, HotSpots
+    from gbflux.results.result import MeshFacts, Result, SolverFacts, TransportFacts
 
     keys = {field.name for field in fields(Result)}
     parts = {"mesh": MeshFacts, "solver": SolverFacts, "transport": TransportFacts}

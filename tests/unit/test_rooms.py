@@ -18,9 +18,10 @@ ROOMS = [
     "grains",
     "mesh",
     "conduction",
-    "flux",
+    "measure",
+    "results",
+    "simulation",
     "study",
-    "sweep",
     "lab",
     "report",
     "api",
@@ -35,7 +36,7 @@ OWNERS = {  # library -> rooms that may import it
     "ufl": {"conduction"},
     "basix": {"conduction"},
     "ffcx": {"conduction"},
-    "mpi4py": {"conduction", "study"},
+    "mpi4py": {"conduction", "simulation"},
 }
 LAB_IMPORTS = ("errors", "units", "grains", "case.parse_case")  # of the core, by the room of measured data
 HEAVY = ("dolfinx", "petsc4py", "mpi4py", "gmsh", "pyvista", "matplotlib")

@@ -8,8 +8,8 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.case import load_case
-from gbflux.study import Result
-from gbflux.study.pipeline import run_case
+from gbflux.results import Result
+from gbflux.simulation.pipeline import run_case
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 COARSE = {

@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from gbflux.cli import main as command
-from gbflux.sweep import Collection, StudyFolder, collect, load_study, plan
+from gbflux.study import Collection, StudyFolder, collect, load_study, plan
 
 STUDIES = Path(__file__).parents[2] / "configs" / "studies"
 HL = "homogenizing_layer.thickness_um"

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import ellipkm1, j1
 
-from gbflux.flux.hot_spots import WINDOWS_UM, HotSpots
+from gbflux.measure.hot_spots import WINDOWS_UM, HotSpots
 
 SHARES = {"p95_over_mean": 0.95, "p99_over_mean": 0.99, "p999_over_mean": 0.999}
 

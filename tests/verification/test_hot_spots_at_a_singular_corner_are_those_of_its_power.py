@@ -20,8 +20,8 @@ from orders import fitted_order
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from gbflux.flux.hot_spots import MULTIPLES, HotSpots, hot_spots
-from gbflux.flux.measure import electrode_plane
+from gbflux.measure.hot_spots import MULTIPLES, HotSpots, hot_spots
+from gbflux.measure.measure import electrode_plane
 from gbflux.mesh.records import CellKind
 from meshes_by_hand import oriented, plain_mesh
 from meshes_polar import cell_angles, rings

@@ -20,8 +20,8 @@ from lateral_modes import SWING, Sheet, driven, exact_mode
 from orders import fitted_order
 
 from gbflux.conduction import Fields
-from gbflux.flux.hot_spots import hot_spots, mean_density
-from gbflux.flux.measure import electrode_plane, electrolyte_end
+from gbflux.measure.hot_spots import hot_spots, mean_density
+from gbflux.measure.measure import electrode_plane, electrolyte_end
 from gbflux.mesh.records import CellKind, LayeredMesh
 from meshes_by_hand import Layer, stack
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gbflux.flux.hot_spots import HotSpots
-from gbflux.study.result import Result
+from gbflux.measure.hot_spots import HotSpots
+from gbflux.results.result import Result
 from small_cases import solved
 
 D_UM, SIGMA, DELTA_UM = 10.0, 5.0e-4, 0.005  # as in `small_cases.BASE`

@@ -8,7 +8,7 @@ from mpi4py import MPI
 from gbflux.conduction import Electrode, SolverSettings, solver
 from gbflux.conduction.materials import conductivities
 from gbflux.conduction.solve import solve
-from gbflux.flux import measure
+from gbflux.measure import measure
 from gbflux.mesh import build_mesh, recipe
 from small_cases import case
 

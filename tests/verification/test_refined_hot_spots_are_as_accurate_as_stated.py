@@ -13,14 +13,14 @@ import pytest
 from mpi4py import MPI
 from scipy.spatial import cKDTree
 
-from gbflux.flux import Measurement
+from gbflux.measure import Measurement
 from gbflux.mesh import build_mesh, recipe
 from gbflux.mesh.records import CellKind
 from gbflux.mesh.sizing import closed
-from gbflux.study.pipeline import Outcome, _solved, run_case
-from gbflux.study.progress import Progress
-from gbflux.study.shared_mesh import SharedMesh
-from gbflux.study.targets import MEASURES, WINDOWS
+from gbflux.simulation.pipeline import Outcome, _solved, run_case
+from gbflux.simulation.progress import Progress
+from gbflux.simulation.shared_mesh import SharedMesh
+from gbflux.simulation.targets import MEASURES, WINDOWS
 from small_cases import FLAT, NO_FIGURES, case
 
 CASE = {**FLAT, **NO_FIGURES, "mesh.size_um": 2.0, "mesh.electrode_size_um": 2.0}

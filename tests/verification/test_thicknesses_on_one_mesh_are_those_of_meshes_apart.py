@@ -13,9 +13,9 @@ from gbflux.errors import MeshError
 from gbflux.mesh import build_mesh, recipe
 from gbflux.mesh.cut import cut_slabs, nested
 from gbflux.mesh.records import CellKind
-from gbflux.study.pipeline import run_case
-from gbflux.study.result import Result
-from gbflux.study.unit import run_unit, units
+from gbflux.results.result import Result
+from gbflux.simulation.pipeline import run_case
+from gbflux.simulation.unit import run_unit, units
 from small_cases import FLAT, LAYERS, case, volumes_um
 
 EXACT = 1.0e-9

@@ -22,8 +22,8 @@ def measure(
     """
     from gbflux.api import views
     from gbflux.report.case_figures import draw_views
-    from gbflux.study import RunFolder
-    from gbflux.study.remeasure import remeasure
+    from gbflux.results import RunFolder
+    from gbflux.simulation.remeasure import remeasure
 
     result, snapshot = remeasure(directory)
     if snapshot.case.output.figures:

@@ -39,8 +39,8 @@ def report(
 def _collect(directory: Path) -> None:
     """Bring the tables of a study up to date; where that fails, the page uses the tables as they are."""
     from gbflux.errors import InputError, MissingLibrary
-    from gbflux.sweep import StudyFolder, plan, tally, unused, write_collection
-    from gbflux.sweep.table import collect
+    from gbflux.study import StudyFolder, plan, tally, unused, write_collection
+    from gbflux.study.table import collect
 
     folder = StudyFolder(directory)
     try:

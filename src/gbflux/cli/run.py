@@ -12,8 +12,8 @@ from gbflux.cli.session import progress_shown
 from gbflux.errors import AccuracyMissed
 
 if TYPE_CHECKING:
-    from gbflux.study import Result
-    from gbflux.study.certificate import BracketFacts, LocalCertificate
+    from gbflux.results import Result
+    from gbflux.results.certificate import BracketFacts, LocalCertificate
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).")]
 Ranks = Annotated[
@@ -61,7 +61,7 @@ def run(
     """
     from gbflux.case import load_case
     from gbflux.case.accuracies import accuracies
-    from gbflux.study.ranks import mpi_job
+    from gbflux.simulation.ranks import mpi_job
 
     overrides = {"accuracy": accuracies(accuracy)} if accuracy else {}
     words = job_words("run", case_file, output, force)
@@ -88,7 +88,7 @@ def require_accuracy(result: Result) -> None:
     AccuracyMissed
         Then.
     """
-    from gbflux.study.summary import asked_and_reached
+    from gbflux.simulation.summary import asked_and_reached
 
     if not all(facts["reached"] for facts in asked_and_reached(result.errors).values()):
         raise AccuracyMissed("\n".join(text for text in result.warnings if text.startswith("accuracy:")))
@@ -112,7 +112,7 @@ def certificate_line(one: LocalCertificate) -> str:
 
 def report_lines(result: Result) -> list[str]:
     """The numbers of a result that one looks at first, within `WIDTH` columns but for paths."""
-    from gbflux.flux.error_text import MEANING, error_records
+    from gbflux.measure.error_text import MEANING, error_records
 
     tree = result.as_dict()
     lines = [f"{result.name}: {result.mesh.grains:,} grains, {result.mesh.cells:,} cells"]
@@ -131,7 +131,7 @@ def report_lines(result: Result) -> list[str]:
 
 def _cell_lines(tree: dict, bracket: BracketFacts | None) -> list[str]:
     """Current, conductivity and resistance."""
-    from gbflux.flux.error_text import between, number, stated
+    from gbflux.measure.error_text import between, number, stated
 
     asr = bracket.asr_ohm_cm2 if bracket is not None else None
     voltage = stated(tree, "transport.voltage_V")
@@ -165,7 +165,7 @@ def _cell_lines(tree: dict, bracket: BracketFacts | None) -> list[str]:
 
 def _spot_lines(tree: dict) -> list[str]:
     """Hot spots of each plane in columns: the percentile, the hottest window and grain."""
-    from gbflux.flux.error_text import stated
+    from gbflux.measure.error_text import stated
 
     lines = [f"  {'current density over mean':{_LABEL}}{'p99':18}{'3 µm window':18}grain max"]
     for part, label in (("hot_spots", "electrode"), ("hot_spots_electrolyte", "electrolyte|HL")):
@@ -178,7 +178,7 @@ def _spot_lines(tree: dict) -> list[str]:
 
 def _layer_lines(tree: dict, side: str) -> list[str]:
     """Return lines on where a layer has homogenized the current, or why that is not known."""
-    from gbflux.flux.error_text import stated
+    from gbflux.measure.error_text import stated
 
     profile = tree["homogenizing_layer"][side]
     head = f"  {side + ' layer':{_LABEL}}"
@@ -192,7 +192,7 @@ def _layer_lines(tree: dict, side: str) -> list[str]:
 
 def _run_lines(result: Result) -> list[str]:
     """Iterations, balances, time and memory."""
-    from gbflux.study.notes import newton_steps
+    from gbflux.simulation.notes import newton_steps
 
     solver = result.solver
     text = (

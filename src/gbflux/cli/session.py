@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gbflux.study import Progress
+    from gbflux.simulation import Progress
 
 
 @contextmanager
 def progress_shown(rank: int) -> Iterator[Progress]:
     """Lines on stderr for each stage, and on a terminal the stage under way."""
-    from gbflux.study import Progress
+    from gbflux.simulation import Progress
 
     logger = logging.getLogger("gbflux")
     terminal = rank == 0 and (sys.stderr.isatty() or os.environ.get("GBFLUX_TERMINAL") == "1")

@@ -11,7 +11,7 @@ import typer
 from gbflux.cli.run import Ranks
 
 if TYPE_CHECKING:
-    from gbflux.sweep import Plan, StudyFolder, Tally
+    from gbflux.study import Plan, StudyFolder, Tally
 
 sweep = typer.Typer(
     name="sweep",
@@ -86,8 +86,8 @@ def _run_here(
     from gbflux.case import machine_memory, require_memory
     from gbflux.cli.sweep_progress import progress_of
     from gbflux.cli.sweep_text import core_warnings, unused_lines
-    from gbflux.sweep import Engine, forget_failures, open_cases, tally, write_collection
-    from gbflux.sweep.table import collect
+    from gbflux.study import Engine, forget_failures, open_cases, tally, write_collection
+    from gbflux.study.table import collect
 
     folder.make()
     with folder.driver_lock():
@@ -133,8 +133,8 @@ def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, ran: bool) ->
 
 def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, retry_failed: bool) -> None:
     """Write and submit job scripts, or print them."""
-    from gbflux.sweep import forget_failures, open_cases, tally
-    from gbflux.sweep.cluster import job_scripts, submit
+    from gbflux.study import forget_failures, open_cases, tally
+    from gbflux.study.cluster import job_scripts, submit
 
     if dry_run:
         folder.check(worked_out.study)
@@ -184,8 +184,8 @@ def collect_command(study: StudyPath, output: Output = None) -> None:
     """
     from gbflux.cli.sweep_text import unused_lines
     from gbflux.errors import InputError
-    from gbflux.sweep import tally, write_collection
-    from gbflux.sweep.table import collect
+    from gbflux.study import tally, write_collection
+    from gbflux.study.table import collect
 
     worked_out, folder = _opened(study, output)
     if not folder.study_file.exists():
@@ -219,7 +219,7 @@ def export(
     InputError
         If the study's folder holds something else or cannot be written.
     """
-    from gbflux.sweep.snakefile import write_snakefile
+    from gbflux.study.snakefile import write_snakefile
 
     worked_out, folder = _opened(study, output)
     folder.make()
@@ -249,8 +249,8 @@ def unit(
     from gbflux import api
     from gbflux.cli.session import progress_shown
     from gbflux.errors import StudyError
-    from gbflux.study.ranks import mpi_job
-    from gbflux.sweep.worker import find_unit, work
+    from gbflux.simulation.ranks import mpi_job
+    from gbflux.study.worker import find_unit, work
 
     words = ["sweep", "unit", str(folder), key, *(word for name in case or () for word in ("--case", name))]
     with mpi_job(ranks, words, check=lambda: find_unit(folder, key)) as rank, progress_shown(rank):
@@ -262,7 +262,7 @@ def unit(
 def _opened(study: Path, output: Path | None) -> tuple[Plan, StudyFolder]:
     """A study worked out, and its folder: a study file, or the folder of a study itself."""
     from gbflux.errors import InputError
-    from gbflux.sweep import StudyFolder, load_study, plan
+    from gbflux.study import StudyFolder, load_study, plan
 
     if study.is_dir():
         if output is not None:

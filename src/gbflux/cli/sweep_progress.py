@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gbflux.cli.check import duration
 
 if TYPE_CHECKING:
-    from gbflux.sweep import Event, Plan, StudyFolder
+    from gbflux.study import Event, Plan, StudyFolder
 
 _TELLING = 0.2  # share of the work after which its pace alone tells how long the rest takes
 _FIRST_LINE = 110  # characters of a message
@@ -39,8 +39,8 @@ class Standing:
         before: int,
         clock: Callable[[], float] = time.monotonic,
     ):
-        from gbflux.sweep.labels import labels
-        from gbflux.sweep.planning import at_a_time, elapsed_s
+        from gbflux.study.labels import labels
+        from gbflux.study.planning import at_a_time, elapsed_s
 
         self._clock = clock
         self._began = clock()

@@ -10,7 +10,7 @@ from gbflux.cli.analysis import table_text
 from gbflux.cli.check import duration
 
 if TYPE_CHECKING:
-    from gbflux.sweep import Plan, Study, StudyFolder
+    from gbflux.study import Plan, Study, StudyFolder
 
 MOST_UNITS = 40
 MOST_FAILURES = 20
@@ -19,9 +19,9 @@ MOST_FAILURES = 20
 def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
     """Cases, shared meshes, expected cost."""
     from gbflux.case.memory import in_gib
-    from gbflux.sweep.folder import KEY_DIGITS
-    from gbflux.sweep.labels import labels, shown
-    from gbflux.sweep.planning import at_a_time
+    from gbflux.study.folder import KEY_DIGITS
+    from gbflux.study.labels import labels, shown
+    from gbflux.study.planning import at_a_time
 
     study, names = plan.study, labels(plan)
     points, cases = _count(len(study.points), "point"), _count(len(plan.entries), "case")
@@ -58,7 +58,7 @@ def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
 def core_warnings(study: Study) -> Iterator[str]:
     """Yield a warning where more ranks or jobs are asked for than this machine has cores."""
     from gbflux.mesh.drawing import cores
-    from gbflux.sweep.planning import at_a_time
+    from gbflux.study.planning import at_a_time
 
     run, here = study.run, cores()
     if run.ranks > here:
@@ -100,7 +100,7 @@ def status_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
 def unused_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
     """Yield a line on results of other cases in the folder, and why; nothing where it holds none."""
     from gbflux.case.hashing import PHYSICS_VERSION
-    from gbflux.sweep import unused
+    from gbflux.study import unused
 
     found = unused(plan, folder)
     if not found.results:
@@ -118,8 +118,8 @@ def unused_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
 
 def failure_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
     """Yield what went wrong, a line a case."""
-    from gbflux.sweep.folder import KEY_DIGITS
-    from gbflux.sweep.labels import labels
+    from gbflux.study.folder import KEY_DIGITS
+    from gbflux.study.labels import labels
 
     names = labels(plan)
     failed = [(key, found) for key in plan.keys if (found := folder.failure(key)) and not folder.result(key)]

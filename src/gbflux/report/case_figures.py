@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from gbflux.flux.distribution import quantiles, share_above
-from gbflux.flux.error_text import number, with_error
-from gbflux.flux.hl_profile import FEWEST_CELLS, HOMOGENIZED, HLProfile, fit_decay, log_cosh
-from gbflux.flux.hot_spots import HotSpots
+from gbflux.measure.distribution import quantiles, share_above
+from gbflux.measure.error_text import number, with_error
+from gbflux.measure.hl_profile import FEWEST_CELLS, HOMOGENIZED, HLProfile, fit_decay, log_cosh
+from gbflux.measure.hot_spots import HotSpots
 from gbflux.report import style
 from gbflux.report.panels import draw_plane, draw_section
 from gbflux.report.views import CaseViews, PlaneView

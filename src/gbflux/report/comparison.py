@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from gbflux.flux.error_text import DASH, MEANING, error_records, stated, value_at
+from gbflux.measure.error_text import DASH, MEANING, error_records, stated, value_at
 from gbflux.report import style
 from gbflux.report.case_figures import plane_title, summary
 from gbflux.report.panels import draw_plane, draw_section
@@ -82,7 +82,7 @@ def comparison_table(bare_result: Mapping[str, Any], hl_result: Mapping[str, Any
     Parameters
     ----------
     bare_result, hl_result : mapping
-        As from ``result.json``, or `gbflux.flux.as_result`.
+        As from ``result.json``, or `gbflux.measure.as_result`.
 
     Returns
     -------

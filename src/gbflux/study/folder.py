@@ -1,43 +1,60 @@
-"""The folder of one run: whose it is, what is in it, and when it is finished.
+"""The folder of a study: a folder for each case, named by the case's hash; what is done, what has failed.
 
-``result.json`` is written last and moved into place whole: a folder that has it is finished, one that has not
-is not.
+Whole ``result.json`` means done, nothing else does; times of files mean nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import tempfile
-from dataclasses import dataclass
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from gbflux.case import Case, load_case, resolved_yaml
+from gbflux.case.seeds import SeedsFile
 from gbflux.errors import CaseError, InputError
-from gbflux.study.claim import Claim, claim
-from gbflux.study.disk import not_writable
-from gbflux.study.result import DEFINITIONS, Result, read_result
+from gbflux.results.folder import write_text
+from gbflux.results.result import Result, read_result
+from gbflux.study.locks import holder, is_locked, locked
+from gbflux.study.study import Study, case_data, load_study
 
-_OWN = (
-    "result.json",
-    "case.resolved.yaml",
-    "seeds.csv",
-    "provenance.json",
-    "run.log",
-    "grains.csv",
-    "boundaries.csv",
-    "electrode_bottom.vtp",
-    "electrode_top.vtp",
-    "fields.hdf",
-    "figures",
-    "report.html",
-)
+KEY_DIGITS = 16  # of a hash in a folder's name
+
+State = Literal["done", "failed", "timeout", "missing"]
+TIMEOUT = "Timeout"
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """Folder in which a run leaves its files.
+class Failure:
+    """Failure of a case, the reason why it has no result, as in ``failure.json``.
+
+    Attributes
+    ----------
+    message : str
+        What went wrong.
+    error : str
+        Name of the exception; ``"Timeout"``, ``"Killed"`` or ``"Ended"`` where the process left none.
+    exit_code : int
+        Exit code of the error or of the process; 128 + n after signal n.
+    attempts : int
+        Times the case was tried.
+    time : str
+        When (UTC).
+    """
+
+    message: str
+    error: str
+    exit_code: int
+    attempts: int
+    time: str
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Folder in which a study leaves its files.
 
     Attributes
     ----------
@@ -48,123 +65,181 @@ class RunFolder:
     path: Path
 
     @property
-    def result_file(self) -> Path:
-        """``result.json``."""
-        return self.path / "result.json"
+    def study_file(self) -> Path:
+        """``study.resolved.yaml``: the study with its case, free of other files."""
+        return self.path / "study.resolved.yaml"
 
-    @property
-    def case_file(self) -> Path:
-        """``case.resolved.yaml``."""
-        return self.path / "case.resolved.yaml"
+    def case(self, key: str) -> Path:
+        """Folder of a case, by the case's key."""
+        return self.path / "cases" / key[:KEY_DIGITS]
 
-    @property
-    def fields_file(self) -> Path:
-        """``fields.hdf``."""
-        return self.path / "fields.hdf"
+    def log(self, unit_key: str) -> Path:
+        """Log file of a unit of work."""
+        return self.path / "logs" / f"{unit_key[:KEY_DIGITS]}.log"
 
-    @property
-    def log_file(self) -> Path:
-        """``run.log``."""
-        return self.path / "run.log"
+    def unit_lock(self, unit_key: str) -> Path:
+        """Held while a unit of work is computed, by whichever engine."""
+        return self.path / "locks" / f"{unit_key[:KEY_DIGITS]}.lock"
 
-    @property
-    def figures(self) -> Path:
-        """Folder of the pictures."""
-        return self.path / "figures"
+    def driver_lock(self) -> contextlib.AbstractContextManager[None]:
+        """Held by the one process that runs the study."""
+        return locked(self.path / "study.lock", f"study folder {self.path}")
 
-    def finished(self, case: Case, key: str | None = None) -> Result | None:
-        """The result of this very case, if the folder holds it, measured as results are today.
+    def driver(self) -> str:
+        """The process that runs the study, in words; empty where none does."""
+        return holder(self.path / "study.lock")
 
-        Parameters
-        ----------
-        case : Case
-        key : str, optional
-            Value that `case_hash` must have where the case is solved on a mesh that it shares, see
-            `gbflux.study.shared_mesh.case_key`; by default the case's `physics_hash`.
+    def is_running(self, unit_key: str) -> bool:
+        """Test whether a unit of work is being computed."""
+        return is_locked(self.unit_lock(unit_key))
 
-        Raises
-        ------
-        InputError
-            If the folder holds another case's files.
-        """
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"output: {self.path} must be a folder; got a file. Choose another -o.")
-        held = self._held_hash()
-        if held is not None and held != case.physics_hash:
-            raise InputError(
-                f"output: {self.path} must be empty or hold this case (hash {case.physics_hash[:12]}); "
-                f"got another case's files (hash {held[:12]}). "
-                "Choose another -o, or replace them with --force."
-            )
-        if held is None or not self.result_file.exists():
-            return None
+    def result(self, key: str) -> Result | None:
+        """The result of a case; None unless it is there and whole."""
         try:
-            result = read_result(self.result_file)
+            return read_result(self.case(key) / "result.json")
         except InputError:
             return None
-        current = result.definitions == DEFINITIONS
-        return result if current and result.case_hash == (key or case.physics_hash) else None
 
-    def _held_hash(self) -> str | None:
-        """Hash of the case whose files are here; None if there are none."""
-        if not self.case_file.exists():
-            return None
+    def failure(self, key: str) -> Failure | None:
+        """Return the failure of a case; None if it has not failed, or its file is not whole."""
         try:
-            return load_case(self.case_file).physics_hash
-        except CaseError:
-            return "unreadable"
+            return Failure(**json.loads((self.case(key) / "failure.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
 
-    def begin(self, case: Case) -> Claim:
-        """Make the folder, move an earlier run's files aside, and write down the case.
+    def state(self, key: str) -> State:
+        """State of a case by its files alone."""
+        if self.result(key) is not None:
+            return "done"
+        failure = self.failure(key)
+        if failure is None:
+            return "missing"
+        return "timeout" if failure.error == TIMEOUT else "failed"
 
-        Returns
-        -------
-        Claim
-            To be kept or undone when the run ends.
+    def fail(self, key: str, message: str, error: str, exit_code: int) -> Failure:
+        """Write down that a case has failed once more.
+
+        Raises
+        ------
+        OSError
+            If that cannot be written.
+        """
+        before = self.failure(key)
+        attempts = before.attempts + 1 if before else 1
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        failure = Failure(message, error, exit_code, attempts, now)
+        self.case(key).mkdir(parents=True, exist_ok=True)
+        write_text(self.case(key) / "failure.json", json.dumps(asdict(failure), indent=2) + "\n")
+        return failure
+
+    def forget_failure(self, key: str) -> None:
+        """Remove what is written about a failure."""
+        (self.case(key) / "failure.json").unlink(missing_ok=True)
+
+    def check(self, study: Study) -> None:
+        """Refuse a folder that holds something else.
 
         Raises
         ------
         InputError
-            If the folder cannot be written; it is then as it was.
+            If it does.
+        """
+        remedy = "Choose another -o."
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"output: {self.path} must be a folder; got a file. {remedy}")
+        if self.study_file.exists():
+            try:
+                name = self.study().name
+            except InputError:  # broken, or of a version with other keys: it is written anew
+                return
+            if name != study.name:
+                raise InputError(
+                    f"output: {self.path} must hold study {study.name}; got study {name}. {remedy}"
+                )
+        elif self.path.exists() and any(entry.name not in _OWN_FIRST for entry in self.path.iterdir()):
+            raise InputError(
+                f"output: {self.path} must be empty or hold this study; got other files. {remedy}"
+            )
+
+    def prepare(self, study: Study) -> None:
+        """Write down the study, so that it can be run and read without its own files.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be written.
         """
         try:
-            seeds = case.grains.seeds_file
-            # the file of seeds may lie in this very folder
-            points = None if seeds is None else Path(seeds.path).read_bytes()
-            taken = claim(self.path, _OWN)
-            try:
-                if points is not None:
-                    (self.path / "seeds.csv").write_bytes(points)
-                write_text(self.case_file, resolved_yaml(case, None if seeds is None else "seeds.csv"))
-            except OSError:
-                taken.undo()
-                raise
+            for name in ("cases", "logs", "locks"):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
+            text = self._resolved(study)
+            if not self.study_file.exists() or self.study_file.read_text(encoding="utf-8") != text:
+                write_text(self.study_file, text)
         except OSError as error:
-            raise not_writable(self.path, error) from error
-        return taken
+            raise InputError(
+                f"output: {self.path} must be writable; got '{error.strerror or error}'. "
+                "Make room, choose another -o or its permissions."
+            ) from error
 
-    def write_json(self, name: str, tree: Any) -> None:
-        """Write a JSON file in one step; NaN is an error."""
-        write_text(self.path / name, json.dumps(tree, indent=2, allow_nan=False) + "\n")
+    def make(self) -> None:
+        """Make the folder itself, for its lock.
+
+        Raises
+        ------
+        InputError
+            If it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"output: {self.path} cannot be made: {error.strerror}. Choose another -o."
+            ) from error
+
+    def study(self) -> Study:
+        """The study that the folder holds.
+
+        Raises
+        ------
+        InputError
+            If it holds none.
+        """
+        try:
+            return load_study(self.study_file)
+        except CaseError as error:
+            raise InputError(f"{self.path}: must hold a study; got: {error}") from error
+
+    def _resolved(self, study: Study) -> str:
+        """Text of ``study.resolved.yaml``: JSON, which is YAML too; seeds files are copied beside it."""
+        copies: dict[str, str] = {}
+        for seeds in {case.grains.seeds_file for case in study.cases} - {None}:
+            copies |= self._copied(seeds, study.case.folder)
+        data = {**study.data, "name": study.name, "case": case_data(study)}
+        text = json.dumps(_with_copies(data, "", copies, study.case.folder), indent=2, ensure_ascii=False)
+        return f"# A study with its case; `gbflux sweep` takes this folder for the study.\n{text}\n"
+
+    def _copied(self, seeds: SeedsFile, folder: Path) -> dict[str, str]:
+        """A seeds file copied into the folder: its path to its new name."""
+        digits = seeds.sha256[:KEY_DIGITS]
+        name = f"seeds/{Path(seeds.path).stem.removesuffix(f'-{digits}')}-{digits}.csv"
+        target = self.path / name
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            draft = target.with_suffix(".part")
+            shutil.copyfile(seeds.path, draft)
+            draft.replace(target)
+        return {seeds.path: name}
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file under another name and move it into place, so that a reader sees all of it or nothing."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(draft, 0o666 & ~_umask())
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+_OWN_FIRST = ("study.lock",)  # what a run that was stopped at once may have left
 
 
-def _umask() -> int:
-    """The process's file-creation mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _with_copies(value: Any, key: str, copies: Mapping[str, str], folder: Path) -> Any:
+    """Data with the names of seeds files replaced by those of their copies."""
+    if isinstance(value, Mapping):
+        return {name: _with_copies(item, name, copies, folder) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_copies(item, key, copies, folder) for item in value]
+    if isinstance(value, str) and key.split(".")[-1] == "seeds_file":
+        return copies.get(str(Path(folder, Path(value).expanduser()).absolute()), value)
+    return value

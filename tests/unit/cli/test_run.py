@@ -9,7 +9,7 @@ import pytest
 
 from gbflux.cli import main as command
 from gbflux.cli.run import WIDTH, report_lines
-from gbflux.flux.error_text import between, stated
+from gbflux.measure.error_text import between, stated
 from small_cases import LAYERS, NO_FIGURES, TINY, case_text, solved
 
 

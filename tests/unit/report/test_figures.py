@@ -9,8 +9,8 @@ import pytest
 from flux.synthetic import brick_mesh, solved, uneven_sigma
 from matplotlib.image import imread
 
-from gbflux.flux import as_result, measure
-from gbflux.flux.error_text import stated, with_error
+from gbflux.measure import as_result, measure
+from gbflux.measure.error_text import stated, with_error
 from gbflux.report.case_figures import draw_views, plane_title, summary
 from gbflux.report.comparison import comparison_table, draw_comparison
 from gbflux.report.panels import stream_lines

@@ -13,7 +13,7 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.flux.error_text import with_error
+from gbflux.measure.error_text import with_error
 from gbflux.report.page.study_folder import Row, Summary
 from gbflux.report.page.write import report_html, write_report
 from html_pages import Page

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gbflux.case import hashing
-from gbflux.flux.error_text import error_records, value_at
-from gbflux.flux.estimated_errors import CONVERGED
+from gbflux.measure.error_text import error_records, value_at
+from gbflux.measure.estimated_errors import CONVERGED
 from gbflux.report.page.run_folder import Run
 from gbflux.report.page.study_folder import Study
 from gbflux.report.page.wording import METRICS, written

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from gbflux.flux.error_text import Parts, parts, value_at
+from gbflux.measure.error_text import Parts, parts, value_at
 from gbflux.report import style
 from gbflux.report.page.cautions import relative_errors
 from gbflux.report.page.curves import (

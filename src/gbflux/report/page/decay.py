@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from gbflux.flux.error_text import with_error
-from gbflux.flux.hl_profile import HOMOGENIZED, NOISE, fit_decay, log_cosh
+from gbflux.measure.error_text import with_error
+from gbflux.measure.hl_profile import HOMOGENIZED, NOISE, fit_decay, log_cosh
 from gbflux.report import style
 from gbflux.report.page.curves import colours, legend_below, point_name
 from gbflux.report.page.image import Picture, from_figure

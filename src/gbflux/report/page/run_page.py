@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case
-from gbflux.flux.error_text import between, error_records, stated, value_at
+from gbflux.measure.error_text import between, error_records, stated, value_at
 from gbflux.report.page.cautions import run_cautions
 from gbflux.report.page.citations import citations
 from gbflux.report.page.critical_current import run_ratios

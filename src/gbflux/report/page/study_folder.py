@@ -15,9 +15,9 @@ from ruamel.yaml.error import YAMLError
 
 from gbflux.case import Case
 from gbflux.errors import InputError
-from gbflux.flux.error_text import Parts, parts
+from gbflux.measure.error_text import Parts, parts
 from gbflux.report.page.run_folder import read_case, read_result_tree
-from gbflux.sweep import StudyFolder, plan
+from gbflux.study import StudyFolder, plan
 
 _FIRST = ("point", "case", "status", "seed")
 _AREA = ("electrode_area_um2", "electrode_length_um")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gbflux.flux.error_text import error_alone, parts
+from gbflux.measure.error_text import error_alone, parts
 from gbflux.report.page.cautions import study_cautions
 from gbflux.report.page.citations import citations
 from gbflux.report.page.critical_current import draw_ratios, study_ratios
@@ -17,7 +17,7 @@ from gbflux.report.page.study_plots import SIDE, hot_spot_plots, transport_plots
 from gbflux.report.page.tables import Cell, Table, code_cell, text_cell, value_cell
 from gbflux.report.page.wording import DASH, METRICS, Metric, axis_label, axis_value, written
 from gbflux.report.style import MESH_LIMITED
-from gbflux.sweep.folder import KEY_DIGITS
+from gbflux.study.folder import KEY_DIGITS
 
 _FILES = ("table.csv", "summary.csv", "study.resolved.yaml")
 

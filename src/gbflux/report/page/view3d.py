@@ -12,11 +12,11 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.flux.weighted import quantiles
+from gbflux.measure.weighted import quantiles
 from gbflux.report import style
 from gbflux.report.page.run_folder import Run
 from gbflux.report.page.wording import written
-from gbflux.study.vtp import read_polydata
+from gbflux.results.vtp import read_polydata
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, SIDES
 
 _STEPS = 65535  # of a coordinate in its box, and of the current density up to the limit of the colours

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from gbflux.case import Case
 from gbflux.case.quantity import unit_of
-from gbflux.flux import error_text
+from gbflux.measure import error_text
 from gbflux.report.page.study_folder import number
 
 DASH = error_text.DASH

@@ -17,7 +17,7 @@ from gbflux.report.page.study_folder import is_study, read_study
 from gbflux.report.page.study_page import study_page
 from gbflux.report.page.view3d import electrode_views
 from gbflux.report.page.wording import interval, written
-from gbflux.study.folder import write_text
+from gbflux.results.folder import write_text
 
 NAME = "report.html"
 

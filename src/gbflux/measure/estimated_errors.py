@@ -1,0 +1,240 @@
+"""Estimated discretisation errors of the measures of one solve, from what that solve has.
+
+Two things make a measure m of the current density j_h of a plane (`planes`) wrong.
+
+The facets of the plane. Averaged over the patches of its nodes, once and once more, j_h becomes a field of
+the same current on coarser and coarser facets. The changes of m to these fields, m₁ and m₂, show what
+finer facets would change, and how much it hangs on the facets that the mesher happened to make. It decides
+where boundaries end on ideal electrodes and on homogenizing layers.
+
+The cells of the whole mesh. The potential has the relative energy error e = ‖∇(φ − φ_h)‖²/‖∇φ_h‖², norms
+weighted with σ, and what j_h varies by on the plane is wrong by some √e of it. It decides on electrodes
+that a layer or a resistance keeps smooth. It is estimated by the recovered current density (`recovered`).
+
+So the estimate is, m₀ the value that a uniform current has,
+
+    a max(|m − m₁|, |m − m₂|) + b √e |m − m₀|.
+
+A share of the area above k J̄ may be zero in all three fields and yet wrong: it also counts the area within
+the error of the 99 % quantile of k J̄.
+
+Conductivity and resistance are powers at given current or voltage: their relative errors are energy errors,
+of the electrolyte and of the cell, times a factor.
+
+a, b and the factor are measured: they cover the true errors of random cases against meshes several times
+finer (docs/verification.md), and say nothing of a single case with certainty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gbflux.conduction.records import Fields
+from gbflux.measure import distribution
+from gbflux.measure.hl_profile import HLProfile, fit_decay
+from gbflux.measure.hot_spots import HotSpots, hot_spots, mean_density
+from gbflux.measure.planes import PlaneFacets, PlaneNodes
+from gbflux.measure.recovered import energy, lacking_energy
+from gbflux.measure.transport import Transport
+from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind
+
+#: A measure whose estimated error is no larger than this share of it counts as converged.
+CONVERGED = 0.02
+#: a and b by measure, see above.
+_FACTORS = {
+    "max_over_mean": (1.0, 2.0),
+    "p95_over_mean": (1.0, 1.5),
+    "p99_over_mean": (1.8, 2.0),
+    "p999_over_mean": (1.0, 2.0),
+    "grain_max_over_mean": (2.5, 0.3),
+    "grain_max_over_median": (2.5, 0.3),
+    "grain_max_over_min": (2.5, 0.3),
+    "grain_max_over_mean_area_cut": (2.5, 0.3),
+    "rms_over_mean": (0.3, 3.0),
+    "gini": (2.0, 0.5),
+    "area_fraction_above": (0.5, 0.5),
+}
+#: The same for windows, by dimension: discs average over more facets than lengths do.
+_WINDOWS = {2: (8.0, 3.0), 3: (4.0, 2.0)}
+#: Measures that are 0 for a uniform current; the others are 1.
+_ZERO = ("gini", "area_fraction_above")
+#: Relative error of conductivity and resistance over the energy error.
+_ENERGY = 2.5
+_HOMOGENIZED, _DECAY = 0.1, 0.1  # shares of the values
+_PARTS_OF_FIT = (slice(2, None), slice(None, -2))
+_SOLID = (CellKind.GRAIN, CellKind.HL)
+
+
+def plane_errors(
+    facets: PlaneFacets,
+    nodes: PlaneNodes,
+    n_grains: int,
+    mean_grain_size_um: float,
+    spots: HotSpots,
+    energy_error: float,
+    is_singular: bool,
+) -> dict[str, Any]:
+    """Estimate the errors of the hot-spot measures of one plane.
+
+    Parameters
+    ----------
+    facets, nodes, n_grains, mean_grain_size_um
+        The arguments that `hot_spots` was given.
+    spots : HotSpots
+        Its result.
+    energy_error : float
+        e, from `energy_errors` (1).
+    is_singular : bool
+        Whether boundaries end on the plane where nothing limits the current: the largest value then grows
+        without limit as the mesh is refined.
+
+    Returns
+    -------
+    dict
+        A tree parallel to `spots`: for each measure ``estimated_error`` (None where the measure is) and
+        ``converged``, for the pointwise maximum also ``divergent``; its error is None where that is so.
+    """
+    once = replace(nodes, current=_averaged(facets, nodes))
+    twice = replace(nodes, current=_averaged(facets, once))
+    coarse = [asdict(hot_spots(facets, field, n_grains, mean_grain_size_um)) for field in (once, twice)]
+    tree: dict[str, Any] = {}
+    factors = {**_FACTORS, "window_max_over_mean": _WINDOWS[facets.nodes.shape[1]]}
+    for name, (a, b) in factors.items():
+        uniform = 0.0 if name in _ZERO else 1.0
+        views = [view[name] for view in coarse]
+        tree[name] = _errors(getattr(spots, name), views, uniform, a, b * energy_error**0.5)
+    _add_area_within(tree, facets, nodes, spots)
+    tree["max_over_mean"]["divergent"] = is_singular
+    if is_singular:
+        tree["max_over_mean"] |= {"estimated_error": None, "converged": False}
+    return tree
+
+
+def _averaged(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]:
+    """Currents of the nodes when j_h is replaced by its means over patches; their sum stays as it is (A)."""
+    position, corners = np.searchsorted(nodes.node, facets.nodes), facets.nodes.shape[1]
+    mean = (nodes.current / nodes.area)[position].mean(axis=1)
+    share = np.repeat(mean * facets.area / corners, corners)
+    return np.bincount(position.ravel(), share, minlength=len(nodes.node))
+
+
+def _errors(value: Any, coarse: list[Any], uniform: float, a: float, b: float) -> Any:
+    """Error of a measure, or of each of a family; `b` with √e in it."""
+    if isinstance(value, Mapping):
+        return {key: _errors(value[key], [view[key] for view in coarse], uniform, a, b) for key in value}
+    if value is None:
+        return error(None, None)
+    change = max(abs(value - view) if view is not None else 0.0 for view in coarse)
+    return error(value, a * change + b * abs(value - uniform))
+
+
+def _add_area_within(tree: dict[str, Any], facets: PlaneFacets, nodes: PlaneNodes, spots: HotSpots) -> None:
+    """Add to errors of area fractions the area whose current density is within its error of the limit."""
+    j = nodes.at_corners(facets) / mean_density(facets, nodes)
+    margin = tree["p99_over_mean"]["estimated_error"] / spots.p99_over_mean
+    limits = np.array([float(name) for name in spots.area_fraction_above])
+    near = distribution.share_above(
+        j, facets.area, np.concatenate([limits * (1 - margin), limits * (1 + margin)])
+    )
+    for (name, share), below, above in zip(
+        spots.area_fraction_above.items(), *np.split(near, 2), strict=True
+    ):
+        found = tree["area_fraction_above"][name]
+        found |= error(share, found["estimated_error"] + max(below - share, share - above))
+
+
+def energy_errors(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]) -> tuple[float, float]:
+    """Estimate relative energy errors.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    volume : (m,) float64 array
+        Of the cells (µm³; in 2D µm²).
+
+    Returns
+    -------
+    electrolyte, whole : float
+        Of the electrolyte alone and of all cells (1).
+    """
+    all_of_it, lacking = energy(fields, volume), lacking_energy(mesh, fields, volume, _SOLID)
+    in_electrolyte = is_kind(mesh.kind, ELECTROLYTE)
+    electrolyte, whole = (
+        float(lacking[chosen].sum() / all_of_it[chosen].sum()) for chosen in (in_electrolyte, slice(None))
+    )
+    return electrolyte, whole
+
+
+def transport_errors(transport: Transport, electrolyte: float, whole: float) -> dict[str, Any]:
+    """Estimate the errors of conductivity and resistance.
+
+    Parameters
+    ----------
+    transport : Transport
+    electrolyte, whole : float
+        From `energy_errors`.
+
+    Returns
+    -------
+    dict
+        ``sigma_eff`` and ``asr``, errors in their units.
+    """
+    sigma_eff, asr = transport.sigma_eff, transport.asr
+    return {
+        "sigma_eff": error(sigma_eff, _ENERGY * electrolyte * sigma_eff),
+        "asr": error(asr, _ENERGY * whole * asr),
+    }
+
+
+def profile_errors(profile: HLProfile) -> dict[str, Any]:
+    """Estimate the errors of the lengths read off the profile across a homogenizing layer.
+
+    Planes are half a mesh size apart. `homogenized_at_um` hangs on the largest value of a plane, set by a few
+    cells: its error is one plane's distance and a tenth of it. That of `decay_length_um` is a tenth of it
+    and what it changes by when the nearest planes or the farthest are left out of the fit. Both shares are
+    round numbers that cover nearly all of the cases in docs/verification.md.
+
+    Returns
+    -------
+    dict
+        ``homogenized_at_um`` and ``decay_length_um``.
+    """
+    distance = np.asarray(profile.distance_um)
+    step = float(np.diff(distance).max())
+    at, length = profile.homogenized_at_um, profile.decay_length_um
+    shift = None if at is None else step + _HOMOGENIZED * at
+    change = None
+    if length is not None:
+        std, thickness = np.asarray(profile.std_over_mean), float(distance[-1])
+        others = [fit_decay(distance[part], std[part], thickness) for part in _PARTS_OF_FIT]
+        lengths = [fit[0] for fit in others if fit is not None]
+        change = _DECAY * length + max((abs(x - length) for x in lengths), default=0.0)
+    return {"homogenized_at_um": error(at, shift), "decay_length_um": error(length, change)}
+
+
+def error(value: float | None, estimate: float | None) -> dict[str, Any]:
+    """The record of an estimate: the error, and whether it is small beside the value."""
+    small = value is not None and estimate is not None and bool(estimate <= CONVERGED * abs(value))
+    return {"estimated_error": None if estimate is None else float(estimate), "converged": small}
+
+
+def observed_exponent(spots: Sequence[HotSpots]) -> float | None:
+    """p of max ∝ (smallest facet)^−p by least squares over all rounds; None where facets hardly differ.
+
+    >>> from types import SimpleNamespace as Spot
+    >>> spots = [Spot(max_over_mean=h**-0.25, smallest_facet_um=h) for h in (0.4, 0.2, 0.1)]
+    >>> round(observed_exponent(spots), 12)
+    0.25
+    """
+    facet = np.log([spot.smallest_facet_um for spot in spots])
+    largest = np.log([spot.max_over_mean for spot in spots])
+    if np.ptp(facet) < np.log(1.5):
+        return None
+    facet -= facet.mean()
+    return float(-(facet @ (largest - largest.mean())) / (facet @ facet))

@@ -1,0 +1,186 @@
+"""All measures of one solved case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gbflux.conduction.records import Fields
+from gbflux.measure.cells import CellGeometry, cell_geometry
+from gbflux.measure.estimated_errors import energy_errors, plane_errors, profile_errors, transport_errors
+from gbflux.measure.hl_profile import HLProfile, hl_profile
+from gbflux.measure.hot_spots import HotSpots, hot_spots
+from gbflux.measure.planes import PlaneFacets, PlaneNodes, plane_facets, plane_nodes
+from gbflux.measure.readonly import read_only
+from gbflux.measure.tables import BoundaryTable, GrainTable, boundary_table, grain_table
+from gbflux.measure.transport import Transport, transport
+from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
+from gbflux.units import SIDES
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Measures of a solved case. Sides are ``"bottom"`` and ``"top"``.
+
+    Attributes
+    ----------
+    transport : Transport
+        The cell as a whole.
+    hot_spots : read-only dict of HotSpots
+        On each electrode.
+    hot_spots_electrolyte : read-only dict of HotSpots
+        Where the electrolyte ends, for the sides with a homogenizing layer.
+    homogenizing_layer : read-only dict of HLProfile
+        Profile across each homogenizing layer.
+    electrodes : read-only dict of (PlaneFacets, PlaneNodes)
+        Facets and nodes of each electrode.
+    grains : GrainTable
+    boundaries : BoundaryTable
+    errors : read-only dict
+        Estimated discretisation errors, in a tree parallel to `transport`, `hot_spots`,
+        `hot_spots_electrolyte` and `homogenizing_layer`, see `estimated_errors`.
+    """
+
+    transport: Transport
+    hot_spots: Mapping[str, HotSpots]
+    hot_spots_electrolyte: Mapping[str, HotSpots]
+    homogenizing_layer: Mapping[str, HLProfile]
+    electrodes: Mapping[str, tuple[PlaneFacets, PlaneNodes]]
+    grains: GrainTable
+    boundaries: BoundaryTable
+    errors: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for name in ("hot_spots", "hot_spots_electrolyte", "homogenizing_layer", "electrodes", "errors"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+
+def measure(
+    mesh: LayeredMesh,
+    fields: Fields,
+    *,
+    mean_grain_size_um: float,
+    potentials: tuple[float, float],
+    ideal: tuple[bool, bool] = (True, True),
+    geometry: CellGeometry | None = None,
+) -> Measurement:
+    """Measure a solved case.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    mean_grain_size_um : float
+        d (µm).
+    potentials : (float, float)
+        Of the bottom and the top electrode (V).
+    ideal : (bool, bool)
+        Whether these have neither a resistance nor kinetics: the largest current density then has no limit
+        where boundaries end on them.
+    geometry : CellGeometry, optional
+        Geometry of the mesh's cells, where it is known.
+
+    Returns
+    -------
+    Measurement
+
+    Raises
+    ------
+    InputError
+        When no current flows.
+    """
+    geometry = cell_geometry(mesh) if geometry is None else geometry
+    electrodes = {
+        side: electrode_plane(mesh, fields, side, geometry.at_electrode(mesh, side)) for side in SIDES
+    }
+    ends = {side: electrolyte_end(mesh, fields, side, geometry.at_ends[side]) for side in SIDES}
+    entering = tuple(float(fields.residual[electrodes[side][1].node].sum()) for side in SIDES)
+    whole = transport(
+        mesh,
+        fields,
+        geometry.volume,
+        entering=entering,
+        potentials=potentials,
+        mean_grain_size_um=mean_grain_size_um,
+    )
+    energy = energy_errors(mesh, fields, geometry.volume)
+
+    def of_plane(plane: tuple[PlaneFacets, PlaneNodes], unlimited: bool) -> tuple[HotSpots, dict[str, Any]]:
+        """Hot spots of a plane and their errors; singular if boundaries end where nothing limits currents."""
+        spots = hot_spots(*plane, mesh.n_grains, mean_grain_size_um, whole.mean_current_density)
+        singular = unlimited and len(mesh.boundaries) > 0
+        errors = plane_errors(*plane, mesh.n_grains, mean_grain_size_um, spots, energy[1], singular)
+        return spots, errors
+
+    on_electrodes = {
+        side: of_plane(electrodes[side], perfect and side not in mesh.slabs)
+        for side, perfect in zip(SIDES, ideal, strict=True)
+    }
+    on_ends = {side: of_plane(ends[side], True) for side in mesh.slabs}
+    grains = grain_table(mesh, fields, geometry, (ends["bottom"][1], ends["top"][1]))
+    boundaries = boundary_table(mesh, fields, geometry.volume)
+    profiles = {
+        side: hl_profile(mesh, fields, side, whole.mean_current_density, geometry) for side in mesh.slabs
+    }
+    return Measurement(
+        transport=whole,
+        hot_spots={side: spots for side, (spots, _) in on_electrodes.items()},
+        hot_spots_electrolyte={side: spots for side, (spots, _) in on_ends.items()},
+        homogenizing_layer=profiles,
+        electrodes=electrodes,
+        grains=grains,
+        boundaries=boundaries,
+        errors={
+            "transport": transport_errors(whole, *energy),
+            "hot_spots": {side: errors for side, (_, errors) in on_electrodes.items()},
+            "hot_spots_electrolyte": {side: errors for side, (_, errors) in on_ends.items()},
+            "homogenizing_layer": {side: profile_errors(profile) for side, profile in profiles.items()},
+        },
+    )
+
+
+def electrode_plane(
+    mesh: LayeredMesh, fields: Fields, side: str, among=None
+) -> tuple[PlaneFacets, PlaneNodes]:
+    """Facets and nodes of an electrode.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    side : str
+        ``"bottom"`` or ``"top"``.
+    among : (k,) int array, optional
+        Cells to look at, as from `cells_touching`.
+
+    Returns
+    -------
+    PlaneFacets, PlaneNodes
+    """
+    z = mesh.z_electrodes[SIDES.index(side)]
+    facets = plane_facets(mesh, fields, z, side == "top", tuple(CellKind), among)
+    return facets, plane_nodes(mesh, facets, fields.residual, among)
+
+
+def electrolyte_end(
+    mesh: LayeredMesh, fields: Fields, side: str, among=None
+) -> tuple[PlaneFacets, PlaneNodes]:
+    """Facets and nodes where the electrolyte ends, seen from the electrolyte.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    side : str
+        ``"bottom"`` or ``"top"``.
+    among : (k,) int array, optional
+        Cells to look at, as from `cells_touching`.
+
+    Returns
+    -------
+    PlaneFacets, PlaneNodes
+    """
+    z = mesh.z_electrolyte[SIDES.index(side)]
+    facets = plane_facets(mesh, fields, z, side == "top", ELECTROLYTE, among)
+    return facets, plane_nodes(mesh, facets, fields.residual_electrolyte, among)

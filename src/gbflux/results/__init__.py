@@ -1,0 +1,10 @@
+"""Results: what a run leaves behind: its numbers, its folder and its fields.
+
+Imports the rooms up to `measure`; loads no DOLFINx.
+"""
+
+from gbflux.results.folder import RunFolder
+from gbflux.results.result import MeshFacts, Result, SolverFacts, TransportFacts
+from gbflux.results.snapshot import Snapshot
+
+__all__ = ["MeshFacts", "Result", "RunFolder", "Snapshot", "SolverFacts", "TransportFacts"]

@@ -1,0 +1,175 @@
+"""Plan of a study: its cases, the units of work that share a mesh, and what they will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from gbflux.case import Case, Estimate, estimate
+from gbflux.case.estimate import MESH_PER_CELL_S, REPRODUCIBLE_FACTOR, START_S, certifies
+from gbflux.case.hashing import canonical
+from gbflux.mesh.drawing import cores
+from gbflux.simulation.unit import Unit, units
+from gbflux.study.study import Point, Study
+
+#: Share of its own time that a further case on the same mesh takes, measured on 3D cases
+#: of 0.15 to 0.9 million cells: another thickness with the same materials, no kinetics; anything else.
+MORE_OF_A_LAYER, MORE = 0.25, 0.7
+MEMORY_PER_RANK_MIB = 150.0  # what each further rank takes, measured on small cases
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a study's table: a case at a point. Equal cases of several points are computed once.
+
+    Attributes
+    ----------
+    point : Point
+        The point.
+    seed : int or None
+        Grain seed.
+    case : Case
+        The case.
+    key : str
+        sha256 (hex) of the case as it is solved; its first 16 digits name its folder.
+    """
+
+    point: Point
+    seed: int | None
+    case: Case
+    key: str
+
+
+@dataclass(frozen=True)
+class UnitOfWork:
+    """Cases that share a mesh, and their cost.
+
+    Attributes
+    ----------
+    unit : Unit
+        The cases.
+    key : str
+        sha256 (hex) of what the mesh is made of.
+    cases : dict
+        Cases by key, in the order in which they are solved.
+    seconds : dict
+        Expected time by key (s); making the mesh counts to the first.
+    largest : Estimate
+        Expected cost of the largest case.
+    memory_MiB : float
+        Expected peak of all its ranks together (MiB).
+    """
+
+    unit: Unit
+    key: str
+    cases: dict[str, Case]
+    seconds: dict[str, float]
+    largest: Estimate
+    memory_MiB: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study worked out.
+
+    Attributes
+    ----------
+    study : Study
+    entries : tuple of Entry
+        Rows of the table.
+    units : tuple of UnitOfWork
+        Units of work to compute.
+    """
+
+    study: Study
+    entries: tuple[Entry, ...]
+    units: tuple[UnitOfWork, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all cases to compute, each once."""
+        return [key for unit in self.units for key in unit.cases]
+
+    def unit(self, key: str) -> UnitOfWork | None:
+        """The unit whose key begins so; None if there is none."""
+        return next((unit for unit in self.units if unit.key.startswith(key)), None)
+
+    def time_s(self) -> float:
+        """Expected time of the whole study (s)."""
+        return elapsed_s([sum(unit.seconds.values()) for unit in self.units], at_a_time(self.study))
+
+
+def plan(study: Study) -> Plan:
+    """Sort the cases of a study into units of work and estimate them.
+
+    Examples
+    --------
+    >>> plan(load_study("configs/studies/surface.yaml"))  # doctest: +SKIP
+    """
+    made = [_costed(unit, study.run.ranks) for unit in units(study.cases)]
+    key_of = {case.physics_hash: key for unit in made for key, case in unit.cases.items()}
+    entries = tuple(
+        Entry(point, seed, case, key_of[case.physics_hash])
+        for point in study.points
+        for seed, case in zip(point.seeds, point.cases, strict=True)
+    )
+    return Plan(study, entries, tuple(made))
+
+
+def at_a_time(study: Study) -> int:
+    """Units of work that run side by side: as many as asked for, but no more than the cores allow."""
+    allowed = max(1, cores() // study.run.ranks)
+    return min(allowed, study.run.jobs or allowed)
+
+
+def elapsed_s(seconds: Sequence[float], at_once: int) -> float:
+    """Time that units take, so many at a time, none shared among several (s).
+
+    >>> elapsed_s([4.0, 1.0, 1.0], 2), elapsed_s([2.0, 2.0, 2.0, 2.0], 2)
+    (4.0, 4.0)
+    """
+    return max(max(seconds, default=0.0), sum(seconds) / at_once)
+
+
+def _costed(unit: Unit, ranks: int) -> UnitOfWork:
+    """A unit with its expected cost: one mesh, and a solve for each case."""
+    expected = [estimate(case) for case in unit.cases]
+    largest = max(expected, key=lambda e: e.memory_MiB)
+    mesher = MESH_PER_CELL_S * (REPRODUCIBLE_FACTOR if unit.cases[0].mesh.reproducible else 1.0)
+    shared = START_S + mesher * largest.cells
+    keys = [unit.case_key(case) for case in unit.cases]
+    shares = [1.0, *(_share(case, before) for before, case in pairwise(unit.cases))]
+    seconds = {
+        key: (e.time_s - START_S - mesher * e.cells) * share
+        for key, e, share in zip(keys, expected, shares, strict=True)
+    }
+    seconds[keys[0]] += shared
+    return UnitOfWork(
+        unit,
+        unit.key,
+        dict(zip(keys, unit.cases, strict=True)),
+        seconds,
+        largest,
+        largest.memory_MiB + (ranks - 1) * MEMORY_PER_RANK_MIB,
+    )
+
+
+def _share(case: Case, before: Case) -> float:
+    """Share of its own time that a case takes after another on the same mesh."""
+    if certifies(case):  # the bracket begins afresh
+        return 1.0
+    linear = not any(case.electrode_kinetics)
+    layered = any(case.hl_um) and case.hl_um != before.hl_um
+    return MORE_OF_A_LAYER if layered and linear and _materials(case) == _materials(before) else MORE
+
+
+def _materials(case: Case) -> dict[str, Any]:
+    """Return a case as canonical data without the thickness and sides of its homogenizing layers."""
+    data = canonical(case)
+    layer = data.get("homogenizing_layer") or {}
+    return {
+        **data,
+        "homogenizing_layer": {k: v for k, v in layer.items() if k not in ("thickness_um", "sides")},
+    }

@@ -1,0 +1,232 @@
+"""The table of a study: a row per case, and a row per point and metric; as CSV and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gbflux.errors import InputError, MissingLibrary
+from gbflux.measure.error_text import error_records
+from gbflux.results.folder import write_text
+from gbflux.results.result import Result
+from gbflux.study.folder import StudyFolder
+from gbflux.study.planning import Plan, plan
+from gbflux.study.statistics import spread
+
+Row = dict[str, Any]
+
+_FIRST = ("point", "case", "status", "seed")
+_NO_METRIC = ("mesh.", "solver.", "timings_s.", "peak_memory_MiB", "dimension", "definitions")
+_ERRORS = "errors."
+_EXTREMES = ("max_over", "p95_over", "p99_over", "p999_over", "_max_over_mean")
+_ON_ELECTRODES = ("hot_spots.", "hot_spots_electrolyte.")
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Results of a study so far.
+
+    Attributes
+    ----------
+    table : list of dict
+        One row a case at a point: ``point``, ``case``, ``status``, ``seed``, swept keys, scalars of the
+        result under their dotted names, last their estimated errors under ``errors.`` and the same name;
+        None where there is nothing.
+    summary : list of dict
+        One row a point and metric over the realizations that are done. ``estimated_error`` is the mean of
+        the realizations' estimated errors: meshes alike are wrong alike, more of them are not less so.
+    """
+
+    table: list[Row]
+    summary: list[Row]
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the table."""
+        return list(self.table[0]) if self.table else []
+
+
+def collect(folder: str | Path | StudyFolder, study_plan: Plan | None = None) -> Collection:
+    """Gather the results of a study from its folder.
+
+    Parameters
+    ----------
+    folder : path or StudyFolder
+        Folder of the study.
+    study_plan : Plan, optional
+        The study; if left out, the one in the folder.
+
+    Returns
+    -------
+    Collection
+
+    Raises
+    ------
+    InputError
+        If the folder holds no study.
+    """
+    folder = folder if isinstance(folder, StudyFolder) else StudyFolder(Path(folder))
+    worked_out = study_plan or plan(folder.study())
+    found = {key: folder.result(key) for key in worked_out.keys}
+    scalars = {key: flat(result) for key, result in found.items() if result is not None}
+    names = list(dict.fromkeys(name for row in scalars.values() for name in row))
+    names.sort(key=lambda name: name.startswith(_ERRORS))  # last, whatever layers the first case has
+    swept = worked_out.study.keys
+    table = []
+    for entry in worked_out.entries:
+        status = "done" if entry.key in scalars else folder.state(entry.key)
+        head = dict(zip(_FIRST, (entry.point.number, entry.key, status, entry.seed), strict=True))
+        own = scalars.get(entry.key, {})
+        values = {key: plain(entry.point.values[key]) for key in swept}
+        table.append({**head, **values, **{name: own.get(name) for name in names}})
+    return Collection(table, list(_summary(worked_out, table, names)))
+
+
+def write_collection(folder: StudyFolder, found: Collection) -> list[Path]:
+    """Write ``table.csv``, ``summary.csv`` and ``table.parquet``, each in one step.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    InputError
+        If they cannot be written.
+    MissingLibrary
+        If pyarrow is missing; both CSV files are there then.
+    """
+    paths = [folder.path / name for name in ("table.csv", "summary.csv", "table.parquet")]
+    try:
+        write_text(paths[0], csv_text(found.table))
+        write_text(paths[1], csv_text(found.summary))
+        write_parquet(paths[2], found.table)
+    except OSError as error:
+        raise InputError(
+            f"study folder {folder.path}: must be writable; got '{error.strerror or error}'. Make room there."
+        ) from error
+    return paths
+
+
+def flat(result: Result) -> Row:
+    """Scalars of a result under their dotted names, in the order of ``result.json``; lists are left out.
+
+    Of ``errors`` the errors alone, after all else, as ``errors.`` and the name of the measure: the other
+    entries follow from them.
+
+    >>> list(_scalars({"a": {"b": 1, "c": [1, 2]}, "d": None}, ""))
+    [('a.b', 1), ('d', None)]
+    """
+    tree = result.as_dict()
+    errors = tree.pop("errors")
+    return {
+        **dict(_scalars(tree, "")),
+        **{_ERRORS + name: record["estimated_error"] for name, record in error_records(errors)},
+    }
+
+
+def _scalars(tree: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _scalars(value, f"{above}{name}.")
+        elif not isinstance(value, list):
+            yield above + name, value
+
+
+def plain(value: Any) -> Any:
+    """A swept value as one cell of a table; a block or a list as JSON."""
+    return json.dumps(value) if isinstance(value, (dict, list)) else value
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """Rows as CSV; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if rows:
+        writer.writerow(rows[0])
+        writer.writerows(row.values() for row in rows)
+    return text.getvalue()
+
+
+def write_parquet(path: Path, rows: Sequence[Row]) -> None:
+    """Rows as Parquet: whole numbers, floats, text; a column of both numbers and text as text.
+
+    Raises
+    ------
+    MissingLibrary
+        If pyarrow is missing.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingLibrary(f"{path.name}: needs pyarrow; got {error}. Run `make setup`.") from error
+    columns = {name: _one_kind([row[name] for row in rows]) for name in (rows[0] if rows else ())}
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    pyarrow.parquet.write_table(pyarrow.table(columns), draft)
+    draft.replace(path)
+
+
+def _one_kind(values: list[Any]) -> list[Any]:
+    """A column's values made of one kind."""
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) < 2:
+        return values
+    kind = float if kinds == {int, float} else str
+    return [None if value is None else kind(value) for value in values]
+
+
+def _summary(worked_out: Plan, table: Sequence[Row], names: Sequence[str]) -> Iterator[Row]:
+    """Statistics of every metric at every point."""
+    metrics = [name for name in names if is_metric(name) and any(_number(row[name]) for row in table)]
+    electrodes = {
+        entry.point.number: (entry.case.dimension, math.prod(entry.case.size_um[:-1]))
+        for entry in worked_out.entries
+    }
+    by_point: dict[int, list[Row]] = {}
+    for row in table:
+        if row["status"] == "done":
+            by_point.setdefault(row["point"], []).append(row)
+    for point in worked_out.study.points:
+        dimension, size = electrodes[point.number]
+        head = {"point": point.number, **{key: plain(value) for key, value in point.values.items()}}
+        rows = by_point.get(point.number, [])
+        for name in metrics:
+            found = asdict(spread([row[name] for row in rows if _number(row[name])]))
+            errors = [row.get(_ERRORS + name) for row in rows if _number(row[name])]
+            known = bool(errors) and all(map(_number, errors))
+            of_extreme = is_extreme(name)
+            yield {
+                **head,
+                "metric": name,
+                **found,
+                "electrode_area_um2": size if of_extreme and dimension == 3 else None,
+                "electrode_length_um": size if of_extreme and dimension == 2 else None,
+                "estimated_error": sum(errors) / len(errors) if known else None,
+            }
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_metric(name: str) -> bool:
+    """Test whether a column says something about the material rather than about the computation."""
+    return not name.startswith((*_NO_METRIC, _ERRORS))
+
+
+def is_extreme(name: str) -> bool:
+    """Test whether a metric looks at the tail of a distribution and so depends on the area looked at.
+
+    >>> is_extreme("hot_spots.top.p99_over_mean"), is_extreme("hot_spots.top.gini")
+    (True, False)
+    """
+    return name.startswith(_ON_ELECTRODES) and any(word in name for word in _EXTREMES)
