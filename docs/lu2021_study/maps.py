@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.measure import electrode_plane
 from gbflux.mesh.records import CellKind
-from gbflux.report import style
-from gbflux.report.paint import paint
-from gbflux.report.panels import draw_section
-from gbflux.report.views import section_view
+from gbflux.report.figures import style
+from gbflux.report.figures.paint import paint
+from gbflux.report.figures.panels import draw_section
+from gbflux.report.figures.views import section_view
 from gbflux.results.snapshot import Snapshot
 from gbflux.simulation.pipeline import run_case
 from lu2021_study.cases import Run

@@ -143,7 +143,7 @@ def _write_case(path: Path, result: EisResult, file: Path) -> None:
 def _write(folder: Path, result: EisResult, file: Path, options: dict[str, Any]) -> None:
     """Figure, CSV of the spectrum with the fit, result, provenance."""
     from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
-    from gbflux.report.eis_figures import draw_spectrum
+    from gbflux.report.figures.impedance import draw_spectrum
 
     make_folder(folder)
     spectrum, fit = result.fit.spectrum, result.fit

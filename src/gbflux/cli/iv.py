@@ -189,7 +189,7 @@ def _median(found) -> str:
 def _write(folder: Path, results: list[IVResult], many: ManyResult | None, options: dict[str, Any]) -> None:
     """Figures, CSV of results, JSON, provenance."""
     from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
-    from gbflux.report.iv_figures import draw_curves, draw_many
+    from gbflux.report.figures.iv import draw_curves, draw_many
 
     make_folder(folder)
     rows = []

@@ -177,7 +177,7 @@ def _write(
     """Figures, CSV of the cycles, result, provenance."""
     from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
     from gbflux.cli.memristor_fit import write_fit
-    from gbflux.report.memristor_figures import draw_areas, draw_device
+    from gbflux.report.figures.memristor import draw_areas, draw_device
 
     make_folder(folder)
     rows = []

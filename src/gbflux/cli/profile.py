@@ -177,7 +177,7 @@ def record(result: ProfileResult) -> dict[str, Any]:
 def _write(folder: Path, result: ProfileResult, files: list[Path], options: dict[str, Any]) -> None:
     """Figure, CSV of the mean line, result, provenance."""
     from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
-    from gbflux.report.profile_figures import draw_profile
+    from gbflux.report.figures.profile import draw_profile
 
     make_folder(folder)
     unit, factor = shown(result)

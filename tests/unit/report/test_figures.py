@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flux.synthetic import brick_mesh, solved, uneven_sigma
 from matplotlib.image import imread
+from measure.synthetic import brick_mesh, solved, uneven_sigma
 
 from gbflux.measure import as_result, measure
 from gbflux.measure.error_text import stated, with_error
-from gbflux.report.case_figures import draw_views, plane_title, summary
-from gbflux.report.comparison import comparison_table, draw_comparison
-from gbflux.report.panels import stream_lines
-from gbflux.report.style import MESH_LIMITED, round_length, shared_limits
-from gbflux.report.views import case_views
+from gbflux.report.figures.case import draw_views, plane_title, summary
+from gbflux.report.figures.comparison import comparison_table, draw_comparison
+from gbflux.report.figures.panels import stream_lines
+from gbflux.report.figures.style import MESH_LIMITED, round_length, shared_limits
+from gbflux.report.figures.views import case_views
 
 
 @pytest.fixture(scope="module", params=[(3, 2), (2, 2, 2)], ids=["2D", "3D"])
@@ -131,7 +131,7 @@ def test_titles_carry_errors(cases):
 
 @pytest.mark.parametrize(
     ("module", "unwanted"),
-    [("gbflux.report.case_figures", "matplotlib.pyplot"), ("gbflux.report.views", "matplotlib")],
+    [("gbflux.report.figures.case", "matplotlib.pyplot"), ("gbflux.report.figures.views", "matplotlib")],
 )
 def test_what_is_never_imported(module: str, unwanted: str) -> None:
     code = f"import {module}, sys; sys.exit('{unwanted}' in sys.modules)"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gbflux.report.paint import paint
+from gbflux.report.figures.paint import paint
 
 
 def inside(triangle, x, y):

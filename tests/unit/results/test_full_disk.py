@@ -191,7 +191,7 @@ def test_measuring_on_a_full_disk_leaves_the_tables(tmp_path: Path, monkeypatch:
 def test_a_comparison_that_finds_no_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from gbflux.report import comparison
+    from gbflux.report.figures import comparison
 
     def failing(*arguments: object) -> None:
         raise OSError(28, "No space left on device")

@@ -9,8 +9,8 @@ from typing import Any
 from gbflux.case import hashing
 from gbflux.measure.error_text import error_records, value_at
 from gbflux.measure.estimated_errors import CONVERGED
+from gbflux.report.page.folders import Study
 from gbflux.report.page.run_folder import Run
-from gbflux.report.page.study_folder import Study
 from gbflux.report.page.wording import METRICS, written
 
 FEW = 5  # realisations below which an interval says little

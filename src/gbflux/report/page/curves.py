@@ -11,9 +11,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gbflux.report import style
-from gbflux.report.page.image import Picture, from_figure
-from gbflux.report.page.study_folder import Study, Summary, number
+from gbflux.report.figures import style
+from gbflux.report.page.content import Picture, from_figure
+from gbflux.report.page.folders import Study, Summary, number
 from gbflux.report.page.wording import Metric, axis_label, axis_point, axis_value
 
 MOST_CURVES = 6

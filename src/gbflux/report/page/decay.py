@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from gbflux.measure.error_text import with_error
 from gbflux.measure.hl_profile import HOMOGENIZED, NOISE, fit_decay, log_cosh
-from gbflux.report import style
+from gbflux.report.figures import style
+from gbflux.report.page.content import Picture, from_figure
 from gbflux.report.page.curves import colours, legend_below, point_name
-from gbflux.report.page.image import Picture, from_figure
-from gbflux.report.page.study_folder import Study
+from gbflux.report.page.folders import Study
 
 _CAPTION = (
     f"Left: largest |J| over its mean; dotted: {HOMOGENIZED:g}. Right: standard deviation of J_z over "

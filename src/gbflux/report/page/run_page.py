@@ -8,15 +8,15 @@ from typing import Any
 
 from gbflux.case import Case
 from gbflux.measure.error_text import between, error_records, stated, value_at
+from gbflux.report.figures.style import MESH_LIMITED
 from gbflux.report.page.cautions import run_cautions
 from gbflux.report.page.citations import citations
-from gbflux.report.page.critical_current import run_ratios
+from gbflux.report.page.content import Picture, downloads, from_file
 from gbflux.report.page.decay import draw_profiles, profile_of
-from gbflux.report.page.image import Picture, downloads, from_file
+from gbflux.report.page.layers import run_ratios
 from gbflux.report.page.run_folder import PICTURES, Run
 from gbflux.report.page.tables import Cell, Table, code_cell, value_cell
 from gbflux.report.page.wording import CELL, ESTIMATES, METRICS, Metric, written
-from gbflux.report.style import MESH_LIMITED
 
 _TITLES = {
     "section": ("Section", "Section through the grains, coloured by the current density."),

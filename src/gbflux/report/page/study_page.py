@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from gbflux.measure.error_text import error_alone, parts
+from gbflux.report.figures.style import MESH_LIMITED
 from gbflux.report.page.cautions import study_cautions
 from gbflux.report.page.citations import citations
-from gbflux.report.page.critical_current import draw_ratios, study_ratios
+from gbflux.report.page.content import downloads
 from gbflux.report.page.curves import point_name
 from gbflux.report.page.decay import study_profiles
-from gbflux.report.page.image import downloads
+from gbflux.report.page.folders import Row, Study, Summary
+from gbflux.report.page.layers import draw_ratios, study_ratios
 from gbflux.report.page.run_page import flat
-from gbflux.report.page.study_folder import Row, Study, Summary
 from gbflux.report.page.study_plots import SIDE, hot_spot_plots, transport_plots
 from gbflux.report.page.tables import Cell, Table, code_cell, text_cell, value_cell
 from gbflux.report.page.wording import DASH, METRICS, Metric, axis_label, axis_value, written
-from gbflux.report.style import MESH_LIMITED
 from gbflux.study.folder import KEY_DIGITS
 
 _FILES = ("table.csv", "summary.csv", "study.resolved.yaml")

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from matplotlib.axes import Axes
 
-from gbflux.report import style
+from gbflux.report.figures import style
+from gbflux.report.page.content import Picture, from_figure
 from gbflux.report.page.curves import (
     Abscissa,
     Curve,
@@ -25,8 +26,7 @@ from gbflux.report.page.curves import (
     pens,
     shown_curves,
 )
-from gbflux.report.page.image import Picture, from_figure
-from gbflux.report.page.study_folder import Study
+from gbflux.report.page.folders import Study
 from gbflux.report.page.wording import Metric, side_metrics
 
 SIDE = "top"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gbflux.report.page.study_folder import number
+from gbflux.report.page.folders import number
 from gbflux.report.page.wording import written
 
 

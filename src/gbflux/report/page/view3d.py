@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.measure.weighted import quantiles
-from gbflux.report import style
+from gbflux.report.figures import style
 from gbflux.report.page.run_folder import Run
 from gbflux.report.page.wording import written
 from gbflux.results.vtp import read_polydata

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from gbflux.case import Case
 from gbflux.case.quantity import unit_of
 from gbflux.measure import error_text
-from gbflux.report.page.study_folder import number
+from gbflux.report.page.folders import number
 
 DASH = error_text.DASH
 #: How keys spell their units.

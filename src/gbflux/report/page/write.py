@@ -11,9 +11,9 @@ import jinja2
 
 import gbflux
 from gbflux.errors import InputError
+from gbflux.report.page.folders import is_study, read_study
 from gbflux.report.page.run_folder import read_runs
 from gbflux.report.page.run_page import run_page
-from gbflux.report.page.study_folder import is_study, read_study
 from gbflux.report.page.study_page import study_page
 from gbflux.report.page.view3d import electrode_views
 from gbflux.report.page.wording import interval, written

@@ -55,7 +55,7 @@ def test_uncertainty_and_warning(capsys):
 
 
 def test_figure_follows_the_law(monkeypatch, tmp_path):
-    from gbflux.report import contact_figures
+    from gbflux.report.figures import contact as contact_figures
 
     drawn = []
     monkeypatch.setattr(contact_figures, "draw_laws", lambda *given: drawn.append(given))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gbflux.lab.memristor.filament_fit import FilamentFit
-from gbflux.report import style
+from gbflux.report.figures import style
 
 
 def draw_fit(path: Path, title: str, fit: FilamentFit) -> Path:

@@ -20,8 +20,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from gbflux.measure.error_text import Parts, parts, value_at
-from gbflux.report import style
+from gbflux.report.figures import style
 from gbflux.report.page.cautions import relative_errors
+from gbflux.report.page.content import Picture, from_figure
 from gbflux.report.page.curves import (
     Abscissa,
     Curve,
@@ -32,9 +33,8 @@ from gbflux.report.page.curves import (
     legend_below,
     shown_curves,
 )
-from gbflux.report.page.image import Picture, from_figure
+from gbflux.report.page.folders import Study
 from gbflux.report.page.run_folder import Run
-from gbflux.report.page.study_folder import Study
 from gbflux.report.page.wording import Metric, side_metrics
 
 LAYER = "homogenizing_layer.thickness_um"

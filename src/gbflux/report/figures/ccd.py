@@ -8,7 +8,7 @@ import numpy as np
 
 from gbflux import units
 from gbflux.lab.ccd import CcdResult, CurrentTest
-from gbflux.report import style
+from gbflux.report.figures import style
 
 _MOST_POINTS = 20_000
 _HOUR_S = 3600.0

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gbflux.measure.error_text import DASH, MEANING, error_records, stated, value_at
-from gbflux.report import style
-from gbflux.report.case_figures import plane_title, summary
-from gbflux.report.panels import draw_plane, draw_section
-from gbflux.report.views import CaseViews
+from gbflux.report.figures import style
+from gbflux.report.figures.case import plane_title, summary
+from gbflux.report.figures.panels import draw_plane, draw_section
+from gbflux.report.figures.views import CaseViews
 from gbflux.units import SIDES
 
 Extent = tuple[float, float, float, float]

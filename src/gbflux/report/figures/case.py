@@ -14,9 +14,9 @@ from gbflux.measure.distribution import quantiles, share_above
 from gbflux.measure.error_text import number, with_error
 from gbflux.measure.hl_profile import FEWEST_CELLS, HOMOGENIZED, HLProfile, fit_decay, log_cosh
 from gbflux.measure.hot_spots import HotSpots
-from gbflux.report import style
-from gbflux.report.panels import draw_plane, draw_section
-from gbflux.report.views import CaseViews, PlaneView
+from gbflux.report.figures import style
+from gbflux.report.figures.panels import draw_plane, draw_section
+from gbflux.report.figures.views import CaseViews, PlaneView
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, S_PER_M_TO_S_PER_CM, SIDES
 
 _CURVE_POINTS = 400

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.report import style
+from gbflux.report.figures import style
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")  # of Okabe and Ito
 DASHES = ("-", "--", "-.", ":", (0, (6, 2)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gbflux.lab.profile.analyse import ProfileResult
-from gbflux.report import style
+from gbflux.report.figures import style
 
 _M_TO_NM = 1e9
 

@@ -10,8 +10,8 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from gbflux.report import style
-from gbflux.report.views import PlaneView, SectionView
+from gbflux.report.figures import style
+from gbflux.report.figures.views import PlaneView, SectionView
 
 _STREAM_COLUMNS = 200
 _LINES = 30

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from gbflux.lab.iv.analyse import CurveResult, IVResult
 from gbflux.lab.iv.many import ManyResult
 from gbflux.lab.stats.survival import Survival
-from gbflux.report import style
+from gbflux.report.figures import style
 
 _MOST_CURVES = 8
 _MOST_POINTS = 20_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gbflux.lab.impedance.analyse import EisResult
-from gbflux.report import style
+from gbflux.report.figures import style
 
 
 def draw_spectrum(path: Path, result: EisResult) -> Path:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from gbflux.lab.memristor.statistics import AreaTrend
 from gbflux.lab.memristor.switching import MemristorResult
 from gbflux.lab.stats.weibull import Weibull
-from gbflux.report import style
+from gbflux.report.figures import style
 
 _UM2_PER_M2 = 1e12
 

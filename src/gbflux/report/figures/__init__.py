@@ -1,0 +1,1 @@
+"""Figures as PNG files: one file for each subject. `views` finds what the figures of a case show."""
