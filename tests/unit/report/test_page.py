@@ -421,7 +421,7 @@ def test_a_page_needs_neither_dolfinx_nor_mpi(run):
     code = f"""
 import sys
 from pathlib import Path
-from gbflux.report.page import write_report
+from gbflux.report.page.write import write_report
 write_report(Path({str(run)!r}))
 print([name for name in ("dolfinx", "petsc4py", "mpi4py", "gmsh", "pyvista") if name in sys.modules])
 """
