@@ -28,7 +28,7 @@ def report(
     InputError
         If the folder holds none of these, or what it holds is not whole.
     """
-    from gbflux.report.page.write import write_report
+    from gbflux.report.page import write_report
 
     if (directory / "study.resolved.yaml").exists():
         _collect(directory)

@@ -14,8 +14,8 @@ import pytest
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.measure.error_text import with_error
+from gbflux.report.page import report_html, write_report
 from gbflux.report.page.folders import Row, Summary
-from gbflux.report.page.write import report_html, write_report
 from html_pages import Page
 from study_by_hand import BASE, SIGMA_GB, THICKNESS, made_up, write_run, write_study
 
@@ -421,7 +421,7 @@ def test_a_page_needs_neither_dolfinx_nor_mpi(run):
     code = f"""
 import sys
 from pathlib import Path
-from gbflux.report.page.write import write_report
+from gbflux.report.page import write_report
 write_report(Path({str(run)!r}))
 print([name for name in ("dolfinx", "petsc4py", "mpi4py", "gmsh", "pyvista") if name in sys.modules])
 """
