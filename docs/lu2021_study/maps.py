@@ -14,9 +14,8 @@ from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.measure import electrode_plane
 from gbflux.mesh.records import CellKind
 from gbflux.report.figures import style
-from gbflux.report.figures.paint import paint
-from gbflux.report.figures.panels import draw_section
-from gbflux.report.figures.views import section_view
+from gbflux.report.figures.case import draw_section
+from gbflux.report.figures.views import paint, section_view
 from gbflux.results.snapshot import Snapshot
 from gbflux.simulation.pipeline import run_case
 from lu2021_study.cases import Run

@@ -15,7 +15,7 @@ from gbflux.measure.planes import PlaneFacets
 from gbflux.measure.section import slice_plane
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.report.figures import style
-from gbflux.report.figures.paint import paint
+from gbflux.report.figures.views import paint
 from gbflux.results.snapshot import Snapshot
 from lu2021_study.pictures import small_png
 

@@ -122,7 +122,7 @@ def _steps(result: CcdResult) -> list[dict[str, Any]]:
 def _write(folder: Path, test: CurrentTest, result: CcdResult, file: Path, options: dict[str, Any]) -> None:
     """Figure, CSV of the steps, result, provenance."""
     from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
-    from gbflux.report.figures.ccd import draw_current_test
+    from gbflux.report.figures.iv import draw_current_test
 
     make_folder(folder)
     write_csv(folder / "steps.csv", _steps(result))

@@ -68,7 +68,7 @@ def _run(case, folder: Path, rank: int, force: bool):
 
 def _show(folder: Path, results: dict, seen: dict[str, CaseViews | None]) -> None:
     """Draw the figure, unless it is there and nothing was run, and print the table."""
-    from gbflux.report.figures.comparison import comparison_table, draw_comparison
+    from gbflux.report.figures.case import comparison_table, draw_comparison
     from gbflux.results.disk import disk_faults_told
 
     picture = folder / "comparison.png"

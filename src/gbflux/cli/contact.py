@@ -57,7 +57,7 @@ def _draw_covering(path: Path, size: float, grain: float, shape: str, rows: list
     import numpy as np
 
     from gbflux.lab.stats.covering import coverage_of_lines
-    from gbflux.report.figures.contact import draw_laws
+    from gbflux.report.figures.memristor import draw_laws
 
     sizes = size * np.geomspace(0.1, 10, 41)
     course = [coverage_of_lines(float(one), grain, shape) for one in sizes]

@@ -66,7 +66,7 @@ def draw(path: Path, law: Law, given: Given, varied: Quantity) -> None:
     """Figure of the results against one quantity, from a tenth to ten times its value."""
     import numpy as np
 
-    from gbflux.report.figures.contact import draw_laws
+    from gbflux.report.figures.memristor import draw_laws
 
     middle = given[varied.key].value
     places = middle * np.geomspace(1 / _REACH, _REACH, _PLACES)

@@ -63,7 +63,7 @@ def fit_record(number: int, fit: FilamentFit) -> dict[str, Any]:
 def write_fit(folder: Path, stem: str, number: int, fit: FilamentFit) -> None:
     """Figure and CSV of measured and modelled current."""
     from gbflux.cli.analysis import write_csv
-    from gbflux.report.figures.filament import draw_fit
+    from gbflux.report.figures.memristor import draw_fit
 
     columns = zip(fit.trace.time, fit.trace.bias, fit.measured, fit.trace.current, strict=True)
     names = ("time_s", "bias_V", "current_A", "model_A")

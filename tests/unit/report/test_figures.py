@@ -11,11 +11,9 @@ from measure.synthetic import brick_mesh, solved, uneven_sigma
 
 from gbflux.measure import as_result, measure
 from gbflux.measure.error_text import stated, with_error
-from gbflux.report.figures.case import draw_views, plane_title, summary
-from gbflux.report.figures.comparison import comparison_table, draw_comparison
-from gbflux.report.figures.panels import stream_lines
+from gbflux.report.figures.case import comparison_table, draw_comparison, draw_views, plane_title, summary
 from gbflux.report.figures.style import MESH_LIMITED, round_length, shared_limits
-from gbflux.report.figures.views import case_views
+from gbflux.report.figures.views import case_views, stream_lines
 
 
 @pytest.fixture(scope="module", params=[(3, 2), (2, 2, 2)], ids=["2D", "3D"])

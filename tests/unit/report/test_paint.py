@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gbflux.report.figures.paint import paint
+from gbflux.report.figures.views import paint
 
 
 def inside(triangle, x, y):

@@ -3,64 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from gbflux.lab.impedance.analyse import EisResult
 from gbflux.report.figures import style
 
 
 def draw_spectrum(path: Path, result: EisResult) -> Path:
-    """Draw a fitted spectrum.
-
-    Parameters
-    ----------
-    path : Path
-        PNG file.
-    result : EisResult
-
-    Returns
-    -------
-    Path
-    """
+    """Draw a fitted spectrum."""
     figure = style.new_figure(9.0, 7.2)
     panels = figure.subplot_mosaic([["nyquist", "nyquist"], ["bode", "residual"]], height_ratios=[1.3, 1])
-    _nyquist(panels["nyquist"], result)
-    _bode(panels["bode"], result)
+    measured = result.fit.spectrum.frequency
+    frequency = np.geomspace(measured.min(), measured.max(), 400)
+    fitted = result.fit.circuit.impedance(frequency, result.fit.values)
+    _nyquist(panels["nyquist"], result, fitted)
+    _bode(panels["bode"], result, frequency, fitted)
     _residuals(panels["residual"], result)
     figure.suptitle(f"{Path(result.fit.spectrum.source).name} · {result.fit.circuit.text}", fontsize=10.5)
     return style.save(figure, path, _caption(result))
 
 
-def _dense(result: EisResult) -> tuple[np.ndarray, np.ndarray]:
-    """The fitted circuit on many frequencies."""
-    measured = result.fit.spectrum.frequency
-    frequency = np.geomspace(measured.min(), measured.max(), 400)
-    return frequency, result.fit.circuit.impedance(frequency, result.fit.values)
-
-
-def _nyquist(axes, result: EisResult) -> None:
+def _nyquist(axes: Axes, result: EisResult, fitted: NDArray[np.complex128]) -> None:
     """−Z'' against Z', both on one scale, and the tops of the arcs."""
-    z = result.fit.spectrum.impedance
-    frequency, fitted = _dense(result)
+    z, measured = result.fit.spectrum.impedance, result.fit.spectrum.frequency
     axes.plot(z.real, -z.imag, "o", ms=4, mfc="white", mec=style.BOTTOM, label="measured")
     axes.plot(fitted.real, -fitted.imag, color=style.TOP, lw=1.4, label="fit")
     for arc in result.arcs:
-        if not arc.present or not frequency[0] <= arc.frequency <= frequency[-1]:
+        if not arc.present or not measured.min() <= arc.frequency <= measured.max():
             continue
         top = result.fit.circuit.impedance(np.array([arc.frequency]), result.fit.values)[0]
         axes.plot(top.real, -top.imag, "s", ms=5, color=style.INK)
         text = f"{arc.name}, {_hertz(arc.frequency)}" + (f", {arc.origin}?" if arc.origin else "")
-        place = {"xytext": (0, -12), "va": "top"}
+        place: dict[str, Any] = {"xytext": (0, -12), "va": "top"}
         if -top.imag < 0.15 * float(np.max(-z.imag)):  # no room below
             place = {"xytext": (45, 4), "va": "bottom", "arrowprops": {"arrowstyle": "-", "lw": 0.6}}
         axes.annotate(text, (top.real, -top.imag), textcoords="offset points", ha="left", fontsize=8, **place)
     axes.margins(0.08)
     axes.set_aspect("equal", adjustable="datalim")
-    axes.set_xlabel("Z' (Ω)")
-    axes.set_ylabel("−Z'' (Ω)")
     axes.legend(fontsize=8, frameon=False, loc="upper right")
-    style.plot_frame(axes)
+    style.plot_frame(axes, "Z' (Ω)", "−Z'' (Ω)")
 
 
 def _hertz(frequency: float) -> str:
@@ -71,26 +56,24 @@ def _hertz(frequency: float) -> str:
     return f"{frequency:.2g} Hz"
 
 
-def _bode(axes, result: EisResult) -> None:
+def _bode(
+    axes: Axes, result: EisResult, frequency: NDArray[np.float64], fitted: NDArray[np.complex128]
+) -> None:
     """|Z| and phase against frequency."""
-    spectrum = result.fit.spectrum
-    frequency, fitted = _dense(result)
-    axes.loglog(spectrum.frequency, np.abs(spectrum.impedance), "o", ms=3.5, mfc="white", mec=style.BOTTOM)
+    measured, z = result.fit.spectrum.frequency, result.fit.spectrum.impedance
+    axes.loglog(measured, np.abs(z), "o", ms=3.5, mfc="white", mec=style.BOTTOM)
     axes.loglog(frequency, np.abs(fitted), color=style.BOTTOM, lw=1.2)
+    style.plot_frame(axes, "frequency (Hz)")
     axes.set_ylabel("|Z| (Ω)", color=style.BOTTOM)
-    axes.set_xlabel("frequency (Hz)")
-    style.plot_frame(axes)
     right = axes.twinx()
-    right.semilogx(
-        spectrum.frequency, -np.angle(spectrum.impedance, deg=True), "^", ms=3.5, mfc="white", mec=style.TOP
-    )
+    right.semilogx(measured, -np.angle(z, deg=True), "^", ms=3.5, mfc="white", mec=style.TOP)
     right.semilogx(frequency, -np.angle(fitted, deg=True), color=style.TOP, lw=1.2)
     right.set_ylabel("−phase (°)", color=style.TOP)
     right.tick_params(labelsize=8)
     right.spines["top"].set_visible(False)
 
 
-def _residuals(axes, result: EisResult) -> None:
+def _residuals(axes: Axes, result: EisResult) -> None:
     """Residuals of fit and Kramers-Kronig test over |Z|."""
     frequency = result.fit.spectrum.frequency
     order = np.argsort(frequency)
@@ -100,20 +83,15 @@ def _residuals(axes, result: EisResult) -> None:
     ):
         if values is None:
             continue
-        ordered = 100 * values[order]
-        axes.semilogx(
-            frequency[order], ordered.real, "-", marker=".", ms=4, lw=0.7, color=colour, label=f"{name}, Z'"
-        )
-        axes.semilogx(
-            frequency[order], ordered.imag, ":", marker=".", ms=4, lw=0.9, color=colour, label=f"{name}, Z''"
-        )
+        percent = 100 * values[order]
+        for y, line, width, part in ((percent.real, "-", 0.7, "Z'"), (percent.imag, ":", 0.9, "Z''")):
+            mark: dict[str, Any] = {"marker": ".", "ms": 4, "lw": width, "color": colour}
+            axes.semilogx(frequency[order], y, line, label=f"{name}, {part}", **mark)
     if result.kk is not None:
         limit = 100 * result.kk.limit
         axes.axhspan(-limit, limit, color=style.METAL, alpha=0.3, lw=0)
-    axes.set_xlabel("frequency (Hz)")
-    axes.set_ylabel("residual (% of |Z|)")
     axes.legend(fontsize=7, frameon=False, ncols=2)
-    style.plot_frame(axes)
+    style.plot_frame(axes, "frequency (Hz)", "residual (% of |Z|)")
 
 
 def _caption(result: EisResult) -> str:
