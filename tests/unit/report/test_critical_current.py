@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from gbflux.report.page.curves import abscissa, biot_abscissa, curves_over, decides
-from gbflux.report.page.decay import law_amplitude, profile_of
 from gbflux.report.page.folders import read_study
-from gbflux.report.page.layers import Ratio, geometric_mean, study_ratios
+from gbflux.report.page.layers import Ratio, geometric_mean, law_amplitude, profile_of, study_ratios
 from study_by_hand import BASE, SIGMA_GB, THICKNESS, made_up, write_study
 
 P99 = "hot_spots.top.p99_over_mean"

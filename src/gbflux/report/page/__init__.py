@@ -1,4 +1,8 @@
-"""Writes the page: one HTML file that needs no network, and by its own policy may not use one."""
+"""One HTML file for a run, a comparison or a study: folders in, a page out that uses no network.
+
+`folders` reads folders into records, `run_page` and `study_page` make of them what the templates beside this
+folder show, this file joins both. Files alone are read: needs no DOLFINx, no MPI.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,9 @@ import jinja2
 
 import gbflux
 from gbflux.errors import InputError
-from gbflux.report.page.folders import is_study, read_study
-from gbflux.report.page.run_folder import read_runs
+from gbflux.report.page.folders import is_study, read_runs, read_study
 from gbflux.report.page.run_page import run_page
 from gbflux.report.page.study_page import study_page
-from gbflux.report.page.view3d import electrode_views
 from gbflux.report.page.wording import interval, written
 from gbflux.results.folder import write_text
 
@@ -23,21 +25,15 @@ NAME = "report.html"
 
 
 def write_report(directory: Path, file: Path | None = None, view3d: bool = False) -> Path:
-    """Write the page of a run, of a comparison or of a study.
+    """Write the page of a folder that `gbflux run`, `gbflux compare` or a sweep filled.
 
     Parameters
     ----------
     directory : Path
-        Folder that `gbflux run`, `gbflux compare` or a sweep filled.
     file : Path, optional
         HTML file to write; ``report.html`` in the folder if left out.
     view3d : bool
         Add the electrodes of a 3D run to turn and look at.
-
-    Returns
-    -------
-    Path
-        The file.
 
     Raises
     ------
@@ -76,8 +72,7 @@ def report_html(directory: Path, view3d: bool = False) -> str:
         return _render("study.html.j2", study_page(read_study(directory)))
     runs = read_runs(directory)
     if runs:
-        page = {**run_page(directory, runs), "views": electrode_views(runs) if view3d else []}
-        return _render("run.html.j2", page)
+        return _render("run.html.j2", run_page(directory, runs, view3d))
     raise InputError(
         f"{directory}: must be the folder of a run (result.json), a comparison (bare, with_hl) or a study "
         "(study.resolved.yaml); got none of these. Give what `gbflux run -o` was given."
@@ -87,13 +82,8 @@ def report_html(directory: Path, view3d: bool = False) -> str:
 def _render(template: str, page: dict[str, Any]) -> str:
     """Fill a template; whatever comes from files is escaped."""
     loader = jinja2.PackageLoader("gbflux.report", "templates")
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    strict: dict[str, Any] = {"autoescape": True, "undefined": jinja2.StrictUndefined}
+    environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, **strict)
     environment.filters |= {"written": written, "interval": interval}
     css, js, turning = (
         loader.get_source(environment, name)[0] for name in ("page.css", "page.js", "view3d.js")
@@ -107,5 +97,5 @@ def _render(template: str, page: dict[str, Any]) -> str:
 
 
 def _hash(text: str) -> str:
-    """The name under which the page's policy lets its own style and script pass, and nothing else."""
+    """Name under which the content security policy of a page lets its own style and script pass."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

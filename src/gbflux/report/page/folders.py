@@ -1,11 +1,15 @@
-"""Reads the folder of a study for its page: tables, cases, failures; broken cases are named, not fatal."""
+"""Folders of runs and studies as a page reads them: numbers, cases, provenance, pictures.
+
+What is missing or broken is a note on the page and not an error, but for the result of a run and the tables
+of a study, without which there is no page.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +17,114 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from gbflux.case import Case
-from gbflux.errors import InputError
+from gbflux.case import Case, load_case
+from gbflux.errors import CaseError, InputError
 from gbflux.measure.error_text import Parts, parts
-from gbflux.report.page.run_folder import read_case, read_result_tree
 from gbflux.study import StudyFolder, plan
 
-_FIRST = ("point", "case", "status", "seed")
-_AREA = ("electrode_area_um2", "electrode_length_um")
+PARTS = ("transport", "hot_spots", "mesh", "solver")
+#: Pictures of a run that a page shows; curves across the layers it draws itself.
+PICTURES = ("section", "electrodes", "distribution")
+#: Folders that `gbflux compare` fills, and how a page calls them.
+COMPARED = {"bare": "bare", "with_hl": "with layers"}
 STATUS = ("done", "failed", "timeout", "missing")
+_FIRST = ("point", "case", "status", "seed")  # columns of table.csv before the swept keys
+_AREA = ("electrode_area_um2", "electrode_length_um")
+#: Columns of summary.csv, in the order of the attributes of `Summary`.
+_SUMMARY = (
+    *("mean", "std", "ci95_low", "ci95_high", "p10", "p90"),
+    *("realizations_for_5_percent", "estimated_error"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Contents of a run's folder."""
+
+    path: Path
+    label: str  # its name on the page
+    result: Mapping[str, Any]  # the tree of result.json
+    case: Case | None  # None where case.resolved.yaml is missing or cannot be read
+    case_text: str  # text of case.resolved.yaml; empty without
+    provenance: Mapping[str, Any]  # the tree of provenance.json; empty without
+    pictures: tuple[Path, ...]  # PNG files, in the order they are shown
+    notes: tuple[str, ...]  # what is missing, as sentences
+
+    @property
+    def bare(self) -> bool:
+        """True if the electrodes touch the electrolyte itself."""
+        return not self.result.get("homogenizing_layer")
+
+
+def read_runs(folder: Path) -> list[Run]:
+    """The run in a folder, or the runs that `gbflux compare` left in it.
+
+    Raises
+    ------
+    InputError
+        If a run is not finished or its result is not whole.
+    """
+    if _is_run(folder):
+        return [_read_run(folder)]
+    return [_read_run(folder / name, label) for name, label in COMPARED.items() if _is_run(folder / name)]
+
+
+def _is_run(folder: Path) -> bool:
+    """Test whether a folder holds a run, finished or not."""
+    return (folder / "result.json").exists() or (folder / "case.resolved.yaml").exists()
+
+
+def _read_run(folder: Path, label: str = "") -> Run:
+    """One run, with notes on what is missing."""
+    result = _read_result(folder / "result.json")
+    case, text, trouble = _read_case(folder)
+    notes = [trouble] if trouble else []
+    try:
+        provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        provenance = {}
+        notes.append("provenance.json is missing or not whole: versions and machine are not known.")
+    pictures = tuple(p for name in PICTURES if (p := folder / "figures" / f"{name}.png").exists())
+    if not pictures:
+        notes.append("The run left no pictures (output: {figures: true} draws them).")
+    tree = provenance if isinstance(provenance, Mapping) else {}
+    return Run(folder, label or str(result["name"]), result, case, text, tree, pictures, tuple(notes))
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    """The tree of a ``result.json``, read leniently: keys of later versions stay."""
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: must be the result of a finished run; got {error.strerror}. Run the case first."
+        ) from error
+    except ValueError as error:
+        raise InputError(
+            f"{path}: must be a whole result; got broken JSON ({error}). Run the case again with --force."
+        ) from error
+    found: dict[str, Any] = tree if isinstance(tree, dict) else {}
+    missing = [key for key in PARTS if not isinstance(found.get(key), dict)]
+    if missing or not isinstance(found.get("name"), str):
+        raise InputError(
+            f"{path}: must be a result of gbflux; got no {', '.join(missing) or 'name'}. "
+            "Run the case again with --force."
+        )
+    return found
+
+
+def _read_case(folder: Path) -> tuple[Case | None, str, str]:
+    """The resolved case, its text, and what is wrong with it."""
+    path = folder / "case.resolved.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None, "", "case.resolved.yaml is missing or cannot be read: what was run is not known."
+    try:
+        return load_case(path), text, ""
+    except CaseError as error:
+        first = str(error).splitlines()[0]
+        return None, text, f"case.resolved.yaml is not a case of this version of gbflux: {first}"
 
 
 @dataclass(frozen=True)
@@ -72,49 +175,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Study:
-    """Contents of a study's folder, so far.
-
-    Attributes
-    ----------
-    path : Path
-    name : str
-    text : str
-        ``study.resolved.yaml``.
-    axes : tuple of str
-        Swept keys, in the order of the columns.
-    rows : tuple of Row
-        ``table.csv``.
-    points : mapping
-        Point -> its swept values as text, by key.
-    summary : mapping
-        Point -> metric -> `Summary`.
-    sampled : mapping
-        Point -> area of an electrode of one realisation (µm²; 2D: length in µm), where given.
-    results : mapping
-        Case -> tree of ``result.json``, of cases that are done.
-    cases : mapping
-        Point -> a resolved case of it.
-    failures : mapping
-        Case -> what went wrong.
-    provenances : mapping
-        Case -> tree of ``provenance.json``.
-    notes : tuple of str
-        What is wrong with the folder, as sentences.
-    """
+    """Contents of a study's folder, so far."""
 
     path: Path
     name: str
-    text: str
-    axes: tuple[str, ...]
-    rows: tuple[Row, ...]
-    points: Mapping[str, Mapping[str, str]]
-    summary: Mapping[str, Mapping[str, Summary]]
-    sampled: Mapping[str, float]
-    results: Mapping[str, Mapping[str, Any]]
-    cases: Mapping[str, Case]
-    failures: Mapping[str, str]
-    provenances: Mapping[str, Mapping[str, Any]]
-    notes: tuple[str, ...]
+    text: str  # study.resolved.yaml
+    axes: tuple[str, ...]  # swept keys, in the order of the columns
+    rows: tuple[Row, ...]  # table.csv
+    points: Mapping[str, Mapping[str, str]]  # point -> its swept values as text, by key
+    summary: Mapping[str, Mapping[str, Summary]]  # point -> metric -> over realisations
+    sampled: Mapping[str, float]  # point -> area of an electrode of one realisation (µm²; 2D: length in µm)
+    results: Mapping[str, Mapping[str, Any]]  # case -> tree of result.json, of cases that are done
+    cases: Mapping[str, Case]  # point -> a resolved case of it
+    failures: Mapping[str, str]  # case -> what went wrong
+    provenances: Mapping[str, Mapping[str, Any]]  # case -> tree of provenance.json
+    notes: tuple[str, ...]  # what is wrong with the folder, as sentences
 
     @property
     def counts(self) -> dict[str, int]:
@@ -162,9 +237,7 @@ def read_study(folder: Path) -> Study:
             f"{', '.join(lost)}. Run `gbflux sweep collect` again."
         )
     table = tuple(Row(r["point"], r["case"], r["status"], r["seed"], r) for r in rows)
-    notes: list[str] = []
-    results = _results(folder, table, notes)
-    notes += _of_another_study(folder, table)
+    results, notes = _results(folder, table)
     text = _text(folder / "study.resolved.yaml")
     return Study(
         path=folder,
@@ -179,7 +252,7 @@ def read_study(folder: Path) -> Study:
         cases=_cases(folder, table),
         failures=_failures(folder, table),
         provenances={row.case: t for row in table if (t := _json(_case(folder, row) / "provenance.json"))},
-        notes=tuple(notes),
+        notes=(*notes, *_of_another_study(folder, table)),
     )
 
 
@@ -223,33 +296,24 @@ def _summaries(lines: list[dict[str, str]]) -> dict[str, dict[str, Summary]]:
     """Rows of ``summary.csv`` by point and metric."""
     found: dict[str, dict[str, Summary]] = {}
     for line in lines:
-        keys = (
-            "mean",
-            "std",
-            "ci95_low",
-            "ci95_high",
-            "p10",
-            "p90",
-            "realizations_for_5_percent",
-            "estimated_error",
-        )
-        values = [number(line.get(key, "")) for key in keys]
-        count = number(line["n"])
-        found.setdefault(line["point"], {})[line["metric"]] = Summary(int(count or 0), *values)
+        values = [number(line.get(key, "")) for key in _SUMMARY]
+        summary = Summary(int(number(line["n"]) or 0), *values)
+        found.setdefault(line["point"], {})[line["metric"]] = summary
     return found
 
 
-def _results(folder: Path, table: Sequence[Row], notes: list[str]) -> dict[str, dict[str, Any]]:
-    """Results of the cases that are done; notes on results that should be there and are not whole."""
+def _results(folder: Path, table: Sequence[Row]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Results of the cases that are done, and notes on those that do not fit the table."""
     found: dict[str, dict[str, Any]] = {}
     broken: dict[str, str] = {}
     for row in table:
         if row.status != "done" or row.case in found or row.case in broken:
             continue
         try:
-            found[row.case] = read_result_tree(_case(folder, row) / "result.json")
+            found[row.case] = _read_result(_case(folder, row) / "result.json")
         except InputError as error:
             broken[row.case] = str(error)
+    notes = []
     if broken:
         notes.append(
             f"The table says done of {len(broken)} cases whose results cannot be read; the first: "
@@ -260,22 +324,23 @@ def _results(folder: Path, table: Sequence[Row], notes: list[str]) -> dict[str, 
         notes.append(
             f"{len(stale)} cases have a result that the table does not know yet: run `gbflux sweep collect`."
         )
-    return found
+    return found, notes
 
 
-def _of_another_study(folder: Path, table: Sequence[Row]) -> Iterator[str]:
-    """Says how many results are not of the study as this version reads it, where it can be read."""
+def _of_another_study(folder: Path, table: Sequence[Row]) -> list[str]:
+    """Note on results that are not of the study as this version reads it, where it can be read."""
     try:
         keys = set(plan(StudyFolder(folder).study()).keys)
     except InputError:
-        return
+        return []
     others = {row.case for row in table if row.status == "done"} - keys
-    if others:
-        yield (
-            "The tables are from before a change, of the study or of the physics: of their cases "
-            f"{len(others)} are not the study's any more. `gbflux sweep run` computes what is missing and "
-            "writes new tables."
-        )
+    if not others:
+        return []
+    return [
+        "The tables are from before a change, of the study or of the physics: of their cases "
+        f"{len(others)} are not the study's any more. `gbflux sweep run` computes what is missing and "
+        "writes new tables."
+    ]
 
 
 def _cases(folder: Path, table: Sequence[Row]) -> dict[str, Case]:
@@ -283,20 +348,17 @@ def _cases(folder: Path, table: Sequence[Row]) -> dict[str, Case]:
     found: dict[str, Case] = {}
     for row in table:
         if row.point not in found:
-            case = read_case(_case(folder, row))[0]
+            case = _read_case(_case(folder, row))[0]
             if case is not None:
                 found[row.point] = case
     return found
 
 
 def _failures(folder: Path, table: Sequence[Row]) -> dict[str, str]:
-    """Return the messages of cases that failed, by case."""
-    found = {}
-    for row in table:
-        if row.status in ("failed", "timeout"):
-            tree = _json(_case(folder, row) / "failure.json")
-            found[row.case] = str(tree.get("message", "no message was kept"))
-    return found
+    """Messages of the cases that failed, by case."""
+    failed = [row for row in table if row.status in ("failed", "timeout")]
+    trees = {row.case: _json(_case(folder, row) / "failure.json") for row in failed}
+    return {case: str(tree.get("message", "no message was kept")) for case, tree in trees.items()}
 
 
 def _case(folder: Path, row: Row) -> Path:
