@@ -130,7 +130,8 @@ def _missed(errors: Mapping[str, Any]) -> list[str]:
     older = {"conductance": {**facts, "error": facts.get("relative_width")}} if facts else {}
     return [
         f"The accuracy asked for was not reached: {_ACCURACIES.get(name, name)} "
-        f"{written(one.get('error'), 2)}, asked {written(one.get('asked'), 2)} (stopped by {one.get('stopped_by')})."
+        f"{written(one.get('error'), 2)}, asked {written(one.get('asked'), 2)} "
+        f"(stopped by {one.get('stopped_by')})."
         for name, one in errors.get("accuracy", older).items()
         if one.get("reached") is False
     ]

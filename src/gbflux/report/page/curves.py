@@ -128,14 +128,14 @@ def abscissa(study: Study, axis: str) -> Abscissa:
 def biot_abscissa(study: Study) -> Abscissa | None:
     """Bi as an axis, at the points of which a case can be read; None where it does not vary."""
     x = {
-        point: float(f"{_biot_number(case):.9g}")  # so that rounding does not part equal ones
+        point: float(f"{biot_number(case):.9g}")  # so that rounding does not part equal ones
         for point in study.points
         if (case := study.cases.get(point)) is not None
     }
     return Abscissa("Bi", "Bi = (δ/d)(σ_g/σ_gb)", x) if len(set(x.values())) > 1 else None
 
 
-def _biot_number(case: Case) -> float:
+def biot_number(case: Case) -> float:
     """Bi = (δ/d)(σ_g/σ_gb)."""
     return case.delta_um / case.mean_grain_size_um * case.sigma_grain / case.sigma_gb
 

@@ -23,6 +23,7 @@ from gbflux.measure.weighted import quantiles
 from gbflux.report.figures.style import COLOURS, MESH_LIMITED
 from gbflux.report.page.cautions import run_cautions
 from gbflux.report.page.content import Cell, Picture, Table, citations, downloads, from_file, value_cell
+from gbflux.report.page.curves import biot_number
 from gbflux.report.page.folders import PICTURES, Run
 from gbflux.report.page.layers import draw_profiles, profile_of, run_ratios
 from gbflux.report.page.wording import CELL, ESTIMATES, METRICS, Metric, written
@@ -99,10 +100,9 @@ def _sentence(runs: Sequence[Run]) -> str:
 def _about(case: Case) -> str:
     """Grains, box and boundaries."""
     size = " × ".join(written(x) for x in case.size_um)
-    bi = case.delta_um / case.mean_grain_size_um * case.sigma_grain / case.sigma_gb
     return (
         f"of {written(case.mean_grain_size_um)} µm mean in {size} µm, boundaries of "
-        f"{written(case.grain_boundary.thickness_nm)} nm, Bi = {written(bi, 3)}"
+        f"{written(case.grain_boundary.thickness_nm)} nm, Bi = {written(biot_number(case), 3)}"
     )
 
 
@@ -233,16 +233,6 @@ def _number_cell(result: Mapping[str, Any], key: str, value: Any) -> Cell:
 
 
 @dataclass(frozen=True)
-class View:
-    """View of a run to turn: its name, number of facets, end of the colours (mA/cm²), data as JSON."""
-
-    label: str
-    facets: str
-    limit: str
-    data: str
-
-
-@dataclass(frozen=True)
 class _Surface:
     """One electrode: points (µm), triangles, current density of each and around each point (A/m²)."""
 
@@ -259,7 +249,7 @@ class _Surface:
         return areas
 
 
-def _electrode_views(runs: Sequence[Run]) -> list[View]:
+def _electrode_views(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Electrodes of runs on one scale of colours; an error if a run is 2D, or the surfaces are missing."""
     surfaces = {run.path: [_surface(run, side) for side in SIDES] for run in runs}
     every = [surface for pair in surfaces.values() for surface in pair]
@@ -291,8 +281,11 @@ def _at_points(
     return mean
 
 
-def _view(label: str, pair: Sequence[_Surface], limit: float) -> View:
-    """Data of one run: coordinates and current densities in 16 bits."""
+def _view(label: str, pair: Sequence[_Surface], limit: float) -> dict[str, str]:
+    """Name of a run, number of facets, end of the colours (mA/cm²), and as JSON what the script draws.
+
+    Coordinates and current densities have 16 bits.
+    """
     corners = np.concatenate([s.points for s in pair])
     low, high = corners.min(axis=0), corners.max(axis=0)
     span = np.where(high > low, high - low, 1.0)
@@ -308,7 +301,8 @@ def _view(label: str, pair: Sequence[_Surface], limit: float) -> View:
     ]
     tree = {"size": (high - low).tolist(), "colours": colours.tolist(), "surfaces": surfaces}
     count = sum(len(s.facets) for s in pair)
-    return View(label, written(count), written(limit * A_PER_M2_TO_MA_PER_CM2, 3), json.dumps(tree))
+    end = written(limit * A_PER_M2_TO_MA_PER_CM2, 3)
+    return {"label": label, "facets": written(count), "limit": end, "data": json.dumps(tree)}
 
 
 def _packed(values: NDArray[np.generic], kind: str) -> str:
