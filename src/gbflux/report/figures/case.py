@@ -31,11 +31,8 @@ _LEAST_SHARE = 1e-5  # of the area; what is less is a facet or two
 def draw_views(folder: Path, views: CaseViews) -> list[Path]:
     """Draw all figures of a case into a folder that exists.
 
-    Returns
-    -------
-    list of Path
-        ``section.png``, ``electrodes.png``, ``distribution.png`` and, with a layer,
-        ``homogenizing_layer.png``.
+    They are ``section.png``, ``electrodes.png``, ``distribution.png`` and, with a layer,
+    ``homogenizing_layer.png``.
     """
     paths = [
         _section(folder / "section.png", views),

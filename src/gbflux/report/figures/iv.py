@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -161,15 +162,8 @@ def draw_current_test(path: Path, test: CurrentTest, result: CcdResult, title: s
         short = result.short_time / _HOUR_S
         for axes in (upper, lower):
             axes.axvline(short, color=style.INK, lw=1.0, ls="--")
-        lower.annotate(
-            f"short: {result.sign}",
-            (short, 0.95),
-            (-5, 0),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=8,
-        )
+        place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        text = f"short: {result.sign}"
+        lower.annotate(text, (short, 0.95), (-5, 0), ha="right", va="top", fontsize=8, **place)
     upper.set_title(f"{Path(test.source).name}\n{title}", fontsize=9.5, color=style.INK)
     return style.save(figure, path)

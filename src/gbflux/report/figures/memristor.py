@@ -29,16 +29,7 @@ LawResult = tuple[str, str, float, float]
 
 
 def draw_device(path: Path, result: MemristorResult, weibulls: Mapping[str, Weibull | None]) -> Path:
-    """Draw all cycles of a device.
-
-    Parameters
-    ----------
-    path : Path
-        PNG file.
-    result : MemristorResult
-    weibulls : mapping
-        Distributions of ``set`` and ``reset``; None where there are too few.
-    """
+    """Draw all cycles of a device with its distributions of ``set`` and ``reset``, None where too few."""
     figure = style.new_figure(9.0, 6.4)
     panels = figure.subplots(2, 2)
     _states(panels[0, 0], result)

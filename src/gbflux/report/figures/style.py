@@ -66,18 +66,9 @@ def colour_bar(
     images: Iterable[NDArray[np.float64]],
     **options: Any,
 ) -> None:
-    """Colour bar that says where the colours end and what the largest value is.
+    """Colour bar that says where the colours end and what the largest value of `images` (mA/cm²) is.
 
-    Parameters
-    ----------
-    figure : Figure
-    mappable : ScalarMappable
-    axes : Axes or sequence of Axes
-        From which the bar takes its room.
-    images : iterable of arrays
-        Values shown (mA/cm²).
-    **options
-        Passed to `Figure.colorbar`.
+    It takes its room from `axes`; options are passed to `Figure.colorbar`.
     """
     largest = max(float(np.nanmax(image)) for image in images)
     end = mappable.norm.vmax or 0.0

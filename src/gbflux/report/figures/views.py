@@ -156,14 +156,14 @@ def _linear_image(triangles: Floats, corners: Floats, extent: Extent) -> Floats:
     y = bottom + (np.arange(shape[0]) + 0.5) / shape[0] * (top - bottom)
     row, column = np.nonzero(image >= 0)
     place = np.stack([x[column], y[row]], axis=1)
-    mine = image[row, column]
-    a, b, c = triangles[mine].transpose(1, 0, 2)
+    owner = image[row, column]
+    a, b, c = triangles[owner].transpose(1, 0, 2)
     whole = _cross(b - a, c - a)
     # barycentric coordinates; a pixel may lie outside of a sliver by rounding
     second, third = (
         np.clip(_cross(p, q) / whole, 0.0, 1.0) for p, q in ((place - a, c - a), (b - a, place - a))
     )
-    values = corners[mine]
+    values = corners[owner]
     found = np.full(shape, np.nan)
     found[row, column] = values[:, 0] * (1 - second - third) + values[:, 1] * second + values[:, 2] * third
     return found

@@ -178,17 +178,16 @@ def _large_errors_of_cases(study: Study) -> list[str]:
 
 def _unfinished(study: Study) -> list[str]:
     """Cases that are not done."""
-    counts, found = study.counts, []
-    total, done = len(study.rows), study.counts["done"]
-    if done < total:
-        parts = [f"{n} {name}" for name, n in counts.items() if name != "done" and n]
-        other = total - sum(counts.values())
-        parts += [f"{other} of another status"] if other else []
-        found.append(
-            f"This study is not complete: {done} of {total} cases are done, {', '.join(parts)}. Means and "
-            "intervals are over the cases that are done."
-        )
-    return found
+    counts, total = study.counts, len(study.rows)
+    if counts["done"] == total:
+        return []
+    parts = [f"{n} {name}" for name, n in counts.items() if name != "done" and n]
+    other = total - sum(counts.values())
+    parts += [f"{other} of another status"] if other else []
+    return [
+        f"This study is not complete: {counts['done']} of {total} cases are done, {', '.join(parts)}. Means "
+        "and intervals are over the cases that are done."
+    ]
 
 
 def _few(study: Study) -> list[str]:

@@ -22,7 +22,6 @@ from gbflux.report.page.content import Picture, from_figure
 from gbflux.report.page.folders import Study, Summary, number
 from gbflux.report.page.wording import (
     CELL,
-    ESTIMATES,
     Metric,
     axis_label,
     axis_point,
@@ -36,11 +35,10 @@ MOST_CURVES = 6
 FEW_CURVES = 2  # up to so many, the spread of the realisations is drawn too
 _LETTER_IN, _HANDLE_IN = 0.068, 0.55  # of a legend in 8 points: a letter; a line, and space around it
 _, _SIGMA, _ASR = CELL
-_ESTIMATES = tuple(
-    (metric.key, name, dashes)
-    for metric, name, dashes in zip(
-        ESTIMATES, ("brick layer", "Wiener bounds", ""), ("--", ":", ":"), strict=True
-    )
+_ESTIMATES = (  # key, name in the legend, dashes
+    ("transport.brick_layer_S_per_cm", "brick layer", "--"),
+    ("transport.wiener_lower_S_per_cm", "Wiener bounds", ":"),
+    ("transport.wiener_upper_S_per_cm", "", ":"),
 )
 _WIDE = 30  # ratio of the ends of an axis from which on it is logarithmic
 
@@ -66,7 +64,7 @@ class Abscissa:
     @property
     def logarithmic(self) -> bool:
         """True if values are positive and far apart, so that the axis is logarithmic."""
-        values = [v for v in self.x.values() if v is not None]
+        values = self.x.values()
         return not self.words and bool(values) and min(values) > 0 and max(values) > _WIDE * min(values)
 
 

@@ -32,6 +32,7 @@ from gbflux.report.figures import style
 from gbflux.report.page.cautions import relative_errors
 from gbflux.report.page.content import Picture, from_figure
 from gbflux.report.page.curves import (
+    SIDE,
     Curve,
     abscissa,
     colours,
@@ -97,9 +98,9 @@ class Ratio:
         return f"not told apart from that against Au{' or bare Li' if high > RATIO_BARE else ''}"
 
 
-def measures(side: str = "top") -> tuple[Metric, ...]:
-    """The measures of hot spots that bare and layered electrodes both have."""
-    p99, _, window, *_ = side_metrics(side)
+def _measures() -> tuple[Metric, ...]:
+    """Measures of hot spots that bare and layered electrodes both have."""
+    p99, _, window, *_ = side_metrics(SIDE)
     return p99, window
 
 
@@ -128,7 +129,7 @@ def study_ratios(study: Study) -> list[Ratio]:
         return []
     return [
         ratio
-        for metric in measures()
+        for metric in _measures()
         for curve in curves_over(study, over)
         for ratio in _along(study, curve, metric)
     ]
@@ -158,7 +159,7 @@ def run_ratios(runs: Sequence[Run]) -> list[Ratio]:
     if len(bare) != 1 or len(layered) != 1:
         return []
     found = []
-    for metric in measures():
+    for metric in _measures():
         a, b = (value_at(run.result, metric.key) for run in (bare[0], layered[0]))
         if a and b:
             shares = [relative_errors(run.result).get(metric.key) for run in (bare[0], layered[0])]

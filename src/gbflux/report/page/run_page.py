@@ -142,12 +142,8 @@ def _shown(result: Mapping[str, Any], key: str, digits: int = 4) -> tuple[str, s
 
 def _numbers(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Rows of the table of key numbers: those that any run has."""
-    rows = []
-    for metric in (*CELL, *ESTIMATES, *METRICS[len(CELL) :]):
-        if _in_any(runs, metric):
-            cells = [_line(run, metric, 4) for run in runs]
-            rows.append({"metric": metric, "cells": cells})
-    return rows
+    metrics = [m for m in (*CELL, *ESTIMATES, *METRICS[len(CELL) :]) if _in_any(runs, m)]
+    return [{"metric": metric, "cells": [_line(run, metric, 4) for run in runs]} for metric in metrics]
 
 
 def _in_any(runs: Sequence[Run], metric: Metric) -> bool:

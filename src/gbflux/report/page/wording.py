@@ -78,7 +78,7 @@ ESTIMATES = (
 
 
 def side_metrics(side: str) -> tuple[Metric, ...]:
-    """Return the metrics that are measured on one side."""
+    """Metrics that are measured on one side."""
     spots, inner = f"hot_spots.{side}", f"hot_spots_electrolyte.{side}"
     layer = f"homogenizing_layer.{side}"
     window = "window_max_over_mean"
@@ -103,7 +103,7 @@ METRICS = (*CELL, *side_metrics("top"), *side_metrics("bottom"))
 
 
 def axis_label(axis: str) -> str:
-    """Return the name of a swept key, with its unit.
+    """Name of a swept key, with its unit.
 
     >>> axis_label("homogenizing_layer.thickness_um")
     'homogenizing layer: thickness (µm)'
@@ -152,11 +152,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     """The block among the types of a field."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for inner in typing.get_args(annotation):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
+    return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
 
 
 def axis_value(text: str) -> str:
