@@ -15,7 +15,7 @@ from gbflux.case.blocks import (
     Solver,
     Variation,
 )
-from gbflux.case.estimate import Estimate, estimate
+from gbflux.case.cost import Estimate, estimate
 from gbflux.case.kinetics import Kinetics
 from gbflux.case.load import CaseSource, load_case, parse_case, read_case
 from gbflux.case.memory import Memory, machine_memory, require_memory

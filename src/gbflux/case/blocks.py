@@ -1,4 +1,4 @@
-"""The blocks of a case, in the user's units, with the unit in the key. Rules between keys are in `checks`."""
+"""The blocks of a case, in the user's units, with the unit in the key. Rules between keys are in `rules`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, Wi
 
 from gbflux import units
 from gbflux.case.accuracies import TARGETS, Fraction
+from gbflux.case.grain_files import SeedsFile, seeds_from_field
 from gbflux.case.kinetics import KineticsField
 from gbflux.case.quantity import LARGEST_SEED, Block, Number, Switch, WholeNumber, quantity
-from gbflux.case.seeds import SeedsFile, seeds_from_field
 
 LONGEST_UM = 1e7  # ten metres: beyond it a length was meant in another unit
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from gbflux.case import checks
+from gbflux.case import rules
 from gbflux.case.blocks import (
     Electrodes,
     Geometry,
@@ -20,13 +20,13 @@ from gbflux.case.blocks import (
     HomogenizingLayer,
     Mesh,
 )
-from gbflux.case.checks import Finding
-from gbflux.case.document import Document, read_document
-from gbflux.case.messages import findings_of
+from gbflux.case.grain_files import near_miss
 from gbflux.case.model import Case, with_mesh_sizes
 from gbflux.case.overrides import apply_overrides, is_overridden
 from gbflux.case.quantity import Block, Number
-from gbflux.case.seeds import near_miss
+from gbflux.case.rules import Finding
+from gbflux.case.text import findings_of
+from gbflux.case.yaml import Document, read_document
 from gbflux.errors import CaseError, Problem
 from gbflux.units import SIDES
 
@@ -179,7 +179,7 @@ def _validated(data: Mapping[str, Any], folder: Path) -> tuple[Case | None, list
     try:
         return Case.model_validate(data, context=context), []
     except ValidationError as error:
-        return None, [*findings_of(error), *checks.findings(_valid_blocks(data, context))]
+        return None, [*findings_of(error), *rules.findings(_valid_blocks(data, context))]
     except CaseError as error:
         return None, [Finding(tuple(p.place.split(".")), p.message) for p in error.problems]
 

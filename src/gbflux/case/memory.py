@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gbflux.case.estimate import Estimate
+from gbflux.case.cost import Estimate
 from gbflux.errors import InputError
 
 MIB = 2**20

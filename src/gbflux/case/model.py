@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from gbflux import units
-from gbflux.case import checks, hashing
+from gbflux.case import hashing, rules
 from gbflux.case.blocks import (
     Accuracy,
     Certify,
@@ -73,7 +73,7 @@ class Case(Block):
 
     @model_validator(mode="after")
     def _blocks_fit_each_other(self) -> Case:
-        found = checks.findings(dict(self))
+        found = rules.findings(dict(self))
         if found:
             raise CaseError(Problem("case", None, None, ".".join(f.place), f.message) for f in found)
         return self

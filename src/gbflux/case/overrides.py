@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
-from gbflux.case.checks import Finding
+from gbflux.case.rules import Finding
 
 Place = tuple[str, ...]
 

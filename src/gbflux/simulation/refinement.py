@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gbflux.case import Case, Memory, estimate, machine_memory
-from gbflux.case.estimate import element_order, memory_MiB
+from gbflux.case.cost import element_order, memory_MiB
 from gbflux.case.memory import in_gib
 from gbflux.errors import MeshError
 from gbflux.measure import Measurement

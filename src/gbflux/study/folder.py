@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from gbflux.case.seeds import SeedsFile
+from gbflux.case.grain_files import SeedsFile
 from gbflux.errors import CaseError, InputError
 from gbflux.results.folder import write_text
 from gbflux.results.result import Result, read_result

@@ -11,12 +11,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from gbflux.case import Case, CaseSource, Output, read_case
-from gbflux.case.checks import Finding
-from gbflux.case.document import Document, read_document
+from gbflux.case.grain_files import near_miss
 from gbflux.case.load import name_from, read_text
-from gbflux.case.messages import findings_of, shown
 from gbflux.case.overrides import apply_overrides
-from gbflux.case.seeds import near_miss
+from gbflux.case.rules import Finding
+from gbflux.case.text import findings_of, shown
+from gbflux.case.yaml import Document, read_document
 from gbflux.errors import CaseError, Problem
 from gbflux.study.axes import Axis, axes_of, points_of
 from gbflux.study.blocks import Cluster, Run, StudyBlocks

@@ -45,7 +45,7 @@ def test_template_shows_every_key():
 
 
 def _all_keys(model: type[BaseModel]) -> set[str]:
-    from gbflux.case.messages import block_at
+    from gbflux.case.text import block_at
 
     keys = set(model.model_fields)
     for name in Case.model_fields:

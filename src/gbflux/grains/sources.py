@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.grains.blocks import bricks, extrude
+from gbflux.grains.regular import bricks, extrude
 from gbflux.grains.regularise import lengthen_edges, shortest_edge_um
 from gbflux.grains.tessellation import Tessellation
 from gbflux.grains.voronoi import drop_empty, relax

@@ -12,9 +12,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from gbflux.case.checks import Finding
 from gbflux.case.model import Case
 from gbflux.case.quantity import unit_of
+from gbflux.case.rules import Finding
 from gbflux.units import SIDES
 
 _UNIT_SUFFIX = re.compile(r"_(mA_per_cm2|ohm_cm2|S_per_cm|um|nm|eV|C|V)$")
