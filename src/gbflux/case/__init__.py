@@ -10,21 +10,26 @@ from gbflux.case.blocks import (
     GrainBoundary,
     Grains,
     HomogenizingLayer,
+    Kinetics,
     Mesh,
     Output,
     Solver,
     Variation,
 )
-from gbflux.case.cost import Estimate, estimate
-from gbflux.case.kinetics import Kinetics
+from gbflux.case.cost import (
+    DerivedNumbers,
+    Estimate,
+    Memory,
+    derived_numbers,
+    estimate,
+    machine_memory,
+    remarks,
+    require_memory,
+)
 from gbflux.case.load import CaseSource, load_case, parse_case, read_case
-from gbflux.case.memory import Memory, machine_memory, require_memory
 from gbflux.case.model import Case
-from gbflux.case.numbers import DerivedNumbers, derived_numbers
-from gbflux.case.remarks import remarks
-from gbflux.case.resolved import resolved_yaml
-from gbflux.case.schema import schema_text
-from gbflux.case.template import template
+from gbflux.case.text import schema_text, template
+from gbflux.case.yaml import resolved_yaml
 
 __all__ = [
     "Accuracy",

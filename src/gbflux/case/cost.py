@@ -1,12 +1,18 @@
-"""Expected cost of a case: cells, nodes, memory and time, from its lengths alone."""
+"""Numbers that follow from a case without computing it: its cost, what it will show, what looks odd in it.
+
+Cells, nodes, memory and time are estimated from lengths alone and compared with the memory of this machine.
+"""
 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from gbflux import units
 from gbflux.case.model import Case
+from gbflux.errors import InputError
 
 # Constants of the estimate, measured on runs of 8 to 1000 grains on two cores. Retune them when the mesher
 # or the solver changes; nothing but the estimate depends on them.
@@ -216,3 +222,199 @@ def _facets(case: Case) -> float:
 def _whole(value: float) -> int:
     """A count from a float that may have overflowed."""
     return round(value) if math.isfinite(value) else 10**300
+
+
+MIB = 2**20
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory of this machine, or of the container's share of it.
+
+    Attributes
+    ----------
+    available_MiB, total_MiB : float
+        Free now, and installed or allowed in all (MiB).
+    """
+
+    available_MiB: float
+    total_MiB: float
+
+
+def machine_memory() -> Memory | None:
+    """Memory of this machine; None where the system does not say."""
+    try:
+        import psutil
+
+        machine = psutil.virtual_memory()
+        available, total = machine.available / MIB, machine.total / MIB
+    except ImportError:
+        try:
+            page = os.sysconf("SC_PAGE_SIZE") / MIB
+            available, total = os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
+        except (ValueError, OSError, AttributeError):
+            return None
+    limit = _control_group_bytes("memory.max")
+    if limit is not None and limit / MIB < total:
+        used = _control_group_bytes("memory.current") or 0
+        total = limit / MIB
+        available = min(available, max(0.0, total - used / MIB))
+    return Memory(available, total)
+
+
+def require_memory(expected: Estimate, memory: Memory | None) -> str | None:
+    """Refuse a case that cannot fit into memory.
+
+    Parameters
+    ----------
+    expected : Estimate
+        Cost of the case.
+    memory : Memory or None
+        Memory of the machine; None: unknown, nothing is refused.
+
+    Returns
+    -------
+    str or None
+        A warning if the case needs more than is free now.
+
+    Raises
+    ------
+    InputError
+        If the case needs more than the machine has.
+    """
+    if memory is None:
+        return None
+    needed = f"about {in_gib(expected.memory_MiB)} for about {expected.cells:,} cells"
+    if expected.memory_MiB > memory.total_MiB:
+        raise InputError(
+            f"memory: must be <= {in_gib(memory.total_MiB)}, all this machine has; the case needs {needed}. "
+            "Raise mesh.size_um or make the box smaller, or use a larger machine."
+        )
+    if expected.memory_MiB > memory.available_MiB:
+        return (
+            f"the case needs {needed}, but only {in_gib(memory.available_MiB)} are free now. "
+            "Close other programs or raise mesh.size_um."
+        )
+    return None
+
+
+def in_gib(memory_MiB: float) -> str:
+    """Memory for people.
+
+    >>> in_gib(512), in_gib(13000)
+    ('512 MiB', '12.7 GiB')
+    """
+    return f"{memory_MiB:.0f} MiB" if memory_MiB < 1024 else f"{memory_MiB / 1024:,.1f} GiB"
+
+
+def _control_group_bytes(name: str) -> int | None:
+    """A number of the control group this process is in (bytes); None where there is none, or no limit."""
+    try:
+        text = (_CONTROL_GROUP / name).read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+@dataclass(frozen=True)
+class DerivedNumbers:
+    """Numbers that follow from a case without computing it.
+
+    Attributes
+    ----------
+    biot : float
+        Bi = (δ/d) σ_g/σ_gb: resistance of a grain boundary over that of a grain. Below 0.1 it hardly shows.
+    kapitza_length_um : float
+        δ σ_g/σ_gb: thickness of grain that resists as much as one boundary (µm).
+    gb_asr_ohm_cm2 : float
+        δ/σ_gb: area-specific resistance of one grain boundary (Ω cm²).
+    hl_asr_ohm_cm2 : tuple of float
+        Area-specific resistance of the bottom and the top homogenizing layer with its contact
+        (Ω cm²); 0.0 for none.
+    electrode_asr_ohm_cm2 : tuple of float
+        Area-specific resistance of the bottom and the top electrode at rest (Ω cm²): that of a film, and of
+        kinetics RT/((α_a + α_c) F i₀).
+    brick_layer_S_per_cm : float
+        σ_g/(1 + Bi): conductivity of a brick layer of these grains and boundaries (S/cm), for δ much below d.
+    """
+
+    biot: float
+    kapitza_length_um: float
+    gb_asr_ohm_cm2: float
+    hl_asr_ohm_cm2: tuple[float, float]
+    electrode_asr_ohm_cm2: tuple[float, float]
+    brick_layer_S_per_cm: float
+
+
+def derived_numbers(case: Case) -> DerivedNumbers:
+    """Numbers that follow from a case at its temperature.
+
+    Examples
+    --------
+    >>> from gbflux.case import parse_case
+    >>> case = parse_case('''
+    ... geometry: {size_um: [50, 50, 50]}
+    ... grains: {mean_size_um: 10, conductivity_S_per_cm: 5e-4}
+    ... grain_boundary: {thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}
+    ... ''')
+    >>> round(derived_numbers(case).biot, 12)
+    1.0
+    """
+    ratio = case.sigma_grain / case.sigma_gb
+    biot = case.delta_um / case.mean_grain_size_um * ratio
+    gb_asr = case.delta_um * units.UM_TO_M / case.sigma_gb
+    return DerivedNumbers(
+        biot=biot,
+        kapitza_length_um=case.delta_um * ratio,
+        gb_asr_ohm_cm2=gb_asr * units.OHM_M2_TO_OHM_CM2,
+        hl_asr_ohm_cm2=tuple(_hl_asr_ohm_cm2(case, thickness) for thickness in case.hl_um),
+        electrode_asr_ohm_cm2=tuple(_electrode_asr_ohm_cm2(case, side) for side in (0, 1)),
+        brick_layer_S_per_cm=case.sigma_grain / (1 + biot) * units.S_PER_M_TO_S_PER_CM,
+    )
+
+
+def _hl_asr_ohm_cm2(case: Case, thickness_um: float) -> float:
+    """Area-specific resistance of one homogenizing layer and its contact (Ω cm²); 0.0 for none."""
+    if case.sigma_hl is None or thickness_um == 0:
+        return 0.0
+    return (thickness_um * units.UM_TO_M / case.sigma_hl + case.contact_asr) * units.OHM_M2_TO_OHM_CM2
+
+
+def _electrode_asr_ohm_cm2(case: Case, side: int) -> float:
+    """Area-specific resistance of one electrode where no current flows (Ω cm²); 0.0 for an ideal one."""
+    asr, law = case.electrode_asr[side], case.electrode_kinetics[side]
+    if law is not None:
+        thermal = units.GAS_CONSTANT_J_PER_MOL_K * units.kelvin(case.temperature_C) / units.FARADAY_C_PER_MOL
+        coefficients = law.anodic_transfer_coefficient + law.cathodic_transfer_coefficient
+        asr += thermal / (coefficients * case.exchange_current_density[side])
+    return asr * units.OHM_M2_TO_OHM_CM2
+
+
+COARSEST_CELLS_PER_GRAIN = 4
+
+
+def remarks(case: Case) -> list[str]:
+    """Sentences about a valid case that a colleague would say when looking over it."""
+    found = []
+    if case.mesh.size_um * COARSEST_CELLS_PER_GRAIN > case.mean_grain_size_um:
+        found.append(
+            f"mesh.size_um {case.mesh.size_um:g} is coarse for grains of {case.mean_grain_size_um:.4g} µm: "
+            f"hot spots need {COARSEST_CELLS_PER_GRAIN} cells or more across a grain."
+        )
+    if case.grains.count is not None and case.grains.boundary == "cut":
+        found.append(
+            f"grains.count {case.grains.count:,} gives the mean size, {case.mean_grain_size_um:.4g} µm; a "
+            "cut box shows pieces of more grains. With boundary: mirror grains end at the box."
+        )
+    if case.sigma_gb > case.sigma_grain:
+        found.append("grain boundaries conduct better than grains: they will not concentrate the current.")
+    materials = (case.grains, case.grain_boundary, case.homogenizing_layer)
+    laws = any(case.electrode_kinetics)  # whose overpotentials go with the temperature
+    if (
+        case.temperature_C != 25
+        and not laws
+        and all(m is None or not m.activation_energy_eV for m in materials)
+    ):
+        found.append("temperature_C changes nothing: no conductivity has an activation_energy_eV.")
+    return found

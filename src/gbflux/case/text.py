@@ -1,37 +1,39 @@
-"""pydantic's errors in the words of a case: what must hold, what was found, which key was meant."""
+"""Texts for readers of cases: pydantic's errors in the words of a case, the JSON schema, the template."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from gbflux.case.blocks import unit_of
 from gbflux.case.model import Case
-from gbflux.case.quantity import unit_of
 from gbflux.case.rules import Finding
 from gbflux.units import SIDES
 
 _UNIT_SUFFIX = re.compile(r"_(mA_per_cm2|ohm_cm2|S_per_cm|um|nm|eV|C|V)$")
 _NUMBER_AND_UNIT = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*[^\W\d]")
 _LONGEST_VALUE = 50
+_BOUNDS = {
+    "greater_than": (">", "gt"),
+    "greater_than_equal": (">=", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_equal": ("<=", "le"),
+}
+# pydantic leaves limits of optional numbers under its own names, which no editor knows
+_LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 
 
 def findings_of(error: ValidationError, model: type[BaseModel] = Case) -> list[Finding]:
-    """Every error of a validation as a finding; a required key that was only misspelt is reported once.
-
-    Parameters
-    ----------
-    error : ValidationError
-        Pydantic's error.
-    model : type
-        The model that was validated.
-    """
+    """Every error of a model's validation as a finding; a required key that was misspelt is reported once."""
     errors = error.errors(include_url=False)
     meant: set[tuple[str, ...]] = set()
     found: list[tuple[str, Finding]] = []
@@ -128,14 +130,6 @@ def _message(place: tuple[str, ...], item: Mapping[str, Any], model: type[BaseMo
     return str(item["msg"])
 
 
-_BOUNDS = {
-    "greater_than": (">", "gt"),
-    "greater_than_equal": (">=", "ge"),
-    "less_than": ("<", "lt"),
-    "less_than_equal": ("<=", "le"),
-}
-
-
 def _number_wanted(field: FieldInfo | None) -> str:
     unit = unit_of(field) if field else ""
     return f"must be a number in {unit}" if unit else "must be a number"
@@ -210,3 +204,29 @@ def shown(value: Any) -> str:
             return "a number beyond all bounds"
     text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema (draft 2020-12) of a case file, for editors; ``unit`` beside every quantity."""
+    body = _plain(Case.model_json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "gbflux case", **body}
+
+
+def _plain(node: Any) -> Any:
+    """A schema without the titles pydantic makes of names, and with limits under their standard names."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if isinstance(node, dict):
+        return {_LIMITS.get(key, key): _plain(item) for key, item in node.items() if key != "title"}
+    return node
+
+
+def schema_text() -> str:
+    """The schema as it is committed: indented, keys in the order of the models, one newline at the end."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def template(name: str) -> str:
+    """A commented case of that name, fit for a file name; valid as it stands. `gbflux init` writes it."""
+    text = resources.files("gbflux.case").joinpath("template.yaml").read_text(encoding="utf-8")
+    return text.replace("name: NAME", f'name: "{name}"')

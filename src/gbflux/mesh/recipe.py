@@ -94,7 +94,7 @@ def recipe(
         seed=grains.seed,
         relaxation_steps=grains.relaxation_steps,
         delta_um=case.delta_um,
-        points=None if grains.seeds_file is None else np.array(grains.seeds_file.points),
+        points=None if grains.file is None else np.array(grains.file.points),
     )
     mesh = case.mesh
     size = MeshSize(mesh.size_um, mesh.electrode_size_um, mesh.reproducible, field, case.boundary_end_um)

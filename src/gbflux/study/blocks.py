@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from gbflux.case import Output
+from gbflux.case.blocks import Block, Number, WholeNumber, quantity
 from gbflux.case.model import NAME_PATTERN
-from gbflux.case.quantity import Block, Number, WholeNumber, quantity
 from gbflux.case.text import shown
 
 LARGEST_REALIZATIONS = 100_000

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import gbflux.case
 from gbflux.case import load_case, parse_case, resolved_yaml, schema_text, template
 from gbflux.case.model import Case
-from gbflux.case.schema import schema
+from gbflux.case.text import schema
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
