@@ -6,7 +6,6 @@ Cells, nodes, memory and time are estimated from lengths alone and compared with
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +38,13 @@ SECOND_ORDER_FACTOR = {2: 3.0, 3: 5.0}  # memory and time of everything after th
 BRACKET_PER_CELL_KIB = {1: {2: 0.6, 3: 2.1}, 2: {2: 1.5, 3: 5.0}}
 BRACKET_PER_CELL_S = {1: {2: 3.0e-6, 3: 1.3e-5}, 2: {2: 2.3e-5, 3: 1.2e-4}}
 LOCAL_CURRENT = {1: 0.35, 2: 0.7}  # time of one certified local current over that of the bracket
-LU_ENTRIES = {2: (30.0, 1.0), 3: (8.0, 4 / 3)}  # entries of the factors: first * nodes**second
+# Entries of the factors of nested dissection: first * nodes**second
+LU_ENTRIES = {2: (30.0, 1.0), 3: (8.0, 4 / 3)}
+LU_ENTRY_BYTES = 12.0
+
+COARSEST_CELLS_PER_GRAIN = 4
+MIB = 2**20
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,8 @@ def memory_MiB(case: Case, cells: float, nodes: float) -> float:
     per_cell = MEMORY_PER_CELL_KIB * order + bracket
     memory = MEMORY_START_MIB + per_cell * units.KIB_TO_MIB * cells
     if case.solver.preconditioner == "lu":
-        memory += lu_memory_MiB(nodes * order, case.dimension)
+        factor, power = LU_ENTRIES[case.dimension]
+        memory += factor * (nodes * order) ** power * LU_ENTRY_BYTES / MIB
     return memory
 
 
@@ -124,20 +130,10 @@ def bulk_cells(volume_um: float, size_um: float, dimension: int) -> float:
 def refinement_cells(
     area_um: float, depth_um: float, size_um: float, electrode_size_um: float, dimension: int
 ) -> float:
-    """Cells that a plane adds on one side, where cells grow linearly from `electrode_size` to `size`.
+    """Cells that a plane adds on one side, where cells grow linearly from `electrode_size` to `size` (µm).
 
-    The integral of 1/h(z)^dimension - 1/size^dimension over the transition, or the depth if less.
-
-    Parameters
-    ----------
-    area_um : float
-        Area of the plane (µm²; in 2D its length, µm).
-    depth_um : float
-        Depth of the region behind the plane (µm).
-    size_um, electrode_size_um : float
-        Edge lengths far away and on the plane (µm).
-    dimension : int
-        2 or 3.
+    The integral of 1/h(z)^dimension - 1/size^dimension over the transition, or over the depth behind the
+    plane (µm) if less, times the area of the plane (µm²; in 2D its length, µm).
     """
     depth = min(depth_um, TRANSITION * size_um)
     slope = (size_um - electrode_size_um) / (TRANSITION * size_um)
@@ -161,25 +157,12 @@ def gb_area_um(case: Case) -> float:
     height = case.size_um[-1] if columnar else 1.0
     if len(lengths) == 1:
         return lengths[0] / case.mean_grain_size_um * height
-    area = _half_surface(case, len(lengths)) * math.prod(lengths) / case.mean_grain_size_um
+    relaxed = "relaxed" if case.grains.relaxation_steps else "poisson"
+    surface = GRAIN_SURFACE[len(lengths)]["brick" if case.grains.arrangement == "brick" else relaxed]
+    area = surface / 2 * math.prod(lengths) / case.mean_grain_size_um
     if case.grains.boundary == "mirror":
         area = max(0.0, area - sum(math.prod(lengths) / length for length in lengths))
     return area * height
-
-
-def lu_memory_MiB(dofs: float, dimension: int) -> float:
-    """Memory of a direct factorisation with nested dissection (MiB)."""
-    factor, power = LU_ENTRIES[dimension]
-    entry_bytes = 12.0
-    return factor * dofs**power * entry_bytes / 2**20
-
-
-def _half_surface(case: Case, dimension: int) -> float:
-    """Half the surface of a grain of volume 1."""
-    kinds = GRAIN_SURFACE[dimension]
-    if case.grains.arrangement == "brick":
-        return kinds["brick"] / 2
-    return kinds["relaxed" if case.grains.relaxation_steps else "poisson"] / 2
 
 
 def _conforming_cells(case: Case) -> float:
@@ -224,10 +207,6 @@ def _whole(value: float) -> int:
     return round(value) if math.isfinite(value) else 10**300
 
 
-MIB = 2**20
-_CONTROL_GROUP = Path("/sys/fs/cgroup")
-
-
 @dataclass(frozen=True)
 class Memory:
     """Memory of this machine, or of the container's share of it.
@@ -246,17 +225,12 @@ def machine_memory() -> Memory | None:
     """Memory of this machine; None where the system does not say."""
     try:
         import psutil
-
-        machine = psutil.virtual_memory()
-        available, total = machine.available / MIB, machine.total / MIB
     except ImportError:
-        try:
-            page = os.sysconf("SC_PAGE_SIZE") / MIB
-            available, total = os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
-        except (ValueError, OSError, AttributeError):
-            return None
+        return None
+    machine = psutil.virtual_memory()
+    available, total = machine.available / MIB, machine.total / MIB
     limit = _control_group_bytes("memory.max")
-    if limit is not None and limit / MIB < total:
+    if limit is not None and limit / MIB < total:  # a container's or a job's share of the machine
         used = _control_group_bytes("memory.current") or 0
         total = limit / MIB
         available = min(available, max(0.0, total - used / MIB))
@@ -264,14 +238,7 @@ def machine_memory() -> Memory | None:
 
 
 def require_memory(expected: Estimate, memory: Memory | None) -> str | None:
-    """Refuse a case that cannot fit into memory.
-
-    Parameters
-    ----------
-    expected : Estimate
-        Cost of the case.
-    memory : Memory or None
-        Memory of the machine; None: unknown, nothing is refused.
+    """Refuse a case that needs more memory than the machine has; with None, unknown, nothing is refused.
 
     Returns
     -------
@@ -281,7 +248,7 @@ def require_memory(expected: Estimate, memory: Memory | None) -> str | None:
     Raises
     ------
     InputError
-        If the case needs more than the machine has.
+        If the case cannot fit.
     """
     if memory is None:
         return None
@@ -368,8 +335,8 @@ def derived_numbers(case: Case) -> DerivedNumbers:
         biot=biot,
         kapitza_length_um=case.delta_um * ratio,
         gb_asr_ohm_cm2=gb_asr * units.OHM_M2_TO_OHM_CM2,
-        hl_asr_ohm_cm2=tuple(_hl_asr_ohm_cm2(case, thickness) for thickness in case.hl_um),
-        electrode_asr_ohm_cm2=tuple(_electrode_asr_ohm_cm2(case, side) for side in (0, 1)),
+        hl_asr_ohm_cm2=(_hl_asr_ohm_cm2(case, case.hl_um[0]), _hl_asr_ohm_cm2(case, case.hl_um[1])),
+        electrode_asr_ohm_cm2=(_electrode_asr_ohm_cm2(case, 0), _electrode_asr_ohm_cm2(case, 1)),
         brick_layer_S_per_cm=case.sigma_grain / (1 + biot) * units.S_PER_M_TO_S_PER_CM,
     )
 
@@ -384,18 +351,17 @@ def _hl_asr_ohm_cm2(case: Case, thickness_um: float) -> float:
 def _electrode_asr_ohm_cm2(case: Case, side: int) -> float:
     """Area-specific resistance of one electrode where no current flows (Ω cm²); 0.0 for an ideal one."""
     asr, law = case.electrode_asr[side], case.electrode_kinetics[side]
-    if law is not None:
+    current_density = case.exchange_current_density[side]
+    if law is not None and current_density is not None:
+        # Butler–Volmer's law linearised at rest: di/dη = (α_a + α_c) F i₀ / RT
         thermal = units.GAS_CONSTANT_J_PER_MOL_K * units.kelvin(case.temperature_C) / units.FARADAY_C_PER_MOL
         coefficients = law.anodic_transfer_coefficient + law.cathodic_transfer_coefficient
-        asr += thermal / (coefficients * case.exchange_current_density[side])
+        asr += thermal / (coefficients * current_density)
     return asr * units.OHM_M2_TO_OHM_CM2
 
 
-COARSEST_CELLS_PER_GRAIN = 4
-
-
 def remarks(case: Case) -> list[str]:
-    """Sentences about a valid case that a colleague would say when looking over it."""
+    """Sentences on what is allowed in a case and still probably not meant."""
     found = []
     if case.mesh.size_um * COARSEST_CELLS_PER_GRAIN > case.mean_grain_size_um:
         found.append(
@@ -411,10 +377,7 @@ def remarks(case: Case) -> list[str]:
         found.append("grain boundaries conduct better than grains: they will not concentrate the current.")
     materials = (case.grains, case.grain_boundary, case.homogenizing_layer)
     laws = any(case.electrode_kinetics)  # whose overpotentials go with the temperature
-    if (
-        case.temperature_C != 25
-        and not laws
-        and all(m is None or not m.activation_energy_eV for m in materials)
-    ):
+    activated = any(m is not None and m.activation_energy_eV for m in materials)
+    if case.temperature_C != 25 and not laws and not activated:
         found.append("temperature_C changes nothing: no conductivity has an activation_energy_eV.")
     return found

@@ -256,19 +256,9 @@ def _file_error(path: Path, message: str, line: int = 1, column: int = 1) -> Cas
 def apply_overrides(
     data: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[Finding]]:
-    """Data with overrides put in; the data given are left as they are.
+    """A copy of a case's data with overrides put in, and what is wrong with paths that lead nowhere.
 
-    Parameters
-    ----------
-    data : mapping
-        The case as plain data.
-    overrides : mapping
-        Values by dotted path. None removes a key or a whole block; a block that is absent is made.
-
-    Returns
-    -------
-    dict, list of Finding
-        The new data, and what is wrong with paths that lead nowhere.
+    None removes a key or a whole block; a block that is absent is made.
     """
     result, problems = dict(data), []
     for path, value in overrides.items():

@@ -33,6 +33,7 @@ from gbflux.case.blocks import (
     quantity,
 )
 from gbflux.errors import CaseError, Problem
+from gbflux.units import SIDES
 
 NAME_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?$"
 PHYSICS_VERSION = 2  # raise it when the same case gives other numbers than before
@@ -140,8 +141,7 @@ class Case(Block):
         layer = self.homogenizing_layer
         if layer is None:
             return 0.0, 0.0
-        bottom = layer.thickness_um if layer.sides in ("both", "bottom") else 0.0
-        top = layer.thickness_um if layer.sides in ("both", "top") else 0.0
+        bottom, top = (layer.thickness_um if layer.sides in ("both", side) else 0.0 for side in SIDES)
         return bottom, top
 
     # Materials at the temperature of the case
@@ -185,9 +185,8 @@ class Case(Block):
     @property
     def exchange_current_density(self) -> tuple[float | None, float | None]:
         """i₀ of the bottom and the top electrode at the case's temperature (A/m²); None without kinetics."""
-        bottom, top = (
-            law and exchange_current_density_at(law, self.temperature_C) for law in self.electrode_kinetics
-        )
+        laws, temperature_C = self.electrode_kinetics, self.temperature_C
+        bottom, top = (exchange_current_density_at(law, temperature_C) if law else None for law in laws)
         return bottom, top
 
     @property
@@ -285,10 +284,5 @@ def _material(block: dict[str, Any]) -> dict[str, Any]:
 
 def _without_idle_temperature(block: dict[str, Any]) -> dict[str, Any]:
     """A block, without its reference temperature where no activation energy makes it matter."""
-    if block.get("activation_energy_eV"):
-        return block
-    return {
-        key: value
-        for key, value in block.items()
-        if key not in ("activation_energy_eV", "reference_temperature_C")
-    }
+    idle = () if block.get("activation_energy_eV") else ("activation_energy_eV", "reference_temperature_C")
+    return {key: value for key, value in block.items() if key not in idle}

@@ -7,7 +7,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, get_args
 
@@ -27,6 +27,18 @@ _BOUNDS = {
     "greater_than_equal": (">=", "ge"),
     "less_than": ("<", "lt"),
     "less_than_equal": ("<=", "le"),
+}
+_KINDS = {  # what must hold, by pydantic's name of the error
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text; put it in quotes if it looks like a number",
+    "string_pattern_mismatch": "must be letters, digits, '.', '_' or '-', at most 100",
+    "model_type": "must be a block of keys",
+    "tuple_type": "must be a list of lengths, [x, y, z], in 2D [x, z]",
+    "too_short": "must be 3 lengths, [x, y, z], or in 2D 2, [x, z]",
+    "too_long": "must be 3 lengths, [x, y, z], or in 2D 2, [x, z]",
 }
 # pydantic leaves limits of optional numbers under its own names, which no editor knows
 _LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
@@ -119,34 +131,18 @@ def _message(place: tuple[str, ...], item: Mapping[str, Any], model: type[BaseMo
     field, context = _field_at(place, model), item.get("ctx", {})
     if kind == "missing":
         return _required(place, field)
+    unit = unit_of(field) if field else ""
     if kind in _BOUNDS:
         sign, key = _BOUNDS[kind]
-        bound = f"{context[key]:.16g} {unit_of(field) if field else ''}".strip()
-        return f"must be {sign} {bound}; got {shown(value)}.{_remedy(kind, place)}"
+        no_scatter = place[-1] == "sigma" and kind == "greater_than"
+        remedy = " Leave the variation block out for no scatter." if no_scatter else ""
+        return f"must be {sign} {f'{context[key]:.16g} {unit}'.strip()}; got {shown(value)}.{remedy}"
     if kind == "literal_error":
         return _choice(str(context["expected"]), value)
     if kind in _KINDS:
-        return f"{_KINDS[kind](field)}; got {shown(value)}.{_hint(kind, value, field)}"
+        in_unit = f" in {unit}" if kind == "float_type" and unit else ""
+        return f"{_KINDS[kind]}{in_unit}; got {shown(value)}.{_hint(kind, value, unit)}"
     return str(item["msg"])
-
-
-def _number_wanted(field: FieldInfo | None) -> str:
-    unit = unit_of(field) if field else ""
-    return f"must be a number in {unit}" if unit else "must be a number"
-
-
-_KINDS: dict[str, Callable[[FieldInfo | None], str]] = {
-    "float_type": _number_wanted,
-    "int_type": lambda field: "must be a whole number",
-    "finite_number": lambda field: "must be a finite number",
-    "bool_type": lambda field: "must be true or false",
-    "string_type": lambda field: "must be text; put it in quotes if it looks like a number",
-    "string_pattern_mismatch": lambda field: "must be letters, digits, '.', '_' or '-', at most 100",
-    "model_type": lambda field: "must be a block of keys",
-    "tuple_type": lambda field: "must be a list of lengths, [x, y, z], in 2D [x, z]",
-    "too_short": lambda field: "must be 3 lengths, [x, y, z], or in 2D 2, [x, z]",
-    "too_long": lambda field: "must be 3 lengths, [x, y, z], or in 2D 2, [x, z]",
-}
 
 
 def _required(place: tuple[str, ...], field: FieldInfo | None) -> str:
@@ -157,13 +153,6 @@ def _required(place: tuple[str, ...], field: FieldInfo | None) -> str:
     return f"is required: {field.description}" + (f" ({unit})" if unit else "") + "."
 
 
-def _remedy(kind: str, place: tuple[str, ...]) -> str:
-    """Return what to do about a number out of bounds, where that is not plain from the bound; else empty."""
-    if place[-1] == "sigma" and kind == "greater_than":
-        return " Leave the variation block out for no scatter."
-    return ""
-
-
 def _choice(expected: str, value: Any) -> str:
     """Message for a word that is not allowed; `expected` as pydantic writes it, ``'a', 'b' or 'c'``."""
     words = re.findall(r"'([^']*)'", expected)
@@ -172,7 +161,7 @@ def _choice(expected: str, value: Any) -> str:
     return f"must be {allowed}; got {shown(value)}" + (f" (did you mean '{close[0]}'?)" if close else ".")
 
 
-def _hint(kind: str, value: Any, field: FieldInfo | None) -> str:
+def _hint(kind: str, value: Any, unit: str) -> str:
     """Return what to do about text where a number belongs; empty where nothing fits."""
     if not isinstance(value, str) or kind not in ("float_type", "int_type"):
         return ""
@@ -180,8 +169,8 @@ def _hint(kind: str, value: Any, field: FieldInfo | None) -> str:
         return " Write it without quotes." if math.isfinite(float(value)) else ""
     if re.fullmatch(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*", value):
         return " Write a decimal point."
-    if field and unit_of(field) and _NUMBER_AND_UNIT.match(value):
-        return f" Write the number alone: the unit, {unit_of(field)}, is in the key."
+    if unit and _NUMBER_AND_UNIT.match(value):
+        return f" Write the number alone: the unit, {unit}, is in the key."
     return ""
 
 

@@ -1,23 +1,30 @@
-"""The arrangements of a case: Voronoi, given seeds, bricks, columns; each closed (`mirror`) or cut."""
+"""Sources of grains: each makes a tessellation of a box. A new one is a class here and its line in `SOURCES`.
+
+A source takes what it needs of an `Arrangement`. Files of grains are read with the case and stand in its hash
+by that of their bytes; what they hold arrives as ``points``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gbflux.grains.regular import bricks, extrude
-from gbflux.grains.regularise import lengthen_edges, shortest_edge_um
-from gbflux.grains.tessellation import Tessellation
-from gbflux.grains.voronoi import drop_empty, relax
+from gbflux.grains.tessellation import Floats, Tessellation
+from gbflux.grains.voronoi import drop_empty, lengthen_edges, relax, shortest_edge_um
+
+if TYPE_CHECKING:
+    from gbflux.case import Case
 
 _MARGIN = 3.0  # a cut box is surrounded by this many grain sizes of seeds
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Parameters that determine the grains.
+    """Parameters that determine the grains, as plain data.
 
     Attributes
     ----------
@@ -47,77 +54,125 @@ class Arrangement:
     seed: int = 1
     relaxation_steps: int = 3
     delta_um: float = 0.005
-    points: NDArray[np.float64] | None = None
+    points: Floats | None = None
+
+    @classmethod
+    def of(cls, case: Case) -> Arrangement:
+        """The arrangement that a case asks for."""
+        grains = case.grains
+        return cls(
+            size_um=tuple(case.size_um),
+            mean_size_um=case.mean_grain_size_um,
+            kind=grains.arrangement,
+            boundary=grains.boundary,
+            seed=grains.seed,
+            relaxation_steps=grains.relaxation_steps,
+            delta_um=case.delta_um,
+            points=None if grains.file is None else np.array(grains.file.points),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data fit for JSON, the same for the same arrangement: cached meshes are named by it."""
+        points = None if self.points is None else np.asarray(self.points, float).tolist()
+        return {**asdict(self), "points": points}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Arrangement:
+        """The arrangement that `as_dict` wrote."""
+        points = None if data["points"] is None else np.array(data["points"])
+        return cls(**{**data, "size_um": tuple(data["size_um"]), "points": points})
+
+    @property
+    def source(self) -> str:
+        """Name of the source; given seeds are one of their own, though a case calls both voronoi."""
+        return "seeds" if self.kind == "voronoi" and self.points is not None else self.kind
 
     @property
     def shortest_edge_um(self) -> float:
         """Shortest edge allowed (µm)."""
         return shortest_edge_um(self.delta_um, self.mean_size_um)
 
+    @property
+    def margin_um(self) -> float:
+        """Width (µm) around the box that random seeds reach into: grains there are cut by its faces."""
+        return _MARGIN * self.mean_size_um if self.boundary == "cut" else 0.0
+
+
+class GrainSource(Protocol):
+    """Maker of grains."""
+
+    def tessellate(self, asked: Arrangement, size_um: Floats) -> Tessellation:
+        """Grains of the box from the origin to `size_um`, the same on every machine and rank count."""
+        ...
+
+
+class RandomSeeds:
+    """Voronoi cells of random seeds of the density asked for, relaxed; for `cut` around the box, too."""
+
+    def tessellate(self, asked: Arrangement, size_um: Floats) -> Tessellation:
+        around = size_um + 2 * asked.margin_um
+        count = max(1, round(float(np.prod(around)) / asked.mean_size_um ** len(size_um)))
+        seeds = np.random.default_rng(asked.seed).random((count, len(size_um))) * around
+        return _regularised(relax(seeds, around, asked.relaxation_steps) - asked.margin_um, size_um, asked)
+
+
+class GivenSeeds:
+    """Voronoi cells of the seeds of a file."""
+
+    def tessellate(self, asked: Arrangement, size_um: Floats) -> Tessellation:
+        seeds = relax(np.array(asked.points, float), size_um, asked.relaxation_steps)
+        return _regularised(seeds, size_um, asked)
+
+
+def _regularised(seeds: Floats, size_um: Floats, asked: Arrangement) -> Tessellation:
+    """Cells of seeds without edges too short for boundaries, those outside the box left out."""
+    return drop_empty(lengthen_edges(seeds, size_um, asked.shortest_edge_um, seed=asked.seed))
+
+
+class Bricks:
+    """Equal bricks: n along an axis, or n − 1 whole ones between two halves where the box is cut."""
+
+    def tessellate(self, asked: Arrangement, size_um: Floats) -> Tessellation:
+        cuts = []
+        for length in size_um:
+            n = max(1, round(length / asked.mean_size_um))
+            shares = np.arange(n) + 0.5 if asked.boundary == "cut" else np.arange(1, n)
+            cuts.append(shares * length / n)
+        return bricks(size_um, cuts)
+
+
+class Columns:
+    """Grains that reach from electrode to electrode: a random row in 2D, over random Voronoi cells in 3D."""
+
+    def tessellate(self, asked: Arrangement, size_um: Floats) -> Tessellation:
+        if len(size_um) == 2:
+            return bricks(size_um, [self._cuts(float(size_um[0]), asked), np.empty(0)])
+        return extrude(RandomSeeds().tessellate(asked, size_um[:2]), float(size_um[2]))
+
+    @staticmethod
+    def _cuts(length_um: float, asked: Arrangement) -> Floats:
+        """Boundaries of a relaxed random row of columns: midpoints between neighbouring seeds."""
+        around = length_um + 2 * asked.margin_um
+        rng = np.random.default_rng(asked.seed)
+        seeds = np.sort(rng.random(max(1, round(around / asked.mean_size_um)))) * around
+        for _ in range(asked.relaxation_steps):
+            ends = np.concatenate([[0.0], (seeds[1:] + seeds[:-1]) / 2, [around]])
+            seeds = (ends[1:] + ends[:-1]) / 2
+        cuts: Floats = (seeds[1:] + seeds[:-1]) / 2 - asked.margin_um
+        shortest = asked.shortest_edge_um
+        cuts = cuts[(cuts > shortest) & (cuts < length_um - shortest)]
+        return cuts[np.diff(cuts, prepend=-np.inf) > shortest]
+
+
+SOURCES: dict[str, GrainSource] = {
+    "voronoi": RandomSeeds(),
+    "seeds": GivenSeeds(),
+    "brick": Bricks(),
+    "columnar": Columns(),
+}
+
 
 def tessellate(arrangement: Arrangement) -> Tessellation:
-    """Grains of a box.
-
-    Returns
-    -------
-    Tessellation
-        With at least one cell, numbered by seed; the same on every machine and rank count for the same
-        arrangement.
-    """
-    size = np.asarray(arrangement.size_um, dtype=np.float64)
-    if arrangement.kind == "brick":
-        return bricks(size, [_brick_cuts(length, arrangement) for length in size])
-    if arrangement.kind == "columnar":
-        return _columns(size, arrangement)
-    return _voronoi(size, arrangement)
-
-
-def _voronoi(size: NDArray, arrangement: Arrangement) -> Tessellation:
-    """Voronoi cells of random or given seeds, relaxed and regularised."""
-    if arrangement.points is None:
-        seeds = _seeds(size, arrangement)
-    else:
-        seeds = relax(np.array(arrangement.points, float), size, arrangement.relaxation_steps)
-    return drop_empty(lengthen_edges(seeds, size, arrangement.shortest_edge_um, seed=arrangement.seed))
-
-
-def _seeds(size: NDArray, arrangement: Arrangement) -> NDArray:
-    """Random seeds of the asked density, relaxed; for `cut` they reach beyond the box on all sides."""
-    margin = _MARGIN * arrangement.mean_size_um if arrangement.boundary == "cut" else 0.0
-    around = size + 2 * margin
-    count = max(1, round(float(np.prod(around)) / arrangement.mean_size_um ** len(size)))
-    rng = np.random.default_rng(arrangement.seed)
-    seeds = relax(rng.random((count, len(size))) * around, around, arrangement.relaxation_steps)
-    return seeds - margin
-
-
-def _brick_cuts(length: float, arrangement: Arrangement) -> NDArray:
-    """Planes between bricks along one axis: n equal bricks, or n − 1 whole ones between two halves."""
-    n = max(1, round(length / arrangement.mean_size_um))
-    if arrangement.boundary == "cut":
-        return (np.arange(n) + 0.5) * length / n
-    return np.arange(1, n) * length / n
-
-
-def _columns(size: NDArray, arrangement: Arrangement) -> Tessellation:
-    """Grains that reach from electrode to electrode."""
-    if len(size) == 2:
-        return bricks(size, [_random_cuts(size[0], arrangement), np.empty(0)])
-    section = _voronoi(size[:2], arrangement)
-    return extrude(section, float(size[2]))
-
-
-def _random_cuts(length: float, arrangement: Arrangement) -> NDArray:
-    """Boundaries of a relaxed random row of columns: midpoints between neighbouring seeds."""
-    margin = _MARGIN * arrangement.mean_size_um if arrangement.boundary == "cut" else 0.0
-    around = length + 2 * margin
-    rng = np.random.default_rng(arrangement.seed)
-    seeds = np.sort(rng.random(max(1, round(around / arrangement.mean_size_um)))) * around
-    for _ in range(arrangement.relaxation_steps):
-        ends = np.concatenate([[0.0], (seeds[1:] + seeds[:-1]) / 2, [around]])
-        seeds = (ends[1:] + ends[:-1]) / 2
-    cuts = (seeds[1:] + seeds[:-1]) / 2 - margin
-    shortest = arrangement.shortest_edge_um
-    cuts = cuts[(cuts > shortest) & (cuts < length - shortest)]
-    far = np.concatenate([[True], np.diff(cuts) > shortest]) if len(cuts) else np.zeros(0, bool)
-    return cuts[far]
+    """Grains of a box: with at least one cell, numbered by seed, the same for the same arrangement."""
+    size_um = np.asarray(arrangement.size_um, dtype=np.float64)
+    return SOURCES[arrangement.source].tessellate(arrangement, size_um)

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from gbflux.grains import Arrangement, edge_lengths, tessellate
-from gbflux.grains.clip import clip
-from gbflux.grains.regularise import lengthen_edges, shortest_edge_um
-from gbflux.grains.tessellation import edges, face_simplices, volumes_and_centroids
-from gbflux.grains.voronoi import relax, voronoi_cells
+from gbflux.grains.tessellation import clip, edges, face_simplices, volumes_and_centroids
+from gbflux.grains.voronoi import lengthen_edges, relax, shortest_edge_um, voronoi_cells
 
 BOXES = [(40.0, 30.0), (30.0, 20.0, 25.0)]
 KINDS = ["voronoi", "brick", "columnar"]
