@@ -3,19 +3,7 @@
 `load_case` and `parse_case` give a frozen `Case` or raise one `CaseError` with every mistake in it.
 """
 
-from gbflux.case.blocks import (
-    Accuracy,
-    Electrodes,
-    Geometry,
-    GrainBoundary,
-    Grains,
-    HomogenizingLayer,
-    Kinetics,
-    Mesh,
-    Output,
-    Solver,
-    Variation,
-)
+from gbflux.case.blocks import Output
 from gbflux.case.cost import (
     DerivedNumbers,
     Estimate,
@@ -32,22 +20,12 @@ from gbflux.case.text import schema_text, template
 from gbflux.case.yaml import resolved_yaml
 
 __all__ = [
-    "Accuracy",
     "Case",
     "CaseSource",
     "DerivedNumbers",
-    "Electrodes",
     "Estimate",
-    "Geometry",
-    "GrainBoundary",
-    "Grains",
-    "HomogenizingLayer",
-    "Kinetics",
     "Memory",
-    "Mesh",
     "Output",
-    "Solver",
-    "Variation",
     "derived_numbers",
     "estimate",
     "load_case",

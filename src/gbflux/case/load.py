@@ -103,14 +103,7 @@ def parse_case(
 class CaseSource:
     """A case as it is written, read once: cases are made of it with one set of overrides after the other.
 
-    Attributes
-    ----------
-    document : Document
-        The text as data, with positions.
-    folder : Path
-        Where a relative ``seeds_file`` is looked for.
-    name : str
-        Of a case that does not give one.
+    A relative ``seeds_file`` is looked for in the folder; a case without a name takes the one given.
     """
 
     document: Document
@@ -127,17 +120,12 @@ class CaseSource:
         """
         overrides = overrides or {}
         data, astray = apply_overrides(self.document.data, overrides)
-        # nothing after the colon of a top-level key: all of a block may be commented out
-        written = {
-            key: value for key, value in data.items() if value is not None or key not in Case.model_fields
-        }
-        data = {"name": self.name, **written}
+        # nothing may stand after the colon of a top-level key: all of a block is commented out
+        empty = {key for key, value in data.items() if value is None and key in Case.model_fields}
+        data = {"name": self.name, **{key: value for key, value in data.items() if key not in empty}}
         case, found = _validated(data, self.folder)
-        problems = [
-            *self.document.problems,
-            *(Problem("override", None, None, ".".join(place), message) for place, message in astray),
-            *_problems(self.document, data, overrides, found),
-        ]
+        problems = [Problem("override", None, None, ".".join(place), message) for place, message in astray]
+        problems = [*self.document.problems, *problems, *_problems(self.document, data, overrides, found)]
         if case is None or problems:
             raise CaseError(sorted(problems, key=lambda p: (p.line is None, p.line or 0, p.column or 0)))
         return case
@@ -173,18 +161,16 @@ def _problems(
     document: Document, data: Mapping[str, Any], overrides: Mapping[str, Any], found: Sequence[Finding]
 ) -> list[Problem]:
     """Findings with their position: the key's in the text, or the override that brought it."""
-    problems: dict[tuple[str, str], Problem] = {}
+    problems: dict[Problem, None] = {}  # in order, each once: a law for both sides has its mistakes twice
     for finding in found:
         place = _written_place(data, finding.place)
         if place in document.unreadable:
             continue
-        dotted = ".".join(place)
-        if is_overridden(place, overrides):
-            problem = Problem("override", None, None, dotted, finding.message)
-        else:
-            problem = Problem(document.source, *document.mark(place), dotted, finding.message)
-        problems[dotted, finding.message] = problem
-    return list(problems.values())
+        source, mark = document.source, document.mark(place)
+        if any(place[: len(key)] == key for key in map(_place_of, overrides)):
+            source, mark = "override", (None, None)
+        problems[Problem(source, *mark, ".".join(place), finding.message)] = None
+    return list(problems)
 
 
 def _written_place(data: Any, place: Sequence[str]) -> tuple[str, ...]:
@@ -192,8 +178,12 @@ def _written_place(data: Any, place: Sequence[str]) -> tuple[str, ...]:
 
     Cut off below a plain value; without the side within a block that names none.
     """
-    if len(place) > 3 and place[2] in SIDES and _stands_for_both(data, place[:2]):
-        place = (*place[:2], *place[3:])
+    if len(place) > 3 and place[2] in SIDES:
+        block = data
+        for part in place[:2]:
+            block = block.get(part) if isinstance(block, Mapping) else None
+        if isinstance(block, Mapping) and not any(side in block for side in SIDES):
+            place = (*place[:2], *place[3:])
     for i, part in enumerate(place):
         if isinstance(data, Mapping):
             data = data.get(part)
@@ -204,13 +194,6 @@ def _written_place(data: Any, place: Sequence[str]) -> tuple[str, ...]:
         else:
             return tuple(place[:i])
     return tuple(place)
-
-
-def _stands_for_both(data: Any, place: Sequence[str]) -> bool:
-    """Test whether there is a block at a place, and no side in it."""
-    for part in place:
-        data = data.get(part) if isinstance(data, Mapping) else None
-    return isinstance(data, Mapping) and not any(side in data for side in SIDES)
 
 
 def name_from(path: Path) -> str:
@@ -271,11 +254,6 @@ def apply_overrides(
         except LookupError as error:
             problems.append(Finding(place, str(error.args[0])))
     return result, problems
-
-
-def is_overridden(place: Sequence[str], overrides: Mapping[str, Any]) -> bool:
-    """Test whether a place lies at or below an override."""
-    return any(tuple(place[: len(key)]) == key for key in map(_place_of, overrides))
 
 
 def _place_of(path: Any) -> Place:

@@ -155,7 +155,8 @@ def _requests(cells: Tessellation, pairs: Ints, lengths: Floats, shortest_um: fl
         direction = (end - start) / max(length, 1e-12)
         gradient: dict[int, Floats] = {}
         for vertex, point, sign in ((v, end, 1.0), (u, start, -1.0)):
-            for number, part in _vertex_gradient(cells.seeds, around[vertex], point, sign * direction):
+            numbers, parts = _vertex_gradient(cells.seeds, around[vertex], point, sign * direction)
+            for number, part in zip(numbers.tolist(), parts, strict=True):
                 gradient[number] = gradient.get(number, 0.0) + part
         norm = sum(float(part @ part) for part in gradient.values())
         if norm > 1e-12:
@@ -166,10 +167,8 @@ def _requests(cells: Tessellation, pairs: Ints, lengths: Floats, shortest_um: fl
     return move
 
 
-def _vertex_gradient(
-    seeds: Floats, around: Ints, point: Floats, direction: Floats
-) -> list[tuple[int, Floats]]:
-    """Derivative of ``direction · point`` with respect to each seed around a vertex.
+def _vertex_gradient(seeds: Floats, around: Ints, point: Floats, direction: Floats) -> tuple[Ints, Floats]:
+    """Numbers (k,) of the seeds around a vertex and, (k, d), the derivative of ``direction · point`` by each.
 
     The vertex has equal distance to its seeds, ``2 (p_i − p_0)·c = |p_i|² − |p_0|²``, and lies on its box
     planes; hence ``(p_i − p_0)·dc = (p_i − c)·dp_i − (p_0 − c)·dp_0``.
@@ -177,16 +176,13 @@ def _vertex_gradient(
     numbers = around[around >= 0]
     planes = np.zeros((len(around) - len(numbers), len(point)))
     planes[np.arange(len(planes)), (-1 - around[around < 0]) // 2] = 1.0
-    if len(numbers) < 2:
-        return []
     p = seeds[numbers]
+    if len(p) < 2:  # an edge of the box, which no seed moves
+        return numbers, np.zeros_like(p)
     weights = np.linalg.pinv(np.vstack([p[1:] - p[0], planes])).T @ direction
     weights = weights[: len(p) - 1]
-    parts = [weights[i, None] * (p[i + 1] - point) for i in range(len(weights))]
-    return [
-        (int(numbers[0]), -weights.sum() * (p[0] - point)),
-        *zip(numbers[1:].tolist(), parts, strict=True),
-    ]
+    weights = np.concatenate([[-weights.sum()], weights])
+    return numbers, weights[:, None] * (p - point)
 
 
 def _cells_of_vertices(cells: Tessellation, vertices: Ints) -> dict[int, Ints]:
