@@ -191,19 +191,19 @@ def grains_fit_into_the_box(geometry: Geometry, grains: Grains) -> Iterator[Find
 
 
 @_rule("geometry", "grains", "grain_boundary")
-def boundary_is_thin(geometry: Geometry, grains: Grains, grain_boundary: GrainBoundary) -> Iterator[Finding]:
+def boundary_is_thin(geometry: Geometry, grains: Grains, boundary: GrainBoundary) -> Iterator[Finding]:
     d_nm = mean_grain_size_um(geometry, grains) / units.NM_TO_UM
-    if grain_boundary.thickness_nm > LARGEST_GB_SHARE * d_nm:
+    if boundary.thickness_nm > LARGEST_GB_SHARE * d_nm:
         message = (
             f"must be <= {LARGEST_GB_SHARE * d_nm:g} nm, a tenth of the grain size; "
-            f"got {grain_boundary.thickness_nm:g}. Make it thinner or the grains larger."
+            f"got {boundary.thickness_nm:g}. Make it thinner or the grains larger."
         )
         yield Finding(("grain_boundary", "thickness_nm"), message)
 
 
 @_rule("grain_boundary", "mesh")
-def boundary_is_thinner_than_cells(grain_boundary: GrainBoundary, mesh: Mesh) -> Iterator[Finding]:
-    thickness_um = grain_boundary.thickness_nm * units.NM_TO_UM
+def boundary_is_thinner_than_cells(boundary: GrainBoundary, mesh: Mesh) -> Iterator[Finding]:
+    thickness_um = boundary.thickness_nm * units.NM_TO_UM
     for key in ("size_um", "electrode_size_um"):
         size = getattr(mesh, key)
         if size <= thickness_um:
@@ -215,8 +215,8 @@ def boundary_is_thinner_than_cells(grain_boundary: GrainBoundary, mesh: Mesh) ->
 
 
 @_rule("grain_boundary", "mesh")
-def ends_are_longer_than_boundaries_are_thick(grain_boundary: GrainBoundary, mesh: Mesh) -> Iterator[Finding]:
-    shortest_um = units.SHORTEST_END * grain_boundary.thickness_nm * units.NM_TO_UM
+def ends_are_longer_than_boundaries_are_thick(boundary: GrainBoundary, mesh: Mesh) -> Iterator[Finding]:
+    shortest_um = units.SHORTEST_END * boundary.thickness_nm * units.NM_TO_UM
     if 0 < mesh.boundary_end_um < shortest_um:
         message = (
             f"must be 0 (cells stay whole) or >= {shortest_um:g} µm, {units.SHORTEST_END} thicknesses of the "
@@ -249,21 +249,19 @@ def electrode_cells_are_the_finer(mesh: Mesh) -> Iterator[Finding]:
 
 
 @_rule("homogenizing_layer")
-def layer_is_complete(homogenizing_layer: HomogenizingLayer) -> Iterator[Finding]:
-    if homogenizing_layer.conductivity_S_per_cm is None:
+def layer_is_complete(layer: HomogenizingLayer) -> Iterator[Finding]:
+    if layer.conductivity_S_per_cm is None:
         message = "needs conductivity_S_per_cm (S/cm), for its thickness is not 0."
         yield Finding(("homogenizing_layer",), message)
 
 
 @_rule("grain_boundary", "homogenizing_layer")
-def layer_is_thicker_than_boundaries(
-    grain_boundary: GrainBoundary, homogenizing_layer: HomogenizingLayer
-) -> Iterator[Finding]:
-    least = grain_boundary.thickness_nm * units.NM_TO_UM
-    if homogenizing_layer.thickness_um <= least:
+def layer_is_thicker_than_boundaries(boundary: GrainBoundary, layer: HomogenizingLayer) -> Iterator[Finding]:
+    least = boundary.thickness_nm * units.NM_TO_UM
+    if layer.thickness_um <= least:
         message = (
             f"must be 0 (none) or > {least:g} µm, the grain-boundary thickness; "
-            f"got {homogenizing_layer.thickness_um:g}. Is it in µm?"
+            f"got {layer.thickness_um:g}. Is it in µm?"
         )
         yield Finding(("homogenizing_layer", "thickness_um"), message)
 

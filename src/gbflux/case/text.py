@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from importlib import resources
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -217,5 +217,5 @@ def schema_text() -> str:
 
 def template(name: str) -> str:
     """A commented case of that name, fit for a file name; valid as it stands. `gbflux init` writes it."""
-    text = resources.files("gbflux.case").joinpath("template.yaml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("template.yaml").read_text(encoding="utf-8")
     return text.replace("name: NAME", f'name: "{name}"')
