@@ -166,10 +166,12 @@ def _problems(
         place = _written_place(data, finding.place)
         if place in document.unreadable:
             continue
-        source, mark = document.source, document.mark(place)
+        dotted = ".".join(place)
         if any(place[: len(key)] == key for key in map(_place_of, overrides)):
-            source, mark = "override", (None, None)
-        problems[Problem(source, *mark, ".".join(place), finding.message)] = None
+            problem = Problem("override", None, None, dotted, finding.message)
+        else:
+            problem = Problem(document.source, *document.mark(place), dotted, finding.message)
+        problems[problem] = None
     return list(problems)
 
 
