@@ -1,9 +1,9 @@
 """The case: what a user writes, checked and resolved. Imports `errors` and `units`.
 
-`load_case` and `parse_case` give a frozen `Case` or raise one `CaseError` with every mistake in it. A case goes
-from text (`yaml`) with overrides (`load`) through its keys (`blocks`, `grain_files`) and the rules between them
-(`rules`) to numbers in SI and a hash (`model`); `cost` estimates what it takes, `text` has the words for users.
-A new key is a field of `blocks`, and a rule where it clashes with others.
+`load_case` and `parse_case` give a frozen `Case` or raise one `CaseError` with every mistake in it. A case
+goes from text (`yaml`) with overrides (`load`) through its keys (`blocks`, `grain_files`) and the rules
+between them (`rules`) to numbers in SI and a hash (`model`); `cost` estimates what it takes, `text` has the
+words for users. A new key is a field of `blocks`, and a function of `rules` where it clashes with others.
 """
 
 from gbflux.case.blocks import Output
