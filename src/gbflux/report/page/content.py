@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from ruamel.yaml import YAML
 
 from gbflux.case import Case
-from gbflux.case.estimate import element_order
+from gbflux.case.cost import element_order
 from gbflux.report.page.folders import number
 from gbflux.report.page.wording import written
 
