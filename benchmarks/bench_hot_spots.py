@@ -21,9 +21,8 @@ from gbflux.case import Case, parse_case
 from gbflux.conduction.materials import conductivities
 from gbflux.conduction.solve import solve
 from gbflux.measure import Measurement, measure
-from gbflux.mesh import SizeField, build_mesh, recipe
-from gbflux.mesh.records import CellKind, LayeredMesh
-from gbflux.mesh.sizing import closed, uncut_nodes
+from gbflux.mesh import CellKind, LayeredMesh, SizeField, build_mesh, recipe
+from gbflux.mesh.refine import closed, uncut_nodes
 from gbflux.results.snapshot import Snapshot
 from gbflux.simulation import refinement
 from gbflux.simulation.problem import electrodes, settings

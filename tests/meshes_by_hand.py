@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.records import CellKind, LayeredMesh, MeshQuality
+from gbflux.mesh import CellKind, LayeredMesh, MeshQuality
 
 GB_UM = 0.005
 

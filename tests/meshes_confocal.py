@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.fill import split_quads
-from gbflux.mesh.prisms import split_prisms
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
+from gbflux.mesh.simplices import split_prisms, split_quads
 from meshes_by_hand import kuhn_cells, oriented, plain_mesh
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import LayeredMesh
 from meshes_by_hand import oriented
 
 

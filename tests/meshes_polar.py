@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.fill import split_quads
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
+from gbflux.mesh.simplices import split_quads
 from meshes_by_hand import oriented, plain_mesh
 
 

@@ -79,7 +79,7 @@ MUTANTS = (
     ),
     Mutant(
         "contact layer half as thick",
-        "src/gbflux/mesh/layered.py",
+        "src/gbflux/mesh/layers.py",
         "np.where(is_slab, delta_um, 0.0)",
         "np.where(is_slab, 0.5 * delta_um, 0.0)",
         SERIES,

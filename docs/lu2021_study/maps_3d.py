@@ -13,7 +13,7 @@ from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.measure import electrode_plane
 from gbflux.measure.planes import PlaneFacets
 from gbflux.measure.section import slice_plane
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 from gbflux.report import style
 from gbflux.report.paint import paint
 from gbflux.results.snapshot import Snapshot

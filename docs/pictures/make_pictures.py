@@ -20,7 +20,8 @@ from PIL import Image
 from gbflux import load_case
 from gbflux.grains import tessellate
 from gbflux.mesh import CellKind, LayeredMesh, build_mesh, recipe
-from gbflux.mesh.conforming import ConformingMesh, mesh_conforming
+from gbflux.mesh.gmsh_model import mesh_conforming
+from gbflux.mesh.mesh import ConformingMesh
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

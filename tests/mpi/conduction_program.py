@@ -16,8 +16,7 @@ from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.solve import solve
 from gbflux.errors import GbfluxError
-from gbflux.mesh import build_mesh, recipe
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh, build_mesh, recipe
 from meshes_by_hand import FULL_STACK, Layer, area_m2, resistance, stack
 from small_cases import FLAT, LAYERS, case
 

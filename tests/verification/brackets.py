@@ -14,7 +14,7 @@ from scipy.sparse.linalg import spsolve
 
 from gbflux.conduction import Bracket, Electrode, SolverSettings, bracket
 from gbflux.conduction.solve import solve
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 from meshes_by_hand import Layer, stack, volumes
 
 ZERO, TOP = Electrode(0.0), Electrode(0.1)

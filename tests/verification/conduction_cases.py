@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction import Electrode, Solution, SolverSettings
 from gbflux.conduction.solve import solve
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 
 #: Conductivities of the field (S/m): grain 5e-4 S/cm, grain boundary 2.5e-7 S/cm, layer 1e-4 S/cm.
 SIGMA = {

@@ -14,7 +14,7 @@ from petsc4py import PETSc
 from scipy.sparse import coo_matrix
 
 from gbflux.conduction import Fields
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import LayeredMesh
 from meshes_by_hand import volumes
 
 Array = NDArray[np.float64]

@@ -14,7 +14,7 @@ from conduction_cases import currents_into, solved
 from numpy.typing import NDArray
 
 from gbflux.conduction import Electrode, Solution
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 from meshes_by_hand import GB_UM, Layer, stack
 
 #: Conductance of the driving layer over that of the rest, by which the current is not prescribed.

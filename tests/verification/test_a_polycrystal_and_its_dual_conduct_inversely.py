@@ -13,7 +13,7 @@ from conduction_cases import electrode_currents
 from conduction_cases import solved as solved_on_one_rank
 from test_crouzeix_raviart_is_dual_to_linear_elements import turned
 
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import LayeredMesh
 from small_cases import TINY, solved
 
 ROUND_OFF = 1.0e-8

@@ -10,7 +10,7 @@ from brackets import ZERO, bracketed, bracketed_to_the_end, least_power
 
 from gbflux.conduction import Electrode
 from gbflux.conduction.bracket import ROUND_OFF
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 from small_cases import FLAT, LAYERS, TINY, solved
 
 POLYCRYSTALS = {

@@ -13,7 +13,7 @@ from conduction_cases import electrode_currents
 from conduction_cases import solved as solved_on_one_rank
 
 from gbflux.conduction import Electrode
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 from meshes_by_hand import volumes
 from small_cases import LAYERS, TINY, solved
 

@@ -13,7 +13,7 @@ import pytest
 from brackets import bracketed, bracketed_to_the_end
 
 from gbflux.conduction.bracket import ROUND_OFF
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import LayeredMesh
 from small_cases import LAYERS, TINY, solved
 
 

@@ -19,7 +19,7 @@ from spheroids import along_integral_closed, gradient_beside_body
 
 from gbflux.measure.hot_spots import hot_spots
 from gbflux.measure.measure import electrode_plane
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 from meshes_by_hand import plain_mesh
 from meshes_confocal import confocal, shells_between
 

@@ -24,7 +24,7 @@ from gbflux.conduction.distribute import distribute
 from gbflux.conduction.electrode_facets import ScaledElectrode
 from gbflux.conduction.planes import plane_nodes
 from gbflux.conduction.system import assemble
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 from meshes_by_hand import Layer, plain_mesh, stack, volumes
 
 KAPPA = 2.0

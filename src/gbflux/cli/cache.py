@@ -16,7 +16,7 @@ def cache(empty: Annotated[bool, typer.Option("--empty", help="Delete all cached
     InputError
         If a file cannot be deleted.
     """
-    from gbflux.mesh import cache as store
+    from gbflux.mesh import build as store
 
     typer.echo(f"{store.cache_folder()}")
     if empty:

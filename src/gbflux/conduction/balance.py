@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
+from gbflux.mesh import CellKind, LayeredMesh, points_on_plane, those
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import CellKind, LayeredMesh, points_on_plane, those
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import UM_TO_M
 

@@ -35,8 +35,8 @@ from gbflux.conduction.records import (
 from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
 from gbflux.conduction.system import Electrodes, LinearSystem
 from gbflux.conduction.validate import check_mesh, check_planes, check_problem
+from gbflux.mesh import ELECTROLYTE, LAYERS, LayeredMesh, is_kind
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh, is_kind
 from gbflux.units import SIDES
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from gbflux.conduction import compat, transfer
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.partition import beside, bisect, facets_within
 from gbflux.errors import InputError
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import LayeredMesh
 from gbflux.mesh.simplices import ascending
 
 

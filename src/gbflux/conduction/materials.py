@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gbflux.case import Case
 from gbflux.conduction.scaling import MICROMETRE
-from gbflux.mesh.records import CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh import CellKind, LayeredMesh, is_kind, those
 
 
 def conductivities(mesh: LayeredMesh, case: Case) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Electrode, Solution, SolverSettings
 from gbflux.conduction.validate import check_input
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import LayeredMesh
 
 
 def solve(

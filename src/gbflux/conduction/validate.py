@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import ButlerVolmer, Electrode, SolverSettings
 from gbflux.errors import InputError
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import LayeredMesh
 from gbflux.units import SIDES
 
 PRECONDITIONERS = ("hypre", "gamg", "lu")

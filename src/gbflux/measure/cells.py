@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from gbflux.conduction.records import Fields
 from gbflux.measure.planes import cells_touching
 from gbflux.measure.slab_cells import SlabCells, slab_cells
+from gbflux.mesh import CellKind, LayeredMesh
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.units import SIDES
 
 _BLOCK = 1 << 16

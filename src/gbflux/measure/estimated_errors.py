@@ -41,7 +41,7 @@ from gbflux.measure.hot_spots import HotSpots, hot_spots, mean_density
 from gbflux.measure.planes import PlaneFacets, PlaneNodes
 from gbflux.measure.recovered import energy, lacking_energy
 from gbflux.measure.transport import Transport
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind
+from gbflux.mesh import ELECTROLYTE, CellKind, LayeredMesh, is_kind
 
 #: A measure whose estimated error is no larger than this share of it counts as converged.
 CONVERGED = 0.02

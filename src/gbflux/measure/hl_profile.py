@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from gbflux.conduction.records import Fields
 from gbflux.measure.cells import CellGeometry
 from gbflux.measure.weighted import quantiles
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import LayeredMesh
 
 #: Largest max|J|/J̄ of a plane that counts as homogenized.
 HOMOGENIZED = 1.1

@@ -26,7 +26,7 @@ from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.measure import electrode_plane, electrolyte_end
 from gbflux.measure.planes import PlaneFacets, PlaneNodes
 from gbflux.measure.recovered import energy, lacking_energy
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import SIDES
 

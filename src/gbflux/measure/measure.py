@@ -15,7 +15,7 @@ from gbflux.measure.planes import PlaneFacets, PlaneNodes, plane_facets, plane_n
 from gbflux.measure.readonly import read_only
 from gbflux.measure.tables import BoundaryTable, GrainTable, boundary_table, grain_table
 from gbflux.measure.transport import Transport, transport
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
+from gbflux.mesh import ELECTROLYTE, CellKind, LayeredMesh
 from gbflux.units import SIDES
 
 

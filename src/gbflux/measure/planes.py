@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.measure.area import flat_areas
-from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh, is_kind, points_on_plane
+from gbflux.mesh import LAYERS, CellKind, LayeredMesh, is_kind, points_on_plane
 from gbflux.units import UM_TO_M
 
 _BLOCK = 1 << 18

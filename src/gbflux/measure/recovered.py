@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh import CellKind, LayeredMesh, is_kind, those
 
 
 def lacking_energy(

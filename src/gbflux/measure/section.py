@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.measure.area import flat_areas
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import LayeredMesh
 
 _BLOCK = 1 << 18
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.measure.area import cut_areas
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 from gbflux.mesh.simplices import ascending
 
 _BLOCK = 1 << 16

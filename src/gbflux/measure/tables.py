@@ -17,7 +17,7 @@ from gbflux.conduction.balance import boundary_currents
 from gbflux.conduction.records import Fields
 from gbflux.measure.cells import CellGeometry, grain_mean_j
 from gbflux.measure.planes import PlaneNodes
-from gbflux.mesh.records import CellKind, LayeredMesh, those
+from gbflux.mesh import CellKind, LayeredMesh, those
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, NM_TO_UM, S_PER_M_TO_S_PER_CM, SIDES
 
 

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh import ELECTROLYTE, CellKind, LayeredMesh, is_kind, those
 from gbflux.units import UM_TO_M
 
 

@@ -4,12 +4,21 @@ Imports `errors`, `units`, `case` and `grains`. Lengths are in micrometres.
 """
 
 from gbflux.mesh.build import BuiltMesh, build_mesh
-from gbflux.mesh.recipe import Recipe, recipe
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, MeshQuality
-from gbflux.mesh.sizing import SizeField
+from gbflux.mesh.mesh import (
+    ELECTROLYTE,
+    LAYERS,
+    CellKind,
+    LayeredMesh,
+    MeshQuality,
+    is_kind,
+    points_on_plane,
+    those,
+)
+from gbflux.mesh.recipe import Recipe, SizeField, recipe
 
 __all__ = [
     "ELECTROLYTE",
+    "LAYERS",
     "BuiltMesh",
     "CellKind",
     "LayeredMesh",
@@ -17,5 +26,8 @@ __all__ = [
     "Recipe",
     "SizeField",
     "build_mesh",
+    "is_kind",
+    "points_on_plane",
     "recipe",
+    "those",
 ]

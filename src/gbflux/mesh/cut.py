@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import MeshError
-from gbflux.mesh.records import ELECTROLYTE, LayeredMesh, is_kind
+from gbflux.mesh.mesh import ELECTROLYTE, LayeredMesh, is_kind
 from gbflux.units import SIDES
 
 _NEAR = 1e-9  # of the mesh's extent: what lies on a plane

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError, MissingLibrary
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.mesh import CellKind, LayeredMesh
 from gbflux.mesh.simplices import longest_edges, signed_volumes
 from gbflux.units import S_PER_M_TO_S_PER_CM
 

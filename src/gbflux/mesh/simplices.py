@@ -1,4 +1,7 @@
-"""Volumes and edges of many simplices, one coordinate at a time, in blocks that fit the processor's cache."""
+"""Simplices: volumes, edges, normals, and how quadrilaterals and prisms are cut into them.
+
+Many at a time, one coordinate after the other, in blocks that fit the processor's cache.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK = 1 << 15  # cells worked on at a time
+# Vertex orders that bring each of the six corners of a prism to the front, all of the same handedness.
+_TO_FRONT = np.array(
+    [
+        [0, 1, 2, 3, 4, 5],
+        [1, 2, 0, 4, 5, 3],
+        [2, 0, 1, 5, 3, 4],
+        [3, 5, 4, 0, 2, 1],
+        [4, 3, 5, 1, 0, 2],
+        [5, 4, 3, 2, 1, 0],
+    ]
+)
 
 
 def signed_volumes(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
@@ -128,3 +142,39 @@ def _mixed(z: NDArray) -> NDArray[np.uint64]:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+def split_prisms(prisms: NDArray) -> NDArray:
+    """Three tetrahedra for each prism.
+
+    Parameters
+    ----------
+    prisms : (m, 6) int array
+        A triangle, then the opposite one corner by corner, counter-clockwise seen from the latter.
+
+    Returns
+    -------
+    (3 m, 4) int array
+        The three cells of a prism follow one another.
+    """
+    q = np.take_along_axis(prisms, _TO_FRONT[np.argmin(prisms, axis=1)], axis=1)
+    rising = np.minimum(q[:, 1], q[:, 5]) < np.minimum(q[:, 2], q[:, 4])
+    one = q[:, [[0, 1, 2, 5], [0, 1, 5, 4], [0, 4, 5, 3]]]
+    other = q[:, [[0, 1, 2, 4], [0, 4, 2, 5], [0, 4, 5, 3]]]
+    return np.where(rising[:, None, None], one, other).reshape(-1, 4)
+
+
+def _turns(corners: NDArray) -> NDArray:
+    """Normals, of any length: of segments (2D: to the right), or of triangles (right-hand rule)."""
+    span = corners[:, 1] - corners[:, 0]
+    if corners.shape[2] == 2:
+        return np.stack([span[:, 1], -span[:, 0]], axis=1)
+    return np.cross(span, corners[:, 2] - corners[:, 0])
+
+
+def split_quads(quads: NDArray) -> NDArray:
+    """Two triangles each, (m, 4) counter-clockwise to (2 m, 3); the diagonal at the smallest number."""
+    even = np.argmin(quads, axis=1) % 2 == 0
+    one = quads[:, [[0, 1, 2], [0, 2, 3]]]
+    other = quads[:, [[0, 1, 3], [1, 2, 3]]]
+    return np.where(even[:, None, None], one, other).reshape(-1, 3)

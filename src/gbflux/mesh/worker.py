@@ -19,21 +19,16 @@ from numpy.typing import NDArray
 
 from gbflux.errors import GbfluxError, MeshError
 from gbflux.grains import tessellate
-from gbflux.mesh.bisect import resolve_junctions
-from gbflux.mesh.conforming import ConformingMesh, merged, mesh_conforming
-from gbflux.mesh.drawing import MeshSize
-from gbflux.mesh.ends import cut_towards, end_nodes
-from gbflux.mesh.layered import insert_layers
-from gbflux.mesh.recipe import Recipe
-from gbflux.mesh.records import LayeredMesh
-from gbflux.mesh.sizing import SizeField
-from gbflux.mesh.slabs import add_slab
-from gbflux.mesh.stacks import with_stacks, without_thin_layers
-from gbflux.mesh.storage import save_mesh
+from gbflux.mesh.build import save_mesh
+from gbflux.mesh.gmsh_model import mesh_conforming
+from gbflux.mesh.layers import insert_layers
+from gbflux.mesh.mesh import ConformingMesh, LayeredMesh
+from gbflux.mesh.recipe import MeshSize, Recipe, SizeField
+from gbflux.mesh.singularities import cut_towards, end_nodes, resolve_junctions
+from gbflux.mesh.slabs import add_slab, merged, with_stacks, without_thin_layers
 from gbflux.units import SIDES
 
 logger = logging.getLogger(__name__)
-
 #: Length that cells at ends of boundaries are cut to where layers do not fit, over the length asked for.
 _MILDER = 5.0
 

@@ -12,7 +12,7 @@ from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.measure import Measurement, electrolyte_end
 from gbflux.measure.planes import PlaneFacets, PlaneNodes
 from gbflux.measure.section import Section, slice_plane
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, LayeredMesh
 from gbflux.report.paint import paint
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2
 

@@ -12,7 +12,7 @@ from gbflux.case import Case
 from gbflux.case.estimate import certifies
 from gbflux.conduction.records import Bracket, LocalCurrent, Solution
 from gbflux.measure import ElectrodePart
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import LayeredMesh
 from gbflux.units import OHM_M2_TO_OHM_CM2, S_PER_M_TO_S_PER_CM, UM_TO_M
 
 _IN_SERIES = (

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gbflux.conduction.records import Fields
 from gbflux.errors import InputError, MissingLibrary
 from gbflux.mesh import LayeredMesh
-from gbflux.mesh.records import mesh_facts, mesh_of
+from gbflux.mesh.mesh import mesh_facts, mesh_of
 
 _VTK_TRIANGLE, _VTK_TETRAHEDRON = 5, 10
 _SMALL = 1 << 20  # arrays below this many bytes are not worth packing

@@ -12,8 +12,8 @@ from gbflux.conduction.distribute import DistributedMesh, distribute
 from gbflux.conduction.electrode_facets import ScaledElectrode, electrode_facets
 from gbflux.conduction.planes import plane_nodes
 from gbflux.conduction.system import LinearSystem, assemble
+from gbflux.mesh import LayeredMesh
 from gbflux.mesh.cut import cut_slabs
-from gbflux.mesh.records import LayeredMesh
 from meshes_by_hand import FULL_STACK, stack
 
 ELEMENTS = [("Lagrange", 1), ("Lagrange", 2), ("CR", 1)]

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg as spla
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, MeshQuality
+from gbflux.mesh import ELECTROLYTE, CellKind, LayeredMesh, MeshQuality
 
 DELTA_UM = 0.005
 #: Tags of intervals along z that belong to a slab; grains have their index, grain boundaries −1, −2, …

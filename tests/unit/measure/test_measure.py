@@ -10,8 +10,8 @@ from gbflux.conduction.balance import worst_grain_imbalance
 from gbflux.measure import as_result, measure
 from gbflux.measure.cells import cell_geometry, grain_mean_j
 from gbflux.measure.planes import cells_touching
+from gbflux.mesh import CellKind
 from gbflux.mesh.cut import cut_slabs, nested
-from gbflux.mesh.records import CellKind
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import SIDES
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.mesh import LayeredMesh
-from gbflux.mesh.conforming import ConformingMesh
-from gbflux.mesh.layered import insert_layers
+from gbflux.mesh.layers import insert_layers
+from gbflux.mesh.mesh import ConformingMesh
 
 
 def grid(planes: Sequence[Sequence[float]], region_of: Callable[[NDArray], NDArray]) -> ConformingMesh:

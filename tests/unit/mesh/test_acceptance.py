@@ -10,10 +10,8 @@ from conforming_by_hand import bricks, grid
 
 from gbflux.errors import MeshError
 from gbflux.mesh import CellKind, LayeredMesh, MeshQuality
-from gbflux.mesh.accept import accept, expected_layer_volume
-from gbflux.mesh.junctions import find_junctions
-from gbflux.mesh.layered import insert_layers
-from gbflux.mesh.limit import KEPT_SHARE
+from gbflux.mesh.layers import accept, expected_layer_volume, insert_layers
+from gbflux.mesh.opening import KEPT_SHARE, find_junctions
 from gbflux.mesh.simplices import is_conforming, longest_edges, signed_volumes
 from small_cases import volumes_um
 

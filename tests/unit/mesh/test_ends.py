@@ -9,12 +9,10 @@ import pytest
 from scipy.spatial import Delaunay
 
 from gbflux.mesh import CellKind, LayeredMesh, SizeField, build_mesh, recipe
-from gbflux.mesh.conforming import ConformingMesh
-from gbflux.mesh.deepen import AT_ENDS
-from gbflux.mesh.ends import cut_towards
-from gbflux.mesh.refine import next_sizes
+from gbflux.mesh.mesh import ConformingMesh
+from gbflux.mesh.refine import AT_ENDS, closed, next_sizes
 from gbflux.mesh.simplices import signed_volumes, smallest_heights
-from gbflux.mesh.sizing import closed
+from gbflux.mesh.singularities import cut_towards
 from gbflux.mesh.worker import make_mesh
 from gbflux.units import CUT_RATIO
 from small_cases import LAYERS, case

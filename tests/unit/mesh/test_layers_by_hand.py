@@ -10,8 +10,7 @@ from conforming_by_hand import bricks, grid
 
 from gbflux.errors import MeshError
 from gbflux.mesh import CellKind, LayeredMesh
-from gbflux.mesh.accept import accept, judge
-from gbflux.mesh.layered import insert_layers
+from gbflux.mesh.layers import accept, insert_layers, judge
 from small_cases import volumes_um
 
 DELTA = 0.01

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from conforming_by_hand import grid
 
-from gbflux.mesh.conforming import _turns
-from gbflux.mesh.simplices import is_conforming, signed_volumes
-from gbflux.mesh.stacks import Stack, with_stacks, without_thin_layers
-
 # the constructor of sizes is where the mesher draws
-from gbflux.mesh.worker import MeshSize
+from gbflux.mesh.recipe import MeshSize
+from gbflux.mesh.simplices import _turns, is_conforming, signed_volumes
+from gbflux.mesh.slabs import Stack, with_stacks, without_thin_layers
 
 DEPTHS = (1.0, 1.5, 2.25, 4.0, 6.0, 6.5)
 WITHOUT = (1.0, 2.75, 4.75)  # those at 1.5, 2.25 and 6.5 are thin

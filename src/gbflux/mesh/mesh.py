@@ -28,6 +28,8 @@ class CellKind(IntEnum):
 
 #: Kinds that make up the electrolyte, homogenizing layers and contacts left out.
 ELECTROLYTE = (CellKind.GRAIN, CellKind.GB, CellKind.GB_JUNCTION)
+
+
 #: Kinds of the thin cells between two bodies.
 LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
 
@@ -200,3 +202,32 @@ def mesh_hash(*arrays: NDArray) -> str:
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array, dtype=kind).data)
     return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class ConformingMesh:
+    """Simplices of all cells, and the faces between two cells.
+
+    Attributes
+    ----------
+    points : (n, d) float array
+        Nodes (µm).
+    cells : (m, d + 1) int32 array
+        Simplices, positively oriented.
+    region : (m,) int array
+        Cell of the tessellation that each simplex lies in.
+    facets : (k, d) int array
+        Simplices of the faces between two cells, oriented so that their normal points from the first to the
+        second.
+    facet_regions : (k, 2) int array
+        The two cells on either side of each.
+    facet_normal : (k, d) float array
+        Unit normal, from the first to the second.
+    """
+
+    points: NDArray[np.float64]
+    cells: NDArray[np.int32]
+    region: NDArray[np.integer]
+    facets: NDArray[np.int64]
+    facet_regions: NDArray[np.int64]
+    facet_normal: NDArray[np.float64]
