@@ -20,9 +20,9 @@ def cache(empty: Annotated[bool, typer.Option("--empty", help="Delete all cached
 
     typer.echo(f"{store.cache_folder()}")
     if empty:
-        typer.echo(f"freed {store.empty() / 2**20:,.1f} MiB")
+        typer.echo(f"freed {store.empty_cache() / 2**20:,.1f} MiB")
         return
-    found = store.entries()
+    found = store.cache_entries()
     for entry in found:
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
         typer.echo(f"  {entry.key[:16]}  {entry.bytes / 2**20:10,.1f} MiB  last used {day}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gbflux.conduction.records import Fields
 from gbflux.measure.planes import cells_touching
 from gbflux.measure.slab_cells import SlabCells, slab_cells
-from gbflux.mesh import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from gbflux.mesh.cut import Cut
 from gbflux.units import SIDES
 
@@ -64,12 +64,12 @@ class CellGeometry:
         }
         return CellGeometry(self.volume[cut.cells], self.grain_volume, self.grain_centroid, at_ends, slabs)
 
-    def at_electrode(self, mesh: LayeredMesh, side: str) -> NDArray[np.integer]:
+    def at_electrode(self, mesh: Mesh, side: str) -> NDArray[np.integer]:
         """Cells with at least one point on an electrode, ascending.
 
         Parameters
         ----------
-        mesh : LayeredMesh
+        mesh : Mesh
             The mesh this is of.
         side : str
             ``"bottom"`` or ``"top"``.
@@ -79,12 +79,12 @@ class CellGeometry:
         return np.sort(self.slabs[side].reaching(mesh.z_electrodes[SIDES.index(side)]))
 
 
-def cell_geometry(mesh: LayeredMesh) -> CellGeometry:
+def cell_geometry(mesh: Mesh) -> CellGeometry:
     """Volumes of all cells, volume and centroid of every grain, and which cells lie where.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
 
     Returns
     -------
@@ -108,12 +108,12 @@ def cell_geometry(mesh: LayeredMesh) -> CellGeometry:
     return CellGeometry(volume, total.copy(), centroid, at_ends, slabs)
 
 
-def grain_mean_j(mesh: LayeredMesh, fields: Fields, geometry: CellGeometry) -> NDArray[np.float64]:
+def grain_mean_j(mesh: Mesh, fields: Fields, geometry: CellGeometry) -> NDArray[np.float64]:
     """Volume mean of |J| in each grain (A/m²).
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     geometry : CellGeometry
 
@@ -131,7 +131,7 @@ def grain_mean_j(mesh: LayeredMesh, fields: Fields, geometry: CellGeometry) -> N
     return total / np.where(geometry.grain_volume > 0, geometry.grain_volume, 1.0)
 
 
-def _grain_sums(mesh: LayeredMesh, block: slice, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+def _grain_sums(mesh: Mesh, block: slice, weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums over the cells of each grain in a block; cells between grains are region −1, slabs come after."""
     count = mesh.n_grains + len(mesh.slabs) + 1
     return np.bincount(mesh.region[block] + 1, weight, minlength=count)[1 : mesh.n_grains + 1]

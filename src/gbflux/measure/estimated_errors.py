@@ -41,7 +41,7 @@ from gbflux.measure.hot_spots import HotSpots, hot_spots, mean_density
 from gbflux.measure.planes import PlaneFacets, PlaneNodes
 from gbflux.measure.recovered import energy, lacking_energy
 from gbflux.measure.transport import Transport
-from gbflux.mesh import ELECTROLYTE, CellKind, LayeredMesh, is_kind
+from gbflux.mesh import ELECTROLYTE, CellKind, Mesh, is_kind
 
 #: A measure whose estimated error is no larger than this share of it counts as converged.
 CONVERGED = 0.02
@@ -148,12 +148,12 @@ def _add_area_within(tree: dict[str, Any], facets: PlaneFacets, nodes: PlaneNode
         found |= error(share, found["estimated_error"] + max(below - share, share - above))
 
 
-def energy_errors(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]) -> tuple[float, float]:
+def energy_errors(mesh: Mesh, fields: Fields, volume: NDArray[np.float64]) -> tuple[float, float]:
     """Estimate relative energy errors.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     volume : (m,) float64 array
         Of the cells (µm³; in 2D µm²).

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from gbflux.conduction.records import Fields
 from gbflux.measure.cells import CellGeometry
 from gbflux.measure.weighted import quantiles
-from gbflux.mesh import LayeredMesh
+from gbflux.mesh import Mesh
 
 #: Largest max|J|/J̄ of a plane that counts as homogenized.
 HOMOGENIZED = 1.1
@@ -72,14 +72,12 @@ class HLProfile:
     reason: str | None = None
 
 
-def hl_profile(
-    mesh: LayeredMesh, fields: Fields, side: str, mean: float, geometry: CellGeometry
-) -> HLProfile:
+def hl_profile(mesh: Mesh, fields: Fields, side: str, mean: float, geometry: CellGeometry) -> HLProfile:
     """Profile across one homogenizing layer.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     side : str
         ``"bottom"`` or ``"top"``, one of ``mesh.slabs``.

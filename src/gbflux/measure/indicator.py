@@ -26,19 +26,19 @@ from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.measure import electrode_plane, electrolyte_end
 from gbflux.measure.planes import PlaneFacets, PlaneNodes
 from gbflux.measure.recovered import energy, lacking_energy
-from gbflux.mesh import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import SIDES
 
 _GROUPS = ((CellKind.GRAIN, CellKind.HL), (CellKind.GB,))
 
 
-def indicator(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
+def indicator(mesh: Mesh, fields: Fields) -> NDArray[np.float64]:
     """Contribution of each cell to the error of the distributions, bulk and planes together.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
 
     Returns
@@ -53,13 +53,13 @@ def indicator(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
     return found
 
 
-def planes(mesh: LayeredMesh, fields: Fields) -> list[tuple[PlaneFacets, PlaneNodes]]:
+def planes(mesh: Mesh, fields: Fields) -> list[tuple[PlaneFacets, PlaneNodes]]:
     """Electrodes, and the ends of the electrolyte at homogenizing layers."""
     ends = [electrolyte_end(mesh, fields, side) for side in mesh.slabs]
     return [electrode_plane(mesh, fields, side) for side in SIDES] + ends
 
 
-def lost_energy(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
+def lost_energy(mesh: Mesh, fields: Fields) -> NDArray[np.float64]:
     """Energy of the distance of each cell's current density from the recovered one, over all energy, (m,)."""
     volume = np.abs(signed_volumes(mesh.points, mesh.cells))
     lacking = sum(lacking_energy(mesh, fields, volume, kinds) for kinds in _GROUPS)

@@ -15,7 +15,7 @@ from gbflux.measure.planes import PlaneFacets, PlaneNodes, plane_facets, plane_n
 from gbflux.measure.readonly import read_only
 from gbflux.measure.tables import BoundaryTable, GrainTable, boundary_table, grain_table
 from gbflux.measure.transport import Transport, transport
-from gbflux.mesh import ELECTROLYTE, CellKind, LayeredMesh
+from gbflux.mesh import ELECTROLYTE, CellKind, Mesh
 from gbflux.units import SIDES
 
 
@@ -57,7 +57,7 @@ class Measurement:
 
 
 def measure(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     fields: Fields,
     *,
     mean_grain_size_um: float,
@@ -69,7 +69,7 @@ def measure(
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     mean_grain_size_um : float
         d (µm).
@@ -140,14 +140,12 @@ def measure(
     )
 
 
-def electrode_plane(
-    mesh: LayeredMesh, fields: Fields, side: str, among=None
-) -> tuple[PlaneFacets, PlaneNodes]:
+def electrode_plane(mesh: Mesh, fields: Fields, side: str, among=None) -> tuple[PlaneFacets, PlaneNodes]:
     """Facets and nodes of an electrode.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     side : str
         ``"bottom"`` or ``"top"``.
@@ -163,14 +161,12 @@ def electrode_plane(
     return facets, plane_nodes(mesh, facets, fields.residual, among)
 
 
-def electrolyte_end(
-    mesh: LayeredMesh, fields: Fields, side: str, among=None
-) -> tuple[PlaneFacets, PlaneNodes]:
+def electrolyte_end(mesh: Mesh, fields: Fields, side: str, among=None) -> tuple[PlaneFacets, PlaneNodes]:
     """Facets and nodes where the electrolyte ends, seen from the electrolyte.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     side : str
         ``"bottom"`` or ``"top"``.

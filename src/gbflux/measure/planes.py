@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.measure.area import flat_areas
-from gbflux.mesh import LAYERS, CellKind, LayeredMesh, is_kind, points_on_plane
+from gbflux.mesh import LAYERS, CellKind, Mesh, is_kind, points_on_plane
 from gbflux.units import UM_TO_M
 
 _BLOCK = 1 << 18
@@ -103,12 +103,12 @@ class PlaneNodes:
         return self.density[np.searchsorted(self.node, facets.nodes)]
 
 
-def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.intp]:
+def cells_touching(mesh: Mesh, planes: Iterable[float]) -> NDArray[np.intp]:
     """Cells with at least one point on one of the planes z = const (µm).
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     planes : iterable of float
         Positions (µm).
 
@@ -128,7 +128,7 @@ def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.int
 
 
 def plane_facets(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     fields: Fields,
     z: float,
     below: bool,
@@ -139,7 +139,7 @@ def plane_facets(
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     z : float
         The plane (µm); mesh points lie on it exactly.
@@ -180,7 +180,7 @@ def plane_facets(
 
 
 def plane_nodes(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     facets: PlaneFacets,
     residual: NDArray[np.float64],
     among: NDArray[np.integer] | None = None,
@@ -189,7 +189,7 @@ def plane_nodes(
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     facets : PlaneFacets
     residual : (n,) array
         Current that enters through each mesh point (A; in 2D A/m): `Fields.residual` on an electrode,

@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh import CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh import CellKind, Mesh, contiguous_slice, is_kind
 
 
 def lacking_energy(
-    mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64], kinds: Sequence[CellKind]
+    mesh: Mesh, fields: Fields, volume: NDArray[np.float64], kinds: Sequence[CellKind]
 ) -> NDArray[np.float64]:
     """∫ |J − J_recovered|²/σ in each cell of some kinds, means taken among these; zero in the others.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     volume : (m,) float64 array
         Of the cells (µm³; in 2D µm²).
@@ -37,7 +37,7 @@ def lacking_energy(
     (m,) array
         In the unit of |J|²·volume/σ, as `energy` is.
     """
-    cells = those(is_kind(mesh.kind, kinds))
+    cells = contiguous_slice(is_kind(mesh.kind, kinds))
     corners, v = mesh.cells[cells], volume[cells]
     around = sum(np.bincount(corner, v, len(mesh.points)) for corner in corners.T)
     around[around == 0] = 1.0

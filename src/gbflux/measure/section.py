@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.measure.area import flat_areas
-from gbflux.mesh import LayeredMesh
+from gbflux.mesh import Mesh
 
 _BLOCK = 1 << 18
 
@@ -45,7 +45,7 @@ class Section:
 
 
 def slice_plane(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     axis: int,
     position: float,
     cell_mask: NDArray[np.bool_] | NDArray[np.integer] | None = None,
@@ -55,7 +55,7 @@ def slice_plane(
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     axis : int
         0 … dimension − 1.
     position : float

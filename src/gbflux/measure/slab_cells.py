@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.measure.area import cut_areas
-from gbflux.mesh import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from gbflux.mesh.simplices import ascending
 
 _BLOCK = 1 << 16
@@ -121,12 +121,12 @@ class SlabCells:
         return self.cell[self.end == self.sign * electrode]
 
 
-def slab_cells(mesh: LayeredMesh, side: str) -> SlabCells:
+def slab_cells(mesh: Mesh, side: str) -> SlabCells:
     """Sort the cells of one homogenizing layer.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     side : str
         ``"bottom"`` or ``"top"``, one of ``mesh.slabs``.
 

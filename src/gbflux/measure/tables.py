@@ -17,7 +17,7 @@ from gbflux.conduction.balance import boundary_currents
 from gbflux.conduction.records import Fields
 from gbflux.measure.cells import CellGeometry, grain_mean_j
 from gbflux.measure.planes import PlaneNodes
-from gbflux.mesh import CellKind, LayeredMesh, those
+from gbflux.mesh import CellKind, Mesh, contiguous_slice
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, NM_TO_UM, S_PER_M_TO_S_PER_CM, SIDES
 
 
@@ -72,13 +72,13 @@ class BoundaryTable:
 
 
 def grain_table(
-    mesh: LayeredMesh, fields: Fields, geometry: CellGeometry, ends: tuple[PlaneNodes, PlaneNodes]
+    mesh: Mesh, fields: Fields, geometry: CellGeometry, ends: tuple[PlaneNodes, PlaneNodes]
 ) -> GrainTable:
     """Geometry and currents of every grain.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     geometry : CellGeometry
     ends : (PlaneNodes, PlaneNodes)
@@ -101,12 +101,12 @@ def grain_table(
     )
 
 
-def boundary_table(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]) -> BoundaryTable:
+def boundary_table(mesh: Mesh, fields: Fields, volume: NDArray[np.float64]) -> BoundaryTable:
     """Thickness, conductivity and current of every grain boundary.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     volume : (m,) array
         Cell volumes (µm³; in 2D µm²).
@@ -115,7 +115,7 @@ def boundary_table(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64
     -------
     BoundaryTable
     """
-    cells = those(mesh.kind == CellKind.GB)
+    cells = contiguous_slice(mesh.kind == CellKind.GB)
     pair, v = mesh.boundary[cells], volume[cells]
 
     def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:

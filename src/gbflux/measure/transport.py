@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh import ELECTROLYTE, CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh import ELECTROLYTE, CellKind, Mesh, contiguous_slice, is_kind
 from gbflux.units import UM_TO_M
 
 
@@ -67,7 +67,7 @@ class Transport:
 
 
 def transport(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     fields: Fields,
     volume: NDArray[np.float64],
     *,
@@ -79,7 +79,7 @@ def transport(
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     volume : (m,) array
         Cell volumes (µm³; in 2D µm²).
@@ -112,12 +112,12 @@ def transport(
     )
 
 
-def wiener_bounds(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]) -> tuple[float, float]:
+def wiener_bounds(mesh: Mesh, fields: Fields, volume: NDArray[np.float64]) -> tuple[float, float]:
     """Harmonic and arithmetic mean of the electrolyte's conductivity by volume (S/m).
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     volume : (m,) array
         Cell volumes (µm³; in 2D µm²).
@@ -126,20 +126,18 @@ def wiener_bounds(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]
     -------
     lower, upper : float
     """
-    cells = those(is_kind(mesh.kind, ELECTROLYTE))
+    cells = contiguous_slice(is_kind(mesh.kind, ELECTROLYTE))
     v, sigma = volume[cells], fields.sigma[cells]
     total = v.sum()
     return float(total / np.sum(v / sigma)), float(np.dot(v, sigma) / total)
 
 
-def brick_layer(
-    mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64], mean_grain_size_um: float
-) -> float:
+def brick_layer(mesh: Mesh, fields: Fields, volume: NDArray[np.float64], mean_grain_size_um: float) -> float:
     """Conductivity of a brick layer of the same grain size and materials (S/m).
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     volume : (m,) array
         Cell volumes (µm³; in 2D µm²).
@@ -165,6 +163,6 @@ def brick_layer(
 
 def _series_mean(chosen: NDArray[np.bool_], sigma: NDArray[np.float64], volume: NDArray[np.float64]) -> float:
     """Inverse of the mean resistivity of the chosen cells by volume (S/m)."""
-    cells = those(chosen)
+    cells = contiguous_slice(chosen)
     v = volume[cells]
     return float(v.sum() / np.sum(v / sigma[cells]))

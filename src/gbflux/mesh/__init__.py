@@ -8,11 +8,11 @@ from gbflux.mesh.mesh import (
     ELECTROLYTE,
     LAYERS,
     CellKind,
-    LayeredMesh,
+    Mesh,
     MeshQuality,
+    contiguous_slice,
     is_kind,
     points_on_plane,
-    those,
 )
 from gbflux.mesh.recipe import Recipe, SizeField, recipe
 
@@ -21,13 +21,13 @@ __all__ = [
     "LAYERS",
     "BuiltMesh",
     "CellKind",
-    "LayeredMesh",
+    "Mesh",
     "MeshQuality",
     "Recipe",
     "SizeField",
     "build_mesh",
+    "contiguous_slice",
     "is_kind",
     "points_on_plane",
     "recipe",
-    "those",
 ]

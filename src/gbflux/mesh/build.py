@@ -28,7 +28,7 @@ import numpy as np
 from gbflux.errors import InputError, MeshError
 from gbflux.mesh import guard
 from gbflux.mesh.gmsh_model import gmsh_version
-from gbflux.mesh.mesh import MESH_ARRAYS, LayeredMesh, mesh_facts, mesh_of
+from gbflux.mesh.mesh import MESH_ARRAYS, Mesh, mesh_facts, mesh_of
 from gbflux.mesh.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class BuiltMesh:
 
     Attributes
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
         The mesh.
     timings : dict
         Seconds for ``grains``, ``mesh`` and ``layers``; in these, reading it from the cache counts as
@@ -56,7 +56,7 @@ class BuiltMesh:
         Largest memory of the process that made it (MiB), 0 from the cache.
     """
 
-    mesh: LayeredMesh
+    mesh: Mesh
     timings: dict[str, float]
     from_cache: bool
     worker_peak_MiB: float
@@ -96,11 +96,11 @@ def build_mesh(recipe: Recipe, meanwhile: Callable[[], object] = lambda: None) -
         draft = Path(name) / "mesh.npz"
         _run_worker(recipe, draft, meanwhile)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        mesh, timings = load_mesh(_keep(draft, path))
+        mesh, timings = load_mesh(_store(draft, path))
     return BuiltMesh(mesh, timings, False, peak)
 
 
-def _cached(path: Path) -> LayeredMesh | None:
+def _cached(path: Path) -> Mesh | None:
     """The mesh in the cache, None if there is none to be read; others may own the file and its folder."""
     if not os.path.isfile(path):
         return None
@@ -116,7 +116,7 @@ def _cached(path: Path) -> LayeredMesh | None:
     return mesh
 
 
-def _keep(draft: Path, path: Path) -> Path:
+def _store(draft: Path, path: Path) -> Path:
     """Move a draft into the cache unless the mesh is there by now; where the mesh can be read."""
     try:
         os.link(draft, path)
@@ -134,13 +134,13 @@ def _run_worker(recipe: Recipe, out: Path, meanwhile: Callable[[], object]) -> N
     command = guard.guarded([sys.executable, "-m", "gbflux.mesh.worker", str(out)])
     if recipe.size.field is not None:
         sizes = out.with_name("sizes.npz")
-        with faults_told(out.parent):
+        with disk_errors_as_mesh_errors(out.parent):
             recipe.size.field.save(sizes)
         command.append(str(sizes))
     asked = out.with_name("recipe.json")
-    with faults_told(out.parent):
+    with disk_errors_as_mesh_errors(out.parent):
         asked.write_text(recipe.to_json())
-    code, words = _ended(command, environment, asked, meanwhile)
+    code, words = _run(command, environment, asked, meanwhile)
     if code == 0:
         for line in words.splitlines():
             logger.warning("%s", line)
@@ -153,7 +153,7 @@ def _run_worker(recipe: Recipe, out: Path, meanwhile: Callable[[], object]) -> N
     raise MeshError(words.splitlines()[-1] if words else f"mesh: the mesher failed with exit code {code}.")
 
 
-def _ended(
+def _run(
     command: list[str], environment: dict[str, str], asked: Path, meanwhile: Callable[[], object]
 ) -> tuple[int, str]:
     """Run a command on a file while something else is done; its exit code and last words."""
@@ -206,7 +206,7 @@ def mesh_file(key: str) -> Path:
     return cache_folder() / "meshes" / f"{key}.npz"
 
 
-def entries() -> list[Entry]:
+def cache_entries() -> list[Entry]:
     """Meshes in the cache, last used first."""
     found = []
     for path in (cache_folder() / "meshes").glob("*.npz"):
@@ -215,7 +215,7 @@ def entries() -> list[Entry]:
     return sorted(found, key=lambda entry: -entry.used)
 
 
-def empty() -> int:
+def empty_cache() -> int:
     """Delete all cached meshes, and drafts left behind; returns the bytes freed.
 
     Raises
@@ -240,7 +240,7 @@ def empty() -> int:
     return freed
 
 
-def save_mesh(path: Path, mesh: LayeredMesh, timings: dict[str, float]) -> None:
+def save_mesh(path: Path, mesh: Mesh, timings: dict[str, float]) -> None:
     """Write a mesh and the seconds its making took; a file already there is replaced in one step.
 
     Raises
@@ -251,7 +251,7 @@ def save_mesh(path: Path, mesh: LayeredMesh, timings: dict[str, float]) -> None:
     about = np.array(json.dumps({"facts": mesh_facts(mesh), "timings": timings}))
     draft = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.part")  # not tempfile's: others may read a cache
     try:
-        with faults_told(path.parent):
+        with disk_errors_as_mesh_errors(path.parent):
             with draft.open("xb") as stream:
                 np.savez(stream, about=about, **{name: getattr(mesh, name) for name in MESH_ARRAYS})
             os.replace(draft, path)
@@ -261,7 +261,7 @@ def save_mesh(path: Path, mesh: LayeredMesh, timings: dict[str, float]) -> None:
 
 
 @contextmanager
-def faults_told(folder: Path) -> Iterator[None]:
+def disk_errors_as_mesh_errors(folder: Path) -> Iterator[None]:
     """Turn errors of a block that writes NumPy archives into one that says where, and what to do.
 
     Raises
@@ -283,7 +283,7 @@ def faults_told(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def load_mesh(path: Path) -> tuple[LayeredMesh, dict[str, float]]:
+def load_mesh(path: Path) -> tuple[Mesh, dict[str, float]]:
     """Read what `save_mesh` wrote.
 
     Raises

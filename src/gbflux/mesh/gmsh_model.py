@@ -27,7 +27,7 @@ from gbflux.errors import MeshError, MissingLibrary
 from gbflux.grains.tessellation import Tessellation, face_simplices, volumes_and_centroids
 from gbflux.mesh.mesh import ConformingMesh
 from gbflux.mesh.recipe import FADE, MeshSize, SizeField
-from gbflux.mesh.simplices import _turns, signed_volumes
+from gbflux.mesh.simplices import normals, signed_volumes
 from gbflux.units import LAYER_CELLS
 
 _HXT, _DELAUNAY = 10, 1
@@ -165,7 +165,7 @@ def _signed_loop(t: Tessellation, lines: list[int]) -> list[int]:
     return loop
 
 
-def grade(
+def set_size_field(
     gmsh, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...], layers: Sequence[range] = ()
 ) -> None:
     """Background size field: fine in a sheet on each end plane, growing to the full size over a few cells.
@@ -173,7 +173,7 @@ def grade(
     In the first layer of a slab, cells are no larger than a share 1/`LAYER_CELLS` of its thickness.
     """
     if size.field is not None:
-        _follow(gmsh, size.field)
+        _interpolate_sizes(gmsh, size.field)
         return
     fine, coarse = size.end_size_um, size.size_um
     sheets = [(fine, plane - fine, plane + fine) for plane in end_planes]
@@ -209,7 +209,7 @@ def _sheet(gmsh, t: Tessellation, fine: float, low: float, high: float, coarse: 
     return sheet
 
 
-def _follow(gmsh, sizes: SizeField) -> None:
+def _interpolate_sizes(gmsh, sizes: SizeField) -> None:
     """Background size field given at nodes: a view that gmsh interpolates in."""
     count, corners = sizes.cells.shape
     at = np.zeros((len(sizes.points), 4))
@@ -226,7 +226,7 @@ def _follow(gmsh, sizes: SizeField) -> None:
 
 
 @dataclass(frozen=True)
-class Volumes:
+class Simplices:
     """Simplices of some entities, with nodes numbered from zero.
 
     Attributes
@@ -244,7 +244,7 @@ class Volumes:
     region: NDArray[np.int32]
 
 
-def mesh_volumes(gmsh, shares: list[NDArray[np.int64]]) -> Volumes:
+def mesh_volumes(gmsh, shares: list[NDArray[np.int64]]) -> Simplices:
     """Mesh volumes of a model whose faces are meshed; each share of them by a process of its own.
 
     Nodes on faces come first and keep the order of their tags.
@@ -275,7 +275,7 @@ def mesh_volumes(gmsh, shares: list[NDArray[np.int64]]) -> Volumes:
                 f"mesh: gmsh must mesh every grain; one of its processes ended with code "
                 f"{max(codes, key=abs)}."
             )
-        parts += [Volumes(**np.load(draft)) for draft in drafts]
+        parts += [Simplices(**np.load(draft)) for draft in drafts]
     return _joined(on_faces, parts)
 
 
@@ -295,7 +295,7 @@ def _fork(gmsh, shares: list[NDArray], k: int, faces: int, draft: Path) -> int:
         os._exit(code)
 
 
-def _share(gmsh, shares: list[NDArray], k: int, faces: int) -> Volumes:
+def _share(gmsh, shares: list[NDArray], k: int, faces: int) -> Simplices:
     """Mesh share k alone; its points are those inside the volumes, numbered after those on faces."""
     others = [(3, int(volume) + 1) for j, share in enumerate(shares) if j != k for volume in share]
     if others:
@@ -303,7 +303,7 @@ def _share(gmsh, shares: list[NDArray], k: int, faces: int) -> Volumes:
     gmsh.model.mesh.generate(3)
     points = _nodes(gmsh)
     cells, region = simplices(gmsh, 3, shares[k])
-    return Volumes(points[faces:], cells, region)
+    return Simplices(points[faces:], cells, region)
 
 
 def _nodes(gmsh) -> NDArray[np.float64]:
@@ -314,10 +314,10 @@ def _nodes(gmsh) -> NDArray[np.float64]:
     return points
 
 
-def surface(gmsh, entities) -> Volumes:
+def surface(gmsh, entities) -> Simplices:
     """The mesh of 2D cells."""
     cells, region = simplices(gmsh, 2, entities)
-    return Volumes(_nodes(gmsh), cells, region)
+    return Simplices(_nodes(gmsh), cells, region)
 
 
 def simplices(gmsh, dimension: int, entities) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -332,7 +332,7 @@ def simplices(gmsh, dimension: int, entities) -> tuple[NDArray[np.int32], NDArra
     return np.vstack(blocks), np.concatenate(owner)
 
 
-def _joined(on_faces: NDArray, parts: list[Volumes]) -> Volumes:
+def _joined(on_faces: NDArray, parts: list[Simplices]) -> Simplices:
     """All shares in one numbering, put into theirs: the nodes on faces, then those inside each share."""
     first = 0
     for part in parts:
@@ -341,7 +341,7 @@ def _joined(on_faces: NDArray, parts: list[Volumes]) -> Volumes:
             part.cells[inside] += first
         first += len(part.points)
     points = np.vstack([on_faces, *(part.points for part in parts)])
-    return Volumes(
+    return Simplices(
         points, np.vstack([part.cells for part in parts]), np.concatenate([part.region for part in parts])
     )
 
@@ -393,11 +393,11 @@ def _meshed(
     size: MeshSize,
     end_planes: tuple[float, ...],
     layers: Sequence[range],
-) -> tuple[Volumes, NDArray[np.int32], NDArray[np.int32]]:
+) -> tuple[Simplices, NDArray[np.int32], NDArray[np.int32]]:
     """Cells as gmsh makes them, then the simplices of the inner faces, and the face of each."""
     set_options(gmsh, size)
     draw(gmsh, tessellation)
-    grade(gmsh, tessellation, size, end_planes, layers)
+    set_size_field(gmsh, tessellation, size, end_planes, layers)
     if tessellation.dimension == 3 and size.field is None:
         repeat_planes(gmsh, tessellation, size, end_planes, layers)
     gmsh.model.mesh.generate(2)
@@ -429,7 +429,7 @@ def _shares(t: Tessellation, size: MeshSize) -> list[NDArray[np.int64]]:
     return [part for part in parts if len(part)]
 
 
-def _oriented(t: Tessellation, volumes: Volumes, facets: NDArray, face: NDArray) -> ConformingMesh:
+def _oriented(t: Tessellation, volumes: Simplices, facets: NDArray, face: NDArray) -> ConformingMesh:
     """The mesh with twin nodes merged, unused ones dropped, cells positive, facets along their normals."""
     count = np.bincount(volumes.region, minlength=t.n_cells)
     if not count.all():
@@ -450,7 +450,7 @@ def _oriented(t: Tessellation, volumes: Volumes, facets: NDArray, face: NDArray)
         normal = _face_normals(t)[face]
     flipped = volume.result() < 0
     cells[flipped, :2] = cells[flipped, 1::-1]
-    backward = np.einsum("ij,ij->i", normal, _turns(points[facets])) < 0
+    backward = np.einsum("ij,ij->i", normal, normals(points[facets])) < 0
     facets[backward, :2] = facets[backward, 1::-1]
     return ConformingMesh(points, cells, volumes.region, facets, t.face_cells[face], normal)
 
@@ -470,7 +470,7 @@ def _coincident(points: NDArray) -> NDArray[np.int64]:
 def _face_normals(t: Tessellation) -> NDArray:
     """Unit normal of each face of the tessellation, from its first cell to its second."""
     simplices, owner = face_simplices(t)
-    turns = _turns(t.vertices[simplices])
+    turns = normals(t.vertices[simplices])
     normal = np.stack(
         [np.bincount(owner, turns[:, k], len(t.face_cells)) for k in range(t.dimension)], axis=1
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import MeshError
-from gbflux.mesh.mesh import CellKind, ConformingMesh, LayeredMesh, MeshQuality, mesh_hash
+from gbflux.mesh.mesh import CellKind, ConformingMesh, Mesh, MeshQuality, mesh_hash
 from gbflux.mesh.opening import (
     Copies,
     Junctions,
@@ -40,7 +40,7 @@ def insert_layers(
     slabs: dict[str, tuple[float, ...]],
     size_um: NDArray,
     delta_um: float,
-) -> LayeredMesh:
+) -> Mesh:
     """Open every boundary of a conforming mesh and fill it with a layer of thickness δ.
 
     A boundary between two grains opens by δ/2 on each side; one between a slab and a grain opens by δ on the
@@ -78,7 +78,7 @@ def insert_layers(
         conforming = pool.submit(is_conforming, opened.cells, _plane_bits(opened.points, box))
         kind, region, boundary = _labels(mesh, opened.layers, boundaries, n_grains)
         digest = pool.submit(mesh_hash, opened.points, opened.cells, kind, region, boundary)
-        quality = judge(
+        quality = mesh_quality(
             opened.points,
             opened.cells,
             kind,
@@ -91,7 +91,7 @@ def insert_layers(
             contact_volume=len(slabs) * delta_um * float(np.prod(size_um[:-1])),
         )
     accept(quality, conforming.result())
-    return LayeredMesh(
+    return Mesh(
         dimension=len(size_um),
         points=opened.points,
         cells=opened.cells,
@@ -266,7 +266,7 @@ def expected_layer_volume(
     return volume
 
 
-def judge(
+def mesh_quality(
     points: NDArray,
     cells: NDArray,
     kind: NDArray,

@@ -52,12 +52,12 @@ def is_kind(kind: NDArray[np.uint8], kinds: Iterable[CellKind]) -> NDArray[np.bo
     return chosen[kind]
 
 
-def those(mask: NDArray[np.bool_]) -> slice | NDArray[np.intp]:
+def contiguous_slice(mask: NDArray[np.bool_]) -> slice | NDArray[np.intp]:
     """Return an index of the entries a mask chooses: a slice, which copies nothing, if they are one run.
 
     Examples
     --------
-    >>> those(np.array([False, True, True])), those(np.array([True, False, True]))
+    >>> contiguous_slice(np.array([False, True, True])), contiguous_slice(np.array([True, False, True]))
     (slice(1, 3, None), array([0, 2]))
     """
     count = int(np.count_nonzero(mask))
@@ -96,7 +96,7 @@ class MeshQuality:
 
 
 @dataclass(frozen=True)
-class LayeredMesh:
+class Mesh:
     """A polycrystal whose grain boundaries are layers of true thickness.
 
     Every region (grain, slab) owns its own copy of each mesh node it touches; the layer cells connect the
@@ -167,22 +167,22 @@ class LayeredMesh:
     node: NDArray[np.int32] | None = None
 
 
-def points_on_plane(mesh: LayeredMesh, z: float) -> NDArray[np.bool_]:
+def points_on_plane(mesh: Mesh, z: float) -> NDArray[np.bool_]:
     """Mask of the points that lie on the plane at z (µm), to rounding, (n,)."""
     return np.abs(mesh.points[:, -1] - z) <= 1e-12 * max(1.0, abs(z))
 
 
-#: Names of the arrays of a `LayeredMesh`.
-MESH_ARRAYS = tuple(field.name for field in fields(LayeredMesh) if "NDArray" in field.type)
+#: Names of the arrays of a `Mesh`.
+MESH_ARRAYS = tuple(field.name for field in fields(Mesh) if "NDArray" in field.type)
 
 
-def mesh_facts(mesh: LayeredMesh) -> dict[str, Any]:
+def mesh_facts(mesh: Mesh) -> dict[str, Any]:
     """All of a mesh that is not an array, fit for JSON; see `mesh_of`."""
     names = [field.name for field in fields(mesh) if field.name not in MESH_ARRAYS]
     return {**{name: getattr(mesh, name) for name in names}, "quality": asdict(mesh.quality)}
 
 
-def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> LayeredMesh:
+def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> Mesh:
     """The mesh of arrays and facts, these as `mesh_facts` gave them or as JSON gave them back.
 
     Raises
@@ -191,7 +191,7 @@ def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> LayeredM
         If they are not those of a mesh.
     """
     pairs = {name: tuple(facts[name]) for name in ("slabs", "z_electrolyte", "z_electrodes")}
-    return LayeredMesh(**arrays, **{**facts, **pairs, "quality": MeshQuality(**facts["quality"])})
+    return Mesh(**arrays, **{**facts, **pairs, "quality": MeshQuality(**facts["quality"])})
 
 
 def mesh_hash(*arrays: NDArray) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.mesh import CellKind, LayeredMesh
+from gbflux.mesh.mesh import CellKind, Mesh
 from gbflux.mesh.recipe import SizeField
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.mesh.singularities import is_junction
@@ -63,7 +63,7 @@ class NextSizes:
 
 
 def next_sizes(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     gap: NDArray[np.float64],
     goal: float,
     most_cells: float,
@@ -75,8 +75,8 @@ def next_sizes(
 
     Parameters
     ----------
-    mesh : LayeredMesh
-        As gbflux made it: with `LayeredMesh.node`.
+    mesh : Mesh
+        As gbflux made it: with `Mesh.node`.
     gap : (m,) float array
         Contribution of each cell.
     goal : float
@@ -97,13 +97,13 @@ def next_sizes(
     NextSizes
     """
     now = closed(mesh)
-    ends = Ends.of(mesh, now, gap, goal, before)
+    ends = BoundaryEnds.of(mesh, now, gap, goal, before)
     fixed = float(gap[mesh.kind == CellKind.GB_JUNCTION].sum()) if mesh.dimension == 3 else 0.0
     goal = max(goal - fixed, _LEAST_GOAL * goal)
     junctions = _Junctions.of(mesh, now, gap, goal, before, room)
     most_cells = min(most_cells, room - junctions.added)
     plan = _Plan(
-        _Local.of(mesh, now, ends.gap, FALL[order]),
+        _NodalShares.of(mesh, now, ends.gap, FALL[order]),
         ends,
         junctions,
         layers=(len(mesh.cells) - ends.cut_cells) / len(now.cells),
@@ -121,7 +121,7 @@ def next_sizes(
     return NextSizes(field, float(most_cells), plan.local.gap(field.size_um) + fixed)
 
 
-def _least(mesh: LayeredMesh, now: SizeField, before: SizeField | None) -> NDArray[np.float64]:
+def _least(mesh: Mesh, now: SizeField, before: SizeField | None) -> NDArray[np.float64]:
     """Smallest size to ask for at each node (µm): some layer thicknesses, or the present size if less.
 
     A limit of sizes is no reason to make cells larger. Cells around resolved junctions are smaller than what
@@ -144,7 +144,7 @@ class _Junctions:
     @classmethod
     def of(
         cls,
-        mesh: LayeredMesh,
+        mesh: Mesh,
         now: SizeField,
         gap: NDArray[np.float64],
         goal: float,
@@ -172,8 +172,8 @@ class _Plan:
 
     Attributes
     ----------
-    local : _Local
-    ends : Ends
+    local : _NodalShares
+    ends : BoundaryEnds
     junctions : _Junctions
     layers : float
         Cells of the layered mesh for each of the closed one.
@@ -181,8 +181,8 @@ class _Plan:
         Smallest size to ask for at each node (µm).
     """
 
-    local: _Local
-    ends: Ends
+    local: _NodalShares
+    ends: BoundaryEnds
     junctions: _Junctions
     layers: float
     least_um: NDArray[np.float64]
@@ -225,7 +225,7 @@ class _Plan:
 
 
 @dataclass(frozen=True)
-class _Local:
+class _NodalShares:
     """Size (µm), number of cells, of cells in grains, and share of the gap at each node of a closed mesh."""
 
     dimension: int
@@ -237,7 +237,7 @@ class _Local:
     power: float
 
     @classmethod
-    def of(cls, mesh: LayeredMesh, now: SizeField, gap: NDArray[np.float64], power: float) -> _Local:
+    def of(cls, mesh: Mesh, now: SizeField, gap: NDArray[np.float64], power: float) -> _NodalShares:
         """Distribute the cells' contributions `gap`, which go with sizes to this power, over the nodes."""
         corners, nodes = mesh.dimension + 1, len(now.points)
         node = uncut_nodes(mesh)[0][mesh.cells]
@@ -271,7 +271,7 @@ class _Local:
 
 
 @dataclass(frozen=True)
-class Ends:
+class BoundaryEnds:
     """Lines where grain boundaries end, in 3D.
 
     Attributes
@@ -297,14 +297,14 @@ class Ends:
 
     @classmethod
     def of(
-        cls, mesh: LayeredMesh, now: SizeField, gap: NDArray, goal: float, before: SizeField | None
-    ) -> Ends:
+        cls, mesh: Mesh, now: SizeField, gap: NDArray, goal: float, before: SizeField | None
+    ) -> BoundaryEnds:
         """Return the lines, and how deep the next mesh is to be cut towards them.
 
         Parameters
         ----------
-        mesh : LayeredMesh
-            As gbflux made it: with `LayeredMesh.node`.
+        mesh : Mesh
+            As gbflux made it: with `Mesh.node`.
         now : SizeField
             The mesh closed.
         gap : (m,) float array
@@ -347,7 +347,7 @@ class Ends:
         return _CELLS_PER_CUT * levels * float(np.sum(self.sides * now_um[self.nodes] / asked))
 
 
-def closed(mesh: LayeredMesh) -> SizeField:
+def closed(mesh: Mesh) -> SizeField:
     """A layered mesh with its layers closed and its cells whole, and the sizes it has.
 
     Each node lies in the middle of its copies; cells smaller than the layers may be turned over by that. The
@@ -376,7 +376,7 @@ def closed(mesh: LayeredMesh) -> SizeField:
     return SizeField(points, cells, mesh.region[solid], size)
 
 
-def uncut_nodes(mesh: LayeredMesh) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+def uncut_nodes(mesh: Mesh) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """The node that each point has when layers are closed and cells uncut, and which points cuts put in."""
     put_in = mesh.node < 0
     return np.where(put_in, -1 - mesh.node, mesh.node), put_in

@@ -123,7 +123,7 @@ def is_conforming(cells: NDArray, planes: NDArray) -> bool:
     planes : (n,) uint8 array
         For each point, one bit for each outer plane it is on.
     """
-    node = _mixed(np.arange(len(planes), dtype=np.uint64))
+    node = _splitmix64(np.arange(len(planes), dtype=np.uint64))
     left = np.uint64(0)
     for start in range(0, len(cells), _BLOCK):
         block = cells[start : start + _BLOCK]
@@ -132,11 +132,11 @@ def is_conforming(cells: NDArray, planes: NDArray) -> bool:
         for corner in range(block.shape[1]):
             common = np.bitwise_and.reduce(np.delete(bits, corner, axis=1), axis=1)
             inner = faces[common == 0, corner]
-            left ^= np.bitwise_xor.reduce(_mixed(inner))
+            left ^= np.bitwise_xor.reduce(_splitmix64(inner))
     return bool(left == 0)
 
 
-def _mixed(z: NDArray) -> NDArray[np.uint64]:
+def _splitmix64(z: NDArray) -> NDArray[np.uint64]:
     """The finalizer of splitmix64: a well-spread 64-bit hash."""
     z = z + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -164,7 +164,7 @@ def split_prisms(prisms: NDArray) -> NDArray:
     return np.where(rising[:, None, None], one, other).reshape(-1, 4)
 
 
-def _turns(corners: NDArray) -> NDArray:
+def normals(corners: NDArray) -> NDArray:
     """Normals, of any length: of segments (2D: to the right), or of triangles (right-hand rule)."""
     span = corners[:, 1] - corners[:, 0]
     if corners.shape[2] == 2:

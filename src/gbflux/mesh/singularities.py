@@ -23,7 +23,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.mesh import CellKind, ConformingMesh, LayeredMesh, mesh_hash
+from gbflux.mesh.mesh import CellKind, ConformingMesh, Mesh, mesh_hash
 from gbflux.mesh.simplices import smallest_heights, split_prisms, split_quads
 from gbflux.units import cuts
 
@@ -171,7 +171,7 @@ def line_first(simplices: NDArray, on_line: NDArray) -> NDArray:
 
 
 def _segments(
-    segments: NDArray, on_line: NDArray, edges: _Edges, _: dict[int, _Parts]
+    segments: NDArray, on_line: NDArray, edges: _Edges, _: dict[int, _Subdivision]
 ) -> tuple[NDArray, NDArray]:
     """All parts of segments, of the same direction, and the segment each is part of."""
     on = on_line[segments]
@@ -185,7 +185,7 @@ def _segments(
 
 
 def _shells(
-    simplices: NDArray, on_line: NDArray, edges: _Edges, table: dict[int, _Parts]
+    simplices: NDArray, on_line: NDArray, edges: _Edges, table: dict[int, _Subdivision]
 ) -> tuple[NDArray, NDArray]:
     """All parts of simplices, and the simplex each is part of."""
     levels = edges.levels
@@ -235,7 +235,7 @@ _Pieces = list[tuple[Callable[[NDArray], NDArray], str]]
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _Subdivision:
     """Pieces that a simplex is cut into: at the line, between two cuts, and beyond the outermost."""
 
     inner: _Pieces
@@ -245,17 +245,17 @@ class _Parts:
 
 # By the number of corners on lines, which come first in a simplex.
 _CELLS = {
-    1: _Parts(
+    1: _Subdivision(
         [(_itself, "0 01 02 03")],
         [(split_prisms, "01 02 03 01+ 02+ 03+")],
         [(split_prisms, "01+ 02+ 03+ 1 2 3")],
     ),
-    2: _Parts(
+    2: _Subdivision(
         [(split_prisms, "0 02 03 1 12 13")],
         [(_split_hexahedra, "02 03 13 12 02+ 03+ 13+ 12+")],
         [(split_prisms, "02+ 12+ 2 03+ 13+ 3")],
     ),
-    3: _Parts(
+    3: _Subdivision(
         [(split_prisms, "0 1 2 03 13 23")],
         [(split_prisms, "03 13 23 03+ 13+ 23+")],
         [(_itself, "03+ 13+ 23+ 3")],
@@ -264,12 +264,12 @@ _CELLS = {
 
 
 _FACETS = {
-    1: _Parts([(_itself, "0 01 02")], [(split_quads, "01 01+ 02+ 02")], [(split_quads, "01+ 1 2 02+")]),
-    2: _Parts([(split_quads, "0 1 12 02")], [(split_quads, "02 12 12+ 02+")], [(_itself, "02+ 12+ 2")]),
+    1: _Subdivision([(_itself, "0 01 02")], [(split_quads, "01 01+ 02+ 02")], [(split_quads, "01+ 1 2 02+")]),
+    2: _Subdivision([(split_quads, "0 1 12 02")], [(split_quads, "02 12 12+ 02+")], [(_itself, "02+ 12+ 2")]),
 }
 
 
-def is_junction(mesh: LayeredMesh) -> NDArray[np.bool_]:
+def is_junction(mesh: Mesh) -> NDArray[np.bool_]:
     """Cells of a 2D mesh, as it was filled, between three grains or slabs, (m,)."""
     solid = (mesh.kind == CellKind.GRAIN) | (mesh.kind == CellKind.HL)
     owner = np.full(len(mesh.points), -1)
@@ -278,7 +278,7 @@ def is_junction(mesh: LayeredMesh) -> NDArray[np.bool_]:
     return (a >= 0) & (a != b) & (b != c)
 
 
-def resolve_junctions(mesh: LayeredMesh) -> LayeredMesh:
+def resolve_junctions(mesh: Mesh) -> Mesh:
     """A 2D mesh whose junctions are resolved; quality, areas and normals stay as they were."""
     from scipy.spatial import cKDTree
 

@@ -25,7 +25,7 @@ _THICKEST = 1.01
 _NEAR = 1e-9  # of the mesh's extent: what lies on a plane
 
 
-def merged(mesh: ConformingMesh, n_grains: int, layers: tuple[int, ...]) -> ConformingMesh:
+def join_slab_layers(mesh: ConformingMesh, n_grains: int, layers: tuple[int, ...]) -> ConformingMesh:
     """The mesh with the layers of each slab made one region, the faces between them dropped.
 
     Parameters
@@ -121,7 +121,7 @@ def _outer_faces(t: Tessellation, vertices: NDArray, plane: NDArray, corner: NDA
 
 
 @dataclass(frozen=True)
-class Stack:
+class ThinLayers:
     """Thin layers that are to be put in at one plane of a slab.
 
     Attributes
@@ -136,9 +136,9 @@ class Stack:
     rises_um: tuple[float, ...]
 
 
-def without_thin_layers(
+def remove_thin_layers(
     depths_um: tuple[float, ...], size: MeshSize, dimension: int, delta_um: float = 0.0
-) -> tuple[tuple[float, ...], tuple[Stack, ...]]:
+) -> tuple[tuple[float, ...], tuple[ThinLayers, ...]]:
     """The planes of a slab without its thin layers, and where these are to be put in.
 
     The first layer is thin where cells on the electrolyte are wider than 1/`LAYER_CELLS` of it, and then
@@ -158,15 +158,15 @@ def without_thin_layers(
     -------
     depths_um : tuple of float
         Distances of the planes that are left, in the slab without thin layers (µm).
-    stacks : tuple of Stack
+    stacks : tuple of ThinLayers
         From the electrolyte outwards.
 
     Examples
     --------
-    >>> without_thin_layers((6.0, 6.5, 7.5, 10.0), MeshSize(1.0, 1.0), 3)
-    ((6.0, 8.5), (Stack(depth_um=6.0, rises_um=(0.5, 1.5)),))
-    >>> without_thin_layers((3.0, 5.0), MeshSize(1.0, 1.0), 2)
-    ((2.0,), (Stack(depth_um=0.0, rises_um=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0)),))
+    >>> remove_thin_layers((6.0, 6.5, 7.5, 10.0), MeshSize(1.0, 1.0), 3)
+    ((6.0, 8.5), (ThinLayers(depth_um=6.0, rises_um=(0.5, 1.5)),))
+    >>> remove_thin_layers((3.0, 5.0), MeshSize(1.0, 1.0), 2)
+    ((2.0,), (ThinLayers(depth_um=0.0, rises_um=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0)),))
     """
     if size.field is not None or not depths_um:
         return depths_um, ()
@@ -185,7 +185,7 @@ def without_thin_layers(
         else:
             kept.append(kept[-1] + thickness)
             rises.append([])
-    stacks = (Stack(depth, tuple(rise)) for depth, rise in zip(kept, rises, strict=True) if rise)
+    stacks = (ThinLayers(depth, tuple(rise)) for depth, rise in zip(kept, rises, strict=True) if rise)
     return tuple(kept[1:]), tuple(stacks)
 
 
@@ -197,8 +197,8 @@ def _first_rises(thickness_um: float, size: MeshSize, delta_um: float) -> tuple[
     return (*(thickness_um * k / layers for k in range(1, layers)), thickness_um)
 
 
-def with_stacks(
-    mesh: ConformingMesh, region: int, face: float, upper: bool, stacks: tuple[Stack, ...]
+def insert_thin_layers(
+    mesh: ConformingMesh, region: int, face: float, upper: bool, stacks: tuple[ThinLayers, ...]
 ) -> ConformingMesh:
     """A mesh with thin layers put into one of its slabs, three tetrahedra (2D: two triangles) for each prism.
 
@@ -212,15 +212,17 @@ def with_stacks(
         z of the plane where the electrolyte ends (µm).
     upper : bool
         Whether the slab is above it.
-    stacks : tuple of Stack
+    stacks : tuple of ThinLayers
         From the electrolyte outwards.
     """
     for stack in reversed(stacks):
-        mesh = _with_stack(mesh, region, face, 1.0 if upper else -1.0, stack)
+        mesh = _insert_stack(mesh, region, face, 1.0 if upper else -1.0, stack)
     return mesh
 
 
-def _with_stack(mesh: ConformingMesh, region: int, face: float, sign: float, stack: Stack) -> ConformingMesh:
+def _insert_stack(
+    mesh: ConformingMesh, region: int, face: float, sign: float, stack: ThinLayers
+) -> ConformingMesh:
     """The mesh with one stack put in."""
     z = face + sign * stack.depth_um
     near = _NEAR * float(np.ptp(mesh.points, axis=0).max())

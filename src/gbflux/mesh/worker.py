@@ -22,10 +22,10 @@ from gbflux.grains import tessellate
 from gbflux.mesh.build import save_mesh
 from gbflux.mesh.gmsh_model import mesh_conforming
 from gbflux.mesh.layers import insert_layers
-from gbflux.mesh.mesh import ConformingMesh, LayeredMesh
+from gbflux.mesh.mesh import ConformingMesh, Mesh
 from gbflux.mesh.recipe import MeshSize, Recipe, SizeField
 from gbflux.mesh.singularities import cut_towards, end_nodes, resolve_junctions
-from gbflux.mesh.slabs import add_slab, merged, with_stacks, without_thin_layers
+from gbflux.mesh.slabs import add_slab, insert_thin_layers, join_slab_layers, remove_thin_layers
 from gbflux.units import SIDES
 
 logger = logging.getLogger(__name__)
@@ -33,12 +33,12 @@ logger = logging.getLogger(__name__)
 _MILDER = 5.0
 
 
-def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
+def make_mesh(recipe: Recipe) -> tuple[Mesh, dict[str, float]]:
     """Tessellate, mesh, insert layers; what fails is tried again, slightly finer, then by another algorithm.
 
     Returns
     -------
-    mesh : LayeredMesh
+    mesh : Mesh
         The accepted mesh.
     timings : dict
         Seconds for ``grains``, ``mesh`` and ``layers``.
@@ -53,7 +53,7 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     n_grains, size_um = grains.n_cells, grains.size_um
     stacks, layers = {}, []
     for side, depths in recipe.slabs.items():
-        drawn, stacks[side] = without_thin_layers(
+        drawn, stacks[side] = remove_thin_layers(
             depths, recipe.size, grains.dimension, recipe.arrangement.delta_um
         )
         grains = add_slab(grains, drawn, upper=side == "top")
@@ -66,9 +66,9 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
         try:
             began = time.perf_counter()
             planes = 0.0, float(size_um[-1])
-            mesh = merged(mesh_conforming(grains, size, planes, slabs), n_grains, tuple(layers))
+            mesh = join_slab_layers(mesh_conforming(grains, size, planes, slabs), n_grains, tuple(layers))
             for region, (side, thin) in enumerate(stacks.items(), start=n_grains):
-                mesh = with_stacks(mesh, region, planes[SIDES.index(side)], side == "top", thin)
+                mesh = insert_thin_layers(mesh, region, planes[SIDES.index(side)], side == "top", thin)
             timings["mesh"] += time.perf_counter() - began
             began = time.perf_counter()
             layered = _layered(mesh, size, recipe, n_grains, size_um)
@@ -82,9 +82,7 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     raise failure
 
 
-def _layered(
-    mesh: ConformingMesh, size: MeshSize, recipe: Recipe, n_grains: int, size_um: NDArray
-) -> LayeredMesh:
+def _layered(mesh: ConformingMesh, size: MeshSize, recipe: Recipe, n_grains: int, size_um: NDArray) -> Mesh:
     """The mesh cut towards ends of boundaries and with its layers; cut less deep where these do not fit."""
     on_line = end_nodes(mesh, n_grains, (0.0, float(size_um[-1])))
     depths_um = (size.cut_um, _MILDER * size.cut_um, 0.0) if size.cut_um > 0 else (0.0,)

@@ -12,7 +12,7 @@ from gbflux.case import Case
 from gbflux.case.estimate import certifies
 from gbflux.conduction.records import Bracket, LocalCurrent, Solution
 from gbflux.measure import ElectrodePart
-from gbflux.mesh import LayeredMesh
+from gbflux.mesh import Mesh
 from gbflux.units import OHM_M2_TO_OHM_CM2, S_PER_M_TO_S_PER_CM, UM_TO_M
 
 _IN_SERIES = (
@@ -81,7 +81,7 @@ class BracketFacts:
 _CONDUCTANCES = ("lower_S", "upper_S")
 
 
-def bracket_facts(bracket: Bracket, mesh: LayeredMesh, case: Case) -> BracketFacts:
+def bracket_facts(bracket: Bracket, mesh: Mesh, case: Case) -> BracketFacts:
     """Bounds on conductance, resistance and conductivity.
 
     σ_eff = G L/A where the electrolyte lies bare between ideal electrodes. Elsewhere it is defined by the
@@ -91,7 +91,7 @@ def bracket_facts(bracket: Bracket, mesh: LayeredMesh, case: Case) -> BracketFac
     ----------
     bracket : Bracket
         Bounds on the conductance (S; in 2D S/m).
-    mesh : LayeredMesh
+    mesh : Mesh
     case : Case
 
     Returns

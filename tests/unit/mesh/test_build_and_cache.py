@@ -16,7 +16,7 @@ import pytest
 from conforming_by_hand import bricks
 
 from gbflux.errors import MeshError
-from gbflux.mesh import LayeredMesh, Recipe, build, build_mesh, recipe
+from gbflux.mesh import Mesh, Recipe, build, build_mesh, recipe
 from gbflux.mesh.build import load_mesh, save_mesh
 from small_cases import LAYERS, TINY, case
 
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def assert_equal(one: LayeredMesh, other: LayeredMesh) -> None:
+def assert_equal(one: Mesh, other: Mesh) -> None:
     for field in fields(one):
         a, b = getattr(one, field.name), getattr(other, field.name)
         assert np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b, field.name
@@ -44,11 +44,11 @@ def test_the_second_build_comes_from_the_cache(folder: Path) -> None:
     assert first.worker_peak_MiB > 0 == again.worker_peak_MiB
     assert set(first.timings) == {"grains", "mesh", "layers"} == set(again.timings)
     assert_equal(first.mesh, again.mesh)
-    (entry,) = build.entries()
+    (entry,) = build.cache_entries()
     assert entry.path == build.mesh_file(build.mesh_key(chosen))
     assert [path.name for path in entry.path.parent.iterdir()] == [entry.path.name]
-    assert build.empty() == entry.bytes
-    assert build.entries() == []
+    assert build.empty_cache() == entry.bytes
+    assert build.cache_entries() == []
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "noise"])
@@ -131,13 +131,13 @@ def test_two_processes_at_once_end_up_with_one_mesh(folder: Path) -> None:
     hashes = {process.stdout.read().strip() for process in processes}
     assert [process.wait() for process in processes] == [0, 0]
     assert hashes == {build_mesh(chosen).mesh.hash}
-    assert len(build.entries()) == 1
+    assert len(build.cache_entries()) == 1
 
 
 def test_the_same_mesh_twice_where_that_is_asked_for(folder: Path) -> None:
     chosen = recipe(case(TINY_3D, {"mesh.reproducible": True}))
     first = build_mesh(chosen).mesh
-    build.empty()
+    build.empty_cache()
     again = build_mesh(chosen)
     assert not again.from_cache
     assert again.mesh.hash == first.hash

@@ -7,7 +7,7 @@ import pytest
 
 from gbflux.grains import Arrangement, tessellate
 from gbflux.grains.tessellation import volumes_and_centroids
-from gbflux.mesh.gmsh_model import Volumes, _oriented, mesh_conforming
+from gbflux.mesh.gmsh_model import Simplices, _oriented, mesh_conforming
 from gbflux.mesh.mesh import ConformingMesh
 from gbflux.mesh.recipe import MeshSize
 from gbflux.mesh.simplices import signed_volumes
@@ -81,7 +81,7 @@ def test_twin_nodes_are_merged_and_unused_ones_dropped() -> None:
     points = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [2, 0], [2, 1], [9, 9], [1, 1]], dtype=float)
     cells = np.array([[0, 1, 2], [0, 2, 3], [1, 4, 5], [1, 5, 7]])
     facet = np.flatnonzero((grains.face_cells >= 0).all(axis=1))
-    volumes = Volumes(points, cells, np.array([0, 0, 1, 1]))
+    volumes = Simplices(points, cells, np.array([0, 0, 1, 1]))
     mesh = _oriented(grains, volumes, np.array([[1, 2]]), facet)
     assert isinstance(mesh, ConformingMesh)
     assert len(mesh.points) == 6

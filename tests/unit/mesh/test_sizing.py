@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gbflux.mesh import CellKind, LayeredMesh, SizeField, build_mesh, recipe
+from gbflux.mesh import CellKind, Mesh, SizeField, build_mesh, recipe
 from gbflux.mesh.build import mesh_key
 from gbflux.mesh.refine import AT_JUNCTIONS, COARSER, FINER, SMALLEST, closed, graded, next_sizes
 from gbflux.mesh.simplices import signed_volumes
@@ -24,7 +24,7 @@ SMALL_3D = {
 CASES = {"2D": (FLAT, LAYERS), "3D": (SMALL_3D, LAYERS)}
 
 
-def made(dimension: str, field: SizeField | None = None) -> LayeredMesh:
+def made(dimension: str, field: SizeField | None = None) -> Mesh:
     return build_mesh(recipe(case(*CASES[dimension]), field)).mesh
 
 
