@@ -202,7 +202,7 @@ def suffix(file_format: str) -> str:
     return _FORMATS.get(file_format, (file_format, f".{file_format}"))[1]
 
 
-def meshio_mesh(mesh: Mesh, meshio) -> Any:
+def meshio_mesh(mesh: Mesh, meshio: Any) -> Any:
     """The mesh as meshio's record: cells, then the facets on the electrodes."""
     solid, flat = ("tetra", "triangle") if mesh.dimension == 3 else ("triangle", "line")
     facets = [plane_facets(mesh, z) for z in mesh.z_electrodes]
@@ -244,7 +244,8 @@ def plane_facets(mesh: Mesh, z: float) -> NDArray[np.int32]:
     on_plane = mesh.points[:, -1] == z
     width = mesh.cells.shape[1]
     touched = mesh.cells[on_plane[mesh.cells].sum(axis=1) == width - 1]
-    return touched[on_plane[touched]].reshape(-1, width - 1)
+    facets: NDArray[np.int32] = touched[on_plane[touched]].reshape(-1, width - 1)
+    return facets
 
 
 def boundary_rows(mesh: Mesh) -> list[list[Any]]:

@@ -15,10 +15,11 @@ import signal
 import tempfile
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from gbflux.errors import MeshError, MissingLibrary
 from gbflux.grains.tessellation import Tessellation, face_simplices, volumes_and_centroids
 from gbflux.mesh.mesh import ConformingMesh
 from gbflux.mesh.recipe import FADE, MeshSize, SizeField
-from gbflux.mesh.simplices import normals, signed_volumes
+from gbflux.mesh.simplices import Floats, Integers, normals, signed_volumes
 from gbflux.units import LAYER_CELLS
 
 _HXT, _DELAUNAY = 10, 1
@@ -37,7 +38,7 @@ _MOST_PROCESSES = 16
 _PARENT = 1.03  # a fork first copies the memory it touches and in the end writes what it made
 
 
-def load_gmsh():
+def load_gmsh() -> Any:
     """The gmsh module.
 
     Raises
@@ -60,7 +61,7 @@ def load_gmsh():
 
 def gmsh_version() -> str:
     """Version of gmsh."""
-    return load_gmsh().__version__
+    return str(load_gmsh().__version__)
 
 
 def cores() -> int:
@@ -68,7 +69,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def set_options(gmsh, size: MeshSize) -> None:
+def set_options(gmsh: Any, size: MeshSize) -> None:
     """Algorithm, threads, and size from the field alone. Optimize = 1 is what keeps slivers out."""
     threads = 1 if size.reproducible else cores()
     smallest, largest = size.range_um
@@ -86,7 +87,7 @@ def set_options(gmsh, size: MeshSize) -> None:
         gmsh.option.setNumber(name, value)
 
 
-def draw(gmsh, t: Tessellation) -> None:
+def draw(gmsh: Any, t: Tessellation) -> None:
     """Points, lines, surfaces and volumes; every tag is the number in the tessellation plus one."""
     geo, d = gmsh.model.geo, t.dimension
     for k, vertex in enumerate(t.vertices):
@@ -116,7 +117,7 @@ def draw(gmsh, t: Tessellation) -> None:
 
 
 def repeat_planes(
-    gmsh, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...], layers: Sequence[range]
+    gmsh: Any, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...], layers: Sequence[range]
 ) -> None:
     """Have the planes between the layers of a slab meshed once and copied, in 3D.
 
@@ -141,7 +142,7 @@ def _outer_face(t: Tessellation, cell: int) -> int:
     return int(level[np.argmax(np.abs(height - t.size_um[-1] / 2))])
 
 
-def _line(geo, lines: dict[tuple[int, int], int], a: int, b: int) -> int:
+def _line(geo: Any, lines: dict[tuple[int, int], int], a: int, b: int) -> int:
     """Tag of the line from a to b, negative if it was drawn the other way round."""
     key = (min(a, b), max(a, b))
     if key not in lines:
@@ -166,7 +167,7 @@ def _signed_loop(t: Tessellation, lines: list[int]) -> list[int]:
 
 
 def set_size_field(
-    gmsh, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...], layers: Sequence[range] = ()
+    gmsh: Any, t: Tessellation, size: MeshSize, end_planes: tuple[float, ...], layers: Sequence[range] = ()
 ) -> None:
     """Background size field: fine in a sheet on each end plane, growing to the full size over a few cells.
 
@@ -195,10 +196,10 @@ def _extent(t: Tessellation, cell: int) -> tuple[float, float]:
     return z.min(), z.max()
 
 
-def _sheet(gmsh, t: Tessellation, fine: float, low: float, high: float, coarse: float) -> int:
+def _sheet(gmsh: Any, t: Tessellation, fine: float, low: float, high: float, coarse: float) -> int:
     """A field with fine cells between two heights, which grow by a third of the distance from there (µm)."""
     field = gmsh.model.mesh.field
-    sheet = field.add("Box")
+    sheet: int = field.add("Box")
     start, end = t.vertices.min(axis=0) - coarse, t.vertices.max(axis=0) + coarse
     start[-1], end[-1] = low, high
     numbers = {"VIn": fine, "VOut": coarse, "Thickness": FADE * (coarse - fine), "ZMin": -1.0, "ZMax": 1.0}
@@ -209,7 +210,7 @@ def _sheet(gmsh, t: Tessellation, fine: float, low: float, high: float, coarse: 
     return sheet
 
 
-def _interpolate_sizes(gmsh, sizes: SizeField) -> None:
+def _interpolate_sizes(gmsh: Any, sizes: SizeField) -> None:
     """Background size field given at nodes: a view that gmsh interpolates in."""
     count, corners = sizes.cells.shape
     at = np.zeros((len(sizes.points), 4))
@@ -244,7 +245,7 @@ class Simplices:
     region: NDArray[np.int32]
 
 
-def mesh_volumes(gmsh, shares: list[NDArray[np.int64]]) -> Simplices:
+def mesh_volumes(gmsh: Any, shares: Sequence[Integers]) -> Simplices:
     """Mesh volumes of a model whose faces are meshed; each share of them by a process of its own.
 
     Nodes on faces come first and keep the order of their tags.
@@ -279,7 +280,7 @@ def mesh_volumes(gmsh, shares: list[NDArray[np.int64]]) -> Simplices:
     return _joined(on_faces, parts)
 
 
-def _fork(gmsh, shares: list[NDArray], k: int, faces: int, draft: Path) -> int:
+def _fork(gmsh: Any, shares: Sequence[Integers], k: int, faces: int, draft: Path) -> int:
     """Start a copy of this process that meshes share k, writes it and ends; its process number."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # on forking with threads: the copy uses none
@@ -295,7 +296,7 @@ def _fork(gmsh, shares: list[NDArray], k: int, faces: int, draft: Path) -> int:
         os._exit(code)
 
 
-def _share(gmsh, shares: list[NDArray], k: int, faces: int) -> Simplices:
+def _share(gmsh: Any, shares: Sequence[Integers], k: int, faces: int) -> Simplices:
     """Mesh share k alone; its points are those inside the volumes, numbered after those on faces."""
     others = [(3, int(volume) + 1) for j, share in enumerate(shares) if j != k for volume in share]
     if others:
@@ -306,7 +307,7 @@ def _share(gmsh, shares: list[NDArray], k: int, faces: int) -> Simplices:
     return Simplices(points[faces:], cells, region)
 
 
-def _nodes(gmsh) -> NDArray[np.float64]:
+def _nodes(gmsh: Any) -> NDArray[np.float64]:
     """Nodes in the order of their tags, which run from one without gaps, (n, 3)."""
     tags, xyz, _ = gmsh.model.mesh.getNodes()
     points = np.full((int(tags.max()), 3), np.nan)
@@ -314,13 +315,15 @@ def _nodes(gmsh) -> NDArray[np.float64]:
     return points
 
 
-def surface(gmsh, entities) -> Simplices:
+def surface(gmsh: Any, entities: Iterable[int]) -> Simplices:
     """The mesh of 2D cells."""
     cells, region = simplices(gmsh, 2, entities)
     return Simplices(_nodes(gmsh), cells, region)
 
 
-def simplices(gmsh, dimension: int, entities) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def simplices(
+    gmsh: Any, dimension: int, entities: Iterable[int]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Nodes, by their tag minus one, of all simplices of the given entities, and the entity of each."""
     blocks, owner = [np.zeros((0, dimension + 1), dtype=np.int32)], [np.zeros(0, dtype=np.int32)]
     for entity in entities:
@@ -332,7 +335,7 @@ def simplices(gmsh, dimension: int, entities) -> tuple[NDArray[np.int32], NDArra
     return np.vstack(blocks), np.concatenate(owner)
 
 
-def _joined(on_faces: NDArray, parts: list[Simplices]) -> Simplices:
+def _joined(on_faces: Floats, parts: list[Simplices]) -> Simplices:
     """All shares in one numbering, put into theirs: the nodes on faces, then those inside each share."""
     first = 0
     for part in parts:
@@ -388,7 +391,7 @@ def mesh_conforming(
 
 
 def _meshed(
-    gmsh,
+    gmsh: Any,
     tessellation: Tessellation,
     size: MeshSize,
     end_planes: tuple[float, ...],
@@ -407,6 +410,12 @@ def _meshed(
     return mesh_volumes(gmsh, _shares(tessellation, size)), facets, face
 
 
+def _sums(owner: Integers, values: Floats, count: int) -> Floats:
+    """Sum of the values of each owner; NumPy's types take what `bincount` weighs for integers."""
+    sums: Any = np.bincount(owner, values, count)
+    return np.asarray(sums, dtype=np.float64)
+
+
 def _inner_faces(t: Tessellation) -> NDArray[np.int64]:
     """Faces between two cells."""
     return np.flatnonzero(np.all(t.face_cells >= 0, axis=1))
@@ -417,7 +426,7 @@ def _shares(t: Tessellation, size: MeshSize) -> list[NDArray[np.int64]]:
     if size.field is None:
         expected = _TETRAHEDRA_PER_CUBE * volumes_and_centroids(t)[0] / size.size_um**3
     else:
-        expected = np.bincount(size.field.region, size.field.expected_cells(), t.n_cells)
+        expected = _sums(size.field.region, size.field.expected_cells(), t.n_cells)
     processes = min(cores(), _MOST_PROCESSES, t.n_cells, int(expected.sum() / FEWEST_CELLS) + 1)
     if size.reproducible or processes == 1:
         return [np.arange(t.n_cells)]
@@ -429,7 +438,7 @@ def _shares(t: Tessellation, size: MeshSize) -> list[NDArray[np.int64]]:
     return [part for part in parts if len(part)]
 
 
-def _oriented(t: Tessellation, volumes: Simplices, facets: NDArray, face: NDArray) -> ConformingMesh:
+def _oriented(t: Tessellation, volumes: Simplices, facets: Integers, face: Integers) -> ConformingMesh:
     """The mesh with twin nodes merged, unused ones dropped, cells positive, facets along their normals."""
     count = np.bincount(volumes.region, minlength=t.n_cells)
     if not count.all():
@@ -455,7 +464,7 @@ def _oriented(t: Tessellation, volumes: Simplices, facets: NDArray, face: NDArra
     return ConformingMesh(points, cells, volumes.region, facets, t.face_cells[face], normal)
 
 
-def _coincident(points: NDArray) -> NDArray[np.int64]:
+def _coincident(points: Floats) -> NDArray[np.int64]:
     """For each node the first one at the same place: HXT now and then meshes around two copies of a node."""
     key = points @ np.array([1.0, np.e, np.pi])[: points.shape[1]]
     order = np.argsort(key, kind="stable")
@@ -467,17 +476,13 @@ def _coincident(points: NDArray) -> NDArray[np.int64]:
     return same
 
 
-def _face_normals(t: Tessellation) -> NDArray:
+def _face_normals(t: Tessellation) -> Floats:
     """Unit normal of each face of the tessellation, from its first cell to its second."""
     simplices, owner = face_simplices(t)
     turns = normals(t.vertices[simplices])
-    normal = np.stack(
-        [np.bincount(owner, turns[:, k], len(t.face_cells)) for k in range(t.dimension)], axis=1
-    )
+    normal = np.stack([_sums(owner, turn, len(t.face_cells)) for turn in turns.T], axis=1)
     normal /= np.linalg.norm(normal, axis=1)[:, None]
-    middle = np.stack(
-        [np.bincount(owner, t.vertices[simplices[:, 0], k]) for k in range(t.dimension)], axis=1
-    )
+    middle = np.stack([_sums(owner, x, len(t.face_cells)) for x in t.vertices[simplices[:, 0]].T], axis=1)
     middle /= np.bincount(owner)[:, None]
     first = t.face_cells.max(axis=1)  # the other may be an outer side
     outward = np.einsum("ij,ij->i", normal, middle - volumes_and_centroids(t)[1][first]) > 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,15 @@ from gbflux.mesh.opening import (
     split_cells,
     volumes_to_keep,
 )
-from gbflux.mesh.simplices import is_conforming, longest_edges, signed_volumes
+from gbflux.mesh.simplices import (
+    Floats,
+    Integers,
+    Mask,
+    is_conforming,
+    longest_edges,
+    normals,
+    signed_volumes,
+)
 
 CLOSURE = 1e-10  # relative: cells must fill the box
 LAYER_VOLUME = 5e-3  # relative: layers must have their volume
@@ -38,7 +47,7 @@ def insert_layers(
     *,
     n_grains: int,
     slabs: dict[str, tuple[float, ...]],
-    size_um: NDArray,
+    size_um: Floats,
     delta_um: float,
 ) -> Mesh:
     """Open every boundary of a conforming mesh and fill it with a layer of thickness δ.
@@ -127,10 +136,11 @@ class _Opened:
     @property
     def node(self) -> NDArray[np.int32]:
         """Node of the conforming mesh behind each point, (n,)."""
-        return np.concatenate([np.flatnonzero(self.copies.inner >= 0), self.copies.node]).astype(np.int32)
+        inner = np.flatnonzero(self.copies.inner >= 0)
+        return np.concatenate([inner, self.copies.node], dtype=np.int32, casting="same_kind")
 
 
-def _open(mesh: ConformingMesh, depth: NDArray, box: list[tuple[int, float]]) -> _Opened:
+def _open(mesh: ConformingMesh, depth: Floats, box: list[tuple[int, float]]) -> _Opened:
     """Split, fill and move; what does not wait for each other runs side by side."""
     with ThreadPoolExecutor() as pool:
         found = pool.submit(find_junctions, mesh)
@@ -145,7 +155,7 @@ def _open(mesh: ConformingMesh, depth: NDArray, box: list[tuple[int, float]]) ->
     return _Opened(points, np.vstack([cells, layers.cells]), layers, copies, found.result(), limited)
 
 
-def _box_planes(size_um: NDArray, electrodes: tuple[float, float]) -> list[tuple[int, float]]:
+def _box_planes(size_um: Floats, electrodes: tuple[float, float]) -> list[tuple[int, float]]:
     """Outer planes as (axis, position)."""
     sides = [(axis, value) for axis, length in enumerate(size_um[:-1]) for value in (0.0, float(length))]
     return sides + [(len(size_um) - 1, value) for value in electrodes]
@@ -160,7 +170,7 @@ def _snapped(mesh: ConformingMesh, planes: list[tuple[int, float]]) -> Conformin
     return ConformingMesh(points, mesh.cells, mesh.region, mesh.facets, mesh.facet_regions, mesh.facet_normal)
 
 
-def _plane_bits(points: NDArray, planes: list[tuple[int, float]]) -> NDArray[np.uint8]:
+def _plane_bits(points: Floats, planes: list[tuple[int, float]]) -> NDArray[np.uint8]:
     """For each point, one bit for each box plane it is on."""
     bits = np.zeros(len(points), dtype=np.uint8)
     for k, (axis, value) in enumerate(planes):
@@ -168,7 +178,7 @@ def _plane_bits(points: NDArray, planes: list[tuple[int, float]]) -> NDArray[np.
     return bits
 
 
-def _depths(mesh: ConformingMesh, n_grains: int, delta_um: float) -> NDArray:
+def _depths(mesh: ConformingMesh, n_grains: int, delta_um: float) -> Floats:
     """Depth by which each side of each facet withdraws (µm): δ/2 between grains; at a slab, the slab by δ."""
     is_slab = mesh.facet_regions >= n_grains
     at_slab = is_slab.any(axis=1, keepdims=True)
@@ -188,14 +198,15 @@ class _Boundaries:
             self._keys(pairs[:, 0], pairs[:, 1]), return_index=True, return_inverse=True
         )
         self.pairs = np.sort(pairs[first], axis=1)
-        self.area = np.bincount(index.ravel(), area, len(first))
+        self.area: Any = np.bincount(index.ravel(), area, len(first))  # floats, whatever NumPy's types say
         self.normal = sign[first, None] * mesh.facet_normal[between][first]
         self.total_area = float(area.sum())
 
-    def _keys(self, a: NDArray, b: NDArray) -> NDArray:
-        return np.minimum(a, b) * np.int64(self._n) + np.maximum(a, b)
+    def _keys(self, a: Integers, b: Integers) -> Integers:
+        keys: Integers = np.minimum(a, b) * np.int64(self._n) + np.maximum(a, b)
+        return keys
 
-    def index(self, a: NDArray, b: NDArray) -> NDArray:
+    def index(self, a: Integers, b: Integers) -> Integers:
         """Row of the boundary between grains a and b, −1 where they share none."""
         if not len(self._key):
             return np.full(len(a), -1)
@@ -226,15 +237,14 @@ def _labels(
     )
 
 
-def facet_areas(mesh: ConformingMesh, which: NDArray | slice = slice(None)) -> NDArray[np.float64]:
+def facet_areas(mesh: ConformingMesh, which: Integers | slice = slice(None)) -> NDArray[np.float64]:
     """Area of each facet, or of some (µm²; in 2D length, µm), (k,)."""
-    x = mesh.points[mesh.facets[which]]
-    if x.shape[2] == 2:
-        return np.linalg.norm(x[:, 1] - x[:, 0], axis=1)
-    return np.linalg.norm(np.cross(x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]), axis=1) / 2
+    turns = normals(mesh.points[mesh.facets[which]])
+    areas: Floats = np.linalg.norm(turns, axis=1) / (turns.shape[1] - 1)  # of a triangle half the product
+    return areas
 
 
-def limited_area(mesh: ConformingMesh, copies: Copies, limited: NDArray, n_grains: int) -> float:
+def limited_area(mesh: ConformingMesh, copies: Copies, limited: Mask, n_grains: int) -> float:
     """Area of grain boundaries (µm²) with a copy that was held back."""
     near = np.zeros(copies.n_nodes, dtype=bool)
     near[copies.node[limited]] = True
@@ -267,9 +277,9 @@ def expected_layer_volume(
 
 
 def mesh_quality(
-    points: NDArray,
-    cells: NDArray,
-    kind: NDArray,
+    points: Floats,
+    cells: Integers,
+    kind: Integers,
     *,
     box_volume: float,
     area: float,
@@ -293,7 +303,7 @@ def mesh_quality(
     )
 
 
-def _min_aspect(points: NDArray, cells: NDArray, volume: NDArray) -> float:
+def _min_aspect(points: Floats, cells: Integers, volume: Floats) -> float:
     """Smallest ratio of a cell's volume to that of the regular simplex with its longest edge."""
     d = points.shape[1]
     regular = np.sqrt(3) / 4 if d == 2 else np.sqrt(2) / 12

@@ -166,10 +166,24 @@ class Mesh:
     end_um: float = 0.0
     node: NDArray[np.int32] | None = None
 
+    @property
+    def known_node(self) -> NDArray[np.int32]:
+        """`node` of a mesh that gbflux made, (n,).
+
+        Raises
+        ------
+        ValueError
+            If it was not kept.
+        """
+        if self.node is None:
+            raise ValueError("mesh: nodes of the closed mesh must be known; got a mesh without them.")
+        return self.node
+
 
 def points_on_plane(mesh: Mesh, z: float) -> NDArray[np.bool_]:
     """Mask of the points that lie on the plane at z (µm), to rounding, (n,)."""
-    return np.abs(mesh.points[:, -1] - z) <= 1e-12 * max(1.0, abs(z))
+    found: NDArray[np.bool_] = np.abs(mesh.points[:, -1] - z) <= 1e-12 * max(1.0, abs(z))
+    return found
 
 
 #: Names of the arrays of a `Mesh`.
@@ -182,7 +196,7 @@ def mesh_facts(mesh: Mesh) -> dict[str, Any]:
     return {**{name: getattr(mesh, name) for name in names}, "quality": asdict(mesh.quality)}
 
 
-def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> Mesh:
+def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Mesh:
     """The mesh of arrays and facts, these as `mesh_facts` gave them or as JSON gave them back.
 
     Raises
@@ -191,10 +205,11 @@ def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> Mesh:
         If they are not those of a mesh.
     """
     pairs = {name: tuple(facts[name]) for name in ("slabs", "z_electrolyte", "z_electrodes")}
-    return Mesh(**arrays, **{**facts, **pairs, "quality": MeshQuality(**facts["quality"])})
+    everything: dict[str, Any] = {**arrays, **facts, **pairs, "quality": MeshQuality(**facts["quality"])}
+    return Mesh(**everything)
 
 
-def mesh_hash(*arrays: NDArray) -> str:
+def mesh_hash(*arrays: NDArray[Any]) -> str:
     """SHA-256 of the arrays' shapes and little-endian bytes."""
     digest = hashlib.sha256()
     for array in arrays:
@@ -226,8 +241,8 @@ class ConformingMesh:
     """
 
     points: NDArray[np.float64]
-    cells: NDArray[np.int32]
-    region: NDArray[np.integer]
-    facets: NDArray[np.int64]
-    facet_regions: NDArray[np.int64]
+    cells: NDArray[np.integer[Any]]
+    region: NDArray[np.integer[Any]]
+    facets: NDArray[np.integer[Any]]
+    facet_regions: NDArray[np.integer[Any]]
     facet_normal: NDArray[np.float64]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.mesh.mesh import ConformingMesh
-from gbflux.mesh.simplices import signed_volumes, split_prisms, split_quads
+from gbflux.mesh.simplices import Floats, Integers, signed_volumes, split_prisms, split_quads
 
 KEPT_SHARE = 0.3  # of the volume of every grain and slab cell
 _HALVINGS = 20
@@ -59,11 +59,11 @@ class Copies:
         """Region that owns each copy, (k,)."""
         return self.key // self.n_nodes
 
-    def local(self, region: NDArray, node: NDArray) -> NDArray[np.int64]:
+    def local(self, region: Integers, node: Integers) -> NDArray[np.int64]:
         """Position among the copies of the copies of `node` that belong to `region`."""
         return np.searchsorted(self.key, region * self.n_nodes + node)
 
-    def number(self, region: NDArray, node: NDArray) -> NDArray[np.int32]:
+    def number(self, region: Integers, node: Integers) -> NDArray[np.int32]:
         """`local` in the new numbering of all points."""
         return (self.first + self.local(region, node)).astype(np.int32)
 
@@ -98,7 +98,7 @@ def split_cells(mesh: ConformingMesh, copies: Copies) -> NDArray[np.int32]:
 
 
 def displacements(
-    mesh: ConformingMesh, copies: Copies, depth: NDArray, box_planes: list[tuple[int, float]]
+    mesh: ConformingMesh, copies: Copies, depth: Floats, box_planes: list[tuple[int, float]]
 ) -> NDArray[np.float64]:
     """Displacement of each copy (µm), shape (k, d).
 
@@ -135,7 +135,7 @@ def displacements(
     return move
 
 
-def _least_squares(copy: NDArray, normal: NDArray, rhs: NDArray, n_copies: int) -> NDArray:
+def _least_squares(copy: Integers, normal: Floats, rhs: Floats, n_copies: int) -> Floats:
     """Shortest ``move`` with ``normal · move = rhs`` for all planes of each copy."""
     order = np.argsort(copy, kind="stable")
     normal, rhs = normal[order], rhs[order]
@@ -149,7 +149,7 @@ def _least_squares(copy: NDArray, normal: NDArray, rhs: NDArray, n_copies: int) 
     return move
 
 
-def _shortest(normals: NDArray, rhs: NDArray) -> NDArray:
+def _shortest(normals: Floats, rhs: Floats) -> Floats:
     """Minimum-norm solutions of many small systems, (m, p, d) and (m, p) to (m, d)."""
     if normals.shape[1] == 1:
         return rhs * normals[:, 0]
@@ -175,18 +175,18 @@ class KeptVolumes:
         Smallest volume allowed (µm³; in 2D area, µm²).
     """
 
-    cells: NDArray[np.int32]
+    cells: Integers
     least: NDArray[np.float64]
 
 
-def volumes_to_keep(points: NDArray, cells: NDArray, copies: Copies) -> KeptVolumes:
+def volumes_to_keep(points: Floats, cells: Integers, copies: Copies) -> KeptVolumes:
     """Return which of the grain and slab cells `cells` may shrink, and the volumes `limit` must leave."""
     solid = cells[np.any(cells >= copies.first, axis=1)]
     return KeptVolumes(solid, KEPT_SHARE * signed_volumes(points, solid))
 
 
 def limit(
-    points: NDArray, kept: KeptVolumes, layer_cells: NDArray, copies: Copies, move: NDArray
+    points: Floats, kept: KeptVolumes, layer_cells: Integers, copies: Copies, move: Floats
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Points with the copies moved as far as they can go.
 
@@ -244,8 +244,8 @@ class Junctions:
         Angle that each of these regions takes up (rad).
     """
 
-    nodes: NDArray[np.int64]
-    ring: NDArray[np.int64]
+    nodes: Integers
+    ring: Integers
     angle: NDArray[np.float64]
 
 
@@ -268,7 +268,7 @@ def find_junctions(mesh: ConformingMesh) -> list[Junctions]:
     return found
 
 
-def _ordered(mesh: ConformingMesh, nodes: NDArray, opposite: NDArray, facet: NDArray) -> Junctions:
+def _ordered(mesh: ConformingMesh, nodes: Integers, opposite: Integers, facet: Integers) -> Junctions:
     """Turn once around each junction and note the regions passed."""
     x = mesh.points
     spoke = x[opposite] - x[nodes[:, 0]][:, None, :]
@@ -307,8 +307,8 @@ class LayerCells:
         Whether more than two regions meet in the cell.
     """
 
-    cells: NDArray[np.int32]
-    regions: NDArray[np.int64]
+    cells: Integers
+    regions: Integers
     junction: NDArray[np.bool_]
 
 
@@ -327,7 +327,7 @@ def fill_layers(mesh: ConformingMesh, copies: Copies, junctions: list[Junctions]
     return LayerCells(cells, regions, junction)
 
 
-def _facet_cells(mesh: ConformingMesh, copies: Copies) -> tuple[NDArray, NDArray]:
+def _facet_cells(mesh: ConformingMesh, copies: Copies) -> tuple[Integers, Integers]:
     """Prisms (2D: quadrilaterals) on the facets, cut into simplices."""
     first = copies.number(mesh.facet_regions[:, [0]], mesh.facets)
     second = copies.number(mesh.facet_regions[:, [1]], mesh.facets)
@@ -341,7 +341,7 @@ def _fan(k: int) -> list[list[int]]:
     return [[0, j, j + 1] for j in range(1, k - 1)]
 
 
-def _wedges(group: Junctions, copies: Copies, triangle: list[int]) -> tuple[NDArray, NDArray]:
+def _wedges(group: Junctions, copies: Copies, triangle: list[int]) -> tuple[Integers, Integers]:
     """One triangle of each junction's ring, run along the edge and cut into tetrahedra; 2D: the triangle."""
     regions = group.ring[:, triangle]
     ends = [copies.number(regions, group.nodes[:, [k]]) for k in range(group.nodes.shape[1])]
@@ -351,8 +351,8 @@ def _wedges(group: Junctions, copies: Copies, triangle: list[int]) -> tuple[NDAr
 
 
 def _corners(
-    group: Junctions, copies: Copies, smallest: NDArray, triangle: list[int]
-) -> tuple[NDArray, NDArray]:
+    group: Junctions, copies: Copies, smallest: Integers, triangle: list[int]
+) -> tuple[Integers, Integers]:
     """Tetrahedra where four or more regions meet: wedges' ends joined to the copy of the smallest region.
 
     A wedge whose end triangle has that copy as a corner already needs none.
@@ -368,13 +368,13 @@ def _corners(
     return np.vstack(cells), np.vstack(regions)
 
 
-def _smallest_region(copies: Copies) -> NDArray:
+def _smallest_region(copies: Copies) -> Integers:
     """Smallest region at each node of the conforming mesh, −1 inside regions."""
     smallest = np.full(copies.n_nodes, -1)
     smallest[copies.node[::-1]] = copies.region[::-1]  # keys are sorted by region: the first one stays
     return smallest
 
 
-def _padded(regions: NDArray, width: int) -> NDArray:
+def _padded(regions: Integers, width: int) -> Integers:
     """Rows filled up with their last entry."""
     return np.hstack([regions, np.repeat(regions[:, -1:], width - regions.shape[1], axis=1)])

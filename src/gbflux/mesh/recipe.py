@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.grains import Arrangement
-from gbflux.mesh.simplices import signed_volumes
+from gbflux.mesh.simplices import Floats, signed_volumes
 from gbflux.units import CELLS_PER_VOLUME, SIDES, crowded
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class SizeField:
         """Cells that a mesh of these sizes will have in each cell of this one, (m,)."""
         d = self.points.shape[1]
         density = np.mean(self.size_um[self.cells] ** -d, axis=1)
-        return CELLS_PER_VOLUME[d] * np.abs(signed_volumes(self.points, self.cells)) * density
+        found: Floats = CELLS_PER_VOLUME[d] * np.abs(signed_volumes(self.points, self.cells)) * density
+        return found
 
     def cells_by_gmsh(self, n_grains: int) -> float:
         """Cells that a mesh of these sizes will have, with what `crowded` adds in the grains."""
@@ -133,8 +134,12 @@ class MeshSize:
 
     def scaled(self, factor: float) -> MeshSize:
         """All edge lengths multiplied; the length that cells are cut to stays."""
-        sizes = {"size_um": factor * self.size_um, "end_size_um": factor * self.end_size_um}
-        return replace(self, field=self.field and self.field.scaled(factor), **sizes)
+        return replace(
+            self,
+            size_um=factor * self.size_um,
+            end_size_um=factor * self.end_size_um,
+            field=self.field and self.field.scaled(factor),
+        )
 
 
 @dataclass(frozen=True)
@@ -176,9 +181,9 @@ class Recipe:
         grains = data["arrangement"]
         grains["size_um"] = tuple(grains["size_um"])
         grains["points"] = None if grains["points"] is None else np.array(grains["points"])
-        planes = tuple(tuple(side) for side in data["hl_planes_um"])
+        bottom, top = (tuple(side) for side in data["hl_planes_um"])
         size = MeshSize(**{**data["size"], "field": field})
-        return cls(Arrangement(**grains), planes, size)
+        return cls(Arrangement(**grains), (bottom, top), size)
 
 
 def recipe(

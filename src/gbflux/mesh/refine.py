@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.mesh.mesh import CellKind, Mesh
 from gbflux.mesh.recipe import SizeField
-from gbflux.mesh.simplices import signed_volumes
+from gbflux.mesh.simplices import Floats, Mask, signed_volumes
 from gbflux.mesh.singularities import is_junction
 from gbflux.units import CELLS_PER_VOLUME, CUT_RATIO, SHORTEST_END, crowded, expected_cuts
 
@@ -158,7 +159,7 @@ class _Junctions:
         if mesh.dimension == 3:
             return cls(False, core, 0.0)
         junction = is_junction(mesh)
-        nodes = np.unique(mesh.node[mesh.cells[junction]])
+        nodes = np.unique(mesh.known_node[mesh.cells[junction]])
         added = _CELLS_PER_JUNCTION * len(nodes)
         if float(gap[junction].sum()) <= AT_JUNCTIONS * goal or len(mesh.cells) + added > room:
             return cls(False, core, 0.0)
@@ -241,7 +242,8 @@ class _NodalShares:
         """Distribute the cells' contributions `gap`, which go with sizes to this power, over the nodes."""
         corners, nodes = mesh.dimension + 1, len(now.points)
         node = uncut_nodes(mesh)[0][mesh.cells]
-        share = np.bincount(node.ravel(), np.repeat(gap / corners, corners), nodes)
+        # weighted sums are floats, which NumPy's types do not know
+        share: Any = np.bincount(node.ravel(), np.repeat(gap / corners, corners), nodes)
         count = np.bincount(now.cells.ravel(), minlength=nodes) / corners
         grains = now.cells[now.region < mesh.n_grains]
         in_grains = np.bincount(grains.ravel(), minlength=nodes) / corners
@@ -250,7 +252,8 @@ class _NodalShares:
     @property
     def eta(self) -> NDArray[np.float64]:
         """Contribution of one cell at each node."""
-        return self.share / np.maximum(self.count, 1 / (self.dimension + 1))
+        eta: Floats = self.share / np.maximum(self.count, 1 / (self.dimension + 1))
+        return eta
 
     def sizes(self, eta: float) -> NDArray[np.float64]:
         """Sizes at which every cell contributes `eta`, as far as they may change."""
@@ -297,7 +300,7 @@ class BoundaryEnds:
 
     @classmethod
     def of(
-        cls, mesh: Mesh, now: SizeField, gap: NDArray, goal: float, before: SizeField | None
+        cls, mesh: Mesh, now: SizeField, gap: Floats, goal: float, before: SizeField | None
     ) -> BoundaryEnds:
         """Return the lines, and how deep the next mesh is to be cut towards them.
 
@@ -338,7 +341,7 @@ class BoundaryEnds:
             gap[touching] *= max((end_um / reach) ** _AT_END, _IN_SHELLS)
         return cls(nodes, sides, end_um, cut_cells, gap)
 
-    def cells(self, now_um: NDArray, asked_um: NDArray) -> float:
+    def cells(self, now_um: Floats, asked_um: Floats) -> float:
         """Cells that cuts will add to a mesh of other sizes, given at the nodes (µm)."""
         if self.end_um == np.inf or not len(self.nodes):
             return 0.0
@@ -378,8 +381,9 @@ def closed(mesh: Mesh) -> SizeField:
 
 def uncut_nodes(mesh: Mesh) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """The node that each point has when layers are closed and cells uncut, and which points cuts put in."""
-    put_in = mesh.node < 0
-    return np.where(put_in, -1 - mesh.node, mesh.node), put_in
+    node = mesh.known_node
+    put_in: Mask = node < 0
+    return np.where(put_in, -1 - node, node), put_in
 
 
 def graded(field: SizeField, growth: float) -> SizeField:

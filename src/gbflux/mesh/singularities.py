@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.mesh.mesh import CellKind, ConformingMesh, Mesh, mesh_hash
-from gbflux.mesh.simplices import smallest_heights, split_prisms, split_quads
+from gbflux.mesh.simplices import Integers, Mask, smallest_heights, split_prisms, split_quads
 from gbflux.units import cuts
 
 # Distance of a cut from the line over the distance of the next, at most. It holds where edges are hardly
@@ -45,7 +45,8 @@ def end_nodes(mesh: ConformingMesh, n_grains: int, planes: tuple[float, ...]) ->
     found = np.zeros(len(mesh.points), dtype=bool)
     found[between] = True
     height = mesh.points[:, -1]
-    return found & (np.abs(height[:, None] - planes).min(axis=1) <= 1e-9 * np.ptp(height))
+    on_plane: Mask = np.abs(height[:, None] - planes).min(axis=1) <= 1e-9 * np.ptp(height)
+    return found & on_plane
 
 
 def cut_towards(
@@ -143,13 +144,13 @@ class _Edges:
         """Ends of the edges off the line."""
         return self.key % self.nodes
 
-    def cut(self, near: NDArray, far: NDArray, level: int) -> NDArray[np.int64]:
+    def cut(self, near: Integers, far: Integers, level: int) -> NDArray[np.int64]:
         """Nodes of the cuts of a level, 1 the outermost, on edges given by their ends."""
         place = np.searchsorted(self.key, near.astype(np.int64) * self.nodes + far)
         return self.nodes + (level - 1) * len(self.key) + place
 
 
-def line_first(simplices: NDArray, on_line: NDArray) -> NDArray:
+def line_first(simplices: Integers, on_line: Mask) -> Integers:
     """Simplices with their corners on lines first, of the same orientation.
 
     Parameters
@@ -171,8 +172,8 @@ def line_first(simplices: NDArray, on_line: NDArray) -> NDArray:
 
 
 def _segments(
-    segments: NDArray, on_line: NDArray, edges: _Edges, _: dict[int, _Subdivision]
-) -> tuple[NDArray, NDArray]:
+    segments: Integers, on_line: Mask, edges: _Edges, _: dict[int, _Subdivision]
+) -> tuple[Integers, Integers]:
     """All parts of segments, of the same direction, and the segment each is part of."""
     on = on_line[segments]
     mine = np.flatnonzero(on[:, 0] != on[:, 1])
@@ -185,8 +186,8 @@ def _segments(
 
 
 def _shells(
-    simplices: NDArray, on_line: NDArray, edges: _Edges, table: dict[int, _Subdivision]
-) -> tuple[NDArray, NDArray]:
+    simplices: Integers, on_line: Mask, edges: _Edges, table: dict[int, _Subdivision]
+) -> tuple[Integers, Integers]:
     """All parts of simplices, and the simplex each is part of."""
     levels = edges.levels
     ordered = line_first(simplices, on_line)
@@ -207,23 +208,22 @@ def _shells(
     return np.vstack(parts), np.concatenate(parent)
 
 
-def _corners(simplices: NDArray, names: str, edges: _Edges, inner: int, outer: int) -> NDArray:
+def _corners(simplices: Integers, names: str, edges: _Edges, inner: int, outer: int) -> Integers:
     """Nodes by name: "2" is a corner, "02" the inner cut between corners 0 and 2, "02+" the outer one."""
     columns = []
     for name in names.split():
         ends = [simplices[:, int(corner)] for corner in name.rstrip("+")]
-        columns.append(
-            ends[0] if len(ends) == 1 else edges.cut(*ends, outer if name[-1] == "+" or not inner else inner)
-        )
+        level = outer if name[-1] == "+" or not inner else inner
+        columns.append(ends[0] if len(ends) == 1 else edges.cut(ends[0], ends[1], level))
     return np.stack(columns, axis=1)
 
 
-def _itself(simplices: NDArray) -> NDArray:
+def _itself(simplices: Integers) -> Integers:
     """A part that is a simplex already."""
     return simplices
 
 
-def _split_hexahedra(corners: NDArray) -> NDArray:
+def _split_hexahedra(corners: Integers) -> Integers:
     """Six tetrahedra: the inner quadrilateral, then the outer one, cut at the smallest number into prisms."""
     even = (np.argmin(corners[:, :4], axis=1) % 2 == 0)[:, None]
     one = np.where(even, corners[:, [0, 1, 2, 4, 5, 6]], corners[:, [0, 1, 3, 4, 5, 7]])
@@ -231,7 +231,7 @@ def _split_hexahedra(corners: NDArray) -> NDArray:
     return np.hstack([split_prisms(one), split_prisms(other)]).reshape(-1, 4)
 
 
-_Pieces = list[tuple[Callable[[NDArray], NDArray], str]]
+_Pieces = list[tuple[Callable[[Integers], Integers], str]]
 
 
 @dataclass(frozen=True)
@@ -275,7 +275,8 @@ def is_junction(mesh: Mesh) -> NDArray[np.bool_]:
     owner = np.full(len(mesh.points), -1)
     owner[mesh.cells[solid]] = mesh.region[solid, None]
     a, b, c = np.sort(owner[mesh.cells], axis=1).T
-    return (a >= 0) & (a != b) & (b != c)
+    found: Mask = (a >= 0) & (a != b) & (b != c)
+    return found
 
 
 def resolve_junctions(mesh: Mesh) -> Mesh:
@@ -287,7 +288,8 @@ def resolve_junctions(mesh: Mesh) -> Mesh:
     if not len(core):
         return mesh
     near = cKDTree(core.mean(axis=1))
-    points, cells, node = mesh.points, mesh.cells, mesh.node
+    points, node = mesh.points, mesh.known_node
+    cells: Integers = mesh.cells
     parent = np.arange(len(cells))
     for _ in range(_MOST_PASSES):
         corners = points[cells]
@@ -301,12 +303,12 @@ def resolve_junctions(mesh: Mesh) -> Mesh:
         node = np.concatenate([node, _nodes_between(node[ends], int(node.max()) + 1)])
         parent = parent[origin]
     inherited = {name: getattr(mesh, name)[parent] for name in ("kind", "region", "boundary")}
-    cells = cells.astype(np.int32)
-    found = mesh_hash(points, cells, *inherited.values())
-    return replace(mesh, points=points, cells=cells, node=node, hash=found, **inherited)
+    triangles = cells.astype(np.int32)
+    found = mesh_hash(points, triangles, *inherited.values())
+    return replace(mesh, points=points, cells=triangles, node=node, hash=found, **inherited)
 
 
-def _nodes_between(ends: NDArray, first: int) -> NDArray[np.int32]:
+def _nodes_between(ends: Integers, first: int) -> NDArray[np.int32]:
     """Nodes of midpoints: the one of both ends, where the edge crosses a layer; else one for each pair."""
     low, high = ends.min(axis=1), ends.max(axis=1)
     apart = low != high
@@ -316,7 +318,7 @@ def _nodes_between(ends: NDArray, first: int) -> NDArray[np.int32]:
 
 
 def bisected(
-    points: NDArray[np.float64], cells: NDArray[np.integer], marked: NDArray[np.bool_]
+    points: NDArray[np.float64], cells: Integers, marked: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Bisect triangles at their longest edge, and others until the mesh is conforming.
 
@@ -362,7 +364,7 @@ def bisected(
     return ends[cut], children, parent
 
 
-def _children(cells: NDArray, middle: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _children(cells: Integers, middle: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Triangles a, b, c with new points (or −1) at bc, ca, ab; ab is cut before the others."""
     whole = middle[:, 2] < 0
     parts, parent = [cells[whole]], [np.flatnonzero(whole)]

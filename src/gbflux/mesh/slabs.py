@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gbflux.grains.tessellation import Tessellation, outer_side, pack_loops
 from gbflux.mesh.mesh import ConformingMesh
 from gbflux.mesh.recipe import MeshSize
-from gbflux.mesh.simplices import split_prisms, split_quads
+from gbflux.mesh.simplices import Floats, Integers, normals, split_prisms, split_quads
 from gbflux.units import LAYER_CELLS, cells_across
 
 #: Thickest layer that is made of one layer of prisms, in cell sizes.
@@ -98,7 +98,9 @@ def _add_layer(tessellation: Tessellation, height: float, electrode: float, *, u
     )
 
 
-def _outer_faces(t: Tessellation, vertices: NDArray, plane: NDArray, corner: NDArray, slab: int, top: int):
+def _outer_faces(
+    t: Tessellation, vertices: Floats, plane: Integers, corner: Integers, slab: int, top: int
+) -> tuple[list[list[int]], Integers]:
     """Electrode face and side walls of a slab; `corner` numbers its outer corners, x slowest."""
     if t.dimension == 2:
         faces, cells = [corner.tolist()], [[slab, top]]
@@ -268,7 +270,7 @@ def _insert_stack(
 
 def _floor(
     mesh: ConformingMesh, on_plane: NDArray[np.bool_], beyond: NDArray[np.bool_], sign: float
-) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+) -> tuple[Integers, Integers]:
     """Faces on a plane of the cells that do not lie beyond it, their normals away from these, (k, d).
 
     And the regions of these cells, (k,).
@@ -277,11 +279,6 @@ def _floor(
     on_face = on_plane[mesh.cells]
     inner = np.flatnonzero((np.count_nonzero(on_face, axis=1) == d) & ~beyond[mesh.cells].any(axis=1))
     faces = mesh.cells[inner][on_face[inner]].reshape(-1, d)
-    corners = mesh.points[faces]
-    if d == 2:  # the normal is to the right of the segment
-        turned = sign * (corners[:, 0, 0] - corners[:, 1, 0]) < 0
-    else:
-        (ux, uy), (vx, vy) = (corners[:, k, :2].T - corners[:, 0, :2].T for k in (1, 2))
-        turned = sign * (ux * vy - uy * vx) < 0
+    turned = sign * normals(mesh.points[faces])[:, -1] < 0
     faces[turned, :2] = faces[turned, 1::-1]
     return faces, mesh.region[inner]

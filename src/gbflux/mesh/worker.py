@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gbflux.errors import GbfluxError, MeshError
 from gbflux.grains import tessellate
@@ -24,6 +23,7 @@ from gbflux.mesh.gmsh_model import mesh_conforming
 from gbflux.mesh.layers import insert_layers
 from gbflux.mesh.mesh import ConformingMesh, Mesh
 from gbflux.mesh.recipe import MeshSize, Recipe, SizeField
+from gbflux.mesh.simplices import Floats
 from gbflux.mesh.singularities import cut_towards, end_nodes, resolve_junctions
 from gbflux.mesh.slabs import add_slab, insert_thin_layers, join_slab_layers, remove_thin_layers
 from gbflux.units import SIDES
@@ -61,7 +61,7 @@ def make_mesh(recipe: Recipe) -> tuple[Mesh, dict[str, float]]:
     starts = np.cumsum([n_grains, *layers]).tolist()
     slabs = [range(start, end) for start, end in pairwise(starts)]
     timings = {"grains": time.perf_counter() - began, "mesh": 0.0, "layers": 0.0}
-    failure = None
+    failure: MeshError | None = None
     for size in _attempts(recipe.size):
         try:
             began = time.perf_counter()
@@ -79,14 +79,15 @@ def make_mesh(recipe: Recipe) -> tuple[Mesh, dict[str, float]]:
         except MeshError as error:
             logger.warning("%s Trying another mesh.", error)
             failure = failure or error
+    assert failure is not None  # at least one size was tried
     raise failure
 
 
-def _layered(mesh: ConformingMesh, size: MeshSize, recipe: Recipe, n_grains: int, size_um: NDArray) -> Mesh:
+def _layered(mesh: ConformingMesh, size: MeshSize, recipe: Recipe, n_grains: int, size_um: Floats) -> Mesh:
     """The mesh cut towards ends of boundaries and with its layers; cut less deep where these do not fit."""
     on_line = end_nodes(mesh, n_grains, (0.0, float(size_um[-1])))
     depths_um = (size.cut_um, _MILDER * size.cut_um, 0.0) if size.cut_um > 0 else (0.0,)
-    failure = None
+    failure: MeshError | None = None
     for end_um in depths_um:
         cut, node = cut_towards(mesh, on_line, end_um)
         try:
@@ -103,6 +104,7 @@ def _layered(mesh: ConformingMesh, size: MeshSize, recipe: Recipe, n_grains: int
         if failure is not None:
             logger.warning("%s Cells at ends of boundaries are cut to %g µm instead.", failure, end_um)
         return replace(layered, node=node.astype(np.int32)[layered.node], end_um=end_um)
+    assert failure is not None  # at least one depth was tried
     raise failure
 
 
