@@ -1,7 +1,7 @@
 """Get the mesh of a recipe: from the cache, or made by a worker process and then cached.
 
-A cached mesh is one NumPy archive in ``$GBFLUX_CACHE`` or the user's cache folder, named
-after its recipe's key.
+A cached mesh is one NumPy archive in ``$GBFLUX_CACHE`` or the user's cache folder, named after its
+recipe's key.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _cached(path: Path) -> Mesh | None:
 def _store(draft: Path, path: Path) -> Path:
     """Move a draft into the cache unless the mesh is there by now; where the mesh can be read."""
     try:
-        os.link(draft, path)
+        os.link(draft, path)  # unlike a rename it fails where a mesh is: others may be reading it
     except FileExistsError:  # another process was faster, or another user keeps it to himself
         return path if os.access(path, os.R_OK) else draft
     except OSError:
@@ -178,7 +178,7 @@ def _run(
 
 
 @dataclass(frozen=True)
-class Entry:
+class CachedMesh:
     """A cached mesh: its recipe's key, file, size (bytes) and time of last use (s since 1970)."""
 
     key: str
@@ -206,12 +206,12 @@ def mesh_file(key: str) -> Path:
     return cache_folder() / "meshes" / f"{key}.npz"
 
 
-def cache_entries() -> list[Entry]:
+def cache_entries() -> list[CachedMesh]:
     """Meshes in the cache, last used first."""
     found = []
     for path in (cache_folder() / "meshes").glob("*.npz"):
         facts = path.stat()
-        found.append(Entry(path.stem, path, facts.st_size, facts.st_mtime))
+        found.append(CachedMesh(path.stem, path, facts.st_size, facts.st_mtime))
     return sorted(found, key=lambda entry: -entry.used)
 
 

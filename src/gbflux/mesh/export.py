@@ -275,14 +275,6 @@ def quality_rows(mesh: Mesh) -> list[tuple[str, int, float, float, float]]:
     for kind in CellKind:
         mine = mesh.kind == kind
         if mine.any():
-            v = volume[mine]
-            rows.append(
-                (
-                    kind.name.lower(),
-                    int(mine.sum()),
-                    float(v.sum()),
-                    float(np.median(edge[mine])),
-                    float(v.min()),
-                )
-            )
+            v, name = volume[mine], kind.name.lower()
+            rows.append((name, len(v), float(v.sum()), float(np.median(edge[mine])), float(v.min())))
     return rows

@@ -248,14 +248,8 @@ class Simplices:
 def mesh_volumes(gmsh: Any, shares: Sequence[Integers]) -> Simplices:
     """Mesh volumes of a model whose faces are meshed; each share of them by a process of its own.
 
-    Nodes on faces come first and keep the order of their tags.
-
-    Parameters
-    ----------
-    gmsh : module
-        With the model.
-    shares : list of int arrays
-        Volumes, by their tag minus one. The first share is meshed here.
+    Shares hold volumes by their tag minus one; the first is meshed here. Nodes on faces come first and keep
+    the order of their tags.
 
     Raises
     ------
@@ -287,7 +281,7 @@ def _fork(gmsh: Any, shares: Sequence[Integers], k: int, faces: int, draft: Path
         child = os.fork()
     if child:
         return child
-    code = 1
+    code = 1  # the copy must end here whatever happens: its caller runs on in this process
     try:
         part = _share(gmsh, shares, k, faces)
         np.savez(draft, points=part.points, cells=part.cells, region=part.region)
@@ -466,6 +460,7 @@ def _oriented(t: Tessellation, volumes: Simplices, facets: Integers, face: Integ
 
 def _coincident(points: Floats) -> NDArray[np.int64]:
     """For each node the first one at the same place: HXT now and then meshes around two copies of a node."""
+    # one number for each place, by irrational weights: equal for equal points, hardly ever for others
     key = points @ np.array([1.0, np.e, np.pi])[: points.shape[1]]
     order = np.argsort(key, kind="stable")
     twins = np.flatnonzero(np.diff(key[order]) == 0)

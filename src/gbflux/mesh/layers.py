@@ -7,14 +7,14 @@ says it must be.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import MeshError
-from gbflux.mesh.mesh import CellKind, ConformingMesh, Mesh, MeshQuality, mesh_hash
+from gbflux.mesh.mesh import SOLID, CellKind, ConformingMesh, Mesh, MeshQuality, is_kind, mesh_hash
 from gbflux.mesh.opening import (
     Copies,
     Junctions,
@@ -167,7 +167,7 @@ def _snapped(mesh: ConformingMesh, planes: list[tuple[int, float]]) -> Conformin
     near = 1e-9 * np.ptp(points, axis=0).max()
     for axis, value in planes:
         points[np.abs(points[:, axis] - value) < near, axis] = value
-    return ConformingMesh(points, mesh.cells, mesh.region, mesh.facets, mesh.facet_regions, mesh.facet_normal)
+    return replace(mesh, points=points)
 
 
 def _plane_bits(points: Floats, planes: list[tuple[int, float]]) -> NDArray[np.uint8]:
@@ -279,7 +279,7 @@ def expected_layer_volume(
 def mesh_quality(
     points: Floats,
     cells: Integers,
-    kind: Integers,
+    kind: NDArray[np.uint8],
     *,
     box_volume: float,
     area: float,
@@ -292,7 +292,7 @@ def mesh_quality(
     layer, contact = (kind == CellKind.GB) | (kind == CellKind.GB_JUNCTION), kind == CellKind.CONTACT
     pairs = (layer, layer_volume if area else 0.0), (contact, contact_volume)
     errors = [abs(float(volume[of].sum()) / expected - 1) for of, expected in pairs if expected]
-    solid = (kind == CellKind.GRAIN) | (kind == CellKind.HL)
+    solid = is_kind(kind, SOLID)
     return MeshQuality(
         gb_area_um2=area,
         gb_area_limited_fraction=limited_area / area if area else 0.0,

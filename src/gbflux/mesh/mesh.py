@@ -30,23 +30,14 @@ class CellKind(IntEnum):
 ELECTROLYTE = (CellKind.GRAIN, CellKind.GB, CellKind.GB_JUNCTION)
 
 
+#: Kinds of the cells of bodies, which layers separate.
+SOLID = (CellKind.GRAIN, CellKind.HL)
 #: Kinds of the thin cells between two bodies.
 LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
 
 
 def is_kind(kind: NDArray[np.uint8], kinds: Iterable[CellKind]) -> NDArray[np.bool_]:
-    """Mask of the cells that are of one of the kinds.
-
-    Parameters
-    ----------
-    kind : (k,) uint8 array
-        `CellKind` of each cell.
-    kinds : iterable of CellKind
-
-    Returns
-    -------
-    (k,) bool array
-    """
+    """Mask of the cells that are of one of the kinds, (k,), from the kind of each."""
     chosen = np.zeros(len(CellKind), dtype=bool)
     chosen[list(kinds)] = True
     return chosen[kind]
@@ -209,9 +200,9 @@ def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Mes
     return Mesh(**everything)
 
 
-def mesh_hash(*arrays: NDArray[Any]) -> str:
-    """SHA-256 of the arrays' shapes and little-endian bytes."""
-    digest = hashlib.sha256()
+def mesh_hash(*arrays: NDArray[Any], before: bytes = b"") -> str:
+    """SHA-256 (hex) of the arrays' shapes and little-endian bytes, after other bytes."""
+    digest = hashlib.sha256(before)
     for array in arrays:
         kind = "<f8" if array.dtype.kind == "f" else "<i4"
         digest.update(str(array.shape).encode())

@@ -84,7 +84,7 @@ def split_cells(mesh: ConformingMesh, copies: Copies) -> NDArray[np.int32]:
     Cells of a region follow one another, and so do its copies: one table of new numbers serves all regions
     in turn.
     """
-    cells = copies.inner[mesh.cells]
+    cells: NDArray[np.int32] = copies.inner[mesh.cells]
     table, node = np.empty(copies.n_nodes, dtype=np.int32), copies.node
     starts = np.flatnonzero(np.diff(mesh.region, prepend=-1))
     regions = mesh.region[starts].astype(np.int64)
@@ -104,10 +104,7 @@ def displacements(
 
     Parameters
     ----------
-    mesh : ConformingMesh
-        The conforming mesh.
-    copies : Copies
-        Its copies.
+    mesh, copies
     depth : (nf, 2) float array
         Depth by which the first and the second region of each facet withdraw behind it (µm).
     box_planes : list of (axis, position)
@@ -163,30 +160,14 @@ def _shortest(normals: Floats, rhs: Floats) -> Floats:
     return move
 
 
-@dataclass(frozen=True)
-class KeptVolumes:
-    """The grain and slab cells that a displacement may shrink, and how much of each must be left.
-
-    Attributes
-    ----------
-    cells : (m, d + 1) int array
-        Grain and slab cells with a copy among their corners.
-    least : (m,) float array
-        Smallest volume allowed (µm³; in 2D area, µm²).
-    """
-
-    cells: Integers
-    least: NDArray[np.float64]
-
-
-def volumes_to_keep(points: Floats, cells: Integers, copies: Copies) -> KeptVolumes:
-    """Return which of the grain and slab cells `cells` may shrink, and the volumes `limit` must leave."""
+def volumes_to_keep(points: Floats, cells: Integers, copies: Copies) -> tuple[Integers, Floats]:
+    """Cells of grains and slabs with a copy among their corners, and the volumes `limit` must leave (µm³)."""
     solid = cells[np.any(cells >= copies.first, axis=1)]
-    return KeptVolumes(solid, KEPT_SHARE * signed_volumes(points, solid))
+    return solid, KEPT_SHARE * signed_volumes(points, solid)
 
 
 def limit(
-    points: Floats, kept: KeptVolumes, layer_cells: Integers, copies: Copies, move: Floats
+    points: Floats, kept: tuple[Integers, Floats], layer_cells: Integers, copies: Copies, move: Floats
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Points with the copies moved as far as they can go.
 
@@ -194,12 +175,11 @@ def limit(
     ----------
     points : (n, d) float array
         New points before the displacement, copies last (µm).
-    kept : KeptVolumes
-        Of the grain and slab cells.
+    kept : pair of arrays
+        Grain and slab cells, (m, d + 1), and the volume that each must keep (µm³), from `volumes_to_keep`.
     layer_cells : (ml, d + 1) int array
         Cells of the layers.
     copies : Copies
-        Copies of the interface nodes.
     move : (k, d) float array
         Full displacement of each copy (µm).
 
@@ -210,8 +190,8 @@ def limit(
     limited : (k,) bool array
         Copies that did not go all the way.
     """
-    every = np.vstack([kept.cells, layer_cells])
-    least = np.concatenate([kept.least, np.zeros(len(layer_cells))])
+    every = np.vstack([kept[0], layer_cells])
+    least = np.concatenate([kept[1], np.zeros(len(layer_cells))])
     scale = np.ones(len(move))
     moved = points.copy()
     moved[copies.first :] += move
@@ -219,6 +199,7 @@ def limit(
     for _ in range(_HALVINGS):
         if not len(bad):
             break
+        # every copy of a crushed cell is held back: which of them is to blame depends on all the others
         held = np.unique(every[bad]) - copies.first
         held = held[held >= 0]
         scale[held] *= 0.5

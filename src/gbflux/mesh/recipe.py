@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.grains import Arrangement
+from gbflux.mesh.mesh import mesh_hash
 from gbflux.mesh.simplices import Floats, signed_volumes
 from gbflux.units import CELLS_PER_VOLUME, SIDES, crowded
 
@@ -51,12 +51,10 @@ class SizeField:
 
     def digest(self) -> str:
         """SHA-256 (hex) of all that a mesh depends on."""
-        found = hashlib.sha256(b"resolved" if self.junctions_resolved else b"")
-        found.update(f"{self.end_um:.17g}".encode() if self.end_um else b"")
-        for array, kind in ((self.points, "<f8"), (self.cells, "<i4"), (self.size_um, "<f8")):
-            found.update(str(array.shape).encode())
-            found.update(np.ascontiguousarray(array, dtype=kind).data)
-        return found.hexdigest()
+        flags = ("resolved" if self.junctions_resolved else "") + (
+            f"{self.end_um:.17g}" if self.end_um else ""
+        )
+        return mesh_hash(self.points, self.cells, self.size_um, before=flags.encode())
 
     def scaled(self, factor: float) -> SizeField:
         """The field with all sizes multiplied."""

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.mesh import CellKind, Mesh
+from gbflux.mesh.mesh import SOLID, CellKind, Mesh, is_kind
 from gbflux.mesh.recipe import SizeField
 from gbflux.mesh.simplices import Floats, Mask, signed_volumes
 from gbflux.mesh.singularities import is_junction
@@ -41,7 +41,6 @@ _CELLS_PER_CUT = 65.0  # cells, layers included, that a cut adds on each side of
 _EDGES = 1.2  # mean length of edges at such a node, over the size there
 _AT_OUTSIDE = 0.8  # what they add at an outer plane, over that
 _MOST_CUTS = 3  # more than the mesh has
-_SOLID = (CellKind.GRAIN, CellKind.HL)
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def next_sizes(
     NextSizes
     """
     now = closed(mesh)
-    ends = BoundaryEnds.of(mesh, now, gap, goal, before)
+    ends = _BoundaryEnds.of(mesh, now, gap, goal, before)
     fixed = float(gap[mesh.kind == CellKind.GB_JUNCTION].sum()) if mesh.dimension == 3 else 0.0
     goal = max(goal - fixed, _LEAST_GOAL * goal)
     junctions = _Junctions.of(mesh, now, gap, goal, before, room)
@@ -171,19 +170,12 @@ class _Junctions:
 class _Plan:
     """Plan of the next mesh: its sizes and cells by the contribution asked of every cell.
 
-    Attributes
-    ----------
-    local : _NodalShares
-    ends : BoundaryEnds
-    junctions : _Junctions
-    layers : float
-        Cells of the layered mesh for each of the closed one.
-    least_um : (n,) float array
-        Smallest size to ask for at each node (µm).
+    `layers` are the cells of the layered mesh for each of the closed one, `least_um` the smallest size to ask
+    for at each node, (n,) (µm).
     """
 
     local: _NodalShares
-    ends: BoundaryEnds
+    ends: _BoundaryEnds
     junctions: _Junctions
     layers: float
     least_um: NDArray[np.float64]
@@ -193,7 +185,7 @@ class _Plan:
         positive, slope = self.local.eta[self.local.eta > 0], self.local.dimension + self.local.power
         low = math.log(positive.min()) - slope * math.log(FINER)
         high = math.log(positive.max()) + slope * math.log(COARSER)
-        for _ in range(_BISECTIONS):
+        for _ in range(_BISECTIONS):  # of the logarithm: contributions span many decades
             middle = (low + high) / 2
             asked = self.sizes(math.exp(middle))
             if self.local.gap(asked) > goal and self.cells(asked) < most_cells:
@@ -214,8 +206,9 @@ class _Plan:
         return self.local.cells(elsewhere) * self.layers + self.ends.cells(self.local.size_um, asked)
 
     def field(self, now: SizeField, asked: NDArray[np.float64]) -> SizeField:
-        """Return the size field to mesh with: these sizes, rounded, on the closed mesh."""
+        """Size field to mesh with: these sizes, rounded, on the closed mesh."""
         rounded = 2.0 ** (np.round(np.log2(asked) * _STEPS) / _STEPS)
+        # rounding makes no cell larger that is to be smaller
         rounded = np.where(asked <= self.local.size_um, np.minimum(rounded, self.local.size_um), rounded)
         return replace(
             now,
@@ -274,8 +267,8 @@ class _NodalShares:
 
 
 @dataclass(frozen=True)
-class BoundaryEnds:
-    """Lines where grain boundaries end, in 3D.
+class _BoundaryEnds:
+    """Lines where grain boundaries end, in 3D, and the depth of the next mesh's cuts towards them.
 
     Attributes
     ----------
@@ -301,25 +294,11 @@ class BoundaryEnds:
     @classmethod
     def of(
         cls, mesh: Mesh, now: SizeField, gap: Floats, goal: float, before: SizeField | None
-    ) -> BoundaryEnds:
-        """Return the lines, and how deep the next mesh is to be cut towards them.
-
-        Parameters
-        ----------
-        mesh : Mesh
-            As gbflux made it: with `Mesh.node`.
-        now : SizeField
-            The mesh closed.
-        gap : (m,) float array
-            Contribution of each cell.
-        goal : float
-            Gap to reach, in the same unit.
-        before : SizeField or None
-            Sizes that the mesh was made with.
-        """
+    ) -> _BoundaryEnds:
+        """Lines of a mesh, and how deep the next is to be cut towards them."""
         node, put_in = uncut_nodes(mesh)
         new = put_in[mesh.cells].any(axis=1)
-        whole = now.cells.shape[0] - np.count_nonzero(~new & np.isin(mesh.kind, _SOLID))
+        whole = now.cells.shape[0] - np.count_nonzero(~new & is_kind(mesh.kind, SOLID))
         cut_cells = int(np.count_nonzero(new)) - whole
         if mesh.dimension == 2:
             return cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.inf, cut_cells, gap)
@@ -362,7 +341,7 @@ def closed(mesh: Mesh) -> SizeField:
     copies = np.bincount(node[~put_in], minlength=count)
     axes = np.ascontiguousarray(mesh.points[~put_in].T)
     points = np.stack([np.bincount(node[~put_in], axis, count) / copies for axis in axes], axis=1)
-    solid = np.flatnonzero((mesh.kind == CellKind.GRAIN) | (mesh.kind == CellKind.HL))
+    solid = np.flatnonzero(is_kind(mesh.kind, SOLID))
     cells = node[mesh.cells[solid]]
     if put_in.any():  # of each cell that was cut one part spans it again, the others have no volume
         ordered = np.sort(cells, axis=1)

@@ -134,6 +134,7 @@ def is_conforming(cells: Integers, planes: NDArray[np.uint8]) -> bool:
     for start in range(0, len(cells), _BLOCK):
         block = cells[start : start + _BLOCK]
         hashes, bits = node[block], planes[block]
+        # the sum over a face's corners: that of all less the opposite one, modulo 2⁶⁴
         faces = hashes.sum(axis=1, dtype=np.uint64)[:, None] - hashes
         for corner in range(block.shape[1]):
             common = np.bitwise_and.reduce(np.delete(bits, corner, axis=1), axis=1)
@@ -163,6 +164,7 @@ def split_prisms(prisms: Integers) -> Integers:
     (3 m, 4) int array
         The three cells of a prism follow one another.
     """
+    # the smallest number in front, two diagonals start there; the third lies on the face opposite to it
     q = np.take_along_axis(prisms, _TO_FRONT[np.argmin(prisms, axis=1)], axis=1)
     rising = np.minimum(q[:, 1], q[:, 5]) < np.minimum(q[:, 2], q[:, 4])
     one = q[:, [[0, 1, 2, 5], [0, 1, 5, 4], [0, 4, 5, 3]]]

@@ -23,7 +23,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.mesh import CellKind, ConformingMesh, Mesh, mesh_hash
+from gbflux.mesh.mesh import SOLID, ConformingMesh, Mesh, is_kind, mesh_hash
 from gbflux.mesh.simplices import Integers, Mask, smallest_heights, split_prisms, split_quads
 from gbflux.units import cuts
 
@@ -162,6 +162,7 @@ def line_first(simplices: Integers, on_line: Mask) -> Integers:
     """
     width = simplices.shape[1]
     order = np.argsort(~on_line[simplices], axis=1, kind="stable")
+    # sorting by an odd permutation turns a simplex over: two corners of the same kind are swapped back
     odd = sum(order[:, i] > order[:, j] for i in range(width) for j in range(i + 1, width)) % 2 == 1
     found = np.take_along_axis(simplices, order, axis=1)
     swap = np.where(on_line[found].sum(axis=1) >= 2, 0, width - 2)[odd, None]
@@ -271,7 +272,7 @@ _FACETS = {
 
 def is_junction(mesh: Mesh) -> NDArray[np.bool_]:
     """Cells of a 2D mesh, as it was filled, between three grains or slabs, (m,)."""
-    solid = (mesh.kind == CellKind.GRAIN) | (mesh.kind == CellKind.HL)
+    solid = is_kind(mesh.kind, SOLID)
     owner = np.full(len(mesh.points), -1)
     owner[mesh.cells[solid]] = mesh.region[solid, None]
     a, b, c = np.sort(owner[mesh.cells], axis=1).T

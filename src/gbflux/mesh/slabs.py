@@ -41,13 +41,12 @@ def join_slab_layers(mesh: ConformingMesh, n_grains: int, layers: tuple[int, ...
     region = np.concatenate([np.arange(n_grains), slab])
     sides = region[mesh.facet_regions]
     between = sides[:, 0] != sides[:, 1]
-    return ConformingMesh(
-        mesh.points,
-        mesh.cells,
-        region[mesh.region],
-        mesh.facets[between],
-        sides[between],
-        mesh.facet_normal[between],
+    return replace(
+        mesh,
+        region=region[mesh.region],
+        facets=mesh.facets[between],
+        facet_regions=sides[between],
+        facet_normal=mesh.facet_normal[between],
     )
 
 
