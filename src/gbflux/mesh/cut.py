@@ -153,7 +153,7 @@ def cut_slabs(mesh: Mesh, hl_um: tuple[float, float]) -> Cut:
 
 
 def _leading_slice(mask: NDArray[np.bool_]) -> NDArray[np.int64] | slice:
-    """Return an index of the entries a mask chooses: a slice where they are the first ones."""
+    """Index of the entries a mask chooses: a slice where they are the first ones."""
     count = np.count_nonzero(mask)
     return slice(count) if mask[:count].all() else np.flatnonzero(mask)
 

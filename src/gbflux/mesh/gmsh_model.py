@@ -70,7 +70,7 @@ def cores() -> int:
 
 
 def set_options(gmsh: Any, size: MeshSize) -> None:
-    """Algorithm, threads, and size from the field alone. Optimize = 1 is what keeps slivers out."""
+    """Algorithm, threads, and size from the field alone."""
     threads = 1 if size.reproducible else cores()
     smallest, largest = size.range_um
     options = {
@@ -81,7 +81,7 @@ def set_options(gmsh: Any, size: MeshSize) -> None:
         "Mesh.MeshSizeFromPoints": 0,
         "Mesh.MeshSizeExtendFromBoundary": 0,
         "Mesh.Algorithm3D": _DELAUNAY if size.reproducible else _HXT,
-        "Mesh.Optimize": 1,
+        "Mesh.Optimize": 1,  # keeps slivers out
     }
     for name, value in options.items():
         gmsh.option.setNumber(name, value)

@@ -97,6 +97,7 @@ def insert_layers(
             layer_volume=expected_layer_volume(
                 mesh, opened.junctions, boundaries.total_area, n_grains, delta_um
             ),
+            # a slab withdraws by all of δ, grains stay: one layer under the whole of it
             contact_volume=len(slabs) * delta_um * float(np.prod(size_um[:-1])),
         )
     accept(quality, conforming.result())

@@ -44,7 +44,7 @@ def is_kind(kind: NDArray[np.uint8], kinds: Iterable[CellKind]) -> NDArray[np.bo
 
 
 def contiguous_slice(mask: NDArray[np.bool_]) -> slice | NDArray[np.intp]:
-    """Return an index of the entries a mask chooses: a slice, which copies nothing, if they are one run.
+    """Index of the entries a mask chooses: a slice, which copies nothing, if they are one run.
 
     Examples
     --------

@@ -51,10 +51,9 @@ class SizeField:
 
     def digest(self) -> str:
         """SHA-256 (hex) of all that a mesh depends on."""
-        flags = ("resolved" if self.junctions_resolved else "") + (
-            f"{self.end_um:.17g}" if self.end_um else ""
-        )
-        return mesh_hash(self.points, self.cells, self.size_um, before=flags.encode())
+        resolved = "resolved" if self.junctions_resolved else ""
+        end = f"{self.end_um:.17g}" if self.end_um else ""
+        return mesh_hash(self.points, self.cells, self.size_um, before=f"{resolved}{end}".encode())
 
     def scaled(self, factor: float) -> SizeField:
         """The field with all sizes multiplied."""

@@ -112,7 +112,7 @@ class _Edges:
 
     @classmethod
     def of(cls, mesh: ConformingMesh, on_line: NDArray[np.bool_], end_um: float) -> _Edges:
-        """Return the edges of a mesh, with as many cuts as lead to innermost edges of length `end_um`."""
+        """Edges of a mesh, with as many cuts as lead to innermost edges of length `end_um`."""
         cells = mesh.cells[on_line[mesh.cells].any(axis=1)].astype(np.int64)
         corners = range(cells.shape[1])
         pairs = np.vstack([cells[:, [i, j]] for i in corners for j in corners if i != j])
