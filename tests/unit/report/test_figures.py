@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flux.synthetic import brick_mesh, solved, uneven_sigma
 from matplotlib.image import imread
+from measure.synthetic import brick_mesh, solved, uneven_sigma
 
 from gbflux.measure import as_result, measure
 from gbflux.measure.error_text import stated, with_error
