@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gbflux.cli.run import CaseFile, Force, Output, Ranks, job_words, report_lines, require_accuracy
+from gbflux.cli.case_file import CaseFile
+from gbflux.cli.run import Force, Output, Ranks, job_words, report_lines, require_accuracy
 from gbflux.cli.session import progress_shown
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gbflux.cli import contact_currents, contact_mechanics
-from gbflux.cli.analysis import FolderOption, JsonOption
+from gbflux.cli.output import FolderOption, JsonOption
 
 contact = typer.Typer(
     name="contact",

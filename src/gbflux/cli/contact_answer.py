@@ -40,7 +40,7 @@ def rows_of(laws: Sequence[tuple[str, Callable[..., float], str, float, str]], v
 
 def show(name: str, answer: Answer, as_json: bool, folder: Path | None, options: Mapping[str, Any]) -> None:
     """Table or JSON, warnings, CSV and provenance."""
-    from gbflux.cli.analysis import json_text, make_folder, provenance, table_text, write_csv, write_json
+    from gbflux.cli.output import json_text, table_text, write_analysis
 
     rows = answer.rows
     record = {row.key: row.value.value for row in rows}
@@ -53,13 +53,12 @@ def show(name: str, answer: Answer, as_json: bool, folder: Path | None, options:
         for text in answer.warnings:
             typer.echo(f"warning: {text}", err=True)
     if folder is not None:
-        make_folder(folder)
         table = [
             {"quantity": r.key, "value": r.value.value, "error": r.value.error, "unit": r.unit} for r in rows
         ]
-        write_csv(folder / f"contact_{name}.csv", table)
         asked = {flag.lstrip("-").replace("-", "_"): text for flag, text in options.items()}
-        write_json(folder / "provenance.json", provenance([], {"command": f"contact {name}", **asked}))
+        asked = {"command": f"contact {name}", **asked}
+        write_analysis(folder, {f"contact_{name}.csv": table}, None, [], asked)
 
 
 def draw(path: Path, law: Law, given: Given, varied: Quantity) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gbflux.cli.analysis import FolderOption, JsonOption
+from gbflux.cli.output import FolderOption, JsonOption
 
 if TYPE_CHECKING:
     from gbflux.lab.stats.uncertainty import Measured

@@ -18,14 +18,13 @@ from typing import Annotated
 import typer
 
 from gbflux.cli.cache import cache
+from gbflux.cli.case_file import check, init, schema
 from gbflux.cli.ccd import ccd
-from gbflux.cli.check import check
 from gbflux.cli.compare import compare
 from gbflux.cli.contact import contact
 from gbflux.cli.demo_data import demo_data
 from gbflux.cli.doctor import doctor
 from gbflux.cli.eis import eis
-from gbflux.cli.init import init
 from gbflux.cli.iv import iv
 from gbflux.cli.measure import measure
 from gbflux.cli.memristor import memristor
@@ -33,7 +32,6 @@ from gbflux.cli.mesh import mesh
 from gbflux.cli.profile import profile
 from gbflux.cli.report import report
 from gbflux.cli.run import run
-from gbflux.cli.schema import schema
 from gbflux.cli.sweep import sweep
 from gbflux.errors import CaseError, GbfluxError, Silenced
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gbflux.cli.run import CaseFile
+from gbflux.cli.case_file import CaseFile
 
 
 def mesh(

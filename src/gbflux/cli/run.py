@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gbflux.cli.case_file import CaseFile
 from gbflux.cli.session import progress_shown
 from gbflux.errors import AccuracyMissed
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from gbflux.results import Result
     from gbflux.results.certificate import BracketFacts, LocalCertificate
 
-CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).")]
 Ranks = Annotated[
     int | None,
     typer.Option("-n", "--ranks", min=1, help="MPI ranks to start; those of mpirun or srun if under one."),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gbflux.cli.check import duration
+from gbflux.cli.output import duration
 
 if TYPE_CHECKING:
     from gbflux.study import Event, Plan, StudyFolder

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gbflux.cli.analysis import table_text
-from gbflux.cli.check import duration
+from gbflux.cli.output import duration, table_text
 
 if TYPE_CHECKING:
     from gbflux.study import Plan, Study, StudyFolder
