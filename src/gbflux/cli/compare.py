@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gbflux.cli.case_file import CaseFile
-from gbflux.cli.run import Force, Output, Ranks, job_words, report_lines, require_accuracy
-from gbflux.cli.session import progress_shown
+from gbflux.cli.run import Force, Output, Ranks, job_words, progress_shown, report_lines, require_accuracy
 
 if TYPE_CHECKING:
     from gbflux.case import Case

@@ -17,7 +17,6 @@ from typing import Annotated
 
 import typer
 
-from gbflux.cli.cache import cache
 from gbflux.cli.case_file import check, init, schema
 from gbflux.cli.ccd import ccd
 from gbflux.cli.compare import compare
@@ -26,11 +25,10 @@ from gbflux.cli.demo_data import demo_data
 from gbflux.cli.doctor import doctor
 from gbflux.cli.eis import eis
 from gbflux.cli.iv import iv
-from gbflux.cli.measure import measure
 from gbflux.cli.memristor import memristor
-from gbflux.cli.mesh import mesh
+from gbflux.cli.mesh import cache, mesh
 from gbflux.cli.profile import profile
-from gbflux.cli.report import report
+from gbflux.cli.report import measure, report
 from gbflux.cli.run import run
 from gbflux.cli.sweep import sweep
 from gbflux.errors import CaseError, GbfluxError, Silenced

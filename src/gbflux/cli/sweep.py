@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gbflux.cli.run import Ranks
+from gbflux.cli.run import Ranks, progress_shown
 
 if TYPE_CHECKING:
     from gbflux.study import Plan, StudyFolder, Tally
@@ -247,7 +247,6 @@ def unit(
         If cases have failed (exit code 3).
     """
     from gbflux import api
-    from gbflux.cli.session import progress_shown
     from gbflux.errors import StudyError
     from gbflux.simulation.ranks import mpi_job
     from gbflux.study.worker import find_unit, work
