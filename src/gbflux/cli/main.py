@@ -53,16 +53,10 @@ app.add_typer(contact)
 app.add_typer(sweep)
 
 
-def _explain(group: typer.Typer) -> None:
-    """Take the help of all commands from their docstrings, whose sections are for readers of the code."""
-    for command in group.registered_commands:
-        if command.help is None:
-            command.help = re.split(r"\n\n[A-Z]\w+\n-{3,}\n", inspect.getdoc(command.callback))[0]
-    for inner in group.registered_groups:
-        _explain(inner.typer_instance)
-
-
-_explain(app)
+for command_info in (one for group in (app, contact, sweep) for one in group.registered_commands):
+    # Help ends where the numpydoc sections begin: they are for readers of the code.
+    words = inspect.getdoc(command_info.callback) or ""
+    command_info.help = re.split(r"\n\n[A-Z]\w+\n-{3,}\n", words)[0]
 
 
 def _print_version(wanted: bool) -> None:

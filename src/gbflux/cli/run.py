@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -92,17 +92,17 @@ def progress_shown(rank: int) -> Iterator[Progress]:
 
     logger = logging.getLogger("gbflux")
     terminal = rank == 0 and (sys.stderr.isatty() or os.environ.get("GBFLUX_TERMINAL") == "1")
-    handler = _Lines(terminal) if rank == 0 else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    lines = _Lines(terminal)
+    lines.setFormatter(logging.Formatter("%(message)s"))
+    handler = lines if rank == 0 else logging.NullHandler()  # one rank speaks for all
     level, propagate = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        yield Progress(announce=handler.announce if terminal else None)
+        yield Progress(announce=lines.announce if terminal else None)
     finally:
-        if terminal:
-            handler.wipe()
+        lines.wipe()
         logger.removeHandler(handler)
         logger.setLevel(level)
         logger.propagate = propagate
@@ -154,7 +154,7 @@ def certificate_line(one: LocalCertificate) -> str:
     """One certified local current over the mean, or why it is not certified."""
     what = f"grain {one.grain}"
     if one.kind == "window":
-        centre = ", ".join(f"{x:.4g}" for x in one.centre_um)
+        centre = ", ".join(f"{x:.4g}" for x in one.centre_um or ())
         what = f"{one.diameter_um:g} µm at ({centre}) µm"
     bounds = f"certified {one.lower:.3g} to {one.upper:.3g}" if one.reason is None else "not certified"
     return f"{one.electrode + ' ' + what:29} {one.value:.3g}  ({bounds}, over the mean)"
@@ -179,12 +179,14 @@ def report_lines(result: Result) -> list[str]:
     return lines
 
 
-def _cell_lines(tree: dict, bracket: BracketFacts | None) -> list[str]:
+def _cell_lines(tree: dict[str, Any], bracket: BracketFacts | None) -> list[str]:
     """Current, conductivity and resistance."""
     from gbflux.measure.error_text import between, number, stated
 
-    asr = bracket.asr_ohm_cm2 if bracket is not None else None
-    voltage = stated(tree, "transport.voltage_V")
+    voltage, certified = stated(tree, "transport.voltage_V"), ""
+    if bracket is not None and bracket.asr_ohm_cm2.upper is not None:
+        asr = bracket.asr_ohm_cm2
+        certified = "certified {} to {}".format(*between(asr.lower, asr.upper))
     rows = (
         (
             "mean current density",
@@ -198,14 +200,7 @@ def _cell_lines(tree: dict, bracket: BracketFacts | None) -> list[str]:
             "S/cm",
             f"brick layer {number(tree['transport']['brick_layer_S_per_cm'], 3)}",
         ),
-        (
-            "ASR of the cell",
-            "transport.asr_ohm_cm2",
-            "Ω cm²",
-            ""
-            if asr is None or asr.upper is None
-            else "certified {} to {}".format(*between(asr.lower, asr.upper)),
-        ),
+        ("ASR of the cell", "transport.asr_ohm_cm2", "Ω cm²", certified),
     )
     return [
         f"  {name:{_LABEL}}{stated(tree, key)} {unit}" + (f"  ({beside})" if beside else "")
@@ -213,7 +208,7 @@ def _cell_lines(tree: dict, bracket: BracketFacts | None) -> list[str]:
     ]
 
 
-def _spot_lines(tree: dict) -> list[str]:
+def _spot_lines(tree: dict[str, Any]) -> list[str]:
     """Hot spots of each plane in columns: the percentile, the hottest window and grain."""
     from gbflux.measure.error_text import stated
 
@@ -226,8 +221,8 @@ def _spot_lines(tree: dict) -> list[str]:
     return lines
 
 
-def _layer_lines(tree: dict, side: str) -> list[str]:
-    """Return lines on where a layer has homogenized the current, or why that is not known."""
+def _layer_lines(tree: dict[str, Any], side: str) -> list[str]:
+    """Lines on where a layer has homogenized the current, or why that is not known."""
     from gbflux.measure.error_text import stated
 
     profile = tree["homogenizing_layer"][side]
