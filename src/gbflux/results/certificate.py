@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gbflux.case import Case
-from gbflux.case.estimate import certifies
+from gbflux.case.cost import certifies
 from gbflux.conduction.records import Bracket, LocalCurrent, Solution
 from gbflux.measure import ElectrodePart
 from gbflux.mesh.records import LayeredMesh

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from gbflux.case import Memory, load_case, memory, parse_case, schema_text
+from gbflux.case import Memory, cost, load_case, parse_case, schema_text
 from gbflux.cli import doctor, output
 from gbflux.cli.main import exit_code
 
@@ -63,7 +63,7 @@ def test_a_case_that_is_tight_is_warned_of(case_file, capsys, monkeypatch):
 
 
 def test_examples_in_docstrings():
-    for module in (doctor, memory, output):
+    for module in (cost, doctor, output):
         assert doctest.testmod(module).failed == 0
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flux.synthetic import brick_mesh, solved, uneven_sigma
+from measure.synthetic import brick_mesh, solved, uneven_sigma
 from matplotlib.image import imread
 
 from gbflux.measure import as_result, measure
