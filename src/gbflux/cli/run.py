@@ -184,9 +184,10 @@ def _cell_lines(tree: dict[str, Any], bracket: BracketFacts | None) -> list[str]
     from gbflux.measure.error_text import between, number, stated
 
     voltage, certified = stated(tree, "transport.voltage_V"), ""
-    if bracket is not None and bracket.asr_ohm_cm2.upper is not None:
-        asr = bracket.asr_ohm_cm2
-        certified = "certified {} to {}".format(*between(asr.lower, asr.upper))
+    if bracket is not None:
+        lower, upper = bracket.asr_ohm_cm2.lower, bracket.asr_ohm_cm2.upper
+        if lower is not None and upper is not None:
+            certified = "certified {} to {}".format(*between(lower, upper))
     rows = (
         (
             "mean current density",
@@ -240,8 +241,9 @@ def _run_lines(result: Result) -> list[str]:
     from gbflux.simulation.notes import newton_steps
 
     solver = result.solver
+    steps = newton_steps(solver)  # type: ignore[arg-type]  # frozen: its counts are read-only
     text = (
-        f"{solver.iterations} iterations{newton_steps(solver)}, "
+        f"{solver.iterations} iterations{steps}, "
         f"current in − out {solver.current_imbalance:.0e}, worst grain {solver.grain_imbalance:.0e}; "
         f"{result.timings_s['total']:.1f} s, {result.peak_memory_MiB / 1024:.2f} GiB"
     )
