@@ -1,7 +1,8 @@
 """`gbflux contact …`: contacts and filaments by formula, with uncertainties: ``400±20``, ``400±5%``.
 
 A parameter's name says all about a quantity: `force_nN` is the option ``--force-nN``, its number is taken in
-nN, and `contact_laws` gets it in SI as `force`.
+nN, and `contact_laws` gets it in SI as `force`. So a command is its list of parameters; it hands all of them
+(`locals()`, before anything else is a local) to `_answer`.
 """
 
 from __future__ import annotations
