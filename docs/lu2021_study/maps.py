@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from gbflux.measure.hot_spots import mean_density
-from gbflux.measure.measure import electrode_plane
+from gbflux.measure.planes import electrode_plane
 from gbflux.mesh.records import CellKind
 from gbflux.report import style
 from gbflux.report.paint import paint

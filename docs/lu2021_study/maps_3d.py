@@ -10,8 +10,7 @@ from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from gbflux.measure.hot_spots import mean_density
-from gbflux.measure.measure import electrode_plane
-from gbflux.measure.planes import PlaneFacets
+from gbflux.measure.planes import PlaneFacets, electrode_plane
 from gbflux.measure.section import slice_plane
 from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.report import style

@@ -9,7 +9,7 @@ where boundaries end on ideal electrodes and on homogenizing layers.
 
 The cells of the whole mesh. The potential has the relative energy error e = ‖∇(φ − φ_h)‖²/‖∇φ_h‖², norms
 weighted with σ, and what j_h varies by on the plane is wrong by some √e of it. It decides on electrodes
-that a layer or a resistance keeps smooth. It is estimated by the recovered current density (`recovered`).
+that a layer or a resistance keeps smooth. It is estimated by the recovered current density.
 
 So the estimate is, m₀ the value that a uniform current has,
 
@@ -23,12 +23,30 @@ of the electrolyte and of the cell, times a factor.
 
 a, b and the factor are measured: they cover the true errors of random cases against meshes several times
 finer (docs/verification.md), and say nothing of a single case with certainty.
+
+The recovered current density. That of linear elements is constant in each cell. The recovered one is
+continuous in each region and linear in each cell, its nodal values the means over the cells around the nodes,
+weighted with their volumes: O. C. Zienkiewicz, J. Z. Zhu, Int. J. Numer. Methods Eng. 24 (1987) 337,
+doi:10.1002/nme.1620240206. It is nearer to the true one, so that ∫ |J − J_recovered|²/σ estimates the error ∫
+σ|∇(φ − φ_h)|². Between grains and layers the current density jumps; as each region owns its nodes, means are
+not taken across.
+
+The indicator says where a mesh must become finer for the current's distribution on the planes. Two parts,
+each a share of one, are added cell by cell. In the bulk: the energy that the recovered current density finds
+lacking, over all energy; it needs no bracket, and holds where electrodes have kinetics. On electrodes and
+where the electrolyte ends: what piecewise linear current densities lack on their facets. With slopes G at the
+corners, means of those of the facets around, j_h misses on an edge from a to b about (G_b − G_a)·(b − a)/12
+in the mean. The area mean of this over the mean current density is by how much the distribution of j_h over
+area is shifted, in the mean (its Wasserstein distance). Where j_h is above its mean it counts j_h times over,
+for so it counts in the root mean square. Junctions of layers count on planes alone: elsewhere nothing that is
+measured hangs on them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -38,10 +56,11 @@ from gbflux.conduction.records import Fields
 from gbflux.measure import distribution
 from gbflux.measure.hl_profile import HLProfile, fit_decay
 from gbflux.measure.hot_spots import HotSpots, hot_spots, mean_density
-from gbflux.measure.planes import PlaneFacets, PlaneNodes
-from gbflux.measure.recovered import energy, lacking_energy
+from gbflux.measure.planes import PlaneFacets, PlaneNodes, electrode_plane, electrolyte_end
 from gbflux.measure.transport import Transport
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind
+from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh.simplices import signed_volumes
+from gbflux.units import SIDES
 
 #: A measure whose estimated error is no larger than this share of it counts as converged.
 CONVERGED = 0.02
@@ -68,6 +87,7 @@ _ENERGY = 2.5
 _HOMOGENIZED, _DECAY = 0.1, 0.1  # shares of the values
 _PARTS_OF_FIT = (slice(2, None), slice(None, -2))
 _SOLID = (CellKind.GRAIN, CellKind.HL)
+_GROUPS = (_SOLID, (CellKind.GB,))  # means of the recovered current density are taken within each
 
 
 def plane_errors(
@@ -238,3 +258,107 @@ def observed_exponent(spots: Sequence[HotSpots]) -> float | None:
         return None
     facet -= facet.mean()
     return float(-(facet @ (largest - largest.mean())) / (facet @ facet))
+
+
+def indicator(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
+    """Contribution of each cell to the error of the distributions, bulk and planes together.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+
+    Returns
+    -------
+    (m,) array
+        Of the order of relative errors (1); its sum is an indication, no estimate.
+    """
+    found = lost_energy(mesh, fields)
+    for facets, nodes in planes(mesh, fields):
+        counted = nodes.at_corners(facets).mean(axis=1) / mean_density(facets, nodes)
+        np.add.at(found, facets.cell, facet_defects(facets, nodes) * np.maximum(1.0, counted))
+    return found
+
+
+def planes(mesh: LayeredMesh, fields: Fields) -> list[tuple[PlaneFacets, PlaneNodes]]:
+    """Electrodes, and the ends of the electrolyte at homogenizing layers."""
+    ends = [electrolyte_end(mesh, fields, side) for side in mesh.slabs]
+    return [electrode_plane(mesh, fields, side) for side in SIDES] + ends
+
+
+def lost_energy(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
+    """Energy of the distance of each cell's current density from the recovered one, over all energy, (m,)."""
+    volume = np.abs(signed_volumes(mesh.points, mesh.cells))
+    lacking = sum(lacking_energy(mesh, fields, volume, kinds) for kinds in _GROUPS)
+    return (mesh.dimension + 2) * lacking / float(energy(fields, volume).sum())
+
+
+def facet_defects(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]:
+    """Error in the distribution of j_h on a plane due to each facet, (k,).
+
+    Parameters
+    ----------
+    facets : PlaneFacets
+    nodes : PlaneNodes
+    """
+    at = np.searchsorted(nodes.node, facets.nodes)
+    values = nodes.density[at] / mean_density(facets, nodes)
+    sides = facets.points[:, 1:] - facets.points[:, :1]
+    slope = np.linalg.solve(sides, (values[:, 1:] - values[:, :1])[:, :, None])[:, :, 0]
+    of_node = np.stack([_mean_of_facets(at, facets.area, component) for component in slope.T], axis=1)
+    missed = np.zeros(len(facets.area))
+    pairs = list(combinations(range(at.shape[1]), 2))
+    for a, b in pairs:
+        edge = facets.points[:, b] - facets.points[:, a]
+        missed += np.abs(np.einsum("fc,fc->f", of_node[at[:, b]] - of_node[at[:, a]], edge)) / 12
+    # a triangle's interpolation misses 3/4 of what its three edges miss together
+    missed *= 1.0 if len(pairs) == 1 else 0.75
+    return missed * facets.area / float(facets.area.sum())
+
+
+def _mean_of_facets(at: NDArray[np.integer], area: NDArray, values: NDArray) -> NDArray[np.float64]:
+    """Mean at each node of the values of the facets around it, weighted with their areas."""
+    d = at.shape[1]
+    weight = np.bincount(at.ravel(), np.repeat(area, d))
+    return np.bincount(at.ravel(), np.repeat(area * values, d)) / weight
+
+
+def lacking_energy(
+    mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64], kinds: Sequence[CellKind]
+) -> NDArray[np.float64]:
+    """∫ |J − J_recovered|²/σ in each cell of some kinds, means taken among these; zero in the others.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    volume : (m,) float64 array
+        Of the cells (µm³; in 2D µm²).
+    kinds : sequence of CellKind
+
+    Returns
+    -------
+    (m,) array
+        In the unit of |J|²·volume/σ, as `energy` is.
+    """
+    cells = those(is_kind(mesh.kind, kinds))
+    corners, v = mesh.cells[cells], volume[cells]
+    around = sum(np.bincount(corner, v, len(mesh.points)) for corner in corners.T)
+    around[around == 0] = 1.0
+    d = mesh.dimension
+    square = np.zeros(len(corners))
+    for j in np.ascontiguousarray(fields.j[cells].T):
+        weighted = v * j
+        mean = sum(np.bincount(corner, weighted, len(around)) for corner in corners.T) / around
+        off = [mean.take(corner) - j for corner in corners.T]
+        # the mean square of a linear function with the values x at its d + 1 corners is
+        # (Σ x² + (Σ x)²)/((d + 1)(d + 2))
+        square += sum(x * x for x in off) + sum(off) ** 2
+    found = np.zeros(len(volume))
+    found[cells] = square * v / ((d + 1) * (d + 2) * fields.sigma[cells])
+    return found
+
+
+def energy(fields: Fields, volume: NDArray[np.float64]) -> NDArray[np.float64]:
+    """∫ |J|²/σ in each cell, (m,)."""
+    return np.einsum("ci,ci->c", fields.j, fields.j) * volume / fields.sigma

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.measure.cells import CellGeometry
-from gbflux.measure.weighted import quantiles
+from gbflux.measure.distribution import weighted_quantiles
 from gbflux.mesh.records import LayeredMesh
 
 #: Largest max|J|/J̄ of a plane that counts as homogenized.
@@ -239,4 +239,4 @@ def _spread(j: NDArray[np.float64], area: NDArray[np.float64]) -> tuple[float, f
     size, along, whole = np.sqrt(np.einsum("ci,ci->c", j, j)), j[:, -1], float(area.sum())
     average = np.dot(along, area) / whole
     variance = np.dot((along - average) ** 2, area) / whole
-    return float(size.max()), float(quantiles(size, area, [0.99])[0]), float(np.sqrt(variance))
+    return float(size.max()), float(weighted_quantiles(size, area, [0.99])[0]), float(np.sqrt(variance))

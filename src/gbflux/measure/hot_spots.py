@@ -20,7 +20,7 @@ plane. All measures are of one field, the current density j_h normal to the plan
 They belong to the distribution of j_h over area, see `distribution`.
 
 `window_max_over_mean` is the largest mean of j_h, over J̄, in a disc of diameter ℓ (in 2D a length ℓ) centred
-on a mesh node and clipped at the box, see `windows`. None where ℓ is less than two facets, as they are in the
+on a mesh node and clipped at the box, see `parts`. None where ℓ is less than two facets, as they are in the
 hottest window.
 
 Grain measures take reactions: the current of a grain is the sum over the nodes it owns on the plane, its
@@ -47,17 +47,15 @@ import numpy as np
 
 from gbflux.errors import InputError
 from gbflux.measure import distribution
+from gbflux.measure.metrics import read_only
+from gbflux.measure.parts import AREA_CUT, hottest_window
 from gbflux.measure.planes import PlaneFacets, PlaneNodes, facet_edges
-from gbflux.measure.readonly import read_only
-from gbflux.measure.windows import hottest_window
 from gbflux.units import UM_TO_M
 
 #: Window diameters (µm) by the name they have in results.
 WINDOWS_UM = {"200_nm": 0.2, "1_um": 1.0, "3_um": 3.0}
 #: Multiples of the mean whose excess area is reported.
 MULTIPLES = (2, 3, 5, 10)
-#: Grains with less exposed area than this times d^(dimension − 1) are left out of the cut measure.
-AREA_CUT = 0.1
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from gbflux.measure.cells import CellGeometry, cell_geometry
 from gbflux.measure.estimated_errors import energy_errors, plane_errors, profile_errors, transport_errors
 from gbflux.measure.hl_profile import HLProfile, hl_profile
 from gbflux.measure.hot_spots import HotSpots, hot_spots
-from gbflux.measure.planes import PlaneFacets, PlaneNodes, plane_facets, plane_nodes
-from gbflux.measure.readonly import read_only
+from gbflux.measure.metrics import read_only
+from gbflux.measure.planes import PlaneFacets, PlaneNodes, electrode_plane, electrolyte_end
 from gbflux.measure.tables import BoundaryTable, GrainTable, boundary_table, grain_table
 from gbflux.measure.transport import Transport, transport
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh
+from gbflux.mesh.records import LayeredMesh
 from gbflux.units import SIDES
 
 
@@ -138,49 +138,3 @@ def measure(
             "homogenizing_layer": {side: profile_errors(profile) for side, profile in profiles.items()},
         },
     )
-
-
-def electrode_plane(
-    mesh: LayeredMesh, fields: Fields, side: str, among=None
-) -> tuple[PlaneFacets, PlaneNodes]:
-    """Facets and nodes of an electrode.
-
-    Parameters
-    ----------
-    mesh : LayeredMesh
-    fields : Fields
-    side : str
-        ``"bottom"`` or ``"top"``.
-    among : (k,) int array, optional
-        Cells to look at, as from `cells_touching`.
-
-    Returns
-    -------
-    PlaneFacets, PlaneNodes
-    """
-    z = mesh.z_electrodes[SIDES.index(side)]
-    facets = plane_facets(mesh, fields, z, side == "top", tuple(CellKind), among)
-    return facets, plane_nodes(mesh, facets, fields.residual, among)
-
-
-def electrolyte_end(
-    mesh: LayeredMesh, fields: Fields, side: str, among=None
-) -> tuple[PlaneFacets, PlaneNodes]:
-    """Facets and nodes where the electrolyte ends, seen from the electrolyte.
-
-    Parameters
-    ----------
-    mesh : LayeredMesh
-    fields : Fields
-    side : str
-        ``"bottom"`` or ``"top"``.
-    among : (k,) int array, optional
-        Cells to look at, as from `cells_touching`.
-
-    Returns
-    -------
-    PlaneFacets, PlaneNodes
-    """
-    z = mesh.z_electrolyte[SIDES.index(side)]
-    facets = plane_facets(mesh, fields, z, side == "top", ELECTROLYTE, among)
-    return facets, plane_nodes(mesh, facets, fields.residual_electrolyte, among)

@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.measure.area import flat_areas
-from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh, is_kind, points_on_plane
-from gbflux.units import UM_TO_M
+from gbflux.measure.section import flat_areas
+from gbflux.mesh.records import ELECTROLYTE, LAYERS, CellKind, LayeredMesh, is_kind, points_on_plane
+from gbflux.units import SIDES, UM_TO_M
 
 _BLOCK = 1 << 18
 
@@ -270,3 +270,49 @@ def facet_edges(facets: PlaneFacets) -> NDArray[np.float64]:
 def _any_corner(chosen: NDArray[np.bool_], cells: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Mask of the cells that have a chosen point among their corners."""
     return np.logical_or.reduce([chosen.take(corner) for corner in cells.T])
+
+
+def electrode_plane(
+    mesh: LayeredMesh, fields: Fields, side: str, among=None
+) -> tuple[PlaneFacets, PlaneNodes]:
+    """Facets and nodes of an electrode.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    side : str
+        ``"bottom"`` or ``"top"``.
+    among : (k,) int array, optional
+        Cells to look at, as from `cells_touching`.
+
+    Returns
+    -------
+    PlaneFacets, PlaneNodes
+    """
+    z = mesh.z_electrodes[SIDES.index(side)]
+    facets = plane_facets(mesh, fields, z, side == "top", tuple(CellKind), among)
+    return facets, plane_nodes(mesh, facets, fields.residual, among)
+
+
+def electrolyte_end(
+    mesh: LayeredMesh, fields: Fields, side: str, among=None
+) -> tuple[PlaneFacets, PlaneNodes]:
+    """Facets and nodes where the electrolyte ends, seen from the electrolyte.
+
+    Parameters
+    ----------
+    mesh : LayeredMesh
+    fields : Fields
+    side : str
+        ``"bottom"`` or ``"top"``.
+    among : (k,) int array, optional
+        Cells to look at, as from `cells_touching`.
+
+    Returns
+    -------
+    PlaneFacets, PlaneNodes
+    """
+    z = mesh.z_electrolyte[SIDES.index(side)]
+    facets = plane_facets(mesh, fields, z, side == "top", ELECTROLYTE, among)
+    return facets, plane_nodes(mesh, facets, fields.residual_electrolyte, among)

@@ -10,7 +10,7 @@ from typing import Any
 
 from gbflux.errors import InputError
 from gbflux.measure import HLProfile, HotSpots
-from gbflux.measure.readonly import read_only
+from gbflux.measure.metrics import read_only
 from gbflux.results.certificate import BracketFacts, LocalCertificate
 from gbflux.results.rounds import Round
 
