@@ -7,7 +7,6 @@ import importlib.util
 import re
 import shlex
 import shutil
-from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
@@ -149,15 +148,10 @@ def test_make_targets_exist(page):
 
 
 def result_keys() -> set[str]:
-    """Dotted keys of ``result.json``, one side standing for both."""
-    from gbflux.measure import HLProfile, HotSpots
-    from gbflux.results.result import MeshFacts, Result, SolverFacts, TransportFacts
+    """Dotted keys of ``result.json``, those of blocks too."""
+    from gbflux.results import METRICS
 
-    keys = {field.name for field in fields(Result)}
-    parts = {"mesh": MeshFacts, "solver": SolverFacts, "transport": TransportFacts}
-    parts |= {f"{part}.top": HotSpots for part in ("hot_spots", "hot_spots_electrolyte")}
-    parts["homogenizing_layer.top"] = HLProfile
-    return keys | {f"{part}.{field.name}" for part, record in parts.items() for field in fields(record)}
+    return {".".join(key.split(".")[:n]) for key in METRICS for n in range(1, key.count(".") + 2)}
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/files.md", "docs/method.md"])

@@ -12,8 +12,9 @@ from gbflux.cli.session import progress_shown
 from gbflux.errors import AccuracyMissed
 
 if TYPE_CHECKING:
+    from gbflux.measure.transport import BracketFacts
     from gbflux.results import Result
-    from gbflux.results.certificate import BracketFacts, LocalCertificate
+    from gbflux.results.certificate import LocalCertificate
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).")]
 Ranks = Annotated[

@@ -7,7 +7,6 @@ from gbflux.measure.hl_profile import HLProfile
 from gbflux.measure.hot_spots import HotSpots
 from gbflux.measure.measure import Measurement, measure
 from gbflux.measure.parts import ElectrodePart, electrode_parts
-from gbflux.measure.result import as_result
 from gbflux.measure.tables import BoundaryTable, GrainTable, write_boundaries, write_grains
 from gbflux.measure.transport import Transport
 
@@ -19,7 +18,6 @@ __all__ = [
     "HotSpots",
     "Measurement",
     "Transport",
-    "as_result",
     "electrode_parts",
     "measure",
     "write_boundaries",

@@ -21,8 +21,8 @@ the error of the 99 % quantile of k J̄.
 Conductivity and resistance are powers at given current or voltage: their relative errors are energy errors,
 of the electrolyte and of the cell, times a factor.
 
-a, b and the factor are measured: they cover the true errors of random cases against meshes several times
-finer (docs/verification.md), and say nothing of a single case with certainty.
+a, b (at the fields of `HotSpots`) and the factor are measured: they cover the true errors of random cases
+against meshes several times finer (docs/verification.md), and say nothing of a single case with certainty.
 
 The recovered current density. That of linear elements is constant in each cell. The recovered one is
 continuous in each region and linear in each cell, its nodal values the means over the cells around the nodes,
@@ -44,6 +44,8 @@ measured hangs on them.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import combinations
@@ -56,32 +58,14 @@ from gbflux.conduction.records import Fields
 from gbflux.measure import distribution
 from gbflux.measure.hl_profile import HLProfile, fit_decay
 from gbflux.measure.hot_spots import HotSpots, hot_spots, mean_density
+from gbflux.measure.metrics import Metric, metric_fields
 from gbflux.measure.planes import PlaneFacets, PlaneNodes, electrode_plane, electrolyte_end
-from gbflux.measure.transport import Transport
 from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind, those
 from gbflux.mesh.simplices import signed_volumes
-from gbflux.units import SIDES
+from gbflux.units import OHM_M2_TO_OHM_CM2, S_PER_M_TO_S_PER_CM, SIDES
 
 #: A measure whose estimated error is no larger than this share of it counts as converged.
 CONVERGED = 0.02
-#: a and b by measure, see above.
-_FACTORS = {
-    "max_over_mean": (1.0, 2.0),
-    "p95_over_mean": (1.0, 1.5),
-    "p99_over_mean": (1.8, 2.0),
-    "p999_over_mean": (1.0, 2.0),
-    "grain_max_over_mean": (2.5, 0.3),
-    "grain_max_over_median": (2.5, 0.3),
-    "grain_max_over_min": (2.5, 0.3),
-    "grain_max_over_mean_area_cut": (2.5, 0.3),
-    "rms_over_mean": (0.3, 3.0),
-    "gini": (2.0, 0.5),
-    "area_fraction_above": (0.5, 0.5),
-}
-#: The same for windows, by dimension: discs average over more facets than lengths do.
-_WINDOWS = {2: (8.0, 3.0), 3: (4.0, 2.0)}
-#: Measures that are 0 for a uniform current; the others are 1.
-_ZERO = ("gini", "area_fraction_above")
 #: Relative error of conductivity and resistance over the energy error.
 _ENERGY = 2.5
 _HOMOGENIZED, _DECAY = 0.1, 0.1  # shares of the values
@@ -123,16 +107,26 @@ def plane_errors(
     twice = replace(nodes, current=_averaged(facets, once))
     coarse = [asdict(hot_spots(facets, field, n_grains, mean_grain_size_um)) for field in (once, twice)]
     tree: dict[str, Any] = {}
-    factors = {**_FACTORS, "window_max_over_mean": _WINDOWS[facets.nodes.shape[1]]}
-    for name, (a, b) in factors.items():
-        uniform = 0.0 if name in _ZERO else 1.0
+    for name, measure, (a, b) in _factors(facets.nodes.shape[1]):
         views = [view[name] for view in coarse]
-        tree[name] = _errors(getattr(spots, name), views, uniform, a, b * energy_error**0.5)
+        tree[name] = _errors(getattr(spots, name), views, measure.uniform, a, b * energy_error**0.5)
     _add_area_within(tree, facets, nodes, spots)
     tree["max_over_mean"]["divergent"] = is_singular
     if is_singular:
         tree["max_over_mean"] |= {"estimated_error": None, "converged": False}
     return tree
+
+
+@functools.cache
+def _factors(dimension: int) -> list[tuple[str, Metric, tuple[float, float]]]:
+    """Measures with the a and b of their errors; last those where these depend on the dimension."""
+    alike, others = [], []
+    for name, measure in metric_fields(HotSpots).items():
+        if isinstance(measure.error, tuple):
+            alike.append((name, measure, measure.error))
+        elif measure.error is not None:
+            others.append((name, measure, measure.error[dimension]))
+    return alike + others
 
 
 def _averaged(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]:
@@ -191,24 +185,26 @@ def energy_errors(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]
     return electrolyte, whole
 
 
-def transport_errors(transport: Transport, electrolyte: float, whole: float) -> dict[str, Any]:
+def transport_errors(sigma_eff: float, asr: float, electrolyte: float, whole: float) -> dict[str, Any]:
     """Estimate the errors of conductivity and resistance.
 
     Parameters
     ----------
-    transport : Transport
+    sigma_eff : float
+        Of the electrolyte (S/m).
+    asr : float
+        Of the cell (Ω m²).
     electrolyte, whole : float
         From `energy_errors`.
 
     Returns
     -------
     dict
-        ``sigma_eff`` and ``asr``, errors in their units.
+        By the keys of `Transport`, in their units.
     """
-    sigma_eff, asr = transport.sigma_eff, transport.asr
     return {
-        "sigma_eff": error(sigma_eff, _ENERGY * electrolyte * sigma_eff),
-        "asr": error(asr, _ENERGY * whole * asr),
+        "sigma_eff_S_per_cm": error(sigma_eff, _ENERGY * electrolyte * sigma_eff, S_PER_M_TO_S_PER_CM),
+        "asr_ohm_cm2": error(asr, _ENERGY * whole * asr, OHM_M2_TO_OHM_CM2),
     }
 
 
@@ -238,10 +234,20 @@ def profile_errors(profile: HLProfile) -> dict[str, Any]:
     return {"homogenized_at_um": error(at, shift), "decay_length_um": error(length, change)}
 
 
-def error(value: float | None, estimate: float | None) -> dict[str, Any]:
-    """The record of an estimate: the error, and whether it is small beside the value."""
-    small = value is not None and estimate is not None and bool(estimate <= CONVERGED * abs(value))
-    return {"estimated_error": None if estimate is None else float(estimate), "converged": small}
+def error(value: float | None, estimate: float | None, unit: float = 1.0) -> dict[str, Any]:
+    """The record of an estimate: the error, and whether it is small beside the value.
+
+    Parameters
+    ----------
+    value, estimate : float or None
+        Both in one unit.
+    unit : float
+        Factor from it to the unit of the record.
+    """
+    if estimate is None or not math.isfinite(estimate):
+        return {"estimated_error": None, "converged": False}
+    small = value is not None and bool(estimate <= CONVERGED * abs(value))
+    return {"estimated_error": float(estimate) * unit, "converged": small}
 
 
 def observed_exponent(spots: Sequence[HotSpots]) -> float | None:

@@ -11,12 +11,15 @@ from gbflux.measure.cells import CellGeometry, cell_geometry
 from gbflux.measure.estimated_errors import energy_errors, plane_errors, profile_errors, transport_errors
 from gbflux.measure.hl_profile import HLProfile, hl_profile
 from gbflux.measure.hot_spots import HotSpots, hot_spots
-from gbflux.measure.metrics import read_only
+from gbflux.measure.metrics import freeze
 from gbflux.measure.planes import PlaneFacets, PlaneNodes, electrode_plane, electrolyte_end
 from gbflux.measure.tables import BoundaryTable, GrainTable, boundary_table, grain_table
-from gbflux.measure.transport import Transport, transport
+from gbflux.measure.transport import Transport, cross_section, transport
 from gbflux.mesh.records import LayeredMesh
 from gbflux.units import SIDES
+
+#: Records that results hold too.
+PARTS = ("transport", "hot_spots", "hot_spots_electrolyte", "homogenizing_layer")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,9 @@ class Measurement:
     Attributes
     ----------
     transport : Transport
-        The cell as a whole.
+        The cell as a whole, without certified bounds.
+    current_imbalance : float
+        |sum of the reactions on both electrodes| over the current (1).
     hot_spots : read-only dict of HotSpots
         On each electrode.
     hot_spots_electrolyte : read-only dict of HotSpots
@@ -43,6 +48,7 @@ class Measurement:
     """
 
     transport: Transport
+    current_imbalance: float
     hot_spots: Mapping[str, HotSpots]
     hot_spots_electrolyte: Mapping[str, HotSpots]
     homogenizing_layer: Mapping[str, HLProfile]
@@ -52,8 +58,12 @@ class Measurement:
     errors: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        for name in ("hot_spots", "hot_spots_electrolyte", "homogenizing_layer", "electrodes", "errors"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
+        freeze(self, *PARTS[1:], "electrodes", "errors")
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The records that a result takes over, by their names in it."""
+        return {name: getattr(self, name) for name in PARTS}
 
 
 def measure(
@@ -95,20 +105,22 @@ def measure(
         side: electrode_plane(mesh, fields, side, geometry.at_electrode(mesh, side)) for side in SIDES
     }
     ends = {side: electrolyte_end(mesh, fields, side, geometry.at_ends[side]) for side in SIDES}
-    entering = tuple(float(fields.residual[electrodes[side][1].node].sum()) for side in SIDES)
-    whole = transport(
+    bottom, top = (float(fields.residual[electrodes[side][1].node].sum()) for side in SIDES)
+    current = (abs(bottom) + abs(top)) / 2
+    mean = current / cross_section(mesh)
+    whole, in_si = transport(
         mesh,
         fields,
         geometry.volume,
-        entering=entering,
-        potentials=potentials,
+        current=current,
+        voltage=potentials[1] - potentials[0],
         mean_grain_size_um=mean_grain_size_um,
     )
     energy = energy_errors(mesh, fields, geometry.volume)
 
     def of_plane(plane: tuple[PlaneFacets, PlaneNodes], unlimited: bool) -> tuple[HotSpots, dict[str, Any]]:
         """Hot spots of a plane and their errors; singular if boundaries end where nothing limits currents."""
-        spots = hot_spots(*plane, mesh.n_grains, mean_grain_size_um, whole.mean_current_density)
+        spots = hot_spots(*plane, mesh.n_grains, mean_grain_size_um, mean)
         singular = unlimited and len(mesh.boundaries) > 0
         errors = plane_errors(*plane, mesh.n_grains, mean_grain_size_um, spots, energy[1], singular)
         return spots, errors
@@ -120,11 +132,10 @@ def measure(
     on_ends = {side: of_plane(ends[side], True) for side in mesh.slabs}
     grains = grain_table(mesh, fields, geometry, (ends["bottom"][1], ends["top"][1]))
     boundaries = boundary_table(mesh, fields, geometry.volume)
-    profiles = {
-        side: hl_profile(mesh, fields, side, whole.mean_current_density, geometry) for side in mesh.slabs
-    }
+    profiles = {side: hl_profile(mesh, fields, side, mean, geometry) for side in mesh.slabs}
     return Measurement(
         transport=whole,
+        current_imbalance=abs(bottom + top) / current,
         hot_spots={side: spots for side, (spots, _) in on_electrodes.items()},
         hot_spots_electrolyte={side: spots for side, (spots, _) in on_ends.items()},
         homogenizing_layer=profiles,
@@ -132,7 +143,7 @@ def measure(
         grains=grains,
         boundaries=boundaries,
         errors={
-            "transport": transport_errors(whole, *energy),
+            "transport": transport_errors(*in_si, *energy),
             "hot_spots": {side: errors for side, (_, errors) in on_electrodes.items()},
             "hot_spots_electrolyte": {side: errors for side, (_, errors) in on_ends.items()},
             "homogenizing_layer": {side: profile_errors(profile) for side, profile in profiles.items()},
