@@ -179,6 +179,16 @@ def test_reference_of_keys_is_fresh():
     assert maker.page(page) == page, "run docs/make_cases.py"
 
 
+def test_definitions_of_metrics_are_fresh_and_whole():
+    from gbflux.measure.metrics import metric_fields
+
+    maker = module(ROOT / "docs" / "make_metrics.py")
+    page = text_of(maker.PAGE)
+    assert maker.page(page) == page, "run docs/make_metrics.py"
+    for record in maker.RECORDS.values():
+        assert all(found.definition for found in metric_fields(record).values()), record
+
+
 def test_reference_names_every_key():
     from gbflux.case import schema_text
 

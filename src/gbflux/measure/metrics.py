@@ -21,8 +21,8 @@ from gbflux.units import SIDES
 
 Record = TypeVar("Record")
 
-#: What a number says: an ``"extreme"`` is of the tail of a distribution, so it hangs on the area looked at; an
-#: ``"estimate"`` comes from a simple law, a ``"bound"`` cannot be passed, a ``"fact"`` is of the computation.
+#: What a number says: an ``"extreme"`` is of the tail of a distribution, so it hangs on the area looked at;
+#: an ``"estimate"`` comes from a simple law, a ``"bound"`` cannot be passed, a ``"fact"`` is of the run.
 Kind = Literal["extreme", "mean", "share", "length", "estimate", "bound", "profile", "count", "fact"]
 
 
@@ -139,6 +139,11 @@ def metrics_of(kind: type, key: str = "", words: Mapping[str, str] | None = None
                     yield from metrics_of(record, f"{one.key}.{side}.", places)
             else:
                 yield from metrics_of(record, f"{one.key}{ending}.", words)
+
+
+def record_in(kind: type, name: str) -> type | None:
+    """The type of the records that a field holds, if it holds any."""
+    return _held(_types(kind)[name])[0]
 
 
 def _by_dimension(found: Metric, key: str) -> list[Metric]:

@@ -20,7 +20,7 @@ _IN_SERIES = (
 )
 _SPOILT = "round-off spoilt the bounds; run.log says more."
 _BOUNDS = (
-    "the true one lies between them. Both currents, the local one and the mean, are at their worst in it"
+    "what the true one lies between. Both currents, the local one and the mean, are at their worst in it"
 )
 _NONLINEAR = (
     "electrodes.kinetics make the current a nonlinear function of the voltage; what is bounded is the "

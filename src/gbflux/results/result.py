@@ -20,6 +20,9 @@ DEFINITIONS = 2
 SCHEMA_VERSION = 1
 
 
+_ALL_BOUNDARIES = "area (in 2D length) of all grain boundaries"
+
+
 @dataclass(frozen=True)
 class MeshFacts:
     """The mesh in numbers; see `gbflux.mesh.MeshQuality`. Length in 2D, area in 3D."""
@@ -33,14 +36,16 @@ class MeshFacts:
         definition="share of the grain-boundary area on which the layer is thinner than asked for",
     )
     layer_volume_error: float = metric(
-        definition="relative difference of the layers' volume from area × thickness"
+        definition="|V/V₀ − 1| of the layers, V₀ their area × thickness less the overlap at junctions"
     )
-    volume_error: float = metric(definition="relative difference of the cells' volume from that of the box")
+    volume_error: float = metric(
+        definition="|V/V₀ − 1| of all cells, V₀ the volume of the box with its homogenizing layers"
+    )
     gb_area_um2: float | None = metric(
-        "grain-boundary area", "µm²", default=None, dimension=3, definition="area of all grain boundaries"
+        "grain-boundary area", "µm²", default=None, dimension=3, definition=_ALL_BOUNDARIES
     )
     gb_length_um: float | None = metric(
-        "grain-boundary length", "µm", default=None, dimension=2, definition="length of all grain boundaries"
+        "grain-boundary length", "µm", default=None, dimension=2, definition=_ALL_BOUNDARIES
     )
     hl_planes_um: tuple[tuple[float, ...], tuple[float, ...]] | None = metric(
         unit="µm",
