@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,13 +122,15 @@ class SlabCells:
         if len(places) and outer.all() and begin.min() == begin.max() and end.min() == end.max():
             is_outer = np.arange(count)[:, None] + np.arange(1, count) >= count
             knots = np.where(is_outer, end[0], begin[0])  # with one corner on the outer plane, two, …
-            return cut_areas(np.ones(count - 1), knots, height, beyond)[outer - 1]
-        knots = ascending([heights.take(corner) for corner in corners.take(self.cell[places], axis=0).T])
-        return cut_areas(np.ones(len(places)), np.stack(knots), height, beyond)
+            by_corners = cut_areas(np.ones(count - 1), knots, height, beyond)
+            return by_corners.take(outer - 1)
+        rows = ascending([heights.take(corner) for corner in corners.take(self.cell[places], axis=0).T])
+        return cut_areas(np.ones(len(places)), np.stack(rows), height, beyond)
 
     def reaching(self, electrode: float) -> NDArray[np.int32]:
         """Numbers of the cells with a point on the layer's last plane, at z = `electrode` (µm)."""
-        return self.cell[self.end == self.sign * electrode]
+        cells: NDArray[np.int32] = self.cell[self.end == self.sign * electrode]
+        return cells
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class CellGeometry:
     volume: NDArray[np.float64]
     grain_volume: NDArray[np.float64]
     grain_centroid: NDArray[np.float64]
-    at_ends: Mapping[str, NDArray[np.integer]]
+    at_ends: Mapping[str, NDArray[np.integer[Any]]]
     slabs: Mapping[str, SlabCells]
 
     def of(self, cut: Cut) -> CellGeometry:
@@ -172,7 +175,7 @@ class CellGeometry:
         }
         return CellGeometry(self.volume[cut.cells], self.grain_volume, self.grain_centroid, at_ends, slabs)
 
-    def at_electrode(self, mesh: LayeredMesh, side: str) -> NDArray[np.integer]:
+    def at_electrode(self, mesh: LayeredMesh, side: str) -> NDArray[np.integer[Any]]:
         """Cells with at least one point on an electrode, ascending.
 
         Parameters
@@ -236,13 +239,15 @@ def grain_mean_j(mesh: LayeredMesh, fields: Fields, geometry: CellGeometry) -> N
             continue
         j = fields.j[block]
         total += _grain_sums(mesh, block, geometry.volume[block] * np.sqrt(np.einsum("ci,ci->c", j, j)))
-    return total / np.where(geometry.grain_volume > 0, geometry.grain_volume, 1.0)
+    mean: NDArray[np.float64] = total / np.where(geometry.grain_volume > 0, geometry.grain_volume, 1.0)
+    return mean
 
 
 def _grain_sums(mesh: LayeredMesh, block: slice, weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums over the cells of each grain in a block; cells between grains are region −1, slabs come after."""
     count = mesh.n_grains + len(mesh.slabs) + 1
-    return np.bincount(mesh.region[block] + 1, weight, minlength=count)[1 : mesh.n_grains + 1]
+    sums = np.bincount(mesh.region[block] + 1, weight, minlength=count)[1 : mesh.n_grains + 1]
+    return sums  # type: ignore[return-value]  # with weights it sums floats
 
 
 def _simplex_volume(corners: list[list[NDArray[np.float64]]]) -> NDArray[np.float64]:
@@ -250,9 +255,12 @@ def _simplex_volume(corners: list[list[NDArray[np.float64]]]) -> NDArray[np.floa
     edges = [[x - x0 for x, x0 in zip(corner, corners[0], strict=True)] for corner in corners[1:]]
     if len(edges) == 2:
         (ax, ay), (bx, by) = edges
-        return (ax * by - ay * bx) / 2
+        area: NDArray[np.float64] = (ax * by - ay * bx) / 2
+        return area
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = edges
-    return (ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)) / 6
+    six = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+    volume: NDArray[np.float64] = six / 6
+    return volume
 
 
 def slab_cells(mesh: LayeredMesh, side: str) -> SlabCells:

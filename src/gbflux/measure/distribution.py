@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,16 +94,18 @@ def _above(corners: Array, area: Array, levels: Array) -> Array:
         pairs = np.repeat(facet, count[facet])
         level = first[pairs] + _counted(count[facet])
         whole += np.bincount(level, area[pairs] * _share(corners[pairs], levels[level]), len(levels))
-    return np.clip(whole / area.sum(), 0.0, 1.0)
+    found: Array = np.clip(whole / area.sum(), 0.0, 1.0)
+    return found
 
 
-def _counted(counts: NDArray[np.integer]) -> NDArray[np.intp]:
+def _counted(counts: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
     """0, 1, … up to each count, one after the other.
 
     >>> _counted(np.array([2, 3])).tolist()
     [0, 1, 0, 1, 2]
     """
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    found: NDArray[np.intp] = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return found
 
 
 def _share(corners: Array, level: Array) -> Array:
@@ -238,7 +241,8 @@ def weighted_quantiles(values: Array, weights: Array, shares: Sequence[float]) -
     tail = _tail(values, weights, float(wanted.min()))
     order = tail[np.argsort(values[tail], kind="stable")]
     below = whole - float(np.sum(weights[tail])) + np.cumsum(weights[order])
-    return values[order][np.minimum(np.searchsorted(below, wanted), len(order) - 1)]
+    found: Array = values[order][np.minimum(np.searchsorted(below, wanted), len(order) - 1)]
+    return found
 
 
 def _tail(values: Array, weights: Array, wanted: float) -> NDArray[np.intp]:

@@ -134,7 +134,8 @@ def _averaged(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]:
     position, corners = np.searchsorted(nodes.node, facets.nodes), facets.nodes.shape[1]
     mean = (nodes.current / nodes.area)[position].mean(axis=1)
     share = np.repeat(mean * facets.area / corners, corners)
-    return np.bincount(position.ravel(), share, minlength=len(nodes.node))
+    current = np.bincount(position.ravel(), share, minlength=len(nodes.node))
+    return current  # type: ignore[return-value]  # with weights it sums floats
 
 
 def _errors(value: Any, coarse: list[Any], uniform: float, a: float, b: float) -> Any:
@@ -295,8 +296,9 @@ def planes(mesh: LayeredMesh, fields: Fields) -> list[tuple[PlaneFacets, PlaneNo
 def lost_energy(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
     """Energy of the distance of each cell's current density from the recovered one, over all energy, (m,)."""
     volume = np.abs(signed_volumes(mesh.points, mesh.cells))
-    lacking = sum(lacking_energy(mesh, fields, volume, kinds) for kinds in _GROUPS)
-    return (mesh.dimension + 2) * lacking / float(energy(fields, volume).sum())
+    lacking = np.sum([lacking_energy(mesh, fields, volume, kinds) for kinds in _GROUPS], axis=0)
+    share: NDArray[np.float64] = (mesh.dimension + 2) * lacking / float(energy(fields, volume).sum())
+    return share
 
 
 def facet_defects(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]:
@@ -322,7 +324,9 @@ def facet_defects(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]
     return missed * facets.area / float(facets.area.sum())
 
 
-def _mean_of_facets(at: NDArray[np.integer], area: NDArray, values: NDArray) -> NDArray[np.float64]:
+def _mean_of_facets(
+    at: NDArray[np.integer[Any]], area: NDArray[Any], values: NDArray[Any]
+) -> NDArray[np.float64]:
     """Mean at each node of the values of the facets around it, weighted with their areas."""
     d = at.shape[1]
     weight = np.bincount(at.ravel(), np.repeat(area, d))
@@ -349,13 +353,18 @@ def lacking_energy(
     """
     cells = those(is_kind(mesh.kind, kinds))
     corners, v = mesh.cells[cells], volume[cells]
-    around = sum(np.bincount(corner, v, len(mesh.points)) for corner in corners.T)
+
+    def at_points(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums at the mesh points of what the cells around them weigh."""
+        sums = [np.bincount(corner, weight, len(mesh.points)) for corner in corners.T]
+        return functools.reduce(np.add, sums)  # type: ignore[arg-type]  # with weights they are floats
+
+    around = at_points(v)
     around[around == 0] = 1.0
     d = mesh.dimension
     square = np.zeros(len(corners))
     for j in np.ascontiguousarray(fields.j[cells].T):
-        weighted = v * j
-        mean = sum(np.bincount(corner, weighted, len(around)) for corner in corners.T) / around
+        mean = at_points(v * j) / around
         off = [mean.take(corner) - j for corner in corners.T]
         # the mean square of a linear function with the values x at its d + 1 corners is
         # (Σ x² + (Σ x)²)/((d + 1)(d + 2))
@@ -367,4 +376,5 @@ def lacking_energy(
 
 def energy(fields: Fields, volume: NDArray[np.float64]) -> NDArray[np.float64]:
     """∫ |J|²/σ in each cell, (m,)."""
-    return np.einsum("ci,ci->c", fields.j, fields.j) * volume / fields.sigma
+    found: NDArray[np.float64] = np.einsum("ci,ci->c", fields.j, fields.j) * volume / fields.sigma
+    return found

@@ -10,7 +10,9 @@ spectrum the fit takes a mean, closer to the long waves.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ from gbflux.measure.cells import CellGeometry
 from gbflux.measure.distribution import weighted_quantiles
 from gbflux.measure.metrics import metric
 from gbflux.mesh.records import LayeredMesh
+
+Values = Sequence[float] | NDArray[np.float64]
 
 #: Largest max|J|/J̄ of a plane that counts as homogenized.
 HOMOGENIZED = 1.1
@@ -130,7 +134,7 @@ def hl_profile(
     )
 
 
-def homogenized_at(distance_um, max_over_mean) -> float | None:
+def homogenized_at(distance_um: Values, max_over_mean: Values) -> float | None:
     """Smallest distance from which on max|J|/J̄ stays at or below 1.1 (µm).
 
     Parameters
@@ -158,7 +162,7 @@ def homogenized_at(distance_um, max_over_mean) -> float | None:
     return float(s0 + (s1 - s0) * (y0 - HOMOGENIZED) / (y0 - y1))
 
 
-def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, float] | None:
+def fit_decay(distance_um: Values, std_over_mean: Values, thickness_um: float) -> tuple[float, float] | None:
     """λ and a of a·cosh((h − z)/λ) fitted to the standard deviation in log space.
 
     Parameters
@@ -179,8 +183,9 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
         return None
     remaining, log_std = thickness_um - distance[used], np.log(std[used])
 
-    def rest(log_length: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        return log_std - log_cosh(remaining / np.exp(log_length))
+    def rest(log_length: Any) -> NDArray[np.float64]:
+        residual: NDArray[np.float64] = log_std - log_cosh(remaining / np.exp(log_length))
+        return residual
 
     # the best of many lengths brackets the minimum; the longest stands for no decay
     grid = np.linspace(np.log(thickness_um / 1000), np.log(LONGEST * thickness_um), 200)
@@ -191,7 +196,9 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
     return float(np.exp(found)), float(np.exp(np.mean(rest(found))))
 
 
-def _lowest(rest, remaining: NDArray[np.float64], low: float, high: float) -> float:
+def _lowest(
+    rest: Callable[[float], NDArray[np.float64]], remaining: NDArray[np.float64], low: float, high: float
+) -> float:
     """Find the least variance of `rest` by the root of its slope; a minimum itself shows to √eps only."""
     from scipy.optimize import brentq
 
@@ -201,11 +208,11 @@ def _lowest(rest, remaining: NDArray[np.float64], low: float, high: float) -> fl
         return float(np.mean((values - values.mean()) * x * np.tanh(x)))
 
     if slope(low) < 0.0 < slope(high):
-        return brentq(slope, low, high, xtol=1e-14)
+        return float(brentq(slope, low, high, xtol=1e-14))
     return low if slope(low) >= 0.0 else high
 
 
-def log_cosh(x):
+def log_cosh(x: Any) -> Any:
     """log cosh x without overflow.
 
     Parameters
@@ -222,7 +229,7 @@ def log_cosh(x):
 def _mesh_size(volume: NDArray[np.float64], dimension: int) -> float:
     """Edge of the regular simplex whose volume is the mean of the cells (µm)."""
     mean = float(volume.mean())  # √3/4 a² in 2D, a³/(6√2) in 3D
-    return (4 * mean / np.sqrt(3)) ** 0.5 if dimension == 2 else (6 * np.sqrt(2) * mean) ** (1 / 3)
+    return float((4 * mean / np.sqrt(3)) ** 0.5 if dimension == 2 else (6 * np.sqrt(2) * mean) ** (1 / 3))
 
 
 def _unresolved(thickness_um: float, cell_height_um: float) -> str | None:

@@ -209,13 +209,13 @@ def from_tree(kind: type[Record], tree: Mapping[str, Any], strict: bool = True) 
         If it is refused.
     """
     values: dict[str, Any] = {}
-    taken = set()
+    taken, types_of = set(), _types(typing.cast(type, kind))
     for f in fields(typing.cast(Any, kind)):
         found = f.metadata.get("metric", Metric())
         key = next((key for key in (f.name, found.key_in(f.name, 2)) if key in tree), None)
         if key is not None:
             taken.add(key)
-            values[f.name] = restored(_types(kind)[f.name], tree[key], strict)
+            values[f.name] = restored(types_of[f.name], tree[key], strict)
         elif not strict and f.default is MISSING and f.default_factory is MISSING:
             values[f.name] = None
     unknown = tree.keys() - taken
@@ -262,8 +262,8 @@ class ReadOnly(dict[str, Any]):
         """Raise a TypeError."""
         raise TypeError("results are read-only; dict(...) makes a copy that can be changed.")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]  # they never return
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ReadOnly, (dict(self),)

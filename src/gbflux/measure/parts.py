@@ -19,6 +19,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,7 @@ def hottest_window(facets: PlaneFacets, nodes: PlaneNodes, diameter_um: float) -
     """
     if nodes.lateral.shape[1] == 1:
         mean, node = _hottest_length(nodes, diameter_um)
-        promising = [node]
+        promising = np.array([node])
     else:
         promising = _promising(nodes, diameter_um)
     facet_um = _facet_length(facets, nodes.lateral[promising[0]], diameter_um)
@@ -111,7 +112,8 @@ def _hottest_length(nodes: PlaneNodes, length_um: float) -> tuple[float, int]:
     def until(end: NDArray[np.float64]) -> NDArray[np.float64]:  # ∫ j dx from the first node, j linear
         here = np.clip(np.searchsorted(x, end, "right") - 1, 0, len(gap) - 1)
         beyond = end - x[here]
-        return integral[here] + beyond * (j[here] + slope[here] * beyond / 2)
+        found: NDArray[np.float64] = integral[here] + beyond * (j[here] + slope[here] * beyond / 2)
+        return found
 
     left, right = np.maximum(x - length_um / 2, x[0]), np.minimum(x + length_um / 2, x[-1])
     mean = (until(right) - until(left)) / (right - left)
@@ -172,7 +174,8 @@ def _promising(nodes: PlaneNodes, diameter_um: float) -> NDArray[np.intp]:
         current, area = (np.bincount(disc, values.take(node)) for values in (nodes.current, nodes.area))
         means.append(current / area)
     mean = np.concatenate(means)
-    return centres[np.argsort(-mean, kind="stable")[:_PROMISING]]
+    best: NDArray[np.intp] = centres[np.argsort(-mean, kind="stable")[:_PROMISING]]
+    return best
 
 
 @functools.lru_cache(maxsize=16)
@@ -201,7 +204,9 @@ def _discs(lateral: NDArray[np.float64], diameter_um: float) -> Iterator[Discs]:
 def _spread(lateral: NDArray[np.float64], spacing: float) -> NDArray[np.intp]:
     """One point out of each square of the given side."""
     square = np.floor((lateral - lateral.min(axis=0)) / spacing).astype(np.int64)
-    return np.unique(square[:, 0] * (square[:, 1].max() + 1) + square[:, 1], return_index=True)[1]
+    number = square[:, 0] * (square[:, 1].max() + 1) + square[:, 1]
+    first: NDArray[np.intp] = np.unique(number, return_index=True)[1]
+    return first
 
 
 @dataclass(frozen=True)
@@ -234,7 +239,7 @@ class ElectrodePart:
 
     kind: str
     electrode: str
-    node: NDArray[np.integer]
+    node: NDArray[np.integer[Any]]
     weight: NDArray[np.float64]
     current: float
     over_mean: float
@@ -315,7 +320,7 @@ def _hottest_window(side: str, facets: PlaneFacets, nodes: PlaneNodes, diameter_
     )
 
 
-def _part(kind: str, side: str, nodes: PlaneNodes, weight: NDArray[np.float64], **rest) -> ElectrodePart:
+def _part(kind: str, side: str, nodes: PlaneNodes, weight: NDArray[np.float64], **rest: Any) -> ElectrodePart:
     """A part with its current and area."""
     chosen = weight > 0.0
     current = float(weight @ nodes.current)

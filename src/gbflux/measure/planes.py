@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,10 +59,10 @@ class PlaneFacets:
     """
 
     z: float
-    nodes: NDArray[np.integer]
+    nodes: NDArray[np.integer[Any]]
     points: NDArray[np.float64]
     area: NDArray[np.float64]
-    cell: NDArray[np.integer]
+    cell: NDArray[np.integer[Any]]
     j_abs: NDArray[np.float64]
     j_z: NDArray[np.float64]
     grain: NDArray[np.int32]
@@ -87,7 +88,7 @@ class PlaneNodes:
         Grain or slab that owns the point.
     """
 
-    node: NDArray[np.integer]
+    node: NDArray[np.integer[Any]]
     lateral: NDArray[np.float64]
     current: NDArray[np.float64]
     area: NDArray[np.float64]
@@ -133,7 +134,7 @@ def plane_facets(
     z: float,
     below: bool,
     kinds: Sequence[CellKind],
-    among: NDArray[np.integer] | None = None,
+    among: NDArray[np.integer[Any]] | None = None,
 ) -> PlaneFacets:
     """Faces on the plane z = const of the cells of given kinds on one side of it.
 
@@ -183,7 +184,7 @@ def plane_nodes(
     mesh: LayeredMesh,
     facets: PlaneFacets,
     residual: NDArray[np.float64],
-    among: NDArray[np.integer] | None = None,
+    among: NDArray[np.integer[Any]] | None = None,
 ) -> PlaneNodes:
     """Points of a plane's facets with their reactions, lumped areas and owners.
 
@@ -215,12 +216,12 @@ def plane_nodes(
         node=node,
         lateral=mesh.points[node, :-1],
         current=-current if current.sum() < 0 else current,
-        area=np.bincount(position.ravel(), share, minlength=len(node)),
+        area=np.bincount(position.ravel(), share, minlength=len(node)),  # type: ignore[arg-type]  # of floats
         region=owner[node],
     )
 
 
-def numbered(nodes: NDArray[np.integer], count: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+def numbered(nodes: NDArray[np.integer[Any]], count: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
     """Unique nodes, ascending, and the position of each given node among them.
 
     Parameters
@@ -264,16 +265,18 @@ def facet_edges(facets: PlaneFacets) -> NDArray[np.float64]:
     points = facets.points[~facets.is_layer]
     if points.shape[1] == 2:
         return np.abs(points[:, 1] - points[:, 0])
-    return np.linalg.norm(points - np.roll(points, 1, axis=1), axis=2)
+    lengths: NDArray[np.float64] = np.linalg.norm(points - np.roll(points, 1, axis=1), axis=2)
+    return lengths
 
 
-def _any_corner(chosen: NDArray[np.bool_], cells: NDArray[np.integer]) -> NDArray[np.bool_]:
+def _any_corner(chosen: NDArray[np.bool_], cells: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     """Mask of the cells that have a chosen point among their corners."""
-    return np.logical_or.reduce([chosen.take(corner) for corner in cells.T])
+    found: NDArray[np.bool_] = np.logical_or.reduce([chosen.take(corner) for corner in cells.T])
+    return found
 
 
 def electrode_plane(
-    mesh: LayeredMesh, fields: Fields, side: str, among=None
+    mesh: LayeredMesh, fields: Fields, side: str, among: NDArray[np.integer[Any]] | None = None
 ) -> tuple[PlaneFacets, PlaneNodes]:
     """Facets and nodes of an electrode.
 
@@ -296,7 +299,7 @@ def electrode_plane(
 
 
 def electrolyte_end(
-    mesh: LayeredMesh, fields: Fields, side: str, among=None
+    mesh: LayeredMesh, fields: Fields, side: str, among: NDArray[np.integer[Any]] | None = None
 ) -> tuple[PlaneFacets, PlaneNodes]:
     """Facets and nodes where the electrolyte ends, seen from the electrolyte.
 

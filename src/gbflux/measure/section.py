@@ -13,12 +13,17 @@ de Boor, a sum of positive terms.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.mesh.records import LayeredMesh
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.integer[Any]]
+Bools = NDArray[np.bool_]
 
 _BLOCK = 1 << 18  # cells looked at together, few enough for the processor's cache
 _TINY = 1e-300
@@ -45,7 +50,7 @@ class Section:
     axis: int
     position: float
     points: NDArray[np.float64]
-    owner: NDArray[np.integer]
+    owner: NDArray[np.integer[Any]]
     area: NDArray[np.float64]
 
 
@@ -53,7 +58,7 @@ def slice_plane(
     mesh: LayeredMesh,
     axis: int,
     position: float,
-    cell_mask: NDArray[np.bool_] | NDArray[np.integer] | None = None,
+    cell_mask: NDArray[np.bool_] | NDArray[np.integer[Any]] | None = None,
     upper: bool | None = None,
 ) -> Section:
     """Cut cells with the plane where the coordinate `axis` equals `position`.
@@ -99,7 +104,7 @@ def slice_plane(
     return Section(axis, float(position), points[kept], cut[owner[kept]], area[kept])
 
 
-def _selected(cell_mask: NDArray | None) -> NDArray[np.intp] | None:
+def _selected(cell_mask: NDArray[Any] | None) -> NDArray[np.intp] | None:
     """Cell numbers from a mask or numbers; None for all."""
     if cell_mask is None:
         return None
@@ -107,7 +112,7 @@ def _selected(cell_mask: NDArray | None) -> NDArray[np.intp] | None:
     return np.flatnonzero(cell_mask) if cell_mask.dtype == bool else cell_mask
 
 
-def _any_below(height: NDArray, all_cells: NDArray, cells: NDArray | None) -> bool:
+def _any_below(height: NDArray[Any], all_cells: NDArray[Any], cells: NDArray[Any] | None) -> bool:
     """Test whether any of the cells reaches below the plane."""
     if cells is None:
         return bool(height.min() < 0)
@@ -116,7 +121,9 @@ def _any_below(height: NDArray, all_cells: NDArray, cells: NDArray | None) -> bo
     )
 
 
-def _cut_cells(low: NDArray[np.bool_], all_cells: NDArray, cells: NDArray | None) -> NDArray[np.intp]:
+def _cut_cells(
+    low: NDArray[np.bool_], all_cells: NDArray[Any], cells: NDArray[Any] | None
+) -> NDArray[np.intp]:
     """Cells with corners on both sides."""
     n = len(all_cells) if cells is None else len(cells)
     found = [np.empty(0, dtype=np.intp)]
@@ -128,7 +135,7 @@ def _cut_cells(low: NDArray[np.bool_], all_cells: NDArray, cells: NDArray | None
     return np.concatenate(found)
 
 
-def _cut_triangles(points, height, low, corners):
+def _cut_triangles(points: Floats, height: Floats, low: Bools, corners: Ints) -> tuple[Floats, Ints]:
     """Segments across triangles: the two edges at the corner that is alone on its side."""
     below = low[corners]
     single = below == (below.sum(axis=1) == 1)[:, None]
@@ -137,7 +144,7 @@ def _cut_triangles(points, height, low, corners):
     return ends, np.arange(len(corners))
 
 
-def _cut_tetrahedra(points, height, low, corners):
+def _cut_tetrahedra(points: Floats, height: Floats, low: Bools, corners: Ints) -> tuple[Floats, Ints]:
     """Triangles across tetrahedra; a quadrilateral (two corners on each side) becomes two."""
     below = low[corners]
     count = below.sum(axis=1)
@@ -150,16 +157,17 @@ def _cut_tetrahedra(points, height, low, corners):
     return np.concatenate([caps, quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]), np.concatenate([three, two, two])
 
 
-def _sorted_corners(corners, chosen, n_chosen):
+def _sorted_corners(corners: Ints, chosen: Bools, n_chosen: int) -> tuple[Ints, Ints]:
     """Chosen corners and the rest, as two arrays."""
     return corners[chosen].reshape(-1, n_chosen), corners[~chosen].reshape(-1, corners.shape[1] - n_chosen)
 
 
-def _crossing(points, height, a, b):
+def _crossing(points: Floats, height: Floats, a: Ints, b: Ints) -> Floats:
     """Points where edges a–b meet the plane, the same to the last bit for all cells that share an edge."""
     a, b = np.minimum(a, b), np.maximum(a, b)
     t = height[a] / (height[a] - height[b])
-    return points[a] + t[:, None] * (points[b] - points[a])
+    crossing: Floats = points[a] + t[:, None] * (points[b] - points[a])
+    return crossing
 
 
 def cut_areas(
@@ -204,7 +212,8 @@ def cut_areas(
             * (above[i] * spline[i] - above[i + degree + 1] * spline[i + 1])
             for i in range(last - degree)
         ]
-    return volume * spline[0]
+    area: NDArray[np.float64] = volume * spline[0]
+    return area
 
 
 def _inverse(length: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -217,4 +226,5 @@ def flat_areas(points: NDArray[np.float64]) -> NDArray[np.float64]:
     if points.shape[1] == 2:
         return np.abs(points[:, 1, 0] - points[:, 0, 0])
     a, b = points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]
-    return np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2
+    area: NDArray[np.float64] = np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2
+    return area

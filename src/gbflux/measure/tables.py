@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,8 @@ def grain_table(
     """
 
     def sums(nodes: PlaneNodes, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(nodes.region + 1, values, minlength=mesh.n_grains + 1)[1 : mesh.n_grains + 1]
+        found = np.bincount(nodes.region + 1, values, minlength=mesh.n_grains + 1)[1 : mesh.n_grains + 1]
+        return found  # type: ignore[return-value]  # with weights it sums floats
 
     return GrainTable(
         centroid_um=geometry.grain_centroid,
@@ -119,7 +121,8 @@ def boundary_table(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64
     pair, v = mesh.boundary[cells], volume[cells]
 
     def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(pair, values, minlength=len(mesh.boundaries))
+        found = np.bincount(pair, values, minlength=len(mesh.boundaries))
+        return found  # type: ignore[return-value]  # with weights it sums floats
 
     layer = sums(v)
     filled = np.where(layer > 0, layer, 1.0)
@@ -145,7 +148,7 @@ def write_grains(path: Path, table: GrainTable) -> None:
     area, ampere = (
         ("exposed_length_{}_um", "current_{}_A_per_m") if flat else ("exposed_area_{}_um2", "current_{}_A")
     )
-    columns = {"grain": np.arange(len(table.volume_um3))}
+    columns: dict[str, NDArray[Any]] = {"grain": np.arange(len(table.volume_um3))}
     columns |= {
         f"centroid_{name}_um": x for name, x in zip("xz" if flat else "xyz", table.centroid_um.T, strict=True)
     }
@@ -180,7 +183,7 @@ def write_boundaries(path: Path, table: BoundaryTable, dimension: int) -> None:
     )
 
 
-def _write(path: Path, columns: dict[str, NDArray]) -> None:
+def _write(path: Path, columns: dict[str, NDArray[Any]]) -> None:
     """Write columns of equal length with their names as header."""
     with Path(path).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")

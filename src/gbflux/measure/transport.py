@@ -194,7 +194,8 @@ def transport(
         wiener_lower_S_per_cm=lower * S_PER_M_TO_S_PER_CM,
         wiener_upper_S_per_cm=upper * S_PER_M_TO_S_PER_CM,
         voltage_V=voltage,
-        **{"current_A" if mesh.dimension == 3 else "current_A_per_m": current},
+        current_A=current if mesh.dimension == 3 else None,
+        current_A_per_m=current if mesh.dimension == 2 else None,
     )
     return found, (sigma_eff, asr)
 

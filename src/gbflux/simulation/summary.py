@@ -33,7 +33,8 @@ def run_errors(snapshot: Snapshot) -> dict[str, Any]:
     for name in names:
         value = getattr(found, name)
         transport[name] = error(value, relative * abs(value))
-    return as_tree({**estimated, "transport": transport}, snapshot.mesh.dimension)
+    tree: dict[str, Any] = as_tree({**estimated, "transport": transport}, snapshot.mesh.dimension)
+    return tree
 
 
 def _errors(snapshot: Snapshot, history: History | None) -> dict[str, Any]:
@@ -80,6 +81,7 @@ def result_of(
         Planes of a mesh shared by several thicknesses.
     """
     snapshot, solution = solved.snapshot, solved.solution
+    assert snapshot is not None  # there is one on rank 0
     mesh, case = snapshot.mesh, snapshot.case
     measured = snapshot.measurement
     bracket = None if solution.bracket is None else bracket_facts(solution.bracket, mesh, case)
@@ -151,7 +153,8 @@ def asked_and_reached(errors: Mapping[str, Any] | None) -> Mapping[str, Mapping[
     """Return the records of accuracies asked for, by target; old results have the conductance alone."""
     found = errors or {}
     if "accuracy" in found:
-        return found["accuracy"]
+        reached: Mapping[str, Mapping[str, Any]] = found["accuracy"]
+        return reached
     facts = found.get("conductance")
     return (
         {} if facts is None else {"conductance": {**facts, "error": facts["relative_width"], "worst": None}}

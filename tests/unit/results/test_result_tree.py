@@ -175,7 +175,7 @@ def test_extremes_hang_on_the_area_and_lengths_have_units() -> None:
     assert all("max" in key or "p9" in key for key in extreme)
     assert not any("max" in key or "p9" in key for key in METRICS.keys() - extreme if "hot_spots" in key)
     for key, found in METRICS.items():
-        assert found.unit == "µm" or not key.endswith("_um"), key
+        assert found.unit == "µm" or found.of or not key.endswith("_um"), key
 
 
 def test_what_was_applied_has_no_error_and_what_it_takes_has() -> None:
