@@ -191,16 +191,7 @@ class CellGeometry:
 
 
 def cell_geometry(mesh: LayeredMesh) -> CellGeometry:
-    """Volumes of all cells, volume and centroid of every grain, and which cells lie where.
-
-    Parameters
-    ----------
-    mesh : LayeredMesh
-
-    Returns
-    -------
-    CellGeometry
-    """
+    """Volumes of all cells, volume and centroid of every grain, and which cells lie where."""
     axes = [np.ascontiguousarray(mesh.points[:, axis]) for axis in range(mesh.dimension)]
     volume = np.empty(len(mesh.cells))
     sums = np.zeros((mesh.dimension + 1, mesh.n_grains))
@@ -221,12 +212,6 @@ def cell_geometry(mesh: LayeredMesh) -> CellGeometry:
 
 def grain_mean_j(mesh: LayeredMesh, fields: Fields, geometry: CellGeometry) -> NDArray[np.float64]:
     """Volume mean of |J| in each grain (A/m²).
-
-    Parameters
-    ----------
-    mesh : LayeredMesh
-    fields : Fields
-    geometry : CellGeometry
 
     Returns
     -------

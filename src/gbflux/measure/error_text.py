@@ -73,7 +73,6 @@ def parts(value: float | None, record: Mapping[str, Any] | None, digits: int = 4
 
     Parameters
     ----------
-    value : float or None
     record : mapping or None
         Its record in ``errors``: ``estimated_error``, ``divergent``. None where no error is known.
     digits : int

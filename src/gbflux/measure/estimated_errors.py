@@ -168,8 +168,6 @@ def energy_errors(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]
 
     Parameters
     ----------
-    mesh : LayeredMesh
-    fields : Fields
     volume : (m,) float64 array
         Of the cells (µm³; in 2D µm²).
 
@@ -270,11 +268,6 @@ def observed_exponent(spots: Sequence[HotSpots]) -> float | None:
 def indicator(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
     """Contribution of each cell to the error of the distributions, bulk and planes together.
 
-    Parameters
-    ----------
-    mesh : LayeredMesh
-    fields : Fields
-
     Returns
     -------
     (m,) array
@@ -302,13 +295,7 @@ def lost_energy(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
 
 
 def facet_defects(facets: PlaneFacets, nodes: PlaneNodes) -> NDArray[np.float64]:
-    """Error in the distribution of j_h on a plane due to each facet, (k,).
-
-    Parameters
-    ----------
-    facets : PlaneFacets
-    nodes : PlaneNodes
-    """
+    """Error in the distribution of j_h on a plane due to each facet, (k,)."""
     at = np.searchsorted(nodes.node, facets.nodes)
     values = nodes.density[at] / mean_density(facets, nodes)
     sides = facets.points[:, 1:] - facets.points[:, :1]
@@ -340,11 +327,8 @@ def lacking_energy(
 
     Parameters
     ----------
-    mesh : LayeredMesh
-    fields : Fields
     volume : (m,) float64 array
         Of the cells (µm³; in 2D µm²).
-    kinds : sequence of CellKind
 
     Returns
     -------

@@ -213,16 +213,7 @@ def _lowest(
 
 
 def log_cosh(x: Any) -> Any:
-    """log cosh x without overflow.
-
-    Parameters
-    ----------
-    x : float or array
-
-    Returns
-    -------
-    float or array
-    """
+    """log cosh x without overflow."""
     return np.logaddexp(x, -x) - np.log(2)
 
 

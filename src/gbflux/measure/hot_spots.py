@@ -178,10 +178,6 @@ def hot_spots(
     cell_mean : float, optional
         Mean current density of the whole cell, for `mean_over_mean` (A/m²).
 
-    Returns
-    -------
-    HotSpots
-
     Raises
     ------
     InputError
@@ -208,11 +204,6 @@ def hot_spots(
 
 def mean_density(facets: PlaneFacets, nodes: PlaneNodes) -> float:
     """Mean current density of a plane: its total current over its area (A/m²).
-
-    Parameters
-    ----------
-    facets : PlaneFacets
-    nodes : PlaneNodes
 
     Returns
     -------

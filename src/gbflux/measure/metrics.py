@@ -198,7 +198,6 @@ def from_tree(kind: type[Record], tree: Mapping[str, Any], strict: bool = True) 
     ----------
     kind : type
         A record.
-    tree : mapping
     strict : bool
         Refuse a tree that lacks a key or has one too many. Otherwise what is missing is None, and what is not
         known is left out.

@@ -9,7 +9,7 @@ side is looked at.
 
 A part to be certified is a weight on the electrode's nodes, from 0 to 1 and linear in between; its current is
 the sum of the nodal reactions so weighted, its area ∫ w ds the same sum of the nodes' lumped areas. A grain
-weighs 1 on the nodes it owns, so that its current is that of `hot_spots` and `tables`. A window is a cone
+weighs 1 on the nodes it owns, so that its current is that of `hot_spots` and grains.csv. A window is a cone
 there, w = max(0, 1 − 2|x − x₀|/ℓ) at the nodes, about the node x₀ whose disc carries most: a sharp rim would
 be a jump of potential, which takes infinite power.
 """
@@ -73,10 +73,6 @@ def hottest_window(facets: PlaneFacets, nodes: PlaneNodes, diameter_um: float) -
         Their nodes.
     diameter_um : float
         Diameter of the disc, in 2D the length (µm).
-
-    Returns
-    -------
-    Window
     """
     if nodes.lateral.shape[1] == 1:
         mean, node = _hottest_length(nodes, diameter_um)

@@ -109,7 +109,6 @@ def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.int
 
     Parameters
     ----------
-    mesh : LayeredMesh
     planes : iterable of float
         Positions (µm).
 
@@ -140,8 +139,6 @@ def plane_facets(
 
     Parameters
     ----------
-    mesh : LayeredMesh
-    fields : Fields
     z : float
         The plane (µm); mesh points lie on it exactly.
     below : bool
@@ -150,10 +147,6 @@ def plane_facets(
         Kinds of cell that count.
     among : (k,) int array, optional
         Cells to look at, as from `cells_touching`; saves a pass over the mesh.
-
-    Returns
-    -------
-    PlaneFacets
     """
     among = cells_touching(mesh, [z]) if among is None else among
     among = among[is_kind(mesh.kind[among], kinds)]
@@ -190,8 +183,6 @@ def plane_nodes(
 
     Parameters
     ----------
-    mesh : LayeredMesh
-    facets : PlaneFacets
     residual : (n,) array
         Current that enters through each mesh point (A; in 2D A/m): `Fields.residual` on an electrode,
         `Fields.residual_electrolyte` where the electrolyte ends.
@@ -253,10 +244,6 @@ def numbered(nodes: NDArray[np.integer[Any]], count: int) -> tuple[NDArray[np.in
 def facet_edges(facets: PlaneFacets) -> NDArray[np.float64]:
     """Lengths of the edges of all facets that are not part of a layer (µm).
 
-    Parameters
-    ----------
-    facets : PlaneFacets
-
     Returns
     -------
     (k, 3) array, in 2D (k, 1)
@@ -301,21 +288,7 @@ def electrode_plane(
 def electrolyte_end(
     mesh: LayeredMesh, fields: Fields, side: str, among: NDArray[np.integer[Any]] | None = None
 ) -> tuple[PlaneFacets, PlaneNodes]:
-    """Facets and nodes where the electrolyte ends, seen from the electrolyte.
-
-    Parameters
-    ----------
-    mesh : LayeredMesh
-    fields : Fields
-    side : str
-        ``"bottom"`` or ``"top"``.
-    among : (k,) int array, optional
-        Cells to look at, as from `cells_touching`.
-
-    Returns
-    -------
-    PlaneFacets, PlaneNodes
-    """
+    """Facets and nodes where the electrolyte ends, seen from it; arguments as for `electrode_plane`."""
     z = mesh.z_electrolyte[SIDES.index(side)]
     facets = plane_facets(mesh, fields, z, side == "top", ELECTROLYTE, among)
     return facets, plane_nodes(mesh, facets, fields.residual_electrolyte, among)

@@ -65,7 +65,6 @@ def slice_plane(
 
     Parameters
     ----------
-    mesh : LayeredMesh
     axis : int
         0 … dimension − 1.
     position : float
@@ -75,10 +74,6 @@ def slice_plane(
     upper : bool, optional
         Cut the cells just above the plane where it runs along facets, rather than those just below. By
         default only at the lower end of the cells.
-
-    Returns
-    -------
-    Section
 
     Raises
     ------

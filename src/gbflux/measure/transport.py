@@ -164,8 +164,6 @@ def transport(
 
     Parameters
     ----------
-    mesh : LayeredMesh
-    fields : Fields
     volume : (m,) array
         Cell volumes (µm³; in 2D µm²).
     current : float
@@ -205,8 +203,6 @@ def wiener_bounds(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]
 
     Parameters
     ----------
-    mesh : LayeredMesh
-    fields : Fields
     volume : (m,) array
         Cell volumes (µm³; in 2D µm²).
 
@@ -227,16 +223,10 @@ def brick_layer(
 
     Parameters
     ----------
-    mesh : LayeredMesh
-    fields : Fields
     volume : (m,) array
         Cell volumes (µm³; in 2D µm²).
     mean_grain_size_um : float
         d (µm).
-
-    Returns
-    -------
-    float
     """
     sigma_grain = _series_mean(mesh.kind == CellKind.GRAIN, fields.sigma, volume)
     boundary = mesh.kind == CellKind.GB

@@ -38,12 +38,6 @@ def bracket_facts(bracket: Bracket, mesh: LayeredMesh, case: Case) -> BracketFac
     ----------
     bracket : Bracket
         Bounds on the conductance (S; in 2D S/m).
-    mesh : LayeredMesh
-    case : Case
-
-    Returns
-    -------
-    BracketFacts
     """
     area = cross_section(mesh)
     length = float(mesh.size_um[-1]) * UM_TO_M
@@ -114,10 +108,8 @@ def local_certificates(
 
     Parameters
     ----------
-    case : Case
     solution : Solution
         With the bracket on the conductance, where there is one.
-    parts : sequence of ElectrodePart
     found : sequence of LocalCurrent or None
         Bounds for each part; of one with a reason against them they are not looked at.
     current : float
