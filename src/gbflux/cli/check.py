@@ -65,7 +65,7 @@ def derived_lines(case: Case, numbers: DerivedNumbers) -> list[str]:
 
 def cost_lines(case: Case, expected: Estimate) -> list[str]:
     """The expected cost, one number a line."""
-    from gbflux.case.memory import in_gib
+    from gbflux.case.cost import in_gib
 
     rows = [
         ("cells", f"{expected.cells:,}"),

@@ -61,7 +61,7 @@ def run(
         accuracy asked for and missed (5; the files are there, and say how accurate the numbers are).
     """
     from gbflux.case import load_case
-    from gbflux.case.accuracies import accuracies
+    from gbflux.case.load import accuracies
     from gbflux.simulation.ranks import mpi_job
 
     overrides = {"accuracy": accuracies(accuracy)} if accuracy else {}

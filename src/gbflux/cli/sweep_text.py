@@ -18,7 +18,7 @@ MOST_FAILURES = 20
 
 def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
     """Cases, shared meshes, expected cost."""
-    from gbflux.case.memory import in_gib
+    from gbflux.case.cost import in_gib
     from gbflux.study.folder import KEY_DIGITS
     from gbflux.study.labels import labels, shown
     from gbflux.study.planning import at_a_time
@@ -99,7 +99,7 @@ def status_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
 
 def unused_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
     """Yield a line on results of other cases in the folder, and why; nothing where it holds none."""
-    from gbflux.case.hashing import PHYSICS_VERSION
+    from gbflux.case.model import PHYSICS_VERSION
     from gbflux.study import unused
 
     found = unused(plan, folder)

@@ -7,8 +7,6 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gbflux.grains import Arrangement
 from gbflux.mesh.drawing import MeshSize, gmsh_version
 from gbflux.mesh.sizing import SizeField
@@ -49,20 +47,16 @@ class Recipe:
         """Canonical text, the same for the same recipe; of a size field only the hash."""
         data = asdict(replace(self, size=replace(self.size, field=None)))
         data["size"]["field"] = None if self.size.field is None else self.size.field.digest()
-        points = data["arrangement"]["points"]
-        data["arrangement"]["points"] = None if points is None else np.asarray(points, float).tolist()
+        data["arrangement"] = self.arrangement.as_dict()
         return json.dumps(data, sort_keys=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str, field: SizeField | None = None) -> Recipe:
         """The recipe that `to_json` wrote, with the size field it was written of."""
         data = json.loads(text)
-        grains = data["arrangement"]
-        grains["size_um"] = tuple(grains["size_um"])
-        grains["points"] = None if grains["points"] is None else np.array(grains["points"])
         planes = tuple(tuple(side) for side in data["hl_planes_um"])
         size = MeshSize(**{**data["size"], "field": field})
-        return cls(Arrangement(**grains), planes, size)
+        return cls(Arrangement.from_dict(data["arrangement"]), planes, size)
 
     def key(self) -> str:
         """SHA-256 (hex) of the recipe, of gmsh's version and of the mesher's own."""
@@ -85,20 +79,9 @@ def recipe(
     hl_planes_um : pair of tuples of float, optional
         Mesh planes of the homogenizing layers, as in `Recipe`; by default their thickness alone.
     """
-    grains = case.grains
-    arrangement = Arrangement(
-        size_um=tuple(case.size_um),
-        mean_size_um=case.mean_grain_size_um,
-        kind=grains.arrangement,
-        boundary=grains.boundary,
-        seed=grains.seed,
-        relaxation_steps=grains.relaxation_steps,
-        delta_um=case.delta_um,
-        points=None if grains.seeds_file is None else np.array(grains.seeds_file.points),
-    )
     mesh = case.mesh
     size = MeshSize(mesh.size_um, mesh.electrode_size_um, mesh.reproducible, field, case.boundary_end_um)
     if hl_planes_um is None:
         bottom, top = ((um,) if um > 0 else () for um in case.hl_um)
         hl_planes_um = bottom, top
-    return Recipe(arrangement, hl_planes_um, size)
+    return Recipe(Arrangement.of(case), hl_planes_um, size)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gbflux.case import Case
-from gbflux.case.estimate import certifies
+from gbflux.case.cost import certifies
 from gbflux.conduction.records import Bracket, LocalCurrent, Solution
 from gbflux.measure import ElectrodePart
 from gbflux.measure.metrics import metric

@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from gbflux.case.hashing import PHYSICS_VERSION
+from gbflux.case.model import PHYSICS_VERSION
 from gbflux.mesh import BuiltMesh
 
 _LIBRARIES = ("numpy", "scipy", "mpi4py", "petsc4py", "fenics-dolfinx", "h5py", "matplotlib", "pydantic")

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from gbflux.case import Case
-from gbflux.case.hashing import digest
+from gbflux.case.model import digest
 from gbflux.conduction.records import Electrode, LocalCurrent, Solution, SolverSettings
 from gbflux.errors import MissingLibrary
 from gbflux.measure.cells import CellGeometry, cell_geometry

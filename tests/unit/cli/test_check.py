@@ -6,7 +6,7 @@ import doctest
 
 import pytest
 
-from gbflux.case import Memory, memory, parse_case
+from gbflux.case import Memory, cost, parse_case
 from gbflux.cli import check as check_module
 from gbflux.cli.main import exit_code
 
@@ -62,4 +62,4 @@ def test_a_case_that_is_tight_is_warned_of(case_file, capsys, monkeypatch):
 
 def test_examples_in_docstrings():
     assert doctest.testmod(check_module).failed == 0
-    assert doctest.testmod(memory).failed == 0
+    assert doctest.testmod(cost).failed == 0

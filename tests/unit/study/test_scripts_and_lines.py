@@ -248,7 +248,7 @@ def test_results_of_other_cases_are_told_of_and_their_tables_stay(tmp_path, caps
     said = capsys.readouterr().out
     assert "1 of 2 cases done" in said
     assert "1 result here is of other cases (the study or its case has changed since" in said
-    monkeypatch.setattr("gbflux.case.hashing.PHYSICS_VERSION", 99)
+    monkeypatch.setattr("gbflux.case.model.PHYSICS_VERSION", 99)
     for key in worked_out.keys:
         (folder.case(key) / "provenance.json").write_text('{"physics_version": 2}', encoding="ascii")
     assert command.exit_code(["sweep", "plan", str(folder.path)]) == 0

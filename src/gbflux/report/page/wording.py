@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gbflux.case import Case
-from gbflux.case.quantity import unit_of
+from gbflux.case.blocks import unit_of
 from gbflux.measure import error_text
 from gbflux.measure.metrics import Metric
 from gbflux.report.page.study_folder import number

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gbflux.grains.tessellation import Tessellation, outer_side, pack_loops
+from gbflux.grains.tessellation import Floats, Ints, Tessellation, outer_side, pack_loops
 
 
-def bricks(size_um: NDArray, cuts: list[NDArray]) -> Tessellation:
+def bricks(size_um: Floats, cuts: list[Floats]) -> Tessellation:
     """Boxes between axis-aligned planes.
 
     Parameters
@@ -27,14 +26,10 @@ def bricks(size_um: NDArray, cuts: list[NDArray]) -> Tessellation:
     corner = np.arange(np.prod(shape)).reshape(shape)
     loops, pairs = [], []
     for axis in range(d):
-        below = np.full(_replaced(counts, axis, 1), outer_side(axis, False))
-        above = np.full(_replaced(counts, axis, 1), outer_side(axis, True))
-        pairs.append(
-            np.stack(
-                [np.concatenate([below, cell], axis).ravel(), np.concatenate([cell, above], axis).ravel()],
-                axis=1,
-            )
-        )
+        outside = np.zeros_like(cell.take([0], axis))  # a layer of cells before or behind the box
+        before = np.concatenate([outside + outer_side(axis, False), cell], axis).ravel()
+        behind = np.concatenate([cell, outside + outer_side(axis, True)], axis).ravel()
+        pairs.append(np.stack([before, behind], axis=1))
         loops += _quads(corner, axis).tolist()
     middles = [(p[1:] + p[:-1]) / 2 for p in planes]
     seeds = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1).reshape(-1, d)
@@ -42,11 +37,7 @@ def bricks(size_um: NDArray, cuts: list[NDArray]) -> Tessellation:
     return Tessellation(np.asarray(size_um, float), vertices, flat, starts, np.vstack(pairs), seeds)
 
 
-def _replaced(shape: tuple[int, ...], axis: int, value: int) -> tuple[int, ...]:
-    return (*shape[:axis], value, *shape[axis + 1 :])
-
-
-def _quads(corner: NDArray, axis: int) -> NDArray:
+def _quads(corner: Ints, axis: int) -> Ints:
     """Corner loops of all faces normal to `axis`, in the order of the cells."""
     others = [k for k in range(corner.ndim) if k != axis]
     rounds = [(0,), (1,)] if len(others) == 1 else [(0, 0), (0, 1), (1, 1), (1, 0)]
@@ -84,4 +75,5 @@ def _outline(section: Tessellation, cell: int) -> list[int]:
     mine = np.any(section.face_cells == cell, axis=1)
     corners = np.unique(section.loops.reshape(-1, 2)[mine])
     spokes = section.vertices[corners] - section.vertices[corners].mean(axis=0)
-    return corners[np.argsort(np.arctan2(spokes[:, 1], spokes[:, 0]))].tolist()
+    ordered: list[int] = corners[np.argsort(np.arctan2(spokes[:, 1], spokes[:, 0]))].tolist()
+    return ordered

@@ -1,4 +1,7 @@
-"""Reading the seeds of grains from a CSV file: one seed a line, in µm."""
+"""Files that grains come from: read when the case is, identified by the hash of their bytes.
+
+The one kind today is a CSV file of Voronoi seeds, one a line, in µm.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +10,29 @@ import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
 LARGEST_FILE_BYTES = 512 * 2**20
+#: Keys of `grains` that name such a file.
+FILE_KEYS = ("seeds_file",)
 
 
 @dataclass(frozen=True)
-class SeedsFile:
-    """Seeds read from a file.
+class GrainFile:
+    """A file of grains, and what is in it.
 
     Attributes
     ----------
     path : str
         Absolute path of the file.
     sha256 : str
-        Of the file's bytes; it stands for the file in the hashes of a case.
+        Of the file's bytes; it stands for the file in the hashes of a case, so that a copy is the same case.
     points : tuple of tuple of float
-        Seeds (µm), one tuple per seed.
+        Coordinates (µm), one tuple per grain.
     lines : tuple of int
-        Line of each seed in the file, from 1.
+        Line of each grain in the file, from 1.
     """
 
     path: str
@@ -36,12 +40,17 @@ class SeedsFile:
     points: tuple[tuple[float, ...], ...]
     lines: tuple[int, ...]
 
-    def where(self, seed: int) -> str:
-        """``points.csv:3``, the place of a seed (index from 0)."""
-        return f"{Path(self.path).name}:{self.lines[seed]}"
+    def where(self, grain: int) -> str:
+        """``points.csv:3``, the place of a grain (index from 0)."""
+        return f"{Path(self.path).name}:{self.lines[grain]}"
 
 
-def read_seeds(path: Path) -> SeedsFile:
+def path_of(name: str, folder: Path | str) -> Path:
+    """Absolute path of a file of grains that a case in a folder names."""
+    return Path(folder, Path(name).expanduser()).absolute()
+
+
+def read_seeds(path: Path) -> GrainFile:
     """Read a seeds file.
 
     Numbers are separated by commas, semicolons or blanks. Empty lines and lines that begin with ``#`` are
@@ -58,39 +67,34 @@ def read_seeds(path: Path) -> SeedsFile:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ValueError(f"{path.name}:{line}: is not text. Give a CSV file of numbers.") from None
-    points: list[tuple[float, ...]] = []
-    lines: list[int] = []
+    seeds: dict[int, tuple[float, ...]] = {}  # by line
     header_allowed = True
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.replace(",", " ").replace(";", " ").split()
+    for number, content in enumerate(text.splitlines(), start=1):
+        words = content.replace(",", " ").replace(";", " ").split()
         if not words or words[0].startswith("#"):
             continue
-        if header_allowed and all(_number(word) is None for word in words):
-            header_allowed = False
-            continue
+        if not header_allowed or any(_number(word) is not None for word in words):
+            seeds[number] = tuple(_coordinate(word, f"{path.name}:{number}") for word in words)
         header_allowed = False
-        points.append(tuple(_coordinate(word, f"{path.name}:{number}") for word in words))
-        lines.append(number)
-    if not points:
+    if not seeds:
         raise ValueError(f"{path.name}:1: has no seed. Give at least one line of coordinates in µm.")
-    return SeedsFile(str(path), hashlib.sha256(raw).hexdigest(), tuple(points), tuple(lines))
+    return GrainFile(str(path), hashlib.sha256(raw).hexdigest(), tuple(seeds.values()), tuple(seeds))
 
 
-def seeds_from_field(value: Any, info: ValidationInfo) -> SeedsFile | None:
+def read_field(value: object, info: ValidationInfo) -> GrainFile | None:
     """Validator of ``grains.seeds_file``: a file name, relative to the folder in the validation context."""
-    if value is None or isinstance(value, SeedsFile):
+    if value is None or isinstance(value, GrainFile):
         return value
     if not isinstance(value, str) or not value.strip():
         raise PydanticCustomError("string_type", "must be the name of a CSV file")
-    folder = Path((info.context or {}).get("folder") or ".")
     try:
-        return read_seeds(Path(folder, Path(value).expanduser()).absolute())
+        return read_seeds(path_of(value, (info.context or {}).get("folder") or "."))
     except ValueError as error:
         raise PydanticCustomError("seeds_file", "{reason}", {"reason": str(error)}) from None
 
 
 def _read_bytes(path: Path) -> bytes:
-    """The file's bytes, or a ValueError that says why not."""
+    """Bytes of a file; a ValueError with the reason where there are none."""
     try:
         if path.is_dir():
             raise ValueError(f"{path} is a folder. Give a CSV file.")

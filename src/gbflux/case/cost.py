@@ -1,12 +1,17 @@
-"""Expected cost of a case: cells, nodes, memory and time, from its lengths alone."""
+"""Numbers that follow from a case without computing it: its cost, what it will show, what looks odd in it.
+
+Cells, nodes, memory and time are estimated from lengths alone and compared with the memory of this machine.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from gbflux import units
 from gbflux.case.model import Case
+from gbflux.errors import InputError
 
 # Constants of the estimate, measured on runs of 8 to 1000 grains on two cores. Retune them when the mesher
 # or the solver changes; nothing but the estimate depends on them.
@@ -33,7 +38,13 @@ SECOND_ORDER_FACTOR = {2: 3.0, 3: 5.0}  # memory and time of everything after th
 BRACKET_PER_CELL_KIB = {1: {2: 0.6, 3: 2.1}, 2: {2: 1.5, 3: 5.0}}
 BRACKET_PER_CELL_S = {1: {2: 3.0e-6, 3: 1.3e-5}, 2: {2: 2.3e-5, 3: 1.2e-4}}
 LOCAL_CURRENT = {1: 0.35, 2: 0.7}  # time of one certified local current over that of the bracket
-LU_ENTRIES = {2: (30.0, 1.0), 3: (8.0, 4 / 3)}  # entries of the factors: first * nodes**second
+# Entries of the factors of nested dissection: first * nodes**second
+LU_ENTRIES = {2: (30.0, 1.0), 3: (8.0, 4 / 3)}
+LU_ENTRY_BYTES = 12.0
+
+COARSEST_CELLS_PER_GRAIN = 4
+MIB = 2**20
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,8 @@ def memory_MiB(case: Case, cells: float, nodes: float) -> float:
     per_cell = MEMORY_PER_CELL_KIB * order + bracket
     memory = MEMORY_START_MIB + per_cell * units.KIB_TO_MIB * cells
     if case.solver.preconditioner == "lu":
-        memory += lu_memory_MiB(nodes * order, case.dimension)
+        factor, power = LU_ENTRIES[case.dimension]
+        memory += factor * (nodes * order) ** power * LU_ENTRY_BYTES / MIB
     return memory
 
 
@@ -118,20 +130,10 @@ def bulk_cells(volume_um: float, size_um: float, dimension: int) -> float:
 def refinement_cells(
     area_um: float, depth_um: float, size_um: float, electrode_size_um: float, dimension: int
 ) -> float:
-    """Cells that a plane adds on one side, where cells grow linearly from `electrode_size` to `size`.
+    """Cells that a plane adds on one side, where cells grow linearly from `electrode_size` to `size` (µm).
 
-    The integral of 1/h(z)^dimension - 1/size^dimension over the transition, or the depth if less.
-
-    Parameters
-    ----------
-    area_um : float
-        Area of the plane (µm²; in 2D its length, µm).
-    depth_um : float
-        Depth of the region behind the plane (µm).
-    size_um, electrode_size_um : float
-        Edge lengths far away and on the plane (µm).
-    dimension : int
-        2 or 3.
+    The integral of 1/h(z)^dimension - 1/size^dimension over the transition, or over the depth behind the
+    plane (µm) if less, times the area of the plane (µm²; in 2D its length, µm).
     """
     depth = min(depth_um, TRANSITION * size_um)
     slope = (size_um - electrode_size_um) / (TRANSITION * size_um)
@@ -155,25 +157,12 @@ def gb_area_um(case: Case) -> float:
     height = case.size_um[-1] if columnar else 1.0
     if len(lengths) == 1:
         return lengths[0] / case.mean_grain_size_um * height
-    area = _half_surface(case, len(lengths)) * math.prod(lengths) / case.mean_grain_size_um
+    relaxed = "relaxed" if case.grains.relaxation_steps else "poisson"
+    surface = GRAIN_SURFACE[len(lengths)]["brick" if case.grains.arrangement == "brick" else relaxed]
+    area = surface / 2 * math.prod(lengths) / case.mean_grain_size_um
     if case.grains.boundary == "mirror":
         area = max(0.0, area - sum(math.prod(lengths) / length for length in lengths))
     return area * height
-
-
-def lu_memory_MiB(dofs: float, dimension: int) -> float:
-    """Memory of a direct factorisation with nested dissection (MiB)."""
-    factor, power = LU_ENTRIES[dimension]
-    entry_bytes = 12.0
-    return factor * dofs**power * entry_bytes / 2**20
-
-
-def _half_surface(case: Case, dimension: int) -> float:
-    """Half the surface of a grain of volume 1."""
-    kinds = GRAIN_SURFACE[dimension]
-    if case.grains.arrangement == "brick":
-        return kinds["brick"] / 2
-    return kinds["relaxed" if case.grains.relaxation_steps else "poisson"] / 2
 
 
 def _conforming_cells(case: Case) -> float:
@@ -216,3 +205,179 @@ def _facets(case: Case) -> float:
 def _whole(value: float) -> int:
     """A count from a float that may have overflowed."""
     return round(value) if math.isfinite(value) else 10**300
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory of this machine, or of the container's share of it.
+
+    Attributes
+    ----------
+    available_MiB, total_MiB : float
+        Free now, and installed or allowed in all (MiB).
+    """
+
+    available_MiB: float
+    total_MiB: float
+
+
+def machine_memory() -> Memory | None:
+    """Memory of this machine; None where the system does not say."""
+    try:
+        import psutil
+    except ImportError:
+        return None
+    machine = psutil.virtual_memory()
+    available, total = machine.available / MIB, machine.total / MIB
+    limit = _control_group_bytes("memory.max")
+    if limit is not None and limit / MIB < total:  # a container's or a job's share of the machine
+        used = _control_group_bytes("memory.current") or 0
+        total = limit / MIB
+        available = min(available, max(0.0, total - used / MIB))
+    return Memory(available, total)
+
+
+def require_memory(expected: Estimate, memory: Memory | None) -> str | None:
+    """Refuse a case that needs more memory than the machine has; with None, unknown, nothing is refused.
+
+    Returns
+    -------
+    str or None
+        A warning if the case needs more than is free now.
+
+    Raises
+    ------
+    InputError
+        If the case cannot fit.
+    """
+    if memory is None:
+        return None
+    needed = f"about {in_gib(expected.memory_MiB)} for about {expected.cells:,} cells"
+    if expected.memory_MiB > memory.total_MiB:
+        raise InputError(
+            f"memory: must be <= {in_gib(memory.total_MiB)}, all this machine has; the case needs {needed}. "
+            "Raise mesh.size_um or make the box smaller, or use a larger machine."
+        )
+    if expected.memory_MiB > memory.available_MiB:
+        return (
+            f"the case needs {needed}, but only {in_gib(memory.available_MiB)} are free now. "
+            "Close other programs or raise mesh.size_um."
+        )
+    return None
+
+
+def in_gib(memory_MiB: float) -> str:
+    """Memory for people.
+
+    >>> in_gib(512), in_gib(13000)
+    ('512 MiB', '12.7 GiB')
+    """
+    return f"{memory_MiB:.0f} MiB" if memory_MiB < 1024 else f"{memory_MiB / 1024:,.1f} GiB"
+
+
+def _control_group_bytes(name: str) -> int | None:
+    """A number of the control group this process is in (bytes); None where there is none, or no limit."""
+    try:
+        text = (_CONTROL_GROUP / name).read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+@dataclass(frozen=True)
+class DerivedNumbers:
+    """Numbers that follow from a case without computing it.
+
+    Attributes
+    ----------
+    biot : float
+        Bi = (δ/d) σ_g/σ_gb: resistance of a grain boundary over that of a grain. Below 0.1 it hardly shows.
+    kapitza_length_um : float
+        δ σ_g/σ_gb: thickness of grain that resists as much as one boundary (µm).
+    gb_asr_ohm_cm2 : float
+        δ/σ_gb: area-specific resistance of one grain boundary (Ω cm²).
+    hl_asr_ohm_cm2 : tuple of float
+        Area-specific resistance of the bottom and the top homogenizing layer with its contact
+        (Ω cm²); 0.0 for none.
+    electrode_asr_ohm_cm2 : tuple of float
+        Area-specific resistance of the bottom and the top electrode at rest (Ω cm²): that of a film, and of
+        kinetics RT/((α_a + α_c) F i₀).
+    brick_layer_S_per_cm : float
+        σ_g/(1 + Bi): conductivity of a brick layer of these grains and boundaries (S/cm), for δ much below d.
+    """
+
+    biot: float
+    kapitza_length_um: float
+    gb_asr_ohm_cm2: float
+    hl_asr_ohm_cm2: tuple[float, float]
+    electrode_asr_ohm_cm2: tuple[float, float]
+    brick_layer_S_per_cm: float
+
+
+def derived_numbers(case: Case) -> DerivedNumbers:
+    """Numbers that follow from a case at its temperature.
+
+    Examples
+    --------
+    >>> from gbflux.case import parse_case
+    >>> case = parse_case('''
+    ... geometry: {size_um: [50, 50, 50]}
+    ... grains: {mean_size_um: 10, conductivity_S_per_cm: 5e-4}
+    ... grain_boundary: {thickness_nm: 5, conductivity_S_per_cm: 2.5e-7}
+    ... ''')
+    >>> round(derived_numbers(case).biot, 12)
+    1.0
+    """
+    ratio = case.sigma_grain / case.sigma_gb
+    biot = case.delta_um / case.mean_grain_size_um * ratio
+    gb_asr = case.delta_um * units.UM_TO_M / case.sigma_gb
+    return DerivedNumbers(
+        biot=biot,
+        kapitza_length_um=case.delta_um * ratio,
+        gb_asr_ohm_cm2=gb_asr * units.OHM_M2_TO_OHM_CM2,
+        hl_asr_ohm_cm2=(_hl_asr_ohm_cm2(case, case.hl_um[0]), _hl_asr_ohm_cm2(case, case.hl_um[1])),
+        electrode_asr_ohm_cm2=(_electrode_asr_ohm_cm2(case, 0), _electrode_asr_ohm_cm2(case, 1)),
+        brick_layer_S_per_cm=case.sigma_grain / (1 + biot) * units.S_PER_M_TO_S_PER_CM,
+    )
+
+
+def _hl_asr_ohm_cm2(case: Case, thickness_um: float) -> float:
+    """Area-specific resistance of one homogenizing layer and its contact (Ω cm²); 0.0 for none."""
+    if case.sigma_hl is None or thickness_um == 0:
+        return 0.0
+    return (thickness_um * units.UM_TO_M / case.sigma_hl + case.contact_asr) * units.OHM_M2_TO_OHM_CM2
+
+
+def _electrode_asr_ohm_cm2(case: Case, side: int) -> float:
+    """Area-specific resistance of one electrode where no current flows (Ω cm²); 0.0 for an ideal one."""
+    asr, law = case.electrode_asr[side], case.electrode_kinetics[side]
+    current_density = case.exchange_current_density[side]
+    if law is not None and current_density is not None:
+        # Butler–Volmer's law linearised at rest: di/dη = (α_a + α_c) F i₀ / RT
+        thermal = units.GAS_CONSTANT_J_PER_MOL_K * units.kelvin(case.temperature_C) / units.FARADAY_C_PER_MOL
+        coefficients = law.anodic_transfer_coefficient + law.cathodic_transfer_coefficient
+        asr += thermal / (coefficients * current_density)
+    return asr * units.OHM_M2_TO_OHM_CM2
+
+
+def remarks(case: Case) -> list[str]:
+    """Sentences on what is allowed in a case and still probably not meant."""
+    found = []
+    if case.mesh.size_um * COARSEST_CELLS_PER_GRAIN > case.mean_grain_size_um:
+        found.append(
+            f"mesh.size_um {case.mesh.size_um:g} is coarse for grains of {case.mean_grain_size_um:.4g} µm: "
+            f"hot spots need {COARSEST_CELLS_PER_GRAIN} cells or more across a grain."
+        )
+    if case.grains.count is not None and case.grains.boundary == "cut":
+        found.append(
+            f"grains.count {case.grains.count:,} gives the mean size, {case.mean_grain_size_um:.4g} µm; a "
+            "cut box shows pieces of more grains. With boundary: mirror grains end at the box."
+        )
+    if case.sigma_gb > case.sigma_grain:
+        found.append("grain boundaries conduct better than grains: they will not concentrate the current.")
+    materials = (case.grains, case.grain_boundary, case.homogenizing_layer)
+    laws = any(case.electrode_kinetics)  # whose overpotentials go with the temperature
+    activated = any(m is not None and m.activation_energy_eV for m in materials)
+    if case.temperature_C != 25 and not laws and not activated:
+        found.append("temperature_C changes nothing: no conductivity has an activation_energy_eV.")
+    return found

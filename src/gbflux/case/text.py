@@ -1,37 +1,51 @@
-"""pydantic's errors in the words of a case: what must hold, what was found, which key was meant."""
+"""Texts for readers of cases: pydantic's errors in the words of a case, the JSON schema, the template."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from gbflux.case.checks import Finding
+from gbflux.case.blocks import unit_of
 from gbflux.case.model import Case
-from gbflux.case.quantity import unit_of
+from gbflux.case.rules import Finding
 from gbflux.units import SIDES
 
 _UNIT_SUFFIX = re.compile(r"_(mA_per_cm2|ohm_cm2|S_per_cm|um|nm|eV|C|V)$")
 _NUMBER_AND_UNIT = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*[^\W\d]")
 _LONGEST_VALUE = 50
+_BOUNDS = {
+    "greater_than": (">", "gt"),
+    "greater_than_equal": (">=", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_equal": ("<=", "le"),
+}
+_KINDS = {  # what must hold, by pydantic's name of the error
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text; put it in quotes if it looks like a number",
+    "string_pattern_mismatch": "must be letters, digits, '.', '_' or '-', at most 100",
+    "model_type": "must be a block of keys",
+    "tuple_type": "must be a list of lengths, [x, y, z], in 2D [x, z]",
+    "too_short": "must be 3 lengths, [x, y, z], or in 2D 2, [x, z]",
+    "too_long": "must be 3 lengths, [x, y, z], or in 2D 2, [x, z]",
+}
+# pydantic leaves limits of optional numbers under its own names, which no editor knows
+_LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 
 
 def findings_of(error: ValidationError, model: type[BaseModel] = Case) -> list[Finding]:
-    """Every error of a validation as a finding; a required key that was only misspelt is reported once.
-
-    Parameters
-    ----------
-    error : ValidationError
-        Pydantic's error.
-    model : type
-        The model that was validated.
-    """
+    """Every error of a model's validation as a finding; a required key that was misspelt is reported once."""
     errors = error.errors(include_url=False)
     meant: set[tuple[str, ...]] = set()
     found: list[tuple[str, Finding]] = []
@@ -117,42 +131,18 @@ def _message(place: tuple[str, ...], item: Mapping[str, Any], model: type[BaseMo
     field, context = _field_at(place, model), item.get("ctx", {})
     if kind == "missing":
         return _required(place, field)
+    unit = unit_of(field) if field else ""
     if kind in _BOUNDS:
         sign, key = _BOUNDS[kind]
-        bound = f"{context[key]:.16g} {unit_of(field) if field else ''}".strip()
-        return f"must be {sign} {bound}; got {shown(value)}.{_remedy(kind, place)}"
+        no_scatter = place[-1] == "sigma" and kind == "greater_than"
+        remedy = " Leave the variation block out for no scatter." if no_scatter else ""
+        return f"must be {sign} {f'{context[key]:.16g} {unit}'.strip()}; got {shown(value)}.{remedy}"
     if kind == "literal_error":
         return _choice(str(context["expected"]), value)
     if kind in _KINDS:
-        return f"{_KINDS[kind](field)}; got {shown(value)}.{_hint(kind, value, field)}"
+        in_unit = f" in {unit}" if kind == "float_type" and unit else ""
+        return f"{_KINDS[kind]}{in_unit}; got {shown(value)}.{_hint(kind, value, unit)}"
     return str(item["msg"])
-
-
-_BOUNDS = {
-    "greater_than": (">", "gt"),
-    "greater_than_equal": (">=", "ge"),
-    "less_than": ("<", "lt"),
-    "less_than_equal": ("<=", "le"),
-}
-
-
-def _number_wanted(field: FieldInfo | None) -> str:
-    unit = unit_of(field) if field else ""
-    return f"must be a number in {unit}" if unit else "must be a number"
-
-
-_KINDS: dict[str, Callable[[FieldInfo | None], str]] = {
-    "float_type": _number_wanted,
-    "int_type": lambda field: "must be a whole number",
-    "finite_number": lambda field: "must be a finite number",
-    "bool_type": lambda field: "must be true or false",
-    "string_type": lambda field: "must be text; put it in quotes if it looks like a number",
-    "string_pattern_mismatch": lambda field: "must be letters, digits, '.', '_' or '-', at most 100",
-    "model_type": lambda field: "must be a block of keys",
-    "tuple_type": lambda field: "must be a list of lengths, [x, y, z], in 2D [x, z]",
-    "too_short": lambda field: "must be 3 lengths, [x, y, z], or in 2D 2, [x, z]",
-    "too_long": lambda field: "must be 3 lengths, [x, y, z], or in 2D 2, [x, z]",
-}
 
 
 def _required(place: tuple[str, ...], field: FieldInfo | None) -> str:
@@ -163,13 +153,6 @@ def _required(place: tuple[str, ...], field: FieldInfo | None) -> str:
     return f"is required: {field.description}" + (f" ({unit})" if unit else "") + "."
 
 
-def _remedy(kind: str, place: tuple[str, ...]) -> str:
-    """Return what to do about a number out of bounds, where that is not plain from the bound; else empty."""
-    if place[-1] == "sigma" and kind == "greater_than":
-        return " Leave the variation block out for no scatter."
-    return ""
-
-
 def _choice(expected: str, value: Any) -> str:
     """Message for a word that is not allowed; `expected` as pydantic writes it, ``'a', 'b' or 'c'``."""
     words = re.findall(r"'([^']*)'", expected)
@@ -178,7 +161,7 @@ def _choice(expected: str, value: Any) -> str:
     return f"must be {allowed}; got {shown(value)}" + (f" (did you mean '{close[0]}'?)" if close else ".")
 
 
-def _hint(kind: str, value: Any, field: FieldInfo | None) -> str:
+def _hint(kind: str, value: Any, unit: str) -> str:
     """Return what to do about text where a number belongs; empty where nothing fits."""
     if not isinstance(value, str) or kind not in ("float_type", "int_type"):
         return ""
@@ -186,8 +169,8 @@ def _hint(kind: str, value: Any, field: FieldInfo | None) -> str:
         return " Write it without quotes." if math.isfinite(float(value)) else ""
     if re.fullmatch(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*", value):
         return " Write a decimal point."
-    if field and unit_of(field) and _NUMBER_AND_UNIT.match(value):
-        return f" Write the number alone: the unit, {unit_of(field)}, is in the key."
+    if unit and _NUMBER_AND_UNIT.match(value):
+        return f" Write the number alone: the unit, {unit}, is in the key."
     return ""
 
 
@@ -210,3 +193,29 @@ def shown(value: Any) -> str:
             return "a number beyond all bounds"
     text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema (draft 2020-12) of a case file, for editors; ``unit`` beside every quantity."""
+    body = _plain(Case.model_json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "gbflux case", **body}
+
+
+def _plain(node: Any) -> Any:
+    """A schema without the titles pydantic makes of names, and with limits under their standard names."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if isinstance(node, dict):
+        return {_LIMITS.get(key, key): _plain(item) for key, item in node.items() if key != "title"}
+    return node
+
+
+def schema_text() -> str:
+    """The schema as it is committed: indented, keys in the order of the models, one newline at the end."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def template(name: str) -> str:
+    """A commented case of that name, fit for a file name; valid as it stands. `gbflux init` writes it."""
+    text = Path(__file__).with_name("template.yaml").read_text(encoding="utf-8")
+    return text.replace("name: NAME", f'name: "{name}"')

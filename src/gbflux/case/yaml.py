@@ -1,11 +1,14 @@
-"""YAML text as plain data, with the line and column of every key. YAML 1.2, read by ruamel.yaml.
+"""YAML text as plain data, with the line and column of every key; and a resolved case as YAML text.
 
-The text is composed into nodes and the nodes are walked here, not handed to a constructor: that would stop at
-the first duplicate key and lose positions.
+YAML 1.2. The text is composed into nodes by ruamel.yaml and the nodes are walked here, not handed to a
+constructor: that would stop at the first duplicate key and lose positions.
 """
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +18,25 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from gbflux.case.grain_files import FILE_KEYS
+from gbflux.case.model import Case
 from gbflux.errors import CaseError, Problem
 
 _TAG = "tag:yaml.org,2002:"
+# what ruamel raises on broken texts, beside its own errors: its asserts and lookups are not guarded
+_COMPOSER_FAULTS = (
+    YAMLError,
+    ValueError,
+    AssertionError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    NotImplementedError,
+)
+
+# text that needs no quotes, and words among it that readers of YAML take for something else
+_BARE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_NOT_BARE = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +82,7 @@ class Document:
     def below(self, key: str) -> Document:
         """The block at a key of the top as a document of its own, without the problems noted already."""
         unreadable = frozenset(place[1:] for place in self.unreadable if place[0] == key)
-        pair = _find(self.root, key)
+        pair = _find(self.root, key) if isinstance(self.root, MappingNode) else None
         return Document(self.source, self.data[key], (), unreadable, pair[1] if pair else self.root)
 
 
@@ -74,11 +93,10 @@ def read_document(
 
     Parameters
     ----------
-    text : str
-    source : str
-        Where it comes from, for errors.
+    text, source : str
+        The text, and where it comes from, for errors.
     remedy : str
-        Where a file that is empty or no mapping can be had from.
+        Advice for a text that is empty or no mapping.
 
     Raises
     ------
@@ -90,25 +108,22 @@ def read_document(
         raise _error(source, 1, 1, f"is empty. {remedy}")
     if not isinstance(root, MappingNode):
         line, column = root.start_mark.line + 1, root.start_mark.column + 1
-        raise _error(
-            source,
-            line,
-            column,
-            f"must be blocks of keys (`key: ...`). {remedy}",
-        )
+        raise _error(source, line, column, f"must be blocks of keys (`key: ...`). {remedy}")
     walk = _Walk(source)
     data = walk.value(root, ())
     return Document(source, data, tuple(walk.problems), frozenset(walk.unreadable), root)
 
 
 def _error(source: str, line: int, column: int, message: str) -> CaseError:
+    """A mistake of the text as a whole."""
     return CaseError([Problem(source, line, column, "", message)])
 
 
 def _compose(text: str, source: str) -> Node | None:
     """The document's nodes, or a CaseError where the text is not YAML."""
     try:
-        return YAML(typ="rt", pure=True).compose(text)
+        root: Node | None = YAML(typ="rt", pure=True).compose(text)
+        return root
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -122,18 +137,9 @@ def _compose(text: str, source: str) -> Node | None:
         raise _error(source, line, column, message) from None
     except RecursionError:
         raise _error(source, 1, 1, "is nested too deeply. A case has three levels.") from None
-    except (
-        YAMLError,
-        ValueError,
-        AssertionError,
-        LookupError,
-        AttributeError,
-        TypeError,
-        NotImplementedError,
-    ) as error:
-        raise _error(
-            source, 1, 1, f"is not YAML: {str(error).splitlines()[0] if str(error) else error!r}"
-        ) from None
+    except _COMPOSER_FAULTS as error:
+        problem = str(error).splitlines()[0] if str(error) else repr(error)
+        raise _error(source, 1, 1, f"is not YAML: {problem}") from None
 
 
 def _explain(error: MarkedYAMLError) -> str:
@@ -156,9 +162,9 @@ def _explain(error: MarkedYAMLError) -> str:
 
 def _find(node: MappingNode, key: str) -> tuple[Node, Node] | None:
     """The key's pair of nodes, its own before merged ones."""
-    for pair in reversed(node.value):
-        if isinstance(pair[0], ScalarNode) and pair[0].value == key and not _is_merge(pair[0]):
-            return pair
+    for key_node, value in reversed(node.value):
+        if isinstance(key_node, ScalarNode) and key_node.value == key and not _is_merge(key_node):
+            return key_node, value
     for key_node, value in node.value:
         if _is_merge(key_node):
             for source in value.value if isinstance(value, SequenceNode) else [value]:
@@ -170,6 +176,7 @@ def _find(node: MappingNode, key: str) -> tuple[Node, Node] | None:
 
 
 def _is_merge(node: Node) -> bool:
+    """Test for the key ``<<``, which puts other blocks' keys into its own."""
     return isinstance(node, ScalarNode) and str(node.tag) == _TAG + "merge"
 
 
@@ -183,20 +190,23 @@ class _Walk:
     done: dict[int, Any] = field(default_factory=dict)
 
     def value(self, node: Node, place: tuple[str, ...]) -> Any:
-        if id(node) in self.done:
-            return self.done[id(node)]
-        if isinstance(node, MappingNode):
-            self.done[id(node)] = result = {}
-            self._fill(result, node, place)
-            return result
-        if isinstance(node, SequenceNode):
-            self.done[id(node)] = items = []
-            items.extend(self.value(item, (*place, str(i))) for i, item in enumerate(node.value))
-            return items
-        self.done[id(node)] = scalar = self._scalar(node, place)
-        return scalar
+        """A node as plain data."""
+        if id(node) not in self.done:
+            # a block is noted before it is filled: an alias may stand within what it names
+            if isinstance(node, MappingNode):
+                block: dict[str, Any] = {}
+                self.done[id(node)] = block
+                self._fill(block, node, place)
+            elif isinstance(node, SequenceNode):
+                items: list[Any] = []
+                self.done[id(node)] = items
+                items.extend(self.value(item, (*place, str(i))) for i, item in enumerate(node.value))
+            else:
+                self.done[id(node)] = self._scalar(node, place)
+        return self.done[id(node)]
 
     def _fill(self, result: dict[str, Any], node: MappingNode, place: tuple[str, ...]) -> None:
+        """Put the entries of a mapping into a block; its own before merged ones."""
         lines: dict[str, int] = {}
         merged: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -219,10 +229,8 @@ class _Walk:
 
     def _merged(self, node: Node, place: tuple[str, ...]) -> dict[str, Any]:
         """Return the entries of a merge key `<<`: of a mapping, or of a list of them, earlier ones first."""
-        values = [
-            self.value(item, (*place, "<<"))
-            for item in (node.value if isinstance(node, SequenceNode) else [node])
-        ]
+        nodes = node.value if isinstance(node, SequenceNode) else [node]
+        values = [self.value(item, (*place, "<<")) for item in nodes]
         if not all(isinstance(value, dict) for value in values):
             self._note(node, (*place, "<<"), "must be a block, or a list of blocks, to merge")
             return {}
@@ -233,9 +241,11 @@ class _Walk:
         return result
 
     def _scalar(self, node: Node, place: tuple[str, ...]) -> Any:
-        tag, text = str(node.tag), str(node.value)
+        """A plain value; its text where its kind is unknown or not that of its tag."""
+        tag, text = str(node.tag).removeprefix(_TAG), str(node.value)
+        message = f"has the tag {tag!r}, which a case does not know. Leave it out."
         try:
-            match tag.removeprefix(_TAG):
+            match tag:
                 case "str" | "timestamp" | "merge":
                     return text
                 case "null":
@@ -247,16 +257,13 @@ class _Walk:
                 case "float":
                     return _float(text)
         except ValueError:
-            self.unreadable.add(place)
-            self._note(node, place, f"cannot be read as {tag.removeprefix(_TAG)}: {text[:40]!r}")
-            return text
+            message = f"cannot be read as {tag}: {text[:40]!r}"
         self.unreadable.add(place)
-        self._note(
-            node, place, f"has the tag {tag.removeprefix(_TAG)!r}, which a case does not know. Leave it out."
-        )
+        self._note(node, place, message)
         return text
 
     def _note(self, node: Node, place: tuple[str, ...], message: str) -> None:
+        """Note a mistake, at the beginning of a node."""
         mark = node.start_mark
         self.problems.append(Problem(self.source, mark.line + 1, mark.column + 1, ".".join(place), message))
 
@@ -280,3 +287,56 @@ def _float(text: str) -> float:
     """A YAML 1.2 float, with ``.inf`` and ``.nan``."""
     digits = text.replace("_", "").lower()
     return float(digits.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def resolved_yaml(case: Case, grain_file: str | None = None) -> str:
+    """Text of ``case.resolved.yaml``: every default filled in; `parse_case` reads it back to the same hash.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    grain_file : str, optional
+        Name to write for the file of grains, for a copy beside the text; its absolute path if left out.
+    """
+    lines = ["# A resolved case: every default filled in.", f"# physics_hash: {case.physics_hash}"]
+    data = case.model_dump(mode="json", exclude_none=True)
+    if grain_file is not None:
+        data["grains"] |= {key: grain_file for key in FILE_KEYS if key in data["grains"]}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            lines.append(f"{key}:")
+            lines.extend(f"  {name}: {_flow(item)}{_comment(case, name)}" for name, item in value.items())
+        else:
+            lines.append(f"{key}: {_flow(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _comment(case: Case, name: str) -> str:
+    """Return a comment with the mean size for ``count`` and files of grains, which imply it; else empty."""
+    return f"  # mean size {case.mean_grain_size_um:.6g} µm" if name in ("count", *FILE_KEYS) else ""
+
+
+def _flow(value: Any) -> str:
+    """A value in YAML's flow style, in a spelling that every YAML reader takes for the same type."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, float):
+        return _with_point(value)
+    if isinstance(value, str) and _BARE.fullmatch(value) and value.lower() not in _NOT_BARE:
+        return value
+    return json.dumps(value, ensure_ascii=True)
+
+
+def _with_point(value: float) -> str:
+    """A float with a point, so that readers of YAML 1.1 do not take ``1e-06`` for text."""
+    if not math.isfinite(value):
+        raise ValueError(f"resolved case: must be finite; got {value}")
+    mantissa, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return mantissa
+    if "." not in mantissa:
+        mantissa += ".0"
+    return f"{mantissa}e{exponent}"
