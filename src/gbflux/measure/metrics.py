@@ -71,10 +71,10 @@ class Metric:
     dimension: int | None = None
     per_depth: bool = False
     optional: bool = False
-    of: Mapping[str, str] = field(default_factory=dict)
-    places: Mapping[str, str] = field(default_factory=dict)
+    of: Mapping[str, str] = field(default_factory=dict, hash=False)
+    places: Mapping[str, str] = field(default_factory=dict, hash=False)
     uniform: float = 1.0
-    error: tuple[float, float] | Mapping[int, tuple[float, float]] | None = None
+    error: tuple[float, float] | Mapping[int, tuple[float, float]] | None = field(default=None, hash=False)
     key: str = ""
 
     @property
