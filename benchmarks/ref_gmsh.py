@@ -11,8 +11,10 @@ import json
 import sys
 import time
 
+from gbflux.mesh.gmsh_model import draw, load_gmsh, set_options
+
 from gbflux.grains import Arrangement, tessellate
-from gbflux.mesh.drawing import MeshSize, draw, load_gmsh, set_options
+from gbflux.mesh.recipe import MeshSize
 
 
 def main(grains: int, size_um: float) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.planes import electrode_plane
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from gbflux.report import style
 from gbflux.report.paint import paint
 from gbflux.report.panels import draw_section

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.planes import PlaneFacets, electrode_plane
 from gbflux.measure.section import slice_plane
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from gbflux.report import style
 from gbflux.report.paint import paint
 from gbflux.results.snapshot import Snapshot
@@ -76,9 +76,7 @@ def _from_the_side(axes: Axes, snapshot: Snapshot, place: tuple[float, float]) -
     axes.set_title("4e, in 3D: section below the electrode", fontsize=10, color=style.INK)
 
 
-def _from_above(
-    axes: Axes, mesh: LayeredMesh, facets: PlaneFacets, place: tuple[float, float], ratio: NDArray
-):
+def _from_above(axes: Axes, mesh: Mesh, facets: PlaneFacets, place: tuple[float, float], ratio: NDArray):
     """The electrode around the place."""
     x, y = (
         _within(p, w, float(length))
@@ -90,9 +88,7 @@ def _from_above(
     return _close_up(axes, mesh, facets.points, facets.cell, size, (*x, *y))
 
 
-def _close_up(
-    axes: Axes, mesh: LayeredMesh, triangles: NDArray, owner: NDArray, size: NDArray, extent: tuple
-):
+def _close_up(axes: Axes, mesh: Mesh, triangles: NDArray, owner: NDArray, size: NDArray, extent: tuple):
     """Paint triangles with the values of their cells, and draw grain boundaries."""
     rows = round(_PIXELS * (extent[3] - extent[2]) / (extent[1] - extent[0]))
     number = paint(triangles, extent, (rows, _PIXELS))

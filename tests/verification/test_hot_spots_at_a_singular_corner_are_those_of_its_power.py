@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 
 from gbflux.measure.hot_spots import MULTIPLES, HotSpots, hot_spots
 from gbflux.measure.planes import electrode_plane
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from meshes_by_hand import oriented, plain_mesh
 from meshes_polar import cell_angles, rings
 

@@ -57,7 +57,7 @@ def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
 
 def core_warnings(study: Study) -> Iterator[str]:
     """Yield a warning where more ranks or jobs are asked for than this machine has cores."""
-    from gbflux.mesh.drawing import cores
+    from gbflux.mesh.gmsh_model import cores
     from gbflux.study.planning import at_a_time
 
     run, here = study.run, cores()

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from gbflux.conduction.records import Fields
 from gbflux.measure.planes import cells_touching
 from gbflux.measure.section import cut_areas
+from gbflux.mesh import CellKind, Mesh
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import CellKind, LayeredMesh
 from gbflux.mesh.simplices import ascending
 from gbflux.units import SIDES
 
@@ -175,12 +175,12 @@ class CellGeometry:
         }
         return CellGeometry(self.volume[cut.cells], self.grain_volume, self.grain_centroid, at_ends, slabs)
 
-    def at_electrode(self, mesh: LayeredMesh, side: str) -> NDArray[np.integer[Any]]:
+    def at_electrode(self, mesh: Mesh, side: str) -> NDArray[np.integer[Any]]:
         """Cells with at least one point on an electrode, ascending.
 
         Parameters
         ----------
-        mesh : LayeredMesh
+        mesh : Mesh
             The mesh this is of.
         side : str
             ``"bottom"`` or ``"top"``.
@@ -190,7 +190,7 @@ class CellGeometry:
         return np.sort(self.slabs[side].reaching(mesh.z_electrodes[SIDES.index(side)]))
 
 
-def cell_geometry(mesh: LayeredMesh) -> CellGeometry:
+def cell_geometry(mesh: Mesh) -> CellGeometry:
     """Volumes of all cells, volume and centroid of every grain, and which cells lie where."""
     axes = [np.ascontiguousarray(mesh.points[:, axis]) for axis in range(mesh.dimension)]
     volume = np.empty(len(mesh.cells))
@@ -210,7 +210,7 @@ def cell_geometry(mesh: LayeredMesh) -> CellGeometry:
     return CellGeometry(volume, total.copy(), centroid, at_ends, slabs)
 
 
-def grain_mean_j(mesh: LayeredMesh, fields: Fields, geometry: CellGeometry) -> NDArray[np.float64]:
+def grain_mean_j(mesh: Mesh, fields: Fields, geometry: CellGeometry) -> NDArray[np.float64]:
     """Volume mean of |J| in each grain (A/m²).
 
     Returns
@@ -228,7 +228,7 @@ def grain_mean_j(mesh: LayeredMesh, fields: Fields, geometry: CellGeometry) -> N
     return mean
 
 
-def _grain_sums(mesh: LayeredMesh, block: slice, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+def _grain_sums(mesh: Mesh, block: slice, weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums over the cells of each grain in a block; cells between grains are region −1, slabs come after."""
     count = mesh.n_grains + len(mesh.slabs) + 1
     sums = np.bincount(mesh.region[block] + 1, weight, minlength=count)[1 : mesh.n_grains + 1]
@@ -248,12 +248,12 @@ def _simplex_volume(corners: list[list[NDArray[np.float64]]]) -> NDArray[np.floa
     return volume
 
 
-def slab_cells(mesh: LayeredMesh, side: str) -> SlabCells:
+def slab_cells(mesh: Mesh, side: str) -> SlabCells:
     """Sort the cells of one homogenizing layer.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     side : str
         ``"bottom"`` or ``"top"``, one of ``mesh.slabs``.
 

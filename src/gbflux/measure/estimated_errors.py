@@ -60,7 +60,7 @@ from gbflux.measure.hl_profile import HLProfile, fit_decay
 from gbflux.measure.hot_spots import HotSpots, hot_spots, mean_density
 from gbflux.measure.metrics import Metric, metric_fields
 from gbflux.measure.planes import PlaneFacets, PlaneNodes, electrode_plane, electrolyte_end
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh import ELECTROLYTE, CellKind, Mesh, contiguous_slice, is_kind
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import OHM_M2_TO_OHM_CM2, S_PER_M_TO_S_PER_CM, SIDES
 
@@ -163,7 +163,7 @@ def _add_area_within(tree: dict[str, Any], facets: PlaneFacets, nodes: PlaneNode
         found |= error(share, found["estimated_error"] + max(below - share, share - above))
 
 
-def energy_errors(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]) -> tuple[float, float]:
+def energy_errors(mesh: Mesh, fields: Fields, volume: NDArray[np.float64]) -> tuple[float, float]:
     """Estimate relative energy errors.
 
     Parameters
@@ -265,7 +265,7 @@ def observed_exponent(spots: Sequence[HotSpots]) -> float | None:
     return float(-(facet @ (largest - largest.mean())) / (facet @ facet))
 
 
-def indicator(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
+def indicator(mesh: Mesh, fields: Fields) -> NDArray[np.float64]:
     """Contribution of each cell to the error of the distributions, bulk and planes together.
 
     Returns
@@ -280,13 +280,13 @@ def indicator(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
     return found
 
 
-def planes(mesh: LayeredMesh, fields: Fields) -> list[tuple[PlaneFacets, PlaneNodes]]:
+def planes(mesh: Mesh, fields: Fields) -> list[tuple[PlaneFacets, PlaneNodes]]:
     """Electrodes, and the ends of the electrolyte at homogenizing layers."""
     ends = [electrolyte_end(mesh, fields, side) for side in mesh.slabs]
     return [electrode_plane(mesh, fields, side) for side in SIDES] + ends
 
 
-def lost_energy(mesh: LayeredMesh, fields: Fields) -> NDArray[np.float64]:
+def lost_energy(mesh: Mesh, fields: Fields) -> NDArray[np.float64]:
     """Energy of the distance of each cell's current density from the recovered one, over all energy, (m,)."""
     volume = np.abs(signed_volumes(mesh.points, mesh.cells))
     lacking = np.sum([lacking_energy(mesh, fields, volume, kinds) for kinds in _GROUPS], axis=0)
@@ -321,7 +321,7 @@ def _mean_of_facets(
 
 
 def lacking_energy(
-    mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64], kinds: Sequence[CellKind]
+    mesh: Mesh, fields: Fields, volume: NDArray[np.float64], kinds: Sequence[CellKind]
 ) -> NDArray[np.float64]:
     """∫ |J − J_recovered|²/σ in each cell of some kinds, means taken among these; zero in the others.
 
@@ -335,7 +335,7 @@ def lacking_energy(
     (m,) array
         In the unit of |J|²·volume/σ, as `energy` is.
     """
-    cells = those(is_kind(mesh.kind, kinds))
+    cells = contiguous_slice(is_kind(mesh.kind, kinds))
     corners, v = mesh.cells[cells], volume[cells]
 
     def at_points(weight: NDArray[np.float64]) -> NDArray[np.float64]:

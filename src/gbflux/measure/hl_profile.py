@@ -21,7 +21,7 @@ from gbflux.conduction.records import Fields
 from gbflux.measure.cells import CellGeometry
 from gbflux.measure.distribution import weighted_quantiles
 from gbflux.measure.metrics import metric
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 
 Values = Sequence[float] | NDArray[np.float64]
 
@@ -84,14 +84,12 @@ class HLProfile:
     )
 
 
-def hl_profile(
-    mesh: LayeredMesh, fields: Fields, side: str, mean: float, geometry: CellGeometry
-) -> HLProfile:
+def hl_profile(mesh: Mesh, fields: Fields, side: str, mean: float, geometry: CellGeometry) -> HLProfile:
     """Profile across one homogenizing layer.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     side : str
         ``"bottom"`` or ``"top"``, one of ``mesh.slabs``.

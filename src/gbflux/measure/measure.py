@@ -24,7 +24,7 @@ from gbflux.measure.hot_spots import HotSpots, hot_spots
 from gbflux.measure.metrics import freeze
 from gbflux.measure.planes import PlaneFacets, PlaneNodes, electrode_plane, electrolyte_end
 from gbflux.measure.transport import Transport, cross_section, transport
-from gbflux.mesh.records import CellKind, LayeredMesh, those
+from gbflux.mesh import CellKind, Mesh, contiguous_slice
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, NM_TO_UM, S_PER_M_TO_S_PER_CM, SIDES
 
 #: Records that results hold too.
@@ -126,7 +126,7 @@ class Measurement:
 
 
 def measure(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     fields: Fields,
     *,
     mean_grain_size_um: float,
@@ -205,7 +205,7 @@ def measure(
 
 
 def grain_table(
-    mesh: LayeredMesh, fields: Fields, geometry: CellGeometry, ends: tuple[PlaneNodes, PlaneNodes]
+    mesh: Mesh, fields: Fields, geometry: CellGeometry, ends: tuple[PlaneNodes, PlaneNodes]
 ) -> GrainTable:
     """Geometry and currents of every grain.
 
@@ -228,7 +228,7 @@ def grain_table(
     )
 
 
-def boundary_table(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]) -> BoundaryTable:
+def boundary_table(mesh: Mesh, fields: Fields, volume: NDArray[np.float64]) -> BoundaryTable:
     """Thickness, conductivity and current of every grain boundary.
 
     Parameters
@@ -236,7 +236,7 @@ def boundary_table(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64
     volume : (m,) array
         Cell volumes (µm³; in 2D µm²).
     """
-    cells = those(mesh.kind == CellKind.GB)
+    cells = contiguous_slice(mesh.kind == CellKind.GB)
     pair, v = mesh.boundary[cells], volume[cells]
 
     def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.measure.section import flat_areas
-from gbflux.mesh.records import ELECTROLYTE, LAYERS, CellKind, LayeredMesh, is_kind, points_on_plane
+from gbflux.mesh import ELECTROLYTE, LAYERS, CellKind, Mesh, is_kind, points_on_plane
 from gbflux.units import SIDES, UM_TO_M
 
 _BLOCK = 1 << 18
@@ -104,7 +104,7 @@ class PlaneNodes:
         return self.density[np.searchsorted(self.node, facets.nodes)]
 
 
-def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.intp]:
+def cells_touching(mesh: Mesh, planes: Iterable[float]) -> NDArray[np.intp]:
     """Cells with at least one point on one of the planes z = const (µm).
 
     Parameters
@@ -128,7 +128,7 @@ def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.int
 
 
 def plane_facets(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     fields: Fields,
     z: float,
     below: bool,
@@ -174,7 +174,7 @@ def plane_facets(
 
 
 def plane_nodes(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     facets: PlaneFacets,
     residual: NDArray[np.float64],
     among: NDArray[np.integer[Any]] | None = None,
@@ -263,13 +263,13 @@ def _any_corner(chosen: NDArray[np.bool_], cells: NDArray[np.integer[Any]]) -> N
 
 
 def electrode_plane(
-    mesh: LayeredMesh, fields: Fields, side: str, among: NDArray[np.integer[Any]] | None = None
+    mesh: Mesh, fields: Fields, side: str, among: NDArray[np.integer[Any]] | None = None
 ) -> tuple[PlaneFacets, PlaneNodes]:
     """Facets and nodes of an electrode.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     side : str
         ``"bottom"`` or ``"top"``.
@@ -286,7 +286,7 @@ def electrode_plane(
 
 
 def electrolyte_end(
-    mesh: LayeredMesh, fields: Fields, side: str, among: NDArray[np.integer[Any]] | None = None
+    mesh: Mesh, fields: Fields, side: str, among: NDArray[np.integer[Any]] | None = None
 ) -> tuple[PlaneFacets, PlaneNodes]:
     """Facets and nodes where the electrolyte ends, seen from it; arguments as for `electrode_plane`."""
     z = mesh.z_electrolyte[SIDES.index(side)]

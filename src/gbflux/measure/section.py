@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
@@ -55,7 +55,7 @@ class Section:
 
 
 def slice_plane(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     axis: int,
     position: float,
     cell_mask: NDArray[np.bool_] | NDArray[np.integer[Any]] | None = None,

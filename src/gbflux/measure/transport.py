@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.measure.metrics import metric
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh import ELECTROLYTE, CellKind, Mesh, contiguous_slice, is_kind
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, OHM_M2_TO_OHM_CM2, S_PER_M_TO_S_PER_CM, UM_TO_M
 
 _CONDUCTANCE = "bounds on the conductance of the cell"
@@ -146,13 +146,13 @@ class Transport:
         return current
 
 
-def cross_section(mesh: LayeredMesh) -> float:
+def cross_section(mesh: Mesh) -> float:
     """Area normal to the current (m²; in 2D a length, m)."""
     return float(np.prod(mesh.size_um[:-1])) * UM_TO_M ** (mesh.dimension - 1)
 
 
 def transport(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     fields: Fields,
     volume: NDArray[np.float64],
     *,
@@ -198,7 +198,7 @@ def transport(
     return found, (sigma_eff, asr)
 
 
-def wiener_bounds(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]) -> tuple[float, float]:
+def wiener_bounds(mesh: Mesh, fields: Fields, volume: NDArray[np.float64]) -> tuple[float, float]:
     """Harmonic and arithmetic mean of the electrolyte's conductivity by volume (S/m).
 
     Parameters
@@ -210,15 +210,13 @@ def wiener_bounds(mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64]
     -------
     lower, upper : float
     """
-    cells = those(is_kind(mesh.kind, ELECTROLYTE))
+    cells = contiguous_slice(is_kind(mesh.kind, ELECTROLYTE))
     v, sigma = volume[cells], fields.sigma[cells]
     total = v.sum()
     return float(total / np.sum(v / sigma)), float(np.dot(v, sigma) / total)
 
 
-def brick_layer(
-    mesh: LayeredMesh, fields: Fields, volume: NDArray[np.float64], mean_grain_size_um: float
-) -> float:
+def brick_layer(mesh: Mesh, fields: Fields, volume: NDArray[np.float64], mean_grain_size_um: float) -> float:
     """Conductivity of a brick layer of the same grain size and materials (S/m).
 
     Parameters
@@ -243,6 +241,6 @@ def brick_layer(
 
 def _series_mean(chosen: NDArray[np.bool_], sigma: NDArray[np.float64], volume: NDArray[np.float64]) -> float:
     """Inverse of the mean resistivity of the chosen cells by volume (S/m)."""
-    cells = those(chosen)
+    cells = contiguous_slice(chosen)
     v = volume[cells]
     return float(v.sum() / np.sum(v / sigma[cells]))

@@ -11,7 +11,7 @@ from gbflux.conduction.records import Bracket, LocalCurrent, Solution
 from gbflux.measure import ElectrodePart
 from gbflux.measure.metrics import metric
 from gbflux.measure.transport import BracketFacts, Interval, cross_section
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 from gbflux.units import OHM_M2_TO_OHM_CM2, S_PER_M_TO_S_PER_CM, UM_TO_M
 
 _IN_SERIES = (
@@ -28,7 +28,7 @@ _NONLINEAR = (
 )
 
 
-def bracket_facts(bracket: Bracket, mesh: LayeredMesh, case: Case) -> BracketFacts:
+def bracket_facts(bracket: Bracket, mesh: Mesh, case: Case) -> BracketFacts:
     """Bounds on conductance, resistance and conductivity.
 
     σ_eff = G L/A where the electrolyte lies bare between ideal electrodes. Elsewhere it is defined by the

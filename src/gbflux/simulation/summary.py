@@ -8,7 +8,7 @@ from typing import Any
 
 from gbflux.measure.estimated_errors import error, observed_exponent
 from gbflux.measure.metrics import as_tree
-from gbflux.mesh import BuiltMesh, LayeredMesh
+from gbflux.mesh import BuiltMesh, Mesh
 from gbflux.results.certificate import bracket_facts, bracket_reason
 from gbflux.results.result import MeshFacts, Result, SolverFacts
 from gbflux.results.snapshot import Snapshot
@@ -112,7 +112,7 @@ def result_of(
     )
 
 
-def _mesh_facts(mesh: LayeredMesh, hl_planes_um: Planes | None) -> MeshFacts:
+def _mesh_facts(mesh: Mesh, hl_planes_um: Planes | None) -> MeshFacts:
     """The mesh in numbers."""
     quality = mesh.quality
     area = {"gb_area_um2" if mesh.dimension == 3 else "gb_length_um": quality.gb_area_um2}

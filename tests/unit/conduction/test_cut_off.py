@@ -10,7 +10,7 @@ from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.materials import conductivities
 from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
 from gbflux.mesh import build_mesh, recipe
-from gbflux.mesh.cut import Nest, nested
+from gbflux.mesh.cut import NestedMesh, nested
 from small_cases import LAYERS, TINY, case
 
 PLANES = (2.0, 5.0)

@@ -11,8 +11,8 @@ from gbflux.measure import HLProfile, HotSpots, Transport, measure
 from gbflux.measure.cells import cell_geometry, grain_mean_j
 from gbflux.measure.metrics import as_tree, metric_fields
 from gbflux.measure.planes import cells_touching
+from gbflux.mesh import CellKind
 from gbflux.mesh.cut import cut_slabs, nested
-from gbflux.mesh.records import CellKind
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import SIDES
 

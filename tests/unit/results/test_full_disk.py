@@ -11,7 +11,7 @@ import pytest
 
 from gbflux.cli import main as command
 from gbflux.errors import InputError, MeshError
-from gbflux.mesh.storage import faults_told
+from gbflux.mesh.build import disk_errors_as_mesh_errors
 from gbflux.results.disk import disk_faults_told, require_room
 from gbflux.results.vtkhdf import fields_bytes, write_fields
 from gbflux.simulation.remeasure import remeasure
