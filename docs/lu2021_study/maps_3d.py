@@ -10,8 +10,7 @@ from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from gbflux.measure.hot_spots import mean_density
-from gbflux.measure.measure import electrode_plane
-from gbflux.measure.planes import PlaneFacets
+from gbflux.measure.planes import PlaneFacets, electrode_plane
 from gbflux.measure.section import slice_plane
 from gbflux.mesh import CellKind, Mesh
 from gbflux.report import style
@@ -71,7 +70,7 @@ def _from_the_side(axes: Axes, snapshot: Snapshot, place: tuple[float, float]) -
     mesh, top = snapshot.mesh, snapshot.mesh.z_electrodes[1]
     extent = (*_within(place[0], _WIDTH_UM, float(mesh.size_um[0])), top - 0.9 * _WIDTH_UM, top)
     section = slice_plane(mesh, 1, place[1])
-    mean = snapshot.measurement.transport.mean_current_density
+    mean = 10.0 * snapshot.measurement.transport.mean_current_density_mA_per_cm2  # A/m²
     size = np.linalg.norm(snapshot.fields.j, axis=1) / mean
     _close_up(axes, mesh, section.points, section.owner, size, extent)
     axes.set_title("4e, in 3D: section below the electrode", fontsize=10, color=style.INK)

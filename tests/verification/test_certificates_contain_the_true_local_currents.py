@@ -15,7 +15,7 @@ from gbflux.case import Case
 from gbflux.conduction import Electrode, bracket, local_currents
 from gbflux.conduction.materials import conductivities
 from gbflux.measure import electrode_parts
-from gbflux.measure.measure import electrode_plane
+from gbflux.measure.planes import electrode_plane
 from gbflux.mesh import Mesh, build_mesh, recipe
 from gbflux.units import SIDES
 from meshes_by_hand import BARE_STACK, FULL_STACK, resistance, stack

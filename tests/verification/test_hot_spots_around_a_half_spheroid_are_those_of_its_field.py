@@ -18,7 +18,7 @@ from scipy.integrate import quad
 from spheroids import along_integral_closed, gradient_beside_body
 
 from gbflux.measure.hot_spots import hot_spots
-from gbflux.measure.measure import electrode_plane
+from gbflux.measure.planes import electrode_plane
 from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import plain_mesh
 from meshes_confocal import confocal, shells_between

@@ -21,7 +21,7 @@ from orders import fitted_order
 
 from gbflux.conduction import Fields
 from gbflux.measure.hot_spots import hot_spots, mean_density
-from gbflux.measure.measure import electrode_plane, electrolyte_end
+from gbflux.measure.planes import electrode_plane, electrolyte_end
 from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import Layer, stack
 

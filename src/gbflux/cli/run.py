@@ -17,8 +17,9 @@ from gbflux.cli.case_file import CaseFile
 from gbflux.errors import AccuracyMissed
 
 if TYPE_CHECKING:
+    from gbflux.measure.transport import BracketFacts
     from gbflux.results import Result
-    from gbflux.results.certificate import BracketFacts, LocalCertificate
+    from gbflux.results.certificate import LocalCertificate
     from gbflux.simulation import Progress
 
 Ranks = Annotated[

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.measure.hot_spots import mean_density
-from gbflux.measure.measure import Measurement, electrolyte_end
-from gbflux.measure.planes import PlaneFacets, PlaneNodes
+from gbflux.measure.measure import Measurement
+from gbflux.measure.planes import PlaneFacets, PlaneNodes, electrolyte_end
 from gbflux.measure.section import Section, slice_plane
 from gbflux.mesh import CellKind, Mesh
 from gbflux.report.paint import paint

@@ -27,7 +27,7 @@ _TABLES = ("boundaries", "boundary_area", "boundary_normal", "size_um")
 _PER_CELL = ("kind", "region", "boundary")
 
 
-def _h5py():
+def _h5py() -> Any:
     try:
         import h5py
     except ImportError as error:
@@ -122,14 +122,14 @@ def fields_bytes(mesh: Mesh) -> int:
     return point * len(mesh.points) + cell * len(mesh.cells)
 
 
-def _put(group: Any, name: str, values: NDArray) -> None:
+def _put(group: Any, name: str, values: NDArray[Any]) -> None:
     """One dataset; small integers are packed, which costs next to nothing and saves much, all else is not."""
     packed = values.dtype.itemsize == 1 and values.nbytes > _SMALL
     options = {"compression": "gzip", "compression_opts": 1, "chunks": (1 << 20,)} if packed else {}
     group.create_dataset(name, data=values, **options)
 
 
-def _point_data(solved: Fields) -> dict[str, NDArray]:
+def _point_data(solved: Fields) -> dict[str, NDArray[Any]]:
     return {
         "phi": solved.phi,
         "residual": solved.residual,
@@ -137,7 +137,7 @@ def _point_data(solved: Fields) -> dict[str, NDArray]:
     }
 
 
-def _cell_data(mesh: Mesh, solved: Fields) -> dict[str, NDArray]:
+def _cell_data(mesh: Mesh, solved: Fields) -> dict[str, NDArray[Any]]:
     """Current density, conductivity, what each cell is; `gb_pair`: the two grains, −1 outside boundaries."""
     pair = np.full((len(mesh.cells), 2), -1, dtype=np.int32)
     layer = mesh.boundary >= 0
@@ -151,7 +151,7 @@ def _cell_data(mesh: Mesh, solved: Fields) -> dict[str, NDArray]:
     }
 
 
-def _in_space(vectors: NDArray) -> NDArray[np.float64]:
+def _in_space(vectors: NDArray[Any]) -> NDArray[np.float64]:
     """Three columns for VTK."""
     if vectors.shape[1] == 3:
         return vectors
