@@ -38,7 +38,7 @@ def provenance(case_hash: str, built: BuiltMesh, ranks: int, mpi_library: str) -
 
 def gmsh_version() -> str:
     """Version of gmsh."""
-    from gbflux.mesh.drawing import gmsh_version as found
+    from gbflux.mesh.gmsh_model import gmsh_version as found
 
     return found()
 

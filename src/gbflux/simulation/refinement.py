@@ -21,7 +21,7 @@ from gbflux.errors import MeshError
 from gbflux.measure import Measurement
 from gbflux.mesh import SizeField
 from gbflux.mesh.refine import NextSizes, next_sizes
-from gbflux.results.rounds import Round
+from gbflux.results.result import Round
 from gbflux.simulation.progress import Progress
 from gbflux.simulation.targets import Solved, Standing, Target, targets
 

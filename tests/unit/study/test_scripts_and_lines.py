@@ -13,7 +13,7 @@ from rich.console import Console
 from tests.study_cases import StandIn, made, study_file
 
 from gbflux.cli import main as command
-from gbflux.cli.sweep_progress import Standing, _picture, plain_line
+from gbflux.cli.sweep_progress import Standing, live_display, plain_line
 from gbflux.errors import InputError
 from gbflux.study import Event, cluster
 from gbflux.study.cluster import job_scripts, submit
@@ -191,7 +191,7 @@ def test_time_left_follows_the_work_done(tmp_path):
     now[0] = 14.0
     assert standing.under_way() == [("temperature_C=21", "mesh", 4.0)]
     screen = Console(file=io.StringIO(), width=80)
-    screen.print(_picture(standing))
+    screen.print(live_display(standing))
     assert re.search(r" 4 s  mesh +temperature_C=21", screen.file.getvalue())
     assert re.search(r"0/3, about \d+ s left", screen.file.getvalue())
     standing.take(Event("done", first))

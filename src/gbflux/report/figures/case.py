@@ -22,7 +22,7 @@ from gbflux.measure.hl_profile import FEWEST_CELLS, HOMOGENIZED, HLProfile, fit_
 from gbflux.measure.hot_spots import HotSpots
 from gbflux.report.figures import Extent, style
 from gbflux.report.figures.views import CaseViews, PlaneView, SectionView, stream_lines
-from gbflux.units import A_PER_M2_TO_MA_PER_CM2, S_PER_M_TO_S_PER_CM, SIDES
+from gbflux.units import SIDES
 
 _CURVE_POINTS = 400
 _LEAST_SHARE = 1e-5  # of the area; what is less is a facet or two
@@ -127,9 +127,9 @@ _ROWS: list[tuple[str, str]] = [
 def summary(views: CaseViews) -> str:
     """Mean current density and effective conductivity in one line."""
     t, errors = views.measurement.transport, views.measurement.errors["transport"]
-    relative = errors["asr"]["estimated_error"] / t.asr
-    mean, sigma = t.mean_current_density * A_PER_M2_TO_MA_PER_CM2, t.sigma_eff * S_PER_M_TO_S_PER_CM * 1e3
-    error = errors["sigma_eff"]["estimated_error"] / t.sigma_eff * sigma
+    relative = errors["asr_ohm_cm2"]["estimated_error"] / t.asr_ohm_cm2
+    mean, sigma = t.mean_current_density_mA_per_cm2, t.sigma_eff_S_per_cm * 1e3
+    error = errors["sigma_eff_S_per_cm"]["estimated_error"] * 1e3
     shown = number(mean) if views.current_given else with_error(mean, relative * mean)
     return f"mean {shown} mA/cm² · σ$_{{eff}}$ {with_error(sigma, error)} mS/cm"
 

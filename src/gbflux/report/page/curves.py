@@ -17,12 +17,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gbflux.case import Case
+from gbflux.measure.metrics import Metric
 from gbflux.report.figures import style
 from gbflux.report.page.content import Picture, from_figure
 from gbflux.report.page.folders import Study, Summary, number
 from gbflux.report.page.wording import (
     CELL,
-    Metric,
     axis_label,
     axis_point,
     axis_value,

@@ -28,6 +28,7 @@ from scipy.special import stdtrit
 
 from gbflux.measure.error_text import Parts, parts, value_at, with_error
 from gbflux.measure.hl_profile import HOMOGENIZED, NOISE, fit_decay, log_cosh
+from gbflux.measure.metrics import Metric
 from gbflux.report.figures import style
 from gbflux.report.page.cautions import relative_errors
 from gbflux.report.page.content import Picture, from_figure
@@ -44,7 +45,7 @@ from gbflux.report.page.curves import (
     shown_curves,
 )
 from gbflux.report.page.folders import Run, Study
-from gbflux.report.page.wording import Metric, side_metrics
+from gbflux.report.page.wording import side_metrics
 
 LAYER = "homogenizing_layer.thickness_um"
 CCD_LAYER, CCD_BARE, CCD_AU = 1.8, 0.1, 0.2  # mA/cm², Lu 2021; bare is an upper limit

@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 
 from gbflux.case import Case
 from gbflux.errors import InputError
+from gbflux.measure.distribution import weighted_quantiles
 from gbflux.measure.error_text import between, error_records, stated, value_at
-from gbflux.measure.weighted import quantiles
+from gbflux.measure.metrics import Metric
 from gbflux.report.figures.style import COLOURS, MESH_LIMITED
 from gbflux.report.page.cautions import run_cautions
 from gbflux.report.page.content import Cell, Picture, Table, citations, downloads, from_file, value_cell
 from gbflux.report.page.curves import biot_number
 from gbflux.report.page.folders import PICTURES, Run
 from gbflux.report.page.layers import draw_profiles, profile_of, run_ratios
-from gbflux.report.page.wording import CELL, ESTIMATES, METRICS, Metric, written
+from gbflux.report.page.wording import CELL, ESTIMATES, METRICS, written
 from gbflux.results.vtp import read_polydata
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, SIDES
 
@@ -143,7 +144,9 @@ def _shown(result: Mapping[str, Any], key: str, digits: int = 4) -> tuple[str, s
 def _numbers(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Rows of the table of key numbers: those that any run has."""
     metrics = [m for m in (*CELL, *ESTIMATES, *METRICS[len(CELL) :]) if _in_any(runs, m)]
-    return [{"metric": metric, "cells": [_line(run, metric, 4) for run in runs]} for metric in metrics]
+    return [
+        {"metric": metric, "cells": [_line(run, metric, metric.digits) for run in runs]} for metric in metrics
+    ]
 
 
 def _in_any(runs: Sequence[Run], metric: Metric) -> bool:
@@ -250,7 +253,7 @@ def _electrode_views(runs: Sequence[Run]) -> list[dict[str, str]]:
     surfaces = {run.path: [_surface(run, side) for side in SIDES] for run in runs}
     every = [surface for pair in surfaces.values() for surface in pair]
     size, area = (np.concatenate([getattr(s, name) for s in every]) for name in ("size", "area"))
-    limit = float(quantiles(size, area, [_SHOWN])[0]) or 1.0
+    limit = float(weighted_quantiles(size, area, [_SHOWN])[0]) or 1.0
     return [_view(run.label, surfaces[run.path], limit) for run in runs]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gbflux.measure.error_text import error_alone, parts
+from gbflux.measure.metrics import Metric
 from gbflux.report.figures.style import MESH_LIMITED
 from gbflux.report.page.cautions import study_cautions
 from gbflux.report.page.content import Cell, Table, citations, downloads, text_cell, value_cell
@@ -12,7 +13,7 @@ from gbflux.report.page.curves import SIDE, hot_spot_plots, point_name, transpor
 from gbflux.report.page.folders import Row, Study, Summary
 from gbflux.report.page.layers import draw_ratios, study_profiles, study_ratios
 from gbflux.report.page.run_page import flat
-from gbflux.report.page.wording import DASH, METRICS, Metric, axis_label, axis_value, written
+from gbflux.report.page.wording import DASH, METRICS, axis_label, axis_value, written
 from gbflux.study.folder import KEY_DIGITS
 
 _FILES = ("table.csv", "summary.csv", "study.resolved.yaml")

@@ -28,34 +28,27 @@ class CellKind(IntEnum):
 
 #: Kinds that make up the electrolyte, homogenizing layers and contacts left out.
 ELECTROLYTE = (CellKind.GRAIN, CellKind.GB, CellKind.GB_JUNCTION)
+
+
+#: Kinds of the cells of bodies, which layers separate.
+SOLID = (CellKind.GRAIN, CellKind.HL)
 #: Kinds of the thin cells between two bodies.
 LAYERS = (CellKind.GB, CellKind.GB_JUNCTION, CellKind.CONTACT)
 
 
 def is_kind(kind: NDArray[np.uint8], kinds: Iterable[CellKind]) -> NDArray[np.bool_]:
-    """Mask of the cells that are of one of the kinds.
-
-    Parameters
-    ----------
-    kind : (k,) uint8 array
-        `CellKind` of each cell.
-    kinds : iterable of CellKind
-
-    Returns
-    -------
-    (k,) bool array
-    """
+    """Mask of the cells that are of one of the kinds, (k,), from the kind of each."""
     chosen = np.zeros(len(CellKind), dtype=bool)
     chosen[list(kinds)] = True
     return chosen[kind]
 
 
-def those(mask: NDArray[np.bool_]) -> slice | NDArray[np.intp]:
-    """Return an index of the entries a mask chooses: a slice, which copies nothing, if they are one run.
+def contiguous_slice(mask: NDArray[np.bool_]) -> slice | NDArray[np.intp]:
+    """Index of the entries a mask chooses: a slice, which copies nothing, if they are one run.
 
     Examples
     --------
-    >>> those(np.array([False, True, True])), those(np.array([True, False, True]))
+    >>> contiguous_slice(np.array([False, True, True])), contiguous_slice(np.array([True, False, True]))
     (slice(1, 3, None), array([0, 2]))
     """
     count = int(np.count_nonzero(mask))
@@ -94,7 +87,7 @@ class MeshQuality:
 
 
 @dataclass(frozen=True)
-class LayeredMesh:
+class Mesh:
     """A polycrystal whose grain boundaries are layers of true thickness.
 
     Every region (grain, slab) owns its own copy of each mesh node it touches; the layer cells connect the
@@ -164,23 +157,37 @@ class LayeredMesh:
     end_um: float = 0.0
     node: NDArray[np.int32] | None = None
 
+    @property
+    def known_node(self) -> NDArray[np.int32]:
+        """`node` of a mesh that gbflux made, (n,).
 
-def points_on_plane(mesh: LayeredMesh, z: float) -> NDArray[np.bool_]:
+        Raises
+        ------
+        ValueError
+            If it was not kept.
+        """
+        if self.node is None:
+            raise ValueError("mesh: nodes of the closed mesh must be known; got a mesh without them.")
+        return self.node
+
+
+def points_on_plane(mesh: Mesh, z: float) -> NDArray[np.bool_]:
     """Mask of the points that lie on the plane at z (µm), to rounding, (n,)."""
-    return np.abs(mesh.points[:, -1] - z) <= 1e-12 * max(1.0, abs(z))
+    found: NDArray[np.bool_] = np.abs(mesh.points[:, -1] - z) <= 1e-12 * max(1.0, abs(z))
+    return found
 
 
-#: Names of the arrays of a `LayeredMesh`.
-MESH_ARRAYS = tuple(field.name for field in fields(LayeredMesh) if "NDArray" in field.type)
+#: Names of the arrays of a `Mesh`.
+MESH_ARRAYS = tuple(field.name for field in fields(Mesh) if "NDArray" in field.type)
 
 
-def mesh_facts(mesh: LayeredMesh) -> dict[str, Any]:
+def mesh_facts(mesh: Mesh) -> dict[str, Any]:
     """All of a mesh that is not an array, fit for JSON; see `mesh_of`."""
     names = [field.name for field in fields(mesh) if field.name not in MESH_ARRAYS]
     return {**{name: getattr(mesh, name) for name in names}, "quality": asdict(mesh.quality)}
 
 
-def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> LayeredMesh:
+def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Mesh:
     """The mesh of arrays and facts, these as `mesh_facts` gave them or as JSON gave them back.
 
     Raises
@@ -189,14 +196,44 @@ def mesh_of(facts: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> LayeredM
         If they are not those of a mesh.
     """
     pairs = {name: tuple(facts[name]) for name in ("slabs", "z_electrolyte", "z_electrodes")}
-    return LayeredMesh(**arrays, **{**facts, **pairs, "quality": MeshQuality(**facts["quality"])})
+    everything: dict[str, Any] = {**arrays, **facts, **pairs, "quality": MeshQuality(**facts["quality"])}
+    return Mesh(**everything)
 
 
-def mesh_hash(*arrays: NDArray) -> str:
-    """SHA-256 of the arrays' shapes and little-endian bytes."""
-    digest = hashlib.sha256()
+def mesh_hash(*arrays: NDArray[Any], before: bytes = b"") -> str:
+    """SHA-256 (hex) of the arrays' shapes and little-endian bytes, after other bytes."""
+    digest = hashlib.sha256(before)
     for array in arrays:
         kind = "<f8" if array.dtype.kind == "f" else "<i4"
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array, dtype=kind).data)
     return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class ConformingMesh:
+    """Simplices of all cells, and the faces between two cells.
+
+    Attributes
+    ----------
+    points : (n, d) float array
+        Nodes (µm).
+    cells : (m, d + 1) int32 array
+        Simplices, positively oriented.
+    region : (m,) int array
+        Cell of the tessellation that each simplex lies in.
+    facets : (k, d) int array
+        Simplices of the faces between two cells, oriented so that their normal points from the first to the
+        second.
+    facet_regions : (k, 2) int array
+        The two cells on either side of each.
+    facet_normal : (k, d) float array
+        Unit normal, from the first to the second.
+    """
+
+    points: NDArray[np.float64]
+    cells: NDArray[np.integer[Any]]
+    region: NDArray[np.integer[Any]]
+    facets: NDArray[np.integer[Any]]
+    facet_regions: NDArray[np.integer[Any]]
+    facet_normal: NDArray[np.float64]

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from gbflux.mesh import CellKind, build_mesh, recipe
-from gbflux.mesh.bisect import FINEST, bisected, is_junction, resolve_junctions
-from gbflux.mesh.refine import SMALLEST
+from gbflux.mesh.refine import SMALLEST, closed, graded
 from gbflux.mesh.simplices import signed_volumes
-from gbflux.mesh.sizing import closed, graded
+from gbflux.mesh.singularities import FINEST, bisected, is_junction, resolve_junctions
 from small_cases import FLAT, LAYERS, case
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])

@@ -1,18 +1,63 @@
-"""`gbflux check`: validate a case, show it resolved, and say what it will cost."""
+"""`gbflux init`, `check`, `schema`: a case file to start from, what a case comes to, how it is written."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gbflux.cli.output import duration
+
 if TYPE_CHECKING:
     from gbflux.case import Case, DerivedNumbers, Estimate
 
+CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).")]
+
+
+def init(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the case; the file is NAME.yaml.")],
+) -> None:
+    """Write a commented case, NAME.yaml, that is valid as it stands. Never overwrites.
+
+    Raises
+    ------
+    InputError
+        If the name is not fit for a file, the file exists, or it cannot be written.
+    """
+    path = new_case(Path(name))
+    typer.echo(f"wrote {path}. Next: gbflux check {path}")
+
+
+def new_case(path: Path) -> Path:
+    """Write a case under a path whose last part is its name, with or without ``.yaml``; return the file."""
+    from gbflux.case import template
+    from gbflux.case.model import NAME_PATTERN
+    from gbflux.errors import InputError
+
+    name = path.name.removesuffix(".yaml").removesuffix(".yml")
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise InputError(f"init: NAME must be letters, digits, '.', '_' or '-', no blanks; got {name!r}.")
+    path = path.with_name(name + (".yml" if path.name.endswith(".yml") else ".yaml"))
+    try:
+        file = path.open("x", encoding="utf-8")
+        try:
+            with file:
+                file.write(template(name))
+        except OSError:
+            path.unlink()
+            raise
+    except FileExistsError:
+        raise InputError(f"init: {path} exists already. Choose another name.") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"init: {path} cannot be written: {reason}. Choose another folder.") from None
+    return path
+
 
 def check(
-    case_file: Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).")],
+    case_file: CaseFile,
 ) -> None:
     """Validate a case, print it resolved, and estimate cells, memory and time.
 
@@ -81,18 +126,14 @@ def cost_lines(case: Case, expected: Estimate) -> list[str]:
     return _aligned("Estimate of the first mesh", rows)
 
 
-def duration(seconds: float) -> str:
-    """A time for people.
-
-    >>> duration(42.3), duration(250), duration(9000)
-    ('42 s', '4.2 min', '2.5 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
-
-
 def _aligned(title: str, rows: list[tuple[str, str]]) -> list[str]:
     """A title and rows of two columns."""
     width = max(len(label) for label, _ in rows)
     return [title, *(f"  {label:{width}}  {value}" for label, value in rows)]
+
+
+def schema() -> None:
+    """Print the JSON schema of a case file, for editors that check YAML while it is written."""
+    from gbflux.case import schema_text
+
+    typer.echo(schema_text(), nl=False)

@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 from scipy.spatial import Delaunay
 
-from gbflux.mesh import CellKind, LayeredMesh, SizeField, build_mesh, recipe
-from gbflux.mesh.conforming import ConformingMesh
-from gbflux.mesh.deepen import AT_ENDS
-from gbflux.mesh.ends import cut_towards
-from gbflux.mesh.refine import next_sizes
+from gbflux.mesh import CellKind, Mesh, SizeField, build_mesh, recipe
+from gbflux.mesh.mesh import ConformingMesh
+from gbflux.mesh.refine import AT_ENDS, closed, next_sizes
 from gbflux.mesh.simplices import signed_volumes, smallest_heights
-from gbflux.mesh.sizing import closed
+from gbflux.mesh.singularities import cut_towards
 from gbflux.mesh.worker import make_mesh
 from gbflux.units import CUT_RATIO
 from small_cases import LAYERS, case
@@ -133,12 +131,12 @@ def test_in_2d_triangles_and_their_edges_are_cut_towards_points() -> None:
     assert len(node) == len(cut.points)
 
 
-def made(field: SizeField | None = None) -> LayeredMesh:
+def made(field: SizeField | None = None) -> Mesh:
     return build_mesh(recipe(case(SMALL, LAYERS), field)).mesh
 
 
 @pytest.fixture(scope="module")
-def pair() -> tuple[LayeredMesh, LayeredMesh]:
+def pair() -> tuple[Mesh, Mesh]:
     """Two meshes of the same sizes, the second cut."""
     sizes = closed(made())
     return made(sizes), made(replace(sizes, end_um=0.05))
