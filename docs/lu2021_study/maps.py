@@ -17,8 +17,8 @@ from gbflux.report import style
 from gbflux.report.paint import paint
 from gbflux.report.panels import draw_section
 from gbflux.report.views import section_view
-from gbflux.results.snapshot import Snapshot
-from gbflux.simulation.pipeline import run_case
+from gbflux.results.fields import Snapshot
+from gbflux.simulation.run import run_case
 from lu2021_study.cases import Run
 from lu2021_study.maps_3d import fields_3d
 from lu2021_study.pictures import small_png

@@ -16,7 +16,7 @@ from gbflux.measure.distribution import weighted_quantiles
 from gbflux.report import style
 from gbflux.report.page.run_folder import Run
 from gbflux.report.page.wording import written
-from gbflux.results.vtp import read_polydata
+from gbflux.results.fields import read_polydata
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, SIDES
 
 _STEPS = 65535  # of a coordinate in its box, and of the current density up to the limit of the colours
