@@ -23,10 +23,10 @@ from gbflux.conduction.solve import solve
 from gbflux.measure import Measurement, measure
 from gbflux.mesh import CellKind, Mesh, SizeField, build_mesh, recipe
 from gbflux.mesh.refine import closed, uncut_nodes
-from gbflux.results.snapshot import Snapshot
+from gbflux.results.fields import Snapshot
 from gbflux.simulation import refinement
-from gbflux.simulation.problem import electrodes, settings
 from gbflux.simulation.progress import Progress
+from gbflux.simulation.run import electrodes, settings
 from gbflux.simulation.targets import MEASURES, WINDOWS, Solved
 
 CASE = """\

@@ -320,14 +320,14 @@ MUTANTS = (
     ),
     Mutant(
         "a run that input ends leaves its files",
-        "src/gbflux/results/claim.py",
+        "src/gbflux/results/folder.py",
         "taken.undo() if error.exit_code == InputError.exit_code else taken.keep()",
         "taken.keep()",
         "tests/unit/results/test_run_folder.py",
     ),
     Mutant(
         "a full disk is passed on to HDF5",
-        "src/gbflux/results/vtkhdf.py",
+        "src/gbflux/results/fields.py",
         "            self.fault = error\n        return count",
         "            raise error\n        return count",
         "tests/unit/results/test_full_disk.py",

@@ -14,7 +14,7 @@ from mpi4py import MPI
 
 from gbflux.case import Case, parse_case
 from gbflux.mesh import Mesh
-from gbflux.simulation.pipeline import Outcome, run_case
+from gbflux.simulation.run import Outcome, run_case
 
 BASE = json.dumps(
     {

@@ -16,8 +16,8 @@ from gbflux.mesh import CellKind
 from gbflux.report.figures import style
 from gbflux.report.figures.case import draw_section
 from gbflux.report.figures.views import paint, section_view
-from gbflux.results.snapshot import Snapshot
-from gbflux.simulation.pipeline import run_case
+from gbflux.results.fields import Snapshot
+from gbflux.simulation.run import run_case
 from lu2021_study.cases import Run
 from lu2021_study.maps_3d import fields_3d
 from lu2021_study.pictures import small_png

@@ -15,7 +15,7 @@ from gbflux.measure.section import slice_plane
 from gbflux.mesh import CellKind, Mesh
 from gbflux.report.figures import style
 from gbflux.report.figures.views import paint
-from gbflux.results.snapshot import Snapshot
+from gbflux.results.fields import Snapshot
 from lu2021_study.pictures import small_png
 
 _WIDTH_UM = 12.0

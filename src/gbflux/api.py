@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gbflux.case import Case, estimate, machine_memory, require_memory
 from gbflux.errors import InputError
 from gbflux.simulation.files import Pictures
-from gbflux.simulation.pipeline import Outcome, run_case
+from gbflux.simulation.run import Outcome, run_case
 
 if TYPE_CHECKING:
     from gbflux.report.figures.views import CaseViews

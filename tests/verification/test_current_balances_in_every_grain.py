@@ -12,7 +12,7 @@ import pytest
 from gbflux.conduction import Fields, correction
 from gbflux.errors import SolverError
 from gbflux.mesh import CellKind, Mesh
-from gbflux.simulation.pipeline import run_case
+from gbflux.simulation.run import run_case
 from small_cases import FLAT, LAYERS, case, solved
 
 BLOCKING = {"grain_boundary.conductivity_S_per_cm": 5.0e-8}

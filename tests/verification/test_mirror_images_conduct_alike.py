@@ -13,7 +13,7 @@ from gbflux.case import parse_case
 from gbflux.conduction import Electrode, SolverSettings
 from gbflux.conduction.solve import solve
 from gbflux.measure import Measurement, measure
-from gbflux.simulation.pipeline import run_case
+from gbflux.simulation.run import run_case
 from small_cases import FLAT, LAYERS, case_text, mirrored, solved
 
 # Two solves to a residual of 1e-10 each; their rounding differs because the order of sums does.

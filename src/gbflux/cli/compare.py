@@ -26,7 +26,7 @@ def compare(case_file: CaseFile, ranks: Ranks = None, output: Output = None, for
     GbfluxError
         As `gbflux run`.
     """
-    from gbflux.simulation.ranks import mpi_job
+    from gbflux.simulation.mpi_job import mpi_job
 
     words = job_words("compare", case_file, output, force)
     with mpi_job(ranks, words, check=lambda: _both_cases(case_file)) as rank:
@@ -71,7 +71,7 @@ def _run(case: Case, folder: Path, rank: int, force: bool) -> tuple[Result, Case
 def _show(folder: Path, results: dict[str, Result], seen: dict[str, CaseViews | None]) -> None:
     """Draw the figure, unless it is there and nothing was run, and print the table."""
     from gbflux.report.figures.case import comparison_table, draw_comparison
-    from gbflux.results.disk import disk_faults_told
+    from gbflux.results.folder import disk_faults_told
 
     picture = folder / "comparison.png"
     if any(seen.values()) or not picture.exists():
@@ -92,6 +92,6 @@ def _titled(views: CaseViews, title: str) -> CaseViews:
 def _stored(folder: Path) -> CaseViews:
     """Views that the pictures of a finished run are drawn from, made of its stored fields."""
     from gbflux.api import views
-    from gbflux.simulation.remeasure import stored_snapshot
+    from gbflux.simulation.files import stored_snapshot
 
     return views(stored_snapshot(folder))

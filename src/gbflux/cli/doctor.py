@@ -354,7 +354,7 @@ def find_launch(run: Runner = run_process) -> Finding:
     if shutil.which("mpirun") is None:
         remedy = "Install it from where mpi4py comes from (Debian: openmpi-bin), or launch through srun."
         return Finding("MPI launch", "-", "", "mpirun is not on PATH: one rank only", remedy)
-    from gbflux.simulation.launch import mpirun_command  # NumPy comes with it
+    from gbflux.simulation.mpi_job import mpirun_command  # NumPy comes with it
 
     banner = run(["mpirun", "--version"]).stdout
     outcome = run(mpirun_command(2, [sys.executable, "-c", _RANKS], banner))

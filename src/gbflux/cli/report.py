@@ -24,7 +24,7 @@ def measure(
     from gbflux.api import views
     from gbflux.report.figures.case import draw_views
     from gbflux.results import RunFolder
-    from gbflux.simulation.remeasure import remeasure
+    from gbflux.simulation.files import remeasure
 
     result, snapshot = remeasure(directory)
     if snapshot.case.output.figures:

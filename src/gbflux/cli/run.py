@@ -67,7 +67,7 @@ def run(
     """
     from gbflux.case import load_case
     from gbflux.case.load import accuracies
-    from gbflux.simulation.ranks import mpi_job
+    from gbflux.simulation.mpi_job import mpi_job
 
     overrides = {"accuracy": accuracies(accuracy)} if accuracy else {}
     words = job_words("run", case_file, output, force)
@@ -239,7 +239,7 @@ def _layer_lines(tree: dict[str, Any], side: str) -> list[str]:
 
 def _run_lines(result: Result) -> list[str]:
     """Iterations, balances, time and memory."""
-    from gbflux.simulation.notes import newton_steps
+    from gbflux.simulation.progress import newton_steps
 
     solver = result.solver
     steps = newton_steps(solver)  # type: ignore[arg-type]  # frozen: its counts are read-only

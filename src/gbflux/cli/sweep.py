@@ -218,7 +218,7 @@ def export(
     InputError
         If the study's folder holds something else or cannot be written.
     """
-    from gbflux.study.snakefile import write_snakefile
+    from gbflux.study.cluster import write_snakefile
 
     planned, folder = _load(study, output)
     folder.make()
@@ -246,7 +246,7 @@ def unit(
         If cases have failed (exit code 3).
     """
     from gbflux import api
-    from gbflux.simulation.ranks import mpi_job
+    from gbflux.simulation.mpi_job import mpi_job
     from gbflux.study.worker import find_unit, work
 
     words = ["sweep", "unit", str(folder), key, *(word for name in case or () for word in ("--case", name))]
@@ -273,8 +273,7 @@ def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
     """Cases, shared meshes, expected cost."""
     from gbflux.case.cost import in_gib
     from gbflux.study.folder import KEY_DIGITS
-    from gbflux.study.labels import labels, shown
-    from gbflux.study.planning import at_a_time
+    from gbflux.study.planning import at_a_time, labels, shown
 
     study, names = plan.study, labels(plan)
     points, cases = _count(len(study.points), "point"), _count(len(plan.entries), "case")
@@ -376,7 +375,7 @@ def unused_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
 def failure_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
     """Yield what went wrong, a line a case."""
     from gbflux.study.folder import KEY_DIGITS
-    from gbflux.study.labels import labels
+    from gbflux.study.planning import labels
 
     names = labels(plan)
     failed = [(key, found) for key in plan.keys if (found := folder.failure(key)) and not folder.result(key)]

@@ -41,8 +41,7 @@ class Standing:
         before: int,
         clock: Callable[[], float] = time.monotonic,
     ):
-        from gbflux.study.labels import labels
-        from gbflux.study.planning import at_a_time, elapsed_s
+        from gbflux.study.planning import at_a_time, elapsed_s, labels
 
         self._clock = clock
         self._began = clock()

@@ -10,8 +10,8 @@ from gbflux.measure.estimated_errors import error, observed_exponent
 from gbflux.measure.metrics import as_tree
 from gbflux.mesh import BuiltMesh, Mesh
 from gbflux.results.certificate import bracket_facts, bracket_reason
+from gbflux.results.fields import Snapshot
 from gbflux.results.result import MeshFacts, Result, SolverFacts
-from gbflux.results.snapshot import Snapshot
 from gbflux.simulation.progress import Progress
 from gbflux.simulation.refinement import History, missed
 from gbflux.simulation.shared_mesh import Planes, case_key

@@ -20,7 +20,7 @@ from gbflux.measure import HotSpots, Measurement
 from gbflux.measure.estimated_errors import indicator
 from gbflux.mesh import BuiltMesh
 from gbflux.results.certificate import LocalCertificate
-from gbflux.results.snapshot import Snapshot
+from gbflux.results.fields import Snapshot
 
 #: Measures whose estimated errors count, by name; of windows those of these diameters.
 MEASURES = (

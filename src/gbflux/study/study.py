@@ -17,8 +17,7 @@ from gbflux.case.rules import Finding
 from gbflux.case.text import findings_of, shown
 from gbflux.case.yaml import Document, read_document
 from gbflux.errors import CaseError, Problem
-from gbflux.study.axes import Axis, axes_of, points_of
-from gbflux.study.blocks import Cluster, Run, StudyBlocks
+from gbflux.study.blocks import Axis, Cluster, Run, StudyBlocks, axes_of, points_of
 
 LARGEST_STUDY = 100_000  # cases: beyond it a range was mistyped
 #: Seeds of scatter are those of the grains plus this, so that no two random quantities share a stream.

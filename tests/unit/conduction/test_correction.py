@@ -10,7 +10,7 @@ from mpi4py import MPI
 
 from gbflux.conduction import SolverSettings, correction, elements
 from gbflux.errors import SolverError
-from gbflux.simulation.pipeline import run_case
+from gbflux.simulation.run import run_case
 from small_cases import FLAT, case
 
 SLIVERS = {

@@ -12,9 +12,8 @@ from mpi4py import MPI
 from gbflux.errors import InputError
 from gbflux.measure import measure
 from gbflux.mesh import CellKind
-from gbflux.results.snapshot import Snapshot
-from gbflux.results.vtkhdf import read_fields, write_fields
-from gbflux.simulation.pipeline import run_case
+from gbflux.results.fields import Snapshot, read_fields, write_fields
+from gbflux.simulation.run import run_case
 from small_cases import LAYERS, TINY, solved
 
 CASES = {

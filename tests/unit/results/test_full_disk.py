@@ -12,9 +12,9 @@ import pytest
 from gbflux.cli import main as command
 from gbflux.errors import InputError, MeshError
 from gbflux.mesh.build import disk_errors_as_mesh_errors
-from gbflux.results.disk import disk_faults_told, require_room
-from gbflux.results.vtkhdf import fields_bytes, write_fields
-from gbflux.simulation.remeasure import remeasure
+from gbflux.results.fields import fields_bytes, write_fields
+from gbflux.results.folder import disk_faults_told, require_room
+from gbflux.simulation.files import remeasure
 from small_cases import LAYERS, NO_FIGURES, TINY, case_text, solved
 
 SOON_S = 60.0
@@ -172,7 +172,7 @@ def test_an_archive_that_cannot_be_closed(tmp_path: Path) -> None:
 
 
 def test_measuring_on_a_full_disk_leaves_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gbflux.simulation import remeasure as room
+    from gbflux.simulation import files as room
 
     assert command.exit_code(["run", str(case_file(tmp_path, NO_FIGURES)), "-o", str(tmp_path / "out")]) == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}

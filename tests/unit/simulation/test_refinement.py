@@ -16,7 +16,7 @@ from gbflux.cli import main as command
 from gbflux.errors import MeshError
 from gbflux.results.result import Result
 from gbflux.simulation import refinement, shared_mesh
-from gbflux.simulation.pipeline import Outcome, run_case
+from gbflux.simulation.run import Outcome, run_case
 from gbflux.simulation.summary import asked_and_reached
 from small_cases import LAYERS, NO_FIGURES, TINY, case, case_text, solved
 

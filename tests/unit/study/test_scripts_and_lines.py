@@ -16,9 +16,8 @@ from gbflux.cli import main as command
 from gbflux.cli.sweep_progress import Standing, live_display, plain_line
 from gbflux.errors import InputError
 from gbflux.study import Event, cluster
-from gbflux.study.cluster import job_scripts, submit
-from gbflux.study.labels import labels
-from gbflux.study.snakefile import snakefile
+from gbflux.study.cluster import job_scripts, snakefile, submit
+from gbflux.study.planning import labels
 
 SWEEP = {"temperature_C": [21, 22], "grains.mean_size_um": [8, 9, 10]}
 CLUSTER = {

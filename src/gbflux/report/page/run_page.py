@@ -28,7 +28,7 @@ from gbflux.report.page.curves import biot_number
 from gbflux.report.page.folders import PICTURES, Run
 from gbflux.report.page.layers import draw_profiles, profile_of, run_ratios
 from gbflux.report.page.wording import CELL, ESTIMATES, METRICS, written
-from gbflux.results.vtp import read_polydata
+from gbflux.results.fields import read_polydata
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2, SIDES
 
 _TITLES = {

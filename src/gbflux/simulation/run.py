@@ -8,32 +8,38 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case
-from gbflux.conduction.records import Solution
+from gbflux.case.cost import certifies, element_order
+from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
 from gbflux.errors import InputError, MissingLibrary
 from gbflux.measure import electrode_parts, measure
 from gbflux.mesh import BuiltMesh, SizeField
 from gbflux.results.certificate import local_certificates
-from gbflux.results.claim import Claim, settled
-from gbflux.results.folder import RunFolder
+from gbflux.results.fields import Snapshot
+from gbflux.results.folder import Claim, RunFolder, settled
+from gbflux.results.provenance import peak_MiB, provenance
 from gbflux.results.result import Result
-from gbflux.results.snapshot import Snapshot
 from gbflux.simulation.files import Pictures, leave_files, leave_result
-from gbflux.simulation.notes import note_certificates, note_mesh, note_solution
-from gbflux.simulation.problem import electrodes, settings
-from gbflux.simulation.progress import Progress, log_file, logged_to
-from gbflux.simulation.provenance import mpi_library, peak_MiB, provenance
-from gbflux.simulation.ranks import cores_beside_root, on_cores, world
+from gbflux.simulation.mpi_job import cores_beside_root, mpi_library, on_cores, world
+from gbflux.simulation.progress import (
+    Progress,
+    log_file,
+    logged_to,
+    note_certificates,
+    note_mesh,
+    note_solution,
+)
 from gbflux.simulation.refinement import MeshTooLarge, refined
-from gbflux.simulation.shared_mesh import SharedMesh, case_key, load_solver
+from gbflux.simulation.shared_mesh import SharedMesh, Unit, case_key, load_solver
 from gbflux.simulation.summary import peak_of_all, result_of
 from gbflux.simulation.targets import Solved
+from gbflux.units import kelvin
 
 
 @dataclass(frozen=True)
@@ -273,3 +279,86 @@ def _measured(
         )
     progress.note("measure", f"{progress.seconds['measure'] - before:.1f} s")
     return Snapshot(case, built.mesh, solution.fields, measurement)
+
+
+def electrodes(case: Case) -> tuple[Electrode, Electrode]:
+    """The electrodes, bottom and top; an applied current enters at the top."""
+    parts = (
+        case.potentials,
+        case.electrode_asr,
+        (_law(case, 0), _law(case, 1)),
+        (None, case.applied_current_density),
+    )
+    bottom, top = zip(*parts, strict=True)
+    return Electrode(*bottom), Electrode(*top)
+
+
+def _law(case: Case, side: int) -> ButlerVolmer | None:
+    """The kinetics of an electrode at the case's temperature."""
+    law = case.electrode_kinetics[side]
+    return law and ButlerVolmer(
+        exchange_current_density=case.exchange_current_density[side],
+        anodic=law.anodic_transfer_coefficient,
+        cathodic=law.cathodic_transfer_coefficient,
+        temperature=kelvin(case.temperature_C),
+    )
+
+
+def settings(case: Case, certify: bool = False) -> SolverSettings:
+    """Return the solver's settings; with `certify` it keeps what bounds on local currents need."""
+    s = case.solver
+    return SolverSettings(
+        s.rtol, s.max_iterations, s.preconditioner, element_order(case), certifies(case), certify
+    )
+
+
+def run_unit(
+    unit: Unit,
+    wanted: Sequence[tuple[Case, Path]],
+    *,
+    comm: Any = None,
+    pictures: Pictures | None = None,
+    progress: Callable[[Case], Progress] = lambda case: Progress(),
+    failed: Callable[[Case, Path, Exception], None] | None = None,
+) -> list[Result | None]:
+    """Run those cases of a unit that are wanted, each into its folder; *collective*.
+
+    Parameters
+    ----------
+    unit : Unit
+        All cases that share the mesh, wanted or not: they fix the mesh.
+    wanted : sequence of (Case, Path)
+        Members of the unit and their folders. A folder that holds its case finished is left as it is.
+    comm : MPI.Intracomm, optional
+        The ranks that share the work; all of them by default.
+    pictures : Pictures, optional
+        Makes the pictures, where a case asks for them.
+    progress : callable
+        Makes the progress report of a case.
+    failed : callable, optional
+        Told of a case that ended with an error, on all ranks; the next case then goes on. Without it the
+        error is raised.
+
+    Returns
+    -------
+    list of Result or None
+        One for each wanted case, the same on all ranks; None for a failed one.
+    """
+    comm = world() if comm is None else comm
+    shared = SharedMesh(comm, unit.hl_planes_um, solves=len(wanted))
+    results: list[Result | None] = []
+    try:
+        for case, folder in wanted:
+            try:
+                outcome = run_case(
+                    case, folder, comm=comm, pictures=pictures, progress=progress(case), shared=shared
+                )
+                results.append(outcome.result)
+            except Exception as error:
+                if failed is None:
+                    raise
+                failed(case, folder, error)
+                results.append(None)
+    finally:
+        shared.close()
+    return results

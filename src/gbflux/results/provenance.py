@@ -55,10 +55,3 @@ def version(distribution: str) -> str | None:
 def peak_MiB() -> float:
     """Largest memory of this process so far (MiB)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def mpi_library() -> str:
-    """Name and version of the MPI library."""
-    from mpi4py import MPI
-
-    return MPI.Get_library_version()

@@ -9,7 +9,7 @@ import pytest
 
 from gbflux.errors import InputError
 from gbflux.mesh import guard
-from gbflux.simulation import launch
+from gbflux.simulation import mpi_job
 
 OPEN_MPI = "mpirun (Open MPI) 4.1.4"
 MPICH = "HYDRA build details:"
@@ -31,38 +31,38 @@ MPICH = "HYDRA build details:"
     ],
 )
 def test_size_of_the_job(environment: dict[str, str], size: int) -> None:
-    assert launch.job_size(environment) == size
+    assert mpi_job.job_size(environment) == size
 
 
 def test_open_mpi_is_told_about_more_ranks_than_cores_and_mpich_is_not() -> None:
-    command = launch.mpirun_command(4, ["x"], OPEN_MPI)
+    command = mpi_job.mpirun_command(4, ["x"], OPEN_MPI)
     assert command[:3] == ["mpirun", "-n", "4"]
     assert command[-1] == "x"
     assert {"--oversubscribe", "none"} < set(command)
-    assert launch.mpirun_command(4, ["x"], MPICH) == ["mpirun", "-n", "4", "x"]
+    assert mpi_job.mpirun_command(4, ["x"], MPICH) == ["mpirun", "-n", "4", "x"]
 
 
 def test_the_environment_of_a_job_keeps_what_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert launch.mpi_environment({"OMP_NUM_THREADS": "3"})["OMP_NUM_THREADS"] == "3"
-    assert launch.mpi_environment({})["OMP_NUM_THREADS"] == "1"
+    assert mpi_job.mpi_environment({"OMP_NUM_THREADS": "3"})["OMP_NUM_THREADS"] == "3"
+    assert mpi_job.mpi_environment({})["OMP_NUM_THREADS"] == "1"
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert launch.mpi_environment({})["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
+    assert mpi_job.mpi_environment({})["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "OMPI_ALLOW_RUN_AS_ROOT" not in launch.mpi_environment({})
+    assert "OMPI_ALLOW_RUN_AS_ROOT" not in mpi_job.mpi_environment({})
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list:
     """What would have replaced this process."""
     calls: list = []
-    monkeypatch.setattr(launch.os, "execvpe", lambda *arguments: calls.append(arguments))
-    monkeypatch.setattr(launch, "mpirun_banner", lambda: OPEN_MPI)
-    monkeypatch.setattr(launch, "job_size", lambda: 0)
+    monkeypatch.setattr(mpi_job.os, "execvpe", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(mpi_job, "mpirun_banner", lambda: OPEN_MPI)
+    monkeypatch.setattr(mpi_job, "job_size", lambda: 0)
     return calls
 
 
 def test_a_plain_process_becomes_a_job(started: list) -> None:
-    launch.become_mpi_job(3, ["run", "a.yaml"])
+    mpi_job.become_mpi_job(3, ["run", "a.yaml"])
     (name, words, environment) = started[0]
     assert name == sys.executable
     assert words[:5] == [sys.executable, "-I", "-S", guard.__file__, "wait"]
@@ -73,19 +73,19 @@ def test_a_plain_process_becomes_a_job(started: list) -> None:
 
 
 def test_one_rank_needs_no_launcher(started: list, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "mpirun_banner", lambda: "")
-    launch.become_mpi_job(1, ["run"])
+    monkeypatch.setattr(mpi_job, "mpirun_banner", lambda: "")
+    mpi_job.become_mpi_job(1, ["run"])
     assert started == []
     with pytest.raises(InputError, match="mpirun"):
-        launch.become_mpi_job(2, ["run"])
+        mpi_job.become_mpi_job(2, ["run"])
 
 
 def test_a_job_has_the_size_that_its_launcher_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "job_size", lambda: 2)
-    launch.check_ranks(2)
-    launch.check_ranks(None)
+    monkeypatch.setattr(mpi_job, "job_size", lambda: 2)
+    mpi_job.check_ranks(2)
+    mpi_job.check_ranks(None)
     for other in (1, 3):
         with pytest.raises(InputError, match=f"got {other} on 2 ranks"):
-            launch.check_ranks(other)
-    monkeypatch.setattr(launch, "job_size", lambda: 0)
-    launch.check_ranks(3)
+            mpi_job.check_ranks(other)
+    monkeypatch.setattr(mpi_job, "job_size", lambda: 0)
+    mpi_job.check_ranks(3)
