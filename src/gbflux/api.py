@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +89,10 @@ def pictures(seen: list[CaseViews] | None = None) -> Pictures:
 
         draw_views(folder, shown)
 
-    return Pictures(look, draw, lambda: import_module("gbflux.report.figures.case"))
+    def prepare() -> None:
+        import gbflux.report.figures.case  # noqa: F401  matplotlib takes a second: loaded while rank 0 meshes
+
+    return Pictures(look, draw, prepare)
 
 
 def views(snapshot: Snapshot) -> CaseViews:

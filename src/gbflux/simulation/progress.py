@@ -174,8 +174,13 @@ def note_certificates(
 class Counts(Protocol):
     """Record that counts the steps of a nonlinear solve."""
 
-    newton_iterations: int
-    load_steps: int
+    @property
+    def newton_iterations(self) -> int:
+        """Newton steps; 0 for a linear problem."""
+
+    @property
+    def load_steps(self) -> int:
+        """Steps in which the load was raised."""
 
 
 def newton_steps(counts: Counts) -> str:

@@ -11,8 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gbflux.case import Case
 from gbflux.case.model import canonical, digest
@@ -23,9 +22,6 @@ from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
 from gbflux.mesh.build import MESHER
 from gbflux.mesh.cut import Cut, NestedMesh, nested
 from gbflux.simulation.progress import Progress
-
-if TYPE_CHECKING:
-    from gbflux.case import Case
 
 #: Distances from the electrolyte of mesh planes in the bottom and the top homogenizing layer (µm).
 Planes = tuple[tuple[float, ...], tuple[float, ...]]
@@ -53,9 +49,12 @@ def load_solver() -> None:
     A library that is missing is reported where it is needed.
     """
     with _ctrl_c_later():
-        for name in ("gbflux.conduction.conductor", "scipy.spatial", "h5py"):
-            with contextlib.suppress(ImportError, MissingLibrary):
-                import_module(name)
+        with contextlib.suppress(ImportError, MissingLibrary):
+            import gbflux.conduction.conductor  # noqa: F401
+        with contextlib.suppress(ImportError):
+            import scipy.spatial  # noqa: F401
+        with contextlib.suppress(ImportError):
+            import h5py  # noqa: F401
 
 
 @contextmanager
@@ -283,7 +282,7 @@ def _in_order(cases: list[Case]) -> list[Case]:
     def group(data: dict[str, Any]) -> int:
         return groups.setdefault(digest(data), len(groups))
 
-    def place(case: Case) -> tuple:
+    def place(case: Case) -> tuple[int, bool, int, tuple[float, ...], int]:
         data = canonical(case)
         electrodes = group(data.pop("electrodes", {}))
         layer = data.pop("homogenizing_layer", {})

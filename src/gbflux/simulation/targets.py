@@ -144,7 +144,7 @@ class Conductance:
                 "Leave accuracy out."
             )
 
-    def standing(self, solved, measurements, cells) -> Standing:
+    def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """The relative width of the bracket."""
         return Standing(self.asked, solved.solution.bracket.relative_width)
 
@@ -180,7 +180,7 @@ class HotSpotMeasures:
     def require(self, solution: Solution) -> None:
         """Nothing: any solution has a distribution on its planes."""
 
-    def standing(self, solved, measurements, cells) -> Standing:
+    def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """The largest error of the measures that count."""
         now, before, share = measurements[-1], *_before(measurements, cells)
         worst, largest = None, 0.0
@@ -232,7 +232,7 @@ class LocalCurrents:
                 "Leave accuracy.hot_spot out."
             )
 
-    def standing(self, solved, measurements, cells) -> Standing:
+    def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """The widest interval."""
         parts = [_part_name(one) for one in solved.certificates]
         error, worst = max(zip(_half_widths(solved), parts, strict=True), default=(0.0, None))
