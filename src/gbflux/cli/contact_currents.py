@@ -88,7 +88,7 @@ def sharvin(given: Given) -> Answer:
 @command((BODY_SIGMA, THICKNESS, VOLTAGE, *SPOT, TRANSFER), against=("area", "radius"))
 def ionic(given: Given) -> Answer:
     """Ionic current through a small contact: one-dimensional, spreading, limited by charge transfer."""
-    from gbflux.lab.contact import ionic as law
+    from gbflux.lab.contact import spreading as law
 
     laws = [
         ("one-dimensional, σAV/L", law.one_dimensional_current, "A", 1.0, "one_dimensional_A"),
@@ -166,7 +166,7 @@ def _missing(given: Given) -> tuple[str, dict[str, Measured]]:
 def asr(given: Given) -> Answer:
     """Area-specific resistance, resistance and contact area; what a layer's own bulk has of it."""
     from gbflux.errors import InputError
-    from gbflux.lab.contact import ionic as law
+    from gbflux.lab.contact import spreading as law
 
     if ("layer" in given) != ("layer_sigma" in given):
         raise InputError("contact asr: --layer-um and --layer-conductivity-S-per-cm must be given together.")
@@ -186,7 +186,7 @@ def asr(given: Given) -> Answer:
 
 def _layer_rows(given: Mapping[str, Measured]) -> list[Row]:
     """Return the part of an area-specific resistance that is a layer's bulk, and the rest (interfaces)."""
-    from gbflux.lab.contact import ionic as law
+    from gbflux.lab.contact import spreading as law
     from gbflux.lab.stats.uncertainty import propagate
 
     own = propagate(law.layer_asr, thickness=given["layer"], sigma=given["layer_sigma"])

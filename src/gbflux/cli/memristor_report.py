@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gbflux.lab.memristor.filament_fit import FilamentFit
-    from gbflux.lab.memristor.statistics import Endurance
+    from gbflux.lab.memristor.statistics import Endurance, Weibull
     from gbflux.lab.memristor.switching import MemristorResult, Resistance
-    from gbflux.lab.stats.weibull import Weibull
 
 _HEAD = (
     "device",
@@ -103,7 +102,7 @@ def distribution(result: MemristorResult, event: str) -> Weibull | None:
     """Weibull distribution of the size of the set or reset bias."""
     import numpy as np
 
-    from gbflux.lab.stats.weibull import weibull
+    from gbflux.lab.memristor.statistics import weibull
 
     seen, censored = biases(result, event)
     return weibull(np.array(seen), np.array(censored))

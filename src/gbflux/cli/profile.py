@@ -11,8 +11,8 @@ from gbflux import units
 from gbflux.cli.analysis import FolderOption, JsonOption
 
 if TYPE_CHECKING:
-    from gbflux.lab.profile.analyse import ProfileResult
-    from gbflux.lab.profile.lines import LineScans
+    from gbflux.lab.profile import ProfileResult
+    from gbflux.lab.readers.lines import LineScans
 
 #: Unit of the field and factor, by SI unit.
 SHOWN = {"Pa": ("GPa", 1e-9), "V": ("mV", 1e3), "m": ("nm", 1e9)}
@@ -59,8 +59,8 @@ def profile(
         Files that cannot be used (exit code 2), a missing library (4).
     """
     from gbflux.cli.analysis import json_text
-    from gbflux.lab.profile.analyse import analyse_profile
-    from gbflux.lab.profile.lines import join_lines
+    from gbflux.lab.profile import analyse_profile
+    from gbflux.lab.readers.lines import join_lines
 
     ends = None if line is None else _ends(line)
     sides = tuple(None if side is None else side * units.UM_TO_M for side in (width, height))
@@ -91,7 +91,7 @@ class Matrix(NamedTuple):
 def _lines_of(path: Path, quantity: str, channel: str, matrix: Matrix, ends, count: int) -> LineScans:
     """Lines of one file, text or map."""
     from gbflux.errors import InputError
-    from gbflux.lab.profile.lines import lines_across, middle_lines, read_lines
+    from gbflux.lab.readers.lines import lines_across, middle_lines, read_lines
     from gbflux.lab.readers.maps import is_map, read_map
 
     if matrix.size[0] is None and not is_map(path):

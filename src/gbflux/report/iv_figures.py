@@ -8,8 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gbflux.lab.iv.analyse import CurveResult, IVResult
-from gbflux.lab.iv.many import ManyResult
-from gbflux.lab.stats.survival import Survival
+from gbflux.lab.iv.many import ManyResult, Survival
 from gbflux.report import style
 
 _MOST_CURVES = 8

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from gbflux.lab.memristor.statistics import AreaTrend
+from gbflux.lab.memristor.statistics import AreaTrend, Weibull
 from gbflux.lab.memristor.switching import MemristorResult
-from gbflux.lab.stats.weibull import Weibull
 from gbflux.report import style
 
 _UM2_PER_M2 = 1e12

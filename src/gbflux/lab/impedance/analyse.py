@@ -18,8 +18,7 @@ from gbflux.errors import InputError
 from gbflux.lab.impedance.brick_layer import LEAST_FACTOR, BrickLayer, brick_layer
 from gbflux.lab.impedance.circuit import Element, arc_elements, arc_time
 from gbflux.lab.impedance.fit import BLOCK_PRESENT, EisFit, block_probabilities, fit_circuit
-from gbflux.lab.impedance.kramers_kronig import DEFAULT_LIMIT, FEWEST_POINTS, KKTest, kramers_kronig
-from gbflux.lab.impedance.spectrum import Spectrum
+from gbflux.lab.impedance.spectrum import DEFAULT_LIMIT, FEWEST_FOR_TEST, KKTest, Spectrum, kramers_kronig
 from gbflux.lab.stats.uncertainty import Interval
 
 F_PER_M_TO_F_PER_CM = 1e-2
@@ -234,7 +233,7 @@ def analyse_spectrum(
     if bricks is not None and (cell is None or cell.thickness is None):
         raise InputError("brick layer: needs area and thickness of the sample; got none. Give both.")
     fit = fit_circuit(spectrum, circuit, weighting, fixed, start)
-    kk = kramers_kronig(spectrum, kk_limit) if len(spectrum.frequency) >= FEWEST_POINTS else None
+    kk = kramers_kronig(spectrum, kk_limit) if len(spectrum.frequency) >= FEWEST_FOR_TEST else None
     arcs = find_arcs(fit, cell)
     resistors = {
         block.name: _interval_of(fit, block.name)
@@ -332,7 +331,7 @@ def _warnings(
     """Warnings about the spectrum, its fit and the numbers taken from it."""
     texts = []
     if kk is None:
-        texts.append(f"Kramers-Kronig test left out: it needs {FEWEST_POINTS} points")
+        texts.append(f"Kramers-Kronig test left out: it needs {FEWEST_FOR_TEST} points")
     elif not kk.consistent:
         texts.append(
             f"the spectrum breaks the Kramers-Kronig relations (residuals of {kk.rms * 100:.2g} % rms, "

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.lab.readers.tables import Column, Table
-from gbflux.lab.stats.noise import median
+from gbflux.lab.stats.lines import median
 
 Array = NDArray[np.float64]
 _REVERSAL_SHARE = 0.02  # of the range: smaller reversals are noise of a measured voltage

@@ -25,8 +25,17 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from gbflux.lab.iv.sweeps import Curve
-from gbflux.lab.stats.noise import NoiseFloor, median, noise_floors
-from gbflux.lab.stats.ragged import Bools, Ints, blocks, filled, largest, medians
+from gbflux.lab.stats.lines import (
+    Bools,
+    Ints,
+    NoiseFloor,
+    blocks,
+    filled,
+    largest,
+    median,
+    medians,
+    noise_floors,
+)
 
 Array = NDArray[np.float64]
 TRIGGERED = "triggered"

@@ -13,11 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError, SolverError
-from gbflux.lab.iv.ohmic import find_compliance
+from gbflux.lab.iv.analyse import find_compliance
 from gbflux.lab.iv.sweeps import curves_of
 from gbflux.lab.memristor.filament_model import PARAMETERS, FilamentModel, FilamentTrace, simulate
-from gbflux.lab.memristor.filament_search import Place, Target, descend, evaluate, starts
-from gbflux.lab.memristor.measured_cycle import MeasuredCycle, measured_cycle
+from gbflux.lab.memristor.filament_search import (
+    MeasuredCycle,
+    Place,
+    Target,
+    descend,
+    evaluate,
+    measured_cycle,
+    starts,
+)
 from gbflux.lab.memristor.switching import area_in, curve_pairs
 from gbflux.lab.readers.tables import Table
 

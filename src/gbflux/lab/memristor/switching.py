@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from gbflux.errors import InputError
 from gbflux.lab.iv.sweeps import Curve, curves_of
 from gbflux.lab.readers.tables import Table
-from gbflux.lab.stats.noise import quantisation
+from gbflux.lab.stats.lines import quantisation
 
 Array = NDArray[np.float64]
 _READ_SHARE = 0.4  # of the median set bias

@@ -9,8 +9,8 @@ import pytest
 
 from gbflux.errors import InputError
 from gbflux.lab.iv.analyse import analyse_iv
-from gbflux.lab.readers import rows as table_rows
-from gbflux.lab.readers.rows import Body
+from gbflux.lab.readers import delimited as table_rows
+from gbflux.lab.readers.delimited import Body
 from gbflux.lab.readers.tables import read_table
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.lab.demo.data import write_demo_data
-from gbflux.lab.demo.profile import matrix_text, spm_bytes
-from gbflux.lab.profile.lines import lines_across, middle_lines, read_lines
+from gbflux.lab.demo import write_demo_data
+from gbflux.lab.demo.cells import matrix_text, spm_bytes
+from gbflux.lab.readers.lines import lines_across, middle_lines, read_lines
 from gbflux.lab.readers.maps import ScanMap, is_map, read_gwy, read_map, read_spm
 
 VALUES = np.add.outer(np.arange(12.0), 0.1 * np.arange(20.0))  # rises downwards and to the right

@@ -22,7 +22,7 @@ from scipy.optimize import least_squares
 from scipy.special import ndtr
 
 from gbflux.errors import InputError
-from gbflux.lab.profile.lines import LineScans
+from gbflux.lab.readers.lines import LineScans
 from gbflux.lab.stats.uncertainty import Interval
 
 Array = NDArray[np.float64]
