@@ -65,7 +65,7 @@ def iv(
     from gbflux.errors import InputError
     from gbflux.lab.iv.analyse import analyse_iv
     from gbflux.lab.iv.many import read_positions, together
-    from gbflux.lab.readers.tables import read_table
+    from gbflux.lab.readers import read_table
     from gbflux.lab.stats.uncertainty import parse_measured
 
     if polarity not in POLARITIES:

@@ -67,7 +67,7 @@ def memristor(
     from gbflux.lab.memristor.filament_fit import fit_cycle_of
     from gbflux.lab.memristor.statistics import area_trend, endurance
     from gbflux.lab.memristor.switching import analyse_memristor
-    from gbflux.lab.readers.tables import read_table
+    from gbflux.lab.readers import read_table
 
     _check_options(polarity, areas, len(files), fit, rate, compliance)
     of_file = [None] * len(files) if not areas else areas * len(files) if len(areas) == 1 else areas

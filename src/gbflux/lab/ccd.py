@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.lab.readers.tables import read_table
+from gbflux.lab.readers import read_table
 
 Array = NDArray[np.float64]
 _FEWEST_SAMPLES = 6  # in a step; shorter ones are ramps

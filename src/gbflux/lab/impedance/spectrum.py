@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.lab.readers.tables import Column, Table, read_table
+from gbflux.lab.readers import read_table
+from gbflux.lab.readers.tables import Column, Table
 
 FEWEST_POINTS = 5
 _ONE_WAY = 0.5  # net share of steps in one direction, from which rows are sweeps

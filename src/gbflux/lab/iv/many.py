@@ -20,7 +20,7 @@ from scipy.special import log_ndtr
 
 from gbflux.errors import InputError
 from gbflux.lab.iv.analyse import IVResult
-from gbflux.lab.readers.delimited import read_text
+from gbflux.lab.readers import read_text
 from gbflux.units import NM_TO_UM
 
 DISTANCE, ELECTRODE = "distance_nm", "electrode_um"

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gbflux import units
 from gbflux.errors import InputError
+from gbflux.lab.readers import read_table
 from gbflux.lab.readers.maps import ScanMap
-from gbflux.lab.readers.tables import read_table
 
 _FEWEST_POINTS = 16
 _MOST_POINTS = 4096

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 from gbflux import units
 from gbflux.errors import InputError, MissingLibrary
-from gbflux.lab.readers.delimited import COMMENT, read_text
-from gbflux.lab.readers.tables import read_table, si_unit
+from gbflux.lab.readers import read_table, read_text
+from gbflux.lab.readers.delimited import COMMENT
+from gbflux.lab.readers.tables import si_unit
 
 Array = NDArray[np.float64]
 _FEWEST_PIXELS = 16

@@ -14,12 +14,89 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.lab.readers.delimited import Body, Layout, find_layout, read_text
 
 Array = NDArray[np.float64]
 _UNIT_COLUMN = re.compile(r"(?P<of>.*?)[\s_]*units?", re.IGNORECASE)
 _SORT_OF_CURRENT = re.compile(r"\s+(DC|AC)$", re.IGNORECASE)
 _OF_AREA = {"A/m²": ("A", 1), "Ω m²": ("Ω", -1)}  # unit of the whole electrode, and the power of its area
+_PREFIXES = {"": 1.0, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "c": 1e-2}
+_PREFIXES |= {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_SPELLINGS = {"V": "Volt Volts volt volts", "A": "Amp Amps amp amps", "Ω": "Ohm Ohms ohm ohms OHM"}
+_BASES = {
+    symbol: (symbol, 1.0) for symbol in ["V", "A", "Ω", "S", "Hz", "s", "m", "N", "Pa", "C", "F", "W", "rad"]
+} | {
+    **{word: (symbol, 1.0) for symbol, words in _SPELLINGS.items() for word in words.split()},
+    "hz": ("Hz", 1.0),
+    "HZ": ("Hz", 1.0),
+    "sec": ("s", 1.0),
+    "Å": ("m", 1e-10),
+}  # as written -> SI, factor
+_WHOLE = {  # units that take no prefix
+    "min": ("s", 60.0),
+    "h": ("s", 3600.0),
+    "hr": ("s", 3600.0),
+    "Ah": ("C", 3600.0),
+    "mAh": ("C", 3.6),
+    "deg": ("rad", 0.017453292519943295),
+    "degree": ("rad", 0.017453292519943295),
+    "degrees": ("rad", 0.017453292519943295),
+    "°": ("rad", 0.017453292519943295),
+    "%": ("1", 0.01),
+    "1": ("1", 1.0),
+}
+_AREA_SPECIFIC = ("z_real", "z_imag", "z_modulus", "resistance")  # these may be in Ω m²
+#: SI unit that a quantity has where its header names none.
+SI_UNIT = {
+    "voltage": "V",
+    "current": "A",
+    "time": "s",
+    "frequency": "Hz",
+    "z_real": "Ω",
+    "z_imag": "Ω",
+    "z_modulus": "Ω",
+    "phase": "rad",
+    "resistance": "Ω",
+    "position": "m",
+    "modulus": "Pa",
+    "current_density": "A/m²",
+    "sweep": "1",
+    "index": "1",
+}
+_BY_UNIT = {
+    "V": "voltage",
+    "A": "current",
+    "s": "time",
+    "Hz": "frequency",
+    "m": "position",
+    "Pa": "modulus",
+    "A/m²": "current_density",
+}
+_NAMES = [  # quantity, pattern of the whole name in lower case without blanks, in order of preference
+    ("index", r"(data)?(index|point|points|no\.?|#|n|reading#?|pt\.?|row)"),
+    ("sweep", r"(sweep|cycle|run|loop|segment|repeat|scan|trace)(no\.?|number|index|id|#|_?n)?"),
+    ("z_real", r"z'|(z_?)?re(al)?|re\(?z\)?|z1|rez|zr"),
+    ("z_imag", r"z''|z\"|(z_?)?im(ag(inary)?)?|im\(?z\)?|z2|imz|zi"),
+    ("z_modulus", r"\|z\||z_?mod|zmod|z_?abs|mag(nitude)?"),
+    ("phase", r"phase(\(z\))?|theta|phi|phz|zphz"),
+    ("frequency", r"f|freq(uency)?"),
+    ("time", r".*time.*|t|elapsed|timestamp"),
+    ("current_density", r".*current_?density.*|j"),
+    ("current", r".*curr(ent)?.*|i|<i>|i[_-]?\d+|i_?(meas|sample|tip|drain|anode|d|ds)|amps?|.*[a-z0-9]i"),
+    (
+        "voltage",
+        r".*volt(age)?s?.*|v|u|e|ewe|ecell|v[_-]?\d+|[vu]_?(meas|set|source|src|force|bias|tip|d|ds|f)|.*bias.*|"
+        r".*potential.*|cpd|.*[a-z0-9]v",
+    ),
+    ("resistance", r"r|res(istance)?"),
+    ("modulus", r".*modulus.*"),
+    ("position", r"x|y|d|distance|position|lateral.*"),
+]
+_PLAIN = str.maketrans({"μ": "u", "µ": "u", "\u2126": "Ω", "²": "2", "⁻": "-", "−": "-", "⋅": "·"})
+_BRACKETS = re.compile(r"^(?P<name>.*?)\s*[(\[{]\s*(?P<unit>[^()\[\]{}]*?)\s*[)\]}]$")
+_LAST_WORD = re.compile(r"^(?P<name>.+?)(?P<mark>\s*/\s*|_|\s+|,\s*)(?P<unit>[^\s/_,]+)$")
+_SEPARATOR = re.compile(r"\s*/\s*|_|\s+|,\s*")
+_AGAINST = re.compile(r"(?<=[\w)\]])\s+(vs|against)\.?\s[^()\[\]]*", re.IGNORECASE)  # E/V vs. Li
+_PER_AREA = "m²"
 
 
 @dataclass(frozen=True)
@@ -133,40 +210,54 @@ class Table:
         return found[0]
 
 
-def read_table(path: str | Path) -> Table:
-    """Read a table of numbers from a text file, packed with gzip or not.
-
-    Separated by commas, semicolons, tabs or white space; with decimal points or commas; with text above the
-    header, a second header line for units, comments, gaps; words in a column make it a column of words, which
-    is skipped.
+def table_of(
+    path: Path, header: tuple[str, ...], rows: Array, comments: tuple[str, ...], notes: list[str]
+) -> Table:
+    """Table of rows of numbers as they stand in a file, with a note on how each column was understood.
 
     Parameters
     ----------
-    path : path
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    InputError
-        If the file holds no table of numbers, or is damaged; with file and line.
+    path : Path
+    header : (m,) tuple of str
+        As written; empty strings where there is none.
+    rows : (n, m) array
+        In the units of the header; NaN where missing. A column without numbers is skipped.
+    comments : tuple of str
+    notes : list of str
+        Put after those on the columns.
     """
-    path = Path(path)
-    text = read_text(path)
-    layout = find_layout(path, text)
-    body = Body(path, text, layout)
-    rows, breaks, comments, notes = body.read()
-    layout = replace(layout, header=_with_units(path, layout.header, body.words))
-    headers = [parse_header(written) for written in layout.header]
-    columns, column_notes = _columns(layout, headers, rows)
-    if not columns or not any(np.isfinite(column.values).any() for column in columns):
-        raise InputError(f"{path}:{layout.first + 1}: must hold a table of numbers; every number is missing.")
-    return Table(columns, (*layout.comments, *comments), str(path), (*column_notes, *notes), breaks)
+    columns, found = [], []
+    if not any(header):
+        found.append("no header: columns are numbered, units are not known")
+    for number, (written, values) in enumerate(zip(header, rows.T, strict=True), 1):
+        if np.isnan(values).all():
+            if written:
+                found.append(f"column {number} '{written}': no numbers in it; skipped")
+            continue
+        head = parse_header(written)
+        name = head.name or f"column {number}"
+        columns.append(Column(name, head.unit, values * head.factor, written, head.quantity))
+        if written:
+            found.append(_note(number, written, head))
+    return Table(tuple(columns), comments, str(path), (*found, *notes))
 
 
-def _with_units(path: Path, header: tuple[str, ...], words: dict[int, set[str]]) -> tuple[str, ...]:
+def _note(number: int, written: str, header: Header) -> str:
+    """Note on how a column was understood."""
+    words = (
+        f"column {number} '{written}': taken as {(header.quantity or 'something unknown').replace('_', ' ')}"
+    )
+    if header.unknown_unit:
+        return f"{words}; unit '{header.unknown_unit}' is not known, numbers are left as written"
+    if header.assumed:
+        return f"{words}; the header has no unit, {header.unit} assumed"
+    if not header.unit:
+        return f"{words}; the header has no unit, numbers are left as written"
+    factor = "" if header.factor == 1 else f", times {header.factor:g}"
+    return f"{words} in {header.unit}{factor}" if header.unit != "1" else words
+
+
+def units_from_words(path: Path, header: tuple[str, ...], words: dict[int, set[str]]) -> tuple[str, ...]:
     """Headers with the units that columns of words say: 'Source Unit' of 'Source', 'Unit' of the one left."""
     named = list(header)
     for place, found in words.items():
@@ -185,153 +276,6 @@ def _with_units(path: Path, header: tuple[str, ...], words: dict[int, set[str]])
             )
         named[target] = f"{header[target]} ({units.pop()})"
     return tuple(named)
-
-
-def _columns(layout: Layout, headers: list[Header], rows: Array) -> tuple[tuple[Column, ...], list[str]]:
-    """Columns in SI, and a note on each."""
-    columns, notes = [], []
-    if not any(layout.header):
-        notes.append("no header: columns are numbered, units are not known")
-    for number, (written, header) in enumerate(zip(layout.header, headers, strict=True), 1):
-        values = rows[:, number - 1] * header.factor
-        name = header.name or f"column {number}"
-        if np.isnan(values).all():
-            if written:
-                notes.append(f"column {number} '{written}': no numbers in it; skipped")
-            continue
-        columns.append(Column(name, header.unit, values, written, header.quantity))
-        if written:
-            notes.append(_note(number, written, header))
-    return tuple(columns), notes
-
-
-def _note(number: int, written: str, header: Header) -> str:
-    """Note on how a column was understood."""
-    words = (
-        f"column {number} '{written}': taken as {(header.quantity or 'something unknown').replace('_', ' ')}"
-    )
-    if header.unknown_unit:
-        return f"{words}; unit '{header.unknown_unit}' is not known, numbers are left as written"
-    if header.assumed:
-        return f"{words}; the header has no unit, {header.unit} assumed"
-    if not header.unit:
-        return f"{words}; the header has no unit, numbers are left as written"
-    factor = "" if header.factor == 1 else f", times {header.factor:g}"
-    return f"{words} in {header.unit}{factor}" if header.unit != "1" else words
-
-
-_PREFIXES = {
-    "": 1.0,
-    "f": 1e-15,
-    "p": 1e-12,
-    "n": 1e-9,
-    "u": 1e-6,
-    "m": 1e-3,
-    "c": 1e-2,
-    "k": 1e3,
-    "K": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
-}
-_BASES = {  # as written -> SI, factor
-    "V": ("V", 1.0),
-    "Volt": ("V", 1.0),
-    "Volts": ("V", 1.0),
-    "volt": ("V", 1.0),
-    "volts": ("V", 1.0),
-    "A": ("A", 1.0),
-    "Amp": ("A", 1.0),
-    "Amps": ("A", 1.0),
-    "amp": ("A", 1.0),
-    "amps": ("A", 1.0),
-    "Ω": ("Ω", 1.0),
-    "Ohm": ("Ω", 1.0),
-    "Ohms": ("Ω", 1.0),
-    "ohm": ("Ω", 1.0),
-    "ohms": ("Ω", 1.0),
-    "OHM": ("Ω", 1.0),
-    "S": ("S", 1.0),
-    "Hz": ("Hz", 1.0),
-    "hz": ("Hz", 1.0),
-    "HZ": ("Hz", 1.0),
-    "s": ("s", 1.0),
-    "sec": ("s", 1.0),
-    "m": ("m", 1.0),
-    "Å": ("m", 1e-10),
-    "N": ("N", 1.0),
-    "Pa": ("Pa", 1.0),
-    "C": ("C", 1.0),
-    "F": ("F", 1.0),
-    "W": ("W", 1.0),
-    "rad": ("rad", 1.0),
-}
-_WHOLE = {  # units that take no prefix
-    "min": ("s", 60.0),
-    "h": ("s", 3600.0),
-    "hr": ("s", 3600.0),
-    "Ah": ("C", 3600.0),
-    "mAh": ("C", 3.6),
-    "deg": ("rad", 0.017453292519943295),
-    "degree": ("rad", 0.017453292519943295),
-    "degrees": ("rad", 0.017453292519943295),
-    "°": ("rad", 0.017453292519943295),
-    "%": ("1", 0.01),
-    "1": ("1", 1.0),
-}
-_AREA_SPECIFIC = ("z_real", "z_imag", "z_modulus", "resistance")  # these may be in Ω m²
-#: SI unit that a quantity has where its header names none.
-SI_UNIT = {
-    "voltage": "V",
-    "current": "A",
-    "time": "s",
-    "frequency": "Hz",
-    "z_real": "Ω",
-    "z_imag": "Ω",
-    "z_modulus": "Ω",
-    "phase": "rad",
-    "resistance": "Ω",
-    "position": "m",
-    "modulus": "Pa",
-    "current_density": "A/m²",
-    "sweep": "1",
-    "index": "1",
-}
-_BY_UNIT = {
-    "V": "voltage",
-    "A": "current",
-    "s": "time",
-    "Hz": "frequency",
-    "m": "position",
-    "Pa": "modulus",
-    "A/m²": "current_density",
-}
-_NAMES = [  # quantity, pattern of the whole name in lower case without blanks, in order of preference
-    ("index", r"(data)?(index|point|points|no\.?|#|n|reading#?|pt\.?|row)"),
-    ("sweep", r"(sweep|cycle|run|loop|segment|repeat|scan|trace)(no\.?|number|index|id|#|_?n)?"),
-    ("z_real", r"z'|(z_?)?re(al)?|re\(?z\)?|z1|rez|zr"),
-    ("z_imag", r"z''|z\"|(z_?)?im(ag(inary)?)?|im\(?z\)?|z2|imz|zi"),
-    ("z_modulus", r"\|z\||z_?mod|zmod|z_?abs|mag(nitude)?"),
-    ("phase", r"phase(\(z\))?|theta|phi|phz|zphz"),
-    ("frequency", r"f|freq(uency)?"),
-    ("time", r".*time.*|t|elapsed|timestamp"),
-    ("current_density", r".*current_?density.*|j"),
-    ("current", r".*curr(ent)?.*|i|<i>|i[_-]?\d+|i_?(meas|sample|tip|drain|anode|d|ds)|amps?|.*[a-z0-9]i"),
-    (
-        "voltage",
-        r".*volt(age)?s?.*|v|u|e|ewe|ecell|v[_-]?\d+|[vu]_?(meas|set|source|src|force|bias|tip|d|ds|f)|.*bias.*|"
-        r".*potential.*|cpd|.*[a-z0-9]v",
-    ),
-    ("resistance", r"r|res(istance)?"),
-    ("modulus", r".*modulus.*"),
-    ("position", r"x|y|d|distance|position|lateral.*"),
-]
-_PLAIN = str.maketrans({"μ": "u", "µ": "u", "\u2126": "Ω", "²": "2", "⁻": "-", "−": "-", "⋅": "·"})
-_BRACKETS = re.compile(r"^(?P<name>.*?)\s*[(\[{]\s*(?P<unit>[^()\[\]{}]*?)\s*[)\]}]$")
-_LAST_WORD = re.compile(r"^(?P<name>.+?)(?P<mark>\s*/\s*|_|\s+|,\s*)(?P<unit>[^\s/_,]+)$")
-_SEPARATOR = re.compile(r"\s*/\s*|_|\s+|,\s*")
-_AGAINST = re.compile(r"(?<=[\w)\]])\s+(vs|against)\.?\s[^()\[\]]*", re.IGNORECASE)  # E/V vs. Li
-_PER_AREA = "m²"
 
 
 @dataclass(frozen=True)
@@ -374,20 +318,18 @@ def si_unit(written: str) -> tuple[str, float] | None:
     compact = re.sub(r"[\s*·.^]", "", re.sub(r"[\s_]per[\s_]", "/", text))
     if area := re.fullmatch(r"(.+?)(?:/(cm|mm|m|um)2|(cm|mm|m|um)-2|(?<=A)_?(cm|mm|m|um)2)", compact):
         plain = _simple(area[1])
-        side = _simple(area[2] or area[3] or area[4])
-        return (f"{plain[0]}/m²", _round(plain[1] / side[1] ** 2)) if plain else None
+        side = _PREFIXES[(area[2] or area[3] or area[4])[:-1]]
+        return (f"{plain[0]}/m²", _round(plain[1] / side**2)) if plain else None
     if area := re.fullmatch(r"(.*?[mΩ]?(?:Ω|[Oo]hms?))(cm|mm|m|um)2", compact):
         plain = _simple(area[1])
-        return (f"{plain[0]} m²", _round(plain[1] * _simple(area[2])[1] ** 2)) if plain else None
+        return (f"{plain[0]} m²", _round(plain[1] * _PREFIXES[area[2][:-1]] ** 2)) if plain else None
     return _simple(compact)
 
 
 def _simple(text: str) -> tuple[str, float] | None:
     """A unit of one symbol with or without prefix."""
-    if text in _WHOLE:
-        return _WHOLE[text]
-    if text in _BASES:
-        return _BASES[text]
+    if known := _WHOLE.get(text) or _BASES.get(text):
+        return known
     if text[:1] in _PREFIXES and text[1:] in _BASES:
         unit, factor = _BASES[text[1:]]
         return unit, _round(factor * _PREFIXES[text[0]])
