@@ -92,10 +92,6 @@ def read_current_test(path: str | Path, area: float | None = None) -> CurrentTes
     area : float, optional
         Of the electrode (m²); needed where the file has a current and no current density.
 
-    Returns
-    -------
-    CurrentTest
-
     Raises
     ------
     InputError
@@ -145,11 +141,9 @@ def find_steps(test: CurrentTest) -> tuple[Step, ...]:
     steps: list[Step] = []
     for first, end in _plateaus(current, largest):
         level = float(np.median(current[first:end]))
-        last = steps[-1] if steps else None
-        same = last is not None and abs(level - last.current_density) <= _SAME_LEVEL * abs(
-            last.current_density
-        )
-        if same and first - last.end < _FEWEST_SAMPLES:
+        last = steps[-1] if steps else Step(0, -len(current), np.inf)
+        same = abs(level - last.current_density) <= _SAME_LEVEL * abs(last.current_density)
+        if steps and same and first - last.end < _FEWEST_SAMPLES:
             steps[-1] = Step(last.first, end, last.current_density)  # an outlier in between
         elif end - first >= _FEWEST_SAMPLES and abs(level) > _REST * largest and _is_flat(current[first:end]):
             steps.append(Step(first, end, level))
@@ -253,10 +247,6 @@ def critical_current(
         Smallest fall of the voltage that is a short, as a share; noise may ask for more.
     noise_ratio : float, optional
         Noise over that of the steps before that is a short.
-
-    Returns
-    -------
-    CcdResult
 
     Raises
     ------

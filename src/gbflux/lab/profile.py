@@ -109,10 +109,6 @@ def analyse_profile(
     seed : int, optional
         For the noise that the dip is compared with.
 
-    Returns
-    -------
-    ProfileResult
-
     Raises
     ------
     InputError
@@ -141,7 +137,8 @@ def _dip_model(parameters: Array, position: Array) -> Array:
     """Line (n,) of the parameters left, right, depth, x0, s."""
     left, right, depth, x0, s = parameters
     u = (position - x0) / s
-    return left + (right - left) * ndtr(u) + depth * np.exp(-(u**2) / 2)
+    found: Array = left + (right - left) * ndtr(u) + depth * np.exp(-(u**2) / 2)
+    return found
 
 
 def _fit_dip(position: Array, line: Array, start: Array) -> Array:
@@ -157,14 +154,16 @@ def _fit_dip(position: Array, line: Array, start: Array) -> Array:
         return (_dip_model(scaled * units_of, position) - line) / scale
 
     outcome = least_squares(residual, guess / units_of, bounds=(low / units_of, high / units_of))
-    return outcome.x * units_of
+    found: Array = outcome.x * units_of
+    return found
 
 
 def _levelled(position: Array, values: Array) -> Array:
     """Lines without their straight slope."""
     x = position - position.mean()
     slopes = values @ x / (x @ x)
-    return values - slopes[:, None] * x
+    found: Array = values - slopes[:, None] * x
+    return found
 
 
 def _moved(position: Array, values: Array, found: _Dip) -> tuple[Array, Array]:
@@ -197,25 +196,31 @@ def _measured(
         reach = float(t.ppf(0.975, count - 1))
     else:
         errors, reach = _errors_from_residuals(position, mean, best), 1.96
-    intervals = [
+    grain, left, right, boundary, depth, step, width = (
         Interval(float(value), float(value - reach * error), float(value + reach * error))
         for value, error in zip(numbers, errors, strict=True)
-    ]
+    )
     band = np.full(mean.shape, np.nan)
     if count > 1:
         band = t.ppf(0.975, count - 1) * moved.std(axis=0, ddof=1) / count**0.5
     return ProfileResult(
         lines,
-        found.centres - found.centres.mean(),
-        lines.position[0] - found.centres - best[3],
-        position - best[3],
-        mean,
-        mean - band,
-        mean + band,
-        _dip_model(best, position),
-        *intervals,
-        probability,
-        probability <= _SIGNIFICANT,
+        shifts=found.centres - found.centres.mean(),
+        starts=lines.position[0] - found.centres - best[3],
+        position=position - best[3],
+        mean=mean,
+        low=mean - band,
+        high=mean + band,
+        fitted=_dip_model(best, position),
+        grain=grain,
+        left=left,
+        right=right,
+        boundary=boundary,
+        depth=depth,
+        step=step,
+        width=width,
+        probability=probability,
+        significant=probability <= _SIGNIFICANT,
     )
 
 
@@ -248,7 +253,8 @@ def _errors_from_residuals(position: Array, line: Array, best: Array) -> Array:
     slopes = np.array(
         [(_numbers(best + h) - _numbers(best - h)) / (2 * h[k]) for k, h in enumerate(np.diag(steps))]
     )
-    return np.sqrt(np.maximum(np.einsum("ki,kl,li->i", slopes, covariance, slopes), 0.0))
+    found: Array = np.sqrt(np.maximum(np.einsum("ki,kl,li->i", slopes, covariance, slopes), 0.0))
+    return found
 
 
 @dataclass(frozen=True)
@@ -354,7 +360,8 @@ def _search(templates: _Templates, trials: Array, largest_shift: float) -> tuple
 
 def _white_size(trials: Array) -> Array:
     """Standard deviation of the lines of each trial from differences of neighbours; a dip hardly counts."""
-    return np.sqrt(np.mean(np.diff(trials, axis=2) ** 2, axis=(1, 2)) / 2)
+    found: Array = np.sqrt(np.mean(np.diff(trials, axis=2) ** 2, axis=(1, 2)) / 2)
+    return found
 
 
 def _without_step(position: Array, values: Array, found: _Dip) -> Array:

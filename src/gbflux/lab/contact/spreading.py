@@ -1,10 +1,17 @@
-"""Resistance of small contacts to a large body: Maxwell–Holm spreading, corrections, the Sharvin term.
+"""Resistance of small contacts to a large body, and the ionic current through them.
 
-Sources: R. Holm, Electric Contacts, 4th ed., Springer 1967, doi:10.1007/978-3-662-06688-1, chapters 3 to 5
-(disc, ellipsoid); flux tube: K. J. Negus, M. M. Yovanovich, ASME HTD 34 (1984), 85, series for an isothermal
-disc; Sharvin: B. Nikolić, P. B. Allen, Phys. Rev. B 60, 3963 (1999), doi:10.1103/PhysRevB.60.3963, eqs 1 and
-2. The slab correction is the first image term of the series over images at distances 2nL. Contacts are
-equipotential, the body is uniform.
+Maxwell–Holm spreading, corrections, the Sharvin term: R. Holm, Electric Contacts, 4th ed., Springer 1967,
+doi:10.1007/978-3-662-06688-1, chapters 3 to 5 (disc, ellipsoid); flux tube: K. J. Negus, M. M. Yovanovich,
+ASME HTD 34 (1984), 85, series for an isothermal disc; Sharvin: B. Nikolić, P. B. Allen, Phys. Rev. B 60, 3963
+(1999), doi:10.1103/PhysRevB.60.3963, eqs 1 and 2. The slab correction is the first image term of the series
+over images at distances 2nL. Contacts are equipotential, the body is uniform.
+
+The ionic current is one-dimensional, spreading, or limited by charge transfer. The one-dimensional estimate
+lets it run straight below the contact and is too small by (π/4) a/L, a factor of 1e5 for a tip on a pellet.
+At nanometres neither counts: charge transfer has the larger resistance where the Wagner number σ·ASR/a is
+above one. Charge transfer is linearised: it holds for overpotentials well below RT/F = 26 mV. The
+area-specific resistance is ASR = R·A with the area that really touches; over a larger nominal area it is
+larger by nominal/real, and it then holds constriction too.
 """
 
 from __future__ import annotations
@@ -27,11 +34,6 @@ def disc_resistance(sigma: float, radius: float) -> float:
         Conductivity of the body (S/m).
     radius : float
         Of the disc, a (m).
-
-    Returns
-    -------
-    float
-        Ω.
 
     Raises
     ------
@@ -73,11 +75,6 @@ def spheroid_resistance(sigma: float, radius: float, depth: float) -> float:
         At the surface, a (m).
     depth : float
         b ≥ 0 (m).
-
-    Returns
-    -------
-    float
-        Ω.
 
     Raises
     ------
@@ -184,11 +181,6 @@ def sharvin_resistance(resistivity_times_path: float, radius: float) -> float:
         ρl of the metal, a constant of its Fermi surface (Ω m²); about 1.2e-15 for lithium.
     radius : float
         m.
-
-    Returns
-    -------
-    float
-        Ω.
 
     Raises
     ------

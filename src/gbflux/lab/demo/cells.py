@@ -1,4 +1,8 @@
-"""Cells of known truth: impedance spectra of Li|LLZO|Li, and stepped-current tests as cyclers write them."""
+"""Cells and their grain boundaries from known truth, as files.
+
+Impedance spectra of Li|LLZO|Li, stepped-current tests as cyclers write them, line scans and maps across a
+grain boundary.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from gbflux.lab.demo import DemoFile, table_file
 from gbflux.lab.impedance.circuit import parse_circuit
 
+Array = NDArray[np.float64]
 CIRCUIT = "R0-p(R1,CPE1)-p(R2,CPE2)"
 AREA_CM2 = 1.12
 THICKNESS_UM = 300.0
@@ -67,7 +72,7 @@ class CellTruth:
 
 def noisy(
     values: dict[str, float], rng: np.random.Generator, noise: float = NOISE, circuit: str = CIRCUIT
-) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+) -> tuple[Array, NDArray[np.complex128]]:
     """Frequency (Hz) from 7 MHz to 0.5 Hz and impedance (Ω) with noise in proportion to |Z|."""
     frequency = np.geomspace(7e6, 0.5, 72)
     z = parse_circuit(circuit).impedance(frequency, values)
@@ -76,16 +81,7 @@ def noisy(
 
 
 def eis_files(rng: np.random.Generator) -> Iterator[DemoFile]:
-    """The spectra of the paper's three cells, and one that drifted while it was measured.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-
-    Yields
-    ------
-    DemoFile
-    """
+    """The spectra of the paper's three cells, and one that drifted while it was measured."""
     for name, interface in CELLS.items():
         cell = CellTruth(interface=interface)
         yield _file(f"eis_{name}.csv", *noisy(cell.values(), rng), _known(cell))
@@ -109,9 +105,7 @@ def _known(cell: CellTruth) -> dict[str, Any]:
     }
 
 
-def _file(
-    name: str, frequency: NDArray[np.float64], z: NDArray[np.complex128], truth: dict[str, Any]
-) -> DemoFile:
+def _file(name: str, frequency: Array, z: NDArray[np.complex128], truth: dict[str, Any]) -> DemoFile:
     """A spectrum as potentiostats export it."""
     rows = np.column_stack([frequency, z.real, -z.imag])
     return table_file(name, "freq/Hz,Re(Z)/Ohm,-Im(Z)/Ohm", rows, "%.8e", truth)
@@ -124,7 +118,7 @@ def current_test(
     kind: str,
     rng: np.random.Generator,
     noise_V: float = 2e-4,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[Array, Array, Array]:
     """Time (s), current density (mA/cm²) and voltage (V) of a test from one step up to 3 mA/cm².
 
     The short falls on a random time within its step; a hard one leaves 5 % of the resistance, a noisy one
@@ -155,16 +149,7 @@ def current_test(
 
 
 def ccd_files(rng: np.random.Generator) -> Iterator[DemoFile]:
-    """One file for each case.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-
-    Yields
-    ------
-    DemoFile
-    """
+    """One file for each case."""
     for name, (asr, short, step, kind) in CASES.items():
         time, current, voltage = current_test(asr, short, step, kind, rng)
         rows = np.column_stack([time, current, voltage])[rng.random(len(time)) > 1e-3]
@@ -189,7 +174,7 @@ LINES = 5
 
 def gb_lines(
     kind: str, rng: np.random.Generator, lines: int = LINES, points: int = 256, depth: float | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Array, Array]:
     """Position (nm) and lines (k, n), in the unit of `KINDS`, with a boundary near the middle.
 
     Each line is a little displaced and offset; the noise of neighbouring points is correlated.
@@ -206,7 +191,7 @@ def gb_lines(
     return x, np.array(rows)
 
 
-def _gb_map(kind: str, rng: np.random.Generator, pixels: int = 128) -> np.ndarray:
+def _gb_map(kind: str, rng: np.random.Generator, pixels: int = 128) -> Array:
     """A square map (pixels, pixels) with a boundary that runs down a little obliquely."""
     grain, depth, noise, _ = KINDS[kind]
     x = np.linspace(0, _LENGTH_NM, pixels)
@@ -214,20 +199,12 @@ def _gb_map(kind: str, rng: np.random.Generator, pixels: int = 128) -> np.ndarra
     for k in range(pixels):
         centre = _LENGTH_NM * (0.5 + 0.1 * (k / pixels - 0.5))
         rows.append(grain + depth * np.exp(-0.5 * ((x - centre) / (FWHM_NM / 2.3548)) ** 2))
-    return np.array(rows) + rng.normal(0, noise, size=(pixels, pixels))
+    found: Array = np.array(rows) + rng.normal(0, noise, size=(pixels, pixels))
+    return found
 
 
 def profile_files(rng: np.random.Generator) -> Iterator[DemoFile]:
-    """Line scans of modulus and potential, lines without a boundary, and maps: NanoScope's and text.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-
-    Yields
-    ------
-    DemoFile
-    """
+    """Line scans of modulus and potential, lines without a boundary, and maps: NanoScope's and text."""
     cases = [("modulus", "modulus", None), ("potential", "potential", None), ("no_boundary", "modulus", 0.0)]
     for name, kind, depth in cases:
         x, rows = gb_lines(kind, rng, depth=depth)
@@ -241,7 +218,7 @@ def profile_files(rng: np.random.Generator) -> Iterator[DemoFile]:
     yield DemoFile("profile_map.txt", text.encode("utf-8"), _known_line("potential", None))
 
 
-def matrix_text(values: np.ndarray, name: str, unit: str, size_nm: float) -> str:
+def matrix_text(values: Array, name: str, unit: str, size_nm: float) -> str:
     """A square map as Gwyddion exports it as text: what it is in comments, then a line of numbers a row."""
     size = f"{size_nm / 1e3:.4f} µm"
     comments = [f"# Channel: {name}", f"# Width: {size}", f"# Height: {size}", f"# Value units: {unit}"]
@@ -254,7 +231,7 @@ def _known_line(kind: str, depth: float | None) -> dict[str, Any]:
     return {"grain": grain, "depth": usual if depth is None else depth, "unit": unit, "fwhm_nm": FWHM_NM}
 
 
-def spm_bytes(values: np.ndarray, name: str, unit: str, size_nm: float, size_bytes: int = 4) -> bytes:
+def spm_bytes(values: Array, name: str, unit: str, size_nm: float, size_bytes: int = 4) -> bytes:
     """A NanoScope file with one image.
 
     Parameters
@@ -267,10 +244,6 @@ def spm_bytes(values: np.ndarray, name: str, unit: str, size_nm: float, size_byt
         Width of the scan.
     size_bytes : int, optional
         2 or 4 bytes a pixel.
-
-    Returns
-    -------
-    bytes
     """
     rows, columns = values.shape
     hard = 20.0  # V over the full range of integers
@@ -297,4 +270,4 @@ def spm_bytes(values: np.ndarray, name: str, unit: str, size_nm: float, size_byt
         "",
     ]
     head = "\r\n".join(lines).encode("latin-1") + b"\x1a"
-    return head.ljust(offset, b"\0") + integers.tobytes()
+    return bytes(head.ljust(offset, b"\0") + integers.tobytes())

@@ -1,4 +1,4 @@
-"""I–V curves as a conductive AFM would measure them, from known truth, as single curves and as files.
+"""I–V curves and memristor cycles as a conductive AFM would measure them, from known truth.
 
 Faults of real curves are all there: noise, offset and leakage, slow drift, rounding, spikes, lost rows, a
 filament that takes a few steps to grow, the instrument's current limit.
@@ -81,11 +81,6 @@ DENDRITE = SweepTruth(bias=None, limit=0.2, step=0.002, resistance=440.0)
 def simulate(truth: SweepTruth, rng: np.random.Generator) -> tuple[Array, Array]:
     """Voltages and currents, out and back (V, A).
 
-    Parameters
-    ----------
-    truth : SweepTruth
-    rng : numpy Generator
-
     Returns
     -------
     voltage, current : (n,) arrays
@@ -135,7 +130,7 @@ def random_truth(rng: np.random.Generator, triggered: bool = True) -> SweepTruth
         missing_share=rng.uniform(0, 0.03),
     )
     # in compliance for part of the sweep, ohmic for the rest of the way back
-    onset = abs(base.bias) if triggered else 1.0
+    onset = abs(base.bias) if base.bias is not None else 1.0
     return replace(base, resistance=onset / base.compliance * rng.uniform(0.5, 0.9))
 
 
@@ -148,7 +143,8 @@ def _quiet(truth: SweepTruth, v: Array, rng: np.random.Generator) -> Array:
     i[spikes] += (
         truth.noise * 10 ** rng.uniform(1, 3, int(spikes.sum())) * rng.choice([-1, 1], int(spikes.sum()))
     )
-    return np.round(i / truth.quantum) * truth.quantum if truth.quantum else i
+    found: Array = np.round(i / truth.quantum) * truth.quantum if truth.quantum else i
+    return found
 
 
 def _known(truth: SweepTruth) -> dict[str, Any]:
@@ -300,7 +296,7 @@ NOISE = 1e-11
 
 def device_cycles(
     device: Device, rng: np.random.Generator, points: int = 60
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[CycleTruth]]:
+) -> tuple[Array, Array, Array, list[CycleTruth]]:
     """Cycle number, bias (V), current (A), and the truth of each cycle."""
     low, high = device.limits
     down, up = np.linspace(0, -low, points), np.linspace(0, high, points)
@@ -329,16 +325,7 @@ def device_cycles(
 
 
 def memristor_files(rng: np.random.Generator) -> Iterator[DemoFile]:
-    """One file for each device, its area in a comment.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-
-    Yields
-    ------
-    DemoFile
-    """
+    """One file for each device, its area in a comment."""
     for name, device in DEVICES.items():
         numbers, bias, current, _ = device_cycles(device, rng)
         rows = np.column_stack([numbers, bias, current])[rng.random(len(bias)) > 5e-4]
@@ -352,7 +339,7 @@ def filament_cycle(
     rng: np.random.Generator,
     points: int = 50,
     relative_noise: float = 0.01,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[Array, Array, Array]:
     """Time (s), bias (V) and noisy current (A) of one cycle of the filament model; the sweep in V, V, V/s."""
     time, bias = triangle(*sweep, points=points)
     current = filament_model.simulate(model, time, bias).current
@@ -361,15 +348,6 @@ def filament_cycle(
 
 
 def filament_files(rng: np.random.Generator) -> Iterator[DemoFile]:
-    """A cycle of the filament model with a column of time, to fit it to.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-
-    Yields
-    ------
-    DemoFile
-    """
+    """A cycle of the filament model with a column of time, to fit it to."""
     rows = np.column_stack(filament_cycle(FILAMENT, SWEEP, rng))
     yield table_file("filament_cycle.csv", "time (s),V (V),I (A)", rows, "%.7e", asdict(FILAMENT))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from gbflux import units
 from gbflux.errors import InputError
@@ -101,7 +102,7 @@ def find_arcs(fit: EisFit, cell: Cell | None = None) -> tuple[Arc, ...]:
         pair = arc_elements(block)
         if pair is None:
             continue
-        resistance, time = _interval_of(fit, pair[0].name), arc_time(block, fit.values)
+        resistance, time = _interval_of(fit, pair[0].name), arc_time(pair[0], pair[1], fit.values)
         exponent = 1.0 if pair[1].kind == "C" else fit.values[f"{pair[1].name}_n"]
         capacitance = time / resistance.value
         specific = None
@@ -221,17 +222,12 @@ def analyse_spectrum(
     kk_limit : float, optional
         As for `kramers_kronig`.
 
-    Returns
-    -------
-    EisResult
-
     Raises
     ------
     InputError, SolverError, MissingLibrary
         As `fit_circuit`; InputError also if capacitances leave open which arc is which.
     """
-    if bricks is not None and (cell is None or cell.thickness is None):
-        raise InputError("brick layer: needs area and thickness of the sample; got none. Give both.")
+    size = None if bricks is None else _size_of(cell)
     fit = fit_circuit(spectrum, circuit, weighting, fixed, start)
     kk = kramers_kronig(spectrum, kk_limit) if len(spectrum.frequency) >= FEWEST_FOR_TEST else None
     arcs = find_arcs(fit, cell)
@@ -240,12 +236,20 @@ def analyse_spectrum(
         for block in fit.circuit.blocks
         if isinstance(block, Element) and block.kind == "R"
     }
-    found, assigned = None, ()
-    if bricks is not None:
+    found: BrickLayer | None = None
+    assigned: tuple[str, ...] = ()
+    if bricks is not None and size is not None:
         assigned = _assign(arcs, resistors, bricks)
-        found = _bricks(arcs, resistors, cell, bricks, assigned)
+        found = _bricks(arcs, resistors, size, bricks, assigned)
     warnings = _warnings(fit, kk, arcs, found)
     return EisResult(fit, kk, arcs, resistors, _total_resistance(fit), cell, found, assigned, warnings)
+
+
+def _size_of(cell: Cell | None) -> tuple[float, float]:
+    """Area (m²) and thickness (m) of the sample; raise where one is not given."""
+    if cell is None or cell.thickness is None:
+        raise InputError("brick layer: needs area and thickness of the sample; got none. Give both.")
+    return cell.area, cell.thickness
 
 
 def _assign(arcs: tuple[Arc, ...], resistors: Mapping[str, Interval], bricks: Bricks) -> tuple[str, str]:
@@ -288,9 +292,7 @@ def _total_resistance(fit: EisFit) -> Interval:
     spread = float(np.sqrt(max(slopes @ fit.covariance @ slopes, 0.0))) if len(slopes) else 0.0
     if not np.isfinite(spread):
         return Interval(value, 0.0, math.inf)
-    from scipy.stats import t
-
-    reach = float(t.ppf(0.975, fit.degrees_of_freedom)) * spread
+    reach = float(stdtrit(fit.degrees_of_freedom, 0.975)) * spread
     return Interval(value, max(value - reach, 0.0), value + reach)
 
 
@@ -307,7 +309,13 @@ def _capacitance_text(arc: Arc) -> str:
     return f"{specific} ({arc.origin or 'unknown'})"
 
 
-def _bricks(arcs, resistors, cell: Cell, bricks: Bricks, assigned: tuple[str, str]) -> BrickLayer:
+def _bricks(
+    arcs: tuple[Arc, ...],
+    resistors: Mapping[str, Interval],
+    size: tuple[float, float],
+    bricks: Bricks,
+    assigned: tuple[str, ...],
+) -> BrickLayer:
     """The inversion of two named resistances."""
     by_name = {arc.name: arc for arc in arcs}
     resistances = {name: arc.resistance for name, arc in by_name.items()} | dict(resistors)
@@ -320,9 +328,7 @@ def _bricks(arcs, resistors, cell: Cell, bricks: Bricks, assigned: tuple[str, st
     both = all(name in by_name for name in assigned)
     capacitances = tuple(by_name[name].capacitance for name in assigned) if both else None
     grain, gb = (resistances[name] for name in assigned)
-    return brick_layer(
-        grain, gb, cell.area, cell.thickness, bricks.delta, bricks.grain_size, bricks.factor, capacitances
-    )
+    return brick_layer(grain, gb, *size, bricks.delta, bricks.grain_size, bricks.factor, capacitances)
 
 
 def _warnings(
@@ -360,12 +366,13 @@ def _warnings(
         for arc in arcs
         if not low <= arc.frequency <= high
     ]
-    share = None if found is None else found.delta_over_d_from_capacitance
-    if share is not None and not 1 / 4 < share / (found.delta / found.grain_size) < 4:
+    if found is None or found.delta_over_d_from_capacitance is None:
+        return tuple(texts)
+    share, given = found.delta_over_d_from_capacitance, found.delta / found.grain_size
+    if not 1 / 4 < share / given < 4:
+        sigma = found.sigma_gb_total.value * share * units.S_PER_M_TO_S_PER_CM
         texts.append(
-            f"capacitances say δ/d = {share:.2g} (equal permittivities), given is "
-            f"{found.delta / found.grain_size:.2g}: "
-            "with the former σ_gb would be "
-            f"{found.sigma_gb_from_capacitance * units.S_PER_M_TO_S_PER_CM:.2g} S/cm"
+            f"capacitances say δ/d = {share:.2g} (equal permittivities), given is {given:.2g}: "
+            f"with the former σ_gb would be {sigma:.2g} S/cm"
         )
     return tuple(texts)

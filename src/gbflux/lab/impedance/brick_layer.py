@@ -64,7 +64,7 @@ def brick_layer(
     delta: float,
     grain_size: float,
     factor: float = LEAST_FACTOR,
-    capacitances: tuple[float, float] | None = None,
+    capacitances: tuple[float, ...] | None = None,
 ) -> BrickLayer:
     """Invert the resistances of grains and grain boundaries.
 
@@ -80,10 +80,6 @@ def brick_layer(
         Uncertainty for the microstructure, at least 2.
     capacitances : (float, float), optional
         Of the grains' and the boundaries' arc (F).
-
-    Returns
-    -------
-    BrickLayer
 
     Raises
     ------

@@ -1,4 +1,8 @@
-"""Numbers of the I–V curves of one file."""
+"""Numbers of the I–V curves of one file: triggering bias, current limit, resistance on the way back.
+
+At the current limit of the instrument the voltage in the file is not the sample's, so these points are left
+out of the line I = V/R + I₀.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,17 @@ Array = NDArray[np.float64]
 _SAME_RESISTANCE = 0.10  # relative difference
 _LARGE_OFFSET = 100.0  # standard deviations of the noise
 _CONDUCTING = (TRIGGERED, FROM_START, NO_BRANCH)
+_BAND = 0.01  # of the largest current: half the width of a plateau
+_GIVEN_BAND = 0.02  # below a limit that is given
+_LEAST_SPAN = 0.05  # of the voltage, over a plateau
+_FEWEST_AT_LIMIT = 4
+_FEWEST_POINTS = 6  # of a line
+_SIGNIFICANT = 5.0  # standard errors of a slope, noise of a current
+_COLLAPSED = 0.5  # share of the conductance below which the filament is gone
+_CUT = 4.0  # robust standard deviations beyond which a point is left out
+_PASSES = 3
+_DOUBT = 1e-3  # p of a test below which the line is not straight
+_LEAST_R_SQUARED = 0.99
 #: Conductivity of the filament by default (S/m).
 SIGMA = filament.LITHIUM_CONDUCTIVITY_S_PER_M
 
@@ -145,10 +160,6 @@ def analyse_iv(
     seed : int, optional
         Of the bootstrap.
 
-    Returns
-    -------
-    IVResult
-
     Raises
     ------
     InputError
@@ -156,11 +167,8 @@ def analyse_iv(
     """
     length = Measured(thickness) if isinstance(thickness, int | float) else thickness
     sigma = sigma if isinstance(sigma, Measured) else Measured(sigma)
-    for name, value in (
-        ("compliance", compliance),
-        ("thickness", length and length.value),
-        ("sigma", sigma.value),
-    ):
+    given = {"compliance": compliance, "thickness": length.value if length else None, "sigma": sigma.value}
+    for name, value in given.items():
         if value is not None and not (value > 0 and np.isfinite(value)):
             raise InputError(f"iv: {name} must be > 0; got {value:g}. Give a positive number.")
     table = table if area is None else table.of_area(area)
@@ -263,19 +271,6 @@ def _limit_flags(curve: Curve, trigger: Trigger, compliance: Compliance, fit: Oh
                 f"{_SAME_RESISTANCE:.0%}: the instrument may have set it; repeat with another limit"
             )
     return flags
-
-
-_BAND = 0.01  # of the largest current: half the width of a plateau
-_GIVEN_BAND = 0.02  # below a limit that is given
-_LEAST_SPAN = 0.05  # of the voltage, over a plateau
-_FEWEST_AT_LIMIT = 4
-_FEWEST_POINTS = 6  # of a line
-_SIGNIFICANT = 5.0  # standard errors of a slope, noise of a current
-_COLLAPSED = 0.5  # share of the conductance below which the filament is gone
-_CUT = 4.0  # robust standard deviations beyond which a point is left out
-_PASSES = 3
-_DOUBT = 1e-3  # p of a test below which the line is not straight
-_LEAST_R_SQUARED = 0.99
 
 
 @dataclass(frozen=True)
@@ -440,7 +435,8 @@ def _enough(v: Array, kept: Bools) -> Bools:
     if not v.shape[1]:
         return np.full(len(v), False)
     span = np.where(kept, v, -np.inf).max(axis=1) > np.where(kept, v, np.inf).min(axis=1)
-    return (kept.sum(axis=1) >= _FEWEST_POINTS) & span
+    found: NDArray[np.bool_] = (kept.sum(axis=1) >= _FEWEST_POINTS) & span
+    return found
 
 
 def _conducting(v: Array, i: Array, inside: Bools, floor: Array) -> Bools:
@@ -454,10 +450,11 @@ def _conducting(v: Array, i: Array, inside: Bools, floor: Array) -> Bools:
     conducts = (conductance > 0) & (largest(expected, head) >= 2 * _SIGNIFICANT * floor)
     low = inside & (i * np.sign(v) < _COLLAPSED * expected) & (expected > _SIGNIFICANT * floor)
     gone = first(low[:, 2:] & low[:, 1:-1] & low[:, :-2], inside.sum(axis=1))
-    return inside & conducts & ~low & (np.arange(v.shape[1]) < gone[:, None])
+    found: NDArray[np.bool_] = inside & conducts & ~low & (np.arange(v.shape[1]) < gone[:, None])
+    return found
 
 
-def _results(rows: NDArray, v: Array, i: Array, weights: Array) -> Iterator[tuple[int, OhmicFit]]:
+def _results(rows: NDArray[np.int_], v: Array, i: Array, weights: Array) -> Iterator[tuple[int, OhmicFit]]:
     """Weighted least squares with tests, of the rows whose slope is significant."""
     kept, line = weights > 0, lines(v, i, weights)
     about = np.where(kept, i - np.where(kept, i, 0.0).sum(axis=1, keepdims=True) / line.points, 0.0)

@@ -1,7 +1,11 @@
 """Many I–V curves: bias against distance from the grain boundary and size of the electrode.
 
-A table of positions gives each file's distance or electrode size; untriggered curves are censored at their
-limit (`gbflux.lab.iv.many`).
+A table of positions gives each file's distance or electrode size. A curve that was not triggered is censored
+at its limit: leaving it out, or counting it at the limit, makes the bias too small. Kaplan–Meier takes it
+into the number at risk up to there (E. L. Kaplan, P. Meier, J. Am. Stat. Assoc. 53, 457 (1958),
+doi:10.2307/2281868); intervals after R. Brookmeyer, J. Crowley, Biometrics 38, 29 (1982),
+doi:10.2307/2530286, on the log-log scale. SciPy has censored samples (`ecdf`, `logrank`) from 1.11 on, Debian
+12 has 1.10, and neither has the interval of the median.
 """
 
 from __future__ import annotations
@@ -23,7 +27,13 @@ from gbflux.lab.iv.analyse import IVResult
 from gbflux.lab.readers import read_text
 from gbflux.units import NM_TO_UM
 
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 DISTANCE, ELECTRODE = "distance_nm", "electrode_um"
+_LEAST_GROUP = 3  # curves on either side of a split
+_MOST_SPLITS = 100
+_EM_STEPS = 12  # of expectation maximisation
+_LEAST_WIDTH = 1e-3  # of ln(bias): equal biases are not infinitely likely
 
 
 @dataclass(frozen=True)
@@ -176,13 +186,6 @@ def _place(source: str, positions: dict[str, dict[str, float]] | None) -> dict[s
     return positions[name]
 
 
-Array = NDArray[np.float64]
-_LEAST_GROUP = 3  # curves on either side of a split
-_MOST_SPLITS = 100
-_EM_STEPS = 12  # of expectation maximisation
-_LEAST_WIDTH = 1e-3  # of ln(bias): equal biases are not infinitely likely
-
-
 @dataclass(frozen=True)
 class Survival:
     """Share of curves not yet triggered, falling at each bias.
@@ -233,7 +236,9 @@ class Rise:
     far: Survival
 
 
-def survival(bias: Sequence[float], triggered: Sequence[bool], level: float = 0.95) -> Survival:
+def survival(
+    bias: Sequence[float] | Array, triggered: Sequence[bool] | Bools, level: float = 0.95
+) -> Survival:
     """Kaplan–Meier estimate of the bias.
 
     Parameters
@@ -243,10 +248,6 @@ def survival(bias: Sequence[float], triggered: Sequence[bool], level: float = 0.
     triggered : sequence of bool
     level : float, optional
         Coverage of the intervals.
-
-    Returns
-    -------
-    Survival
 
     Raises
     ------
@@ -289,7 +290,7 @@ def _first_below(at: Array, share: Array) -> float | None:
     return float(at[reached[0]]) if len(reached) else None
 
 
-def _checked(bias: Sequence[float], triggered: Sequence[bool]) -> tuple[Array, NDArray[np.bool_]]:
+def _checked(bias: Sequence[float] | Array, triggered: Sequence[bool] | Bools) -> tuple[Array, Bools]:
     """Sizes and events as arrays."""
     size, event = np.abs(np.asarray(bias, dtype=float)), np.asarray(triggered, dtype=bool)
     if len(size) == 0 or len(size) != len(event) or not np.isfinite(size).all():
@@ -374,7 +375,7 @@ def _between(drawn: Array, split: int, all_distances: Array) -> float:
     return float((drawn[split - 1] + all_distances[min(after, len(all_distances) - 1)]) / 2)
 
 
-def _best_split(x: Array, log_bias: Array, event: NDArray[np.bool_]) -> tuple[int | None, float]:
+def _best_split(x: Array, log_bias: Array, event: Bools) -> tuple[int | None, float]:
     """Number of curves on the near side of the likeliest split, and its log-likelihood over that of none."""
     n = len(x)
     if n < 2 * _LEAST_GROUP or not event.any() or np.ptp(log_bias) == 0:
@@ -390,7 +391,7 @@ def _best_split(x: Array, log_bias: Array, event: NDArray[np.bool_]) -> tuple[in
     return int(places[best - 1]), float(gain[best] - gain[0])
 
 
-def _likelihood(near: NDArray[np.bool_], log_bias: Array, event: NDArray[np.bool_]) -> Array:
+def _likelihood(near: Bools, log_bias: Array, event: Bools) -> Array:
     """Log-likelihood of each row of splits, by expectation maximisation over the censored biases."""
     filled = np.broadcast_to(log_bias, near.shape).copy()
     second = np.zeros_like(filled)  # variance of what was filled in
@@ -404,4 +405,5 @@ def _likelihood(near: NDArray[np.bool_], log_bias: Array, event: NDArray[np.bool
         hazard = np.exp(-(a**2) / 2 - beyond) / np.sqrt(2 * np.pi)
         filled = np.where(event, log_bias, mean + sigma * hazard)
         second = np.where(event, 0.0, sigma**2 * np.clip(1 + a * hazard - hazard**2, 0.0, 1.0))
-    return np.where(event, -np.log(sigma) - a**2 / 2 - np.log(2 * np.pi) / 2, beyond).sum(axis=1)
+    found: Array = np.where(event, -np.log(sigma) - a**2 / 2 - np.log(2 * np.pi) / 2, beyond).sum(axis=1)
+    return found

@@ -29,10 +29,10 @@ from gbflux.lab.stats.lines import (
     Bools,
     Ints,
     NoiseFloor,
+    NoiseFloors,
     blocks,
     filled,
     largest,
-    median,
     medians,
     noise_floors,
 )
@@ -119,14 +119,14 @@ def find_triggers(
     tuple of Trigger
         In the order of the curves.
     """
-    found: list[Trigger | None] = [_nothing_to_find(curve) for curve in curves]
-    left = [k for k, trigger in enumerate(found) if trigger is None]
+    found = {k: trigger for k, curve in enumerate(curves) if (trigger := _nothing_to_find(curve))}
+    left = [k for k in range(len(curves)) if k not in found]
     ends = [min(len(curves[k].voltage), curves[k].turn + _BEYOND_TURN) for k in left]
     for block in blocks(ends):
         chosen = [curves[left[n]] for n in block]
         for n, trigger in zip(block, _of_block(chosen, [ends[n] for n in block], rng, level), strict=True):
             found[left[n]] = trigger
-    return tuple(found)
+    return tuple(found[k] for k in range(len(curves)))
 
 
 def _nothing_to_find(curve: Curve) -> Trigger | None:
@@ -172,15 +172,11 @@ def _of_block(
             yield Trigger(kind, None, None, curve.limit, None, floor)
 
 
-def _changes(v: Array, i: Array, inside: Bools) -> tuple[Ints, Bools, NoiseFloor]:
+def _changes(v: Array, i: Array, inside: Bools) -> tuple[Ints, Bools, NoiseFloors]:
     """First surged point, its row's length without one; any quiet points; their floor."""
     lengths, place = inside.sum(axis=1), np.arange(v.shape[1])
     k, known = _first_splits(i, inside), np.full(len(v), True)
-    noise = NoiseFloor(
-        *(np.zeros((len(v), 1)) for _ in range(3)),
-        np.zeros((len(v), 1), int),
-        *(np.zeros((len(v), 1)) for _ in range(2)),
-    )
+    noise = NoiseFloors.blank(len(v))
     left = np.arange(len(v))
     for _ in range(_ROUNDS):
         few = left[k[left] < _FEWEST_QUIET]
@@ -261,7 +257,7 @@ def _strongest(worth: Array, lengths: Ints) -> Ints:
     return np.where((most > _NEEDED_VOTES) & (lengths - k >= _LASTING), k, lengths)
 
 
-def _jump(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor) -> Bools:
+def _jump(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloors) -> Bools:
     """Test for currents that leave line and noise far behind within a few points."""
     soon = k[:, None] + np.arange(_SOON)
     there = soon < lengths[:, None]
@@ -279,7 +275,8 @@ def _late_jump(i: Array, begin: int) -> int | None:
     x = np.log10(np.maximum(np.abs(i), 1e-300))
     if len(x) - begin < 2 * _LASTING:
         return None
-    triples = median(np.lib.stride_tricks.sliding_window_view(x[begin:], _LASTING))
+    windows = np.lib.stride_tricks.sliding_window_view(x[begin:], _LASTING)
+    triples = np.sort(windows, axis=1)[:, _LASTING // 2]  # medians
     rise = triples[_LASTING:] - triples[:-_LASTING]
     if not len(rise) or rise.max() < _DECADE:
         return None
@@ -326,10 +323,11 @@ class _Around:
         total = np.where(there, np.cumsum(points[:, ::-1], axis=1)[:, ::-1], -np.inf)
         if width == _WINDOW:
             total = np.pad(total, ((0, 0), (0, 1)))
-        return self.place[row, np.argmax(total, axis=1)]
+        found: NDArray[np.int_] = self.place[row, np.argmax(total, axis=1)]
+        return found
 
 
-def _around(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor) -> _Around:
+def _around(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloors) -> _Around:
     """The window of each row."""
     place = k[:, None] + np.arange(-_WINDOW, _WINDOW)
     there = (place >= 0) & (place < lengths[:, None])
@@ -346,7 +344,7 @@ def _intervals(
     i: Array,
     lengths: Ints,
     k: Ints,
-    noise: NoiseFloor,
+    noise: NoiseFloors,
     rng: np.random.Generator,
     level: float,
 ) -> list[tuple[float, float]]:
@@ -361,19 +359,20 @@ def _intervals(
 
 
 def _ends(
-    v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor, rng: np.random.Generator, level: float
+    v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloors, rng: np.random.Generator, level: float
 ) -> Array:
     """Lower and upper ends (m, 2): the onset is anywhere in the step before the first surged point."""
-    found = np.maximum(_surges(v, i, lengths, k, noise, rng), 1)
+    first = np.maximum(_surges(v, i, lengths, k, noise, rng), 1)
     share = rng.permuted(np.tile((np.arange(_REPLICATES) + 0.5) / _REPLICATES, (len(k), 1)), axis=1)
-    last, before = np.take_along_axis(v, found, axis=1), np.take_along_axis(v, found - 1, axis=1)
+    last, before = np.take_along_axis(v, first, axis=1), np.take_along_axis(v, first - 1, axis=1)
     onset = np.sort(last - share * (last - before), axis=1)
     at = np.array([(1 - level) / 2, (1 + level) / 2]) * (_REPLICATES - 1)
     low = np.floor(at).astype(int)
-    return onset[:, low] + (at - low) * (onset[:, low + 1] - onset[:, low])
+    found: Array = onset[:, low] + (at - low) * (onset[:, low + 1] - onset[:, low])
+    return found
 
 
-def _surges(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor, rng: np.random.Generator) -> Ints:
+def _surges(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloors, rng: np.random.Generator) -> Ints:
     """First surged points of the replicates (m, replicates)."""
     around = _around(v, i, lengths, k, noise)
     quiet = np.arange(v.shape[1]) < k[:, None]
@@ -404,16 +403,17 @@ def _surges(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor, rng: 
     return found
 
 
-def _votes(v: Array, i: Array, noise: NoiseFloor, inside: Bools) -> Array:
+def _votes(v: Array, i: Array, noise: NoiseFloors, inside: Bools) -> Array:
     """Votes of the points (m, n) of branches; 0 outside them."""
     distance = np.abs(i - noise.line(v)) / noise.scatter(v)
     return np.where(inside, _vote(distance, _log_range(i, noise, inside)), 0.0)
 
 
-def _log_range(i: Array, noise: NoiseFloor, inside: Bools) -> Array:
+def _log_range(i: Array, noise: NoiseFloors, inside: Bools) -> Array:
     """Natural logarithm of the range of a surged current of each row, as a column (m, 1)."""
     top = largest(np.abs(i), inside)
-    return np.maximum(np.log(top / noise.sigma + 1), _FEWEST_DECADES * np.log(10))
+    found: Array = np.maximum(np.log(top / noise.sigma + 1), _FEWEST_DECADES * np.log(10))
+    return found
 
 
 def _vote(distance: Array, span: Array) -> Array:

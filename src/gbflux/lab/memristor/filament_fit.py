@@ -127,10 +127,6 @@ def fit_cycle(
     noise : float, optional
         Standard deviation of a current of nothing (A); from the samples before the set if left out.
 
-    Returns
-    -------
-    FilamentFit
-
     Raises
     ------
     InputError
@@ -159,7 +155,7 @@ def _agreed(name: str, best: FilamentFit, others: list[FilamentFit]) -> FittedPa
     known = best.parameters[name]
     for fit in others if known.reason is None else ():
         other = fit.parameters[name]
-        if other.reason is not None or abs(other.value - known.value) > _APART * known.error:
+        if other.reason is not None or abs(other.value - known.value) > _APART * (known.error or 0.0):
             why = f"others describe the cycle as well, with {other.value:.2g} in place of {known.value:.2g}"
             return FittedParameter(known.value, None, None, None, why)
     return known
@@ -329,10 +325,6 @@ def fit_cycle_of(
     compliance : float, optional
         Limit of the instrument (A); a plateau of the cycle if left out.
 
-    Returns
-    -------
-    FilamentFit
-
     Raises
     ------
     InputError
@@ -346,7 +338,7 @@ def fit_cycle_of(
             f"{table.source}: the cycle to fit must be 1 to {len(pairs)}; got {number}. Choose one of them."
         )
     curves = [curve for curve in pairs[number - 1] if curve is not None]
-    bias = -set_polarity * np.concatenate([curve.voltage for curve in curves])
+    bias = np.concatenate([curve.voltage for curve in curves]) * -float(set_polarity)
     current = -set_polarity * np.concatenate([curve.current for curve in curves])
     if rate is None:
         time, drive = _measured_time(table, np.concatenate([curve.rows for curve in curves]), bias)

@@ -219,7 +219,8 @@ class Laws:
         """Conductance of electrolyte and filament side by side (S), for charges u of shape (..., m)."""
         ionic, _, _, bridge = self.parameters[:4]
         bridged = 0.5 + 0.5 * np.tanh((charge - 1) / (2 * _BRIDGE_WIDTH))
-        return ionic + bridged * charge / bridge
+        found: Array = ionic + bridged * charge / bridge
+        return found
 
     def current(self, bias: Array, charge: Array) -> Array:
         """Current (A) under a bias (V); both broadcast to (..., m)."""
@@ -234,12 +235,14 @@ class Laws:
         driving = _soft(-across - threshold) - _soft(-threshold)
         opening = mouth * np.sqrt(charge)
         stripping = opening / (ionic + opening) * across
-        return ionic / bridge_charge * np.where(across < 0, driving, -stripping)
+        found: Array = ionic / bridge_charge * np.where(across < 0, driving, -stripping)
+        return found
 
     def _limited(self, bias: Array, conductance: Array) -> Array:
         """Current (A) through the series resistance, as far as the instrument lets it."""
         current = bias * conductance / (1 + self.parameters[4] * conductance)
-        return np.minimum(np.maximum(current, -self.compliance), self.compliance)
+        found: Array = np.minimum(np.maximum(current, -self.compliance), self.compliance)
+        return found
 
 
 def laws_of(model: FilamentModel) -> Laws:
@@ -278,10 +281,6 @@ def simulate(model: FilamentModel, time: Array, bias: Array, start: float = 0.0)
         Increasing (s); linear in between (V).
     start : float, optional
         u at the beginning; above 1 there is a bridge.
-
-    Returns
-    -------
-    FilamentTrace
 
     Raises
     ------
@@ -329,7 +328,8 @@ def integrate(
 
 def _charge(x: Array) -> Array:
     """u of the integrator's x; none below zero, none beyond what can be."""
-    return _TRACE * np.sinh(np.minimum(np.maximum(x, 0.0), 60.0))
+    found: Array = _TRACE * np.sinh(np.minimum(np.maximum(x, 0.0), 60.0))
+    return found
 
 
 class _Run:
@@ -363,7 +363,8 @@ class _Run:
         """dx/dt of every set (1/s)."""
         bias = self.bias[self.sample] + self.slope[self.sample] * (t - self.time[self.sample])
         charge = _charge(x)
-        return self.laws.charging(bias, charge) / np.sqrt(charge * charge + _TRACE**2)
+        found: Array = self.laws.charging(bias, charge) / np.sqrt(charge * charge + _TRACE**2)
+        return found
 
     def _advance(self, rate: Array, last: int) -> Array:
         """One step of every set; those that end are kept, the others become smaller."""
@@ -415,13 +416,9 @@ class _Run:
         one = Laws(self.laws.parameters[:, [m]], self.laws.compliance)
         s = np.linspace(0.0, 1.0, 65)
         for _ in range(2):
-            x = (
-                x0 * (1 + 2 * s) * (1 - s) ** 2
-                + d0 * s * (1 - s) ** 2
-                + x1 * s**2 * (3 - 2 * s)
-                + d1 * s**2 * (s - 1)
-            )
-            g = np.log(one.conductance(_charge(x))) - np.log(level)
+            first = (1 + 2 * s) * x0 * (1 - s) ** 2 + s * d0 * (1 - s) ** 2
+            x = first + s**2 * x1 * (3 - 2 * s) + s**2 * d1 * (s - 1)
+            g = np.log(one.conductance(_charge(np.asarray(x, dtype=float)))) - np.log(level)
             k = int(np.argmax(np.sign(g[1:]) != np.sign(g[0])))
             low, high, g0, g1 = s[k], s[k + 1], g[k], g[k + 1]
             s = np.linspace(low, high, 65)

@@ -1,8 +1,13 @@
-"""The search of a fit of the filament model: residuals of a measured cycle, where to start, descent.
+"""The search of a fit of the filament model: the measured cycle, residuals, where to start, descent.
+
+A set or reset falls between two samples. The misfit of the currents jumps as the model's change passes a
+sample; the moment of the change does not. So the samples on either side are left out, and the moment stands
+for them: anywhere between the two, with equal chance.
 
 The starts are a coarse grid of growth and series resistance. For each of these the moment of the set and the
 current after it give nucleation bias and thinnest bridge; the way back gives the mouth. From there damped
-least squares (Levenberg-Marquardt) follow many starts at once.
+least squares (Levenberg-Marquardt) follow many starts at once: one integration serves all of them, where
+`scipy.optimize.least_squares` would need one for each start and parameter.
 """
 
 from __future__ import annotations
@@ -25,6 +30,10 @@ _SERIES = (0.01, 0.3, 0.8)  # of the smallest resistance measured
 _MOUTH = np.geomspace(3e-3, 1e3, 12)  # of the ionic conductance
 _ROUNDS = 7
 _FURTHEST = 3.0  # residual that counts as out of reach
+_SMALLEST_JUMP = 3.0  # ratio of conductances
+_NEAR_ZERO = 0.02  # of the largest bias: conductances are noise there
+_LASTING = 3  # samples a state lasts
+_FEWEST = 24
 
 
 @dataclass(frozen=True)
@@ -123,10 +132,6 @@ def _move(place: Place) -> Array:
 def starts(cycle: MeasuredCycle) -> Array:
     """Logarithms of parameters, the likeliest first.
 
-    Parameters
-    ----------
-    cycle : MeasuredCycle
-
     Returns
     -------
     (k, 6) array
@@ -147,7 +152,8 @@ def starts(cycle: MeasuredCycle) -> Array:
         misfit = np.repeat(misfit, len(_MOUTH)) + _misfit(cycle, points, after, back)
         best = misfit.reshape(count, -1).argmin(axis=1) + len(_MOUTH) * np.arange(count)
         points, misfit = points[:, best], misfit[best]
-    return np.log(points[:, np.argsort(misfit)].T)
+    found: Array = np.log(points[:, np.argsort(misfit)].T)
+    return found
 
 
 def _grid(cycle: MeasuredCycle, turn: int) -> Array:
@@ -190,12 +196,6 @@ def _misfit(cycle: MeasuredCycle, points: Array, charge: Array, part: slice) -> 
     rest = np.abs(np.arcsinh(modelled / scale) - np.arcsinh(cycle.current[part][kept] / scale)[:, None])
     total = np.sum(np.minimum(rest, _FURTHEST) ** 2, axis=0)
     return np.where(np.isfinite(charge).all(axis=0), total, np.inf)
-
-
-_SMALLEST_JUMP = 3.0  # ratio of conductances
-_NEAR_ZERO = 0.02  # of the largest bias: conductances are noise there
-_LASTING = 3  # samples a state lasts
-_FEWEST = 24
 
 
 @dataclass(frozen=True)
@@ -310,10 +310,6 @@ def measured_cycle(
         Limit of the instrument (A).
     noise : float, optional
         Standard deviation of a current of nothing (A); from the samples before the set if left out.
-
-    Returns
-    -------
-    MeasuredCycle
 
     Raises
     ------

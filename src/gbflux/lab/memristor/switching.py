@@ -118,10 +118,6 @@ def analyse_memristor(
         Of the electrode (m²), for current densities too; as a comment of the file says (``area: 30 um2``) if
         left out.
 
-    Returns
-    -------
-    MemristorResult
-
     Raises
     ------
     InputError
@@ -131,14 +127,14 @@ def analyse_memristor(
         raise InputError(f"set polarity: must be -1 or 1; got {set_polarity}.")
     area = area_in(table) if area is None else area
     table = table if area is None else table.of_area(area)
-    curves, notes = curves_of(table)
+    curves, found = curves_of(table)
     pairs, dropped = curve_pairs(curves, set_polarity)
     if not pairs:
         raise InputError(
             f"{table.source}: must hold a sweep of {'negative' if set_polarity < 0 else 'positive'} bias, "
             "which sets; it has none. Give the other polarity."
         )
-    notes = [*table.notes, *notes, *([f"{dropped} curves before the first set; left out"] if dropped else [])]
+    notes = [*table.notes, *found, *([f"{dropped} curves before the first set; left out"] if dropped else [])]
     read = _read_bias(pairs, read_bias)
     cycles = tuple(_cycle(number, first, second, read) for number, (first, second) in enumerate(pairs, 1))
     if all(cycle.lrs is None and cycle.hrs is None for cycle in cycles):
@@ -208,15 +204,11 @@ def _cycle(number: int, first: Curve, second: Curve | None, read: float) -> Cycl
     after = _read_resistance(first.voltage[first.turn :], first.current[first.turn :], read)
     if after is None and second is not None:  # a set curve without a way back
         after = _read_resistance(second.voltage[: second.turn], second.current[: second.turn], read)
-    was_set = (
-        before is not None
-        and after is not None
-        and not after.bound
-        and before.value > _SWITCHED * after.value
-    )
-    set_bias = _crossing(first, before, after, rising=True) if was_set else None
-    ratio = before.value / after.value if before and after and not after.bound else None
     low = after if after is not None and not after.bound else None
+    set_bias = ratio = None
+    if before is not None and low is not None:
+        ratio = before.value / low.value
+        set_bias = _crossing(first, before, low, rising=True) if ratio > _SWITCHED else None
     reset_bias, hrs_after, failed = _reset(second, low, read) if second is not None else (None, None, None)
     limit = None if second is None else second.limit
     return Cycle(

@@ -50,14 +50,6 @@ class TableFormat:
 def read_table(path: str | Path) -> Table:
     """Read a table of numbers from a text file, packed with gzip or not, by its format.
 
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    Table
-
     Raises
     ------
     InputError
@@ -76,10 +68,6 @@ def read_text(path: Path) -> str:
     ----------
     path : Path
         Text in UTF-8, UTF-16 or Latin-1, or that in gzip.
-
-    Returns
-    -------
-    str
 
     Raises
     ------

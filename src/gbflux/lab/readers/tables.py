@@ -349,10 +349,6 @@ def parse_header(written: str) -> Header:
     written : str
         As it stands in the file.
 
-    Returns
-    -------
-    Header
-
     Examples
     --------
     >>> h = parse_header("I/nA"); h.quantity, h.unit, h.factor

@@ -197,3 +197,10 @@ def test_the_command_reads_text_maps(tmp_path, capsys):
     assert exit_code(["profile", lines, "--line-um", "0.1,0.75,1.4,0.75"]) == 2
     assert "--width-um" in capsys.readouterr().err
     assert exit_code(["profile", path, "--unit", "furlong"]) == 2
+
+
+def test_a_nanoscope_map_of_any_suffix_is_known_by_its_first_bytes(tmp_path):
+    path = tmp_path / "scan.001"
+    path.write_bytes(spm_bytes(VALUES, "DMTModulus", "GPa", 2000))
+    assert is_map(path)
+    assert read_map(path).name == "DMTModulus"
