@@ -38,54 +38,28 @@ _MARGIN = 0.08  # of the line at either end, where a dip looks like a step
 
 @dataclass(frozen=True)
 class ProfileResult:
-    """The grain boundary in the mean of the lines.
-
-    Parameters
-    ----------
-    lines : LineScans
-    shifts : (k,) array
-        By which each line was moved (m).
-    starts : (k,) array
-        Where each moved line begins, from the boundary (m).
-    position : (m,) array
-        Where all moved lines overlap, 0 at the boundary (m).
-    mean, low, high : (m,) array
-        Mean line and its 95 % band from the scatter between lines; the band is NaN with one line.
-    fitted : (m,) array
-        The model.
-    grain, left, right : Interval
-        Value in the grains: mean of both sides, and either side.
-    boundary : Interval
-        Value at the boundary.
-    depth : Interval
-        Boundary minus mean of the grains; negative for a dip.
-    step : Interval
-        Right minus left.
-    width : Interval
-        Full width of the dip at half depth (m).
-    probability : float
-        Chance of so deep a dip in noise like that of the lines.
-    significant : bool
-        `probability` ≤ 0.005.
-    """
+    """The grain boundary in the mean of the lines."""
 
     lines: LineScans
-    shifts: Array
-    starts: Array
-    position: Array
+    shifts: Array  # (k,): by which each line was moved (m)
+    starts: Array  # (k,): where each moved line begins, from the boundary (m)
+    position: Array  # (m,): where all moved lines overlap, 0 at the boundary (m)
+    # mean, low, high: (m,): mean line and its 95 % band from the scatter between lines; the band is NaN with
+    # one line
     mean: Array
     low: Array
     high: Array
-    fitted: Array
+    fitted: Array  # (m,): the model
+    # grain, left, right: value in the grains: mean of both sides, and either side
     grain: Interval
     left: Interval
     right: Interval
-    boundary: Interval
-    depth: Interval
-    step: Interval
-    width: Interval
-    probability: float
-    significant: bool
+    boundary: Interval  # value at the boundary
+    depth: Interval  # boundary minus mean of the grains; negative for a dip
+    step: Interval  # right minus left
+    width: Interval  # full width of the dip at half depth (m)
+    probability: float  # chance of so deep a dip in noise like that of the lines
+    significant: bool  # `probability` ≤ 0.005
 
 
 def analyse_profile(
@@ -259,24 +233,12 @@ def _errors_from_residuals(position: Array, line: Array, best: Array) -> Array:
 
 @dataclass(frozen=True)
 class _Dip:
-    """The best dip.
+    """The best dip."""
 
-    Parameters
-    ----------
-    centres : (k,) array
-        Place in each line (m).
-    width : float
-        Standard deviation of the dip (m).
-    depth : float
-        Mean over the lines, with its sign.
-    score : float
-        |depth| over its error in white noise of the lines' own size.
-    """
-
-    centres: Array
-    width: float
-    depth: float
-    score: float
+    centres: Array  # (k,): place in each line (m)
+    width: float  # standard deviation of the dip (m)
+    depth: float  # mean over the lines, with its sign
+    score: float  # |depth| over its error in white noise of the lines' own size
 
 
 @dataclass(frozen=True)

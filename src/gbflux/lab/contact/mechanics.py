@@ -28,25 +28,14 @@ _ROUND = 1e-9  # 1 − R_minor/R_major below which an ellipse is a circle
 
 @dataclass(frozen=True)
 class Ellipse:
-    """An elliptic contact.
+    """An elliptic contact."""
 
-    Attributes
-    ----------
-    major, minor : float
-        Semi-axes (m).
-    area : float
-        m².
-    approach : float
-        Of distant points of the two bodies (m).
-    mean_pressure : float
-        Pa.
-    """
-
+    # major, minor: semi-axes (m)
     major: float
     minor: float
-    area: float
-    approach: float
-    mean_pressure: float
+    area: float  # m²
+    approach: float  # of distant points of the two bodies (m)
+    mean_pressure: float  # Pa
 
 
 def effective_modulus(modulus_1: float, poisson_1: float, modulus_2: float, poisson_2: float) -> float:

@@ -22,19 +22,11 @@ from gbflux.errors import InputError
 
 @dataclass(frozen=True)
 class DemoFile:
-    """A file to be written, the same bytes on every system.
-
-    Attributes
-    ----------
-    name : str
-    content : bytes
-    truth : dict
-        What is behind it, for people.
-    """
+    """A file to be written, the same bytes on every system."""
 
     name: str
     content: bytes
-    truth: dict[str, Any] = field(default_factory=dict)
+    truth: dict[str, Any] = field(default_factory=dict)  # what is behind it, for people
 
 
 def table_file(

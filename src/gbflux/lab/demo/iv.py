@@ -24,48 +24,22 @@ _REACH_UM = 0.1  # distance from a grain boundary at which the bias rises in the
 
 @dataclass(frozen=True)
 class SweepTruth:
-    """Parameters behind a curve.
+    """Parameters behind a curve."""
 
-    Attributes
-    ----------
-    bias : float or None
-        Triggering bias with its sign (V); None for a curve that is not triggered.
-    limit : float
-        End of the sweep, with its sign (V).
-    step : float
-        V, positive.
-    resistance : float
-        Of the filament (Ω).
-    compliance : float
-        A.
-    noise : float
-        Standard deviation (A).
-    offset, leakage : float
-        A and A/V.
-    relative_noise : float
-        Noise of the conducting filament as a share of its current.
-    drift : float
-        Size of a slow wave in the offset (A).
-    quantum : float
-        Step of the converter in the lowest range (A).
-    rise_steps : float
-        Steps in which the filament's conductance grows to its end value.
-    spike_share, missing_share : float
-        Shares of points with a spike, and of rows lost.
-    """
-
-    bias: float | None
-    limit: float
-    step: float
-    resistance: float = 116.0
-    compliance: float = 1e-3
-    noise: float = 1e-11
+    bias: float | None  # triggering bias with its sign (V); None for a curve that is not triggered
+    limit: float  # end of the sweep, with its sign (V)
+    step: float  # V, positive
+    resistance: float = 116.0  # of the filament (Ω)
+    compliance: float = 1e-3  # A
+    noise: float = 1e-11  # standard deviation (A)
+    # offset, leakage: A and A/V
     offset: float = 2e-12
     leakage: float = 3e-13
-    relative_noise: float = 2e-3
-    drift: float = 5e-12
-    quantum: float = 1e-12
-    rise_steps: float = 1.0
+    relative_noise: float = 2e-3  # noise of the conducting filament as a share of its current
+    drift: float = 5e-12  # size of a slow wave in the offset (A)
+    quantum: float = 1e-12  # step of the converter in the lowest range (A)
+    rise_steps: float = 1.0  # steps in which the filament's conductance grows to its end value
+    # spike_share, missing_share: shares of points with a spike, and of rows lost
     spike_share: float = 0.004
     missing_share: float = 0.01
 
@@ -239,36 +213,20 @@ def against_size(rng: np.random.Generator) -> Iterator[DemoFile]:
 
 @dataclass(frozen=True)
 class Device:
-    """Truth of a device.
+    """Truth of a device."""
 
-    Parameters
-    ----------
-    hrs, lrs : float
-        Ω.
-    set_scale, set_shape : float
-        Weibull distribution of the size of the set bias (V, 1).
-    reset_bias : float
-        V, with a scatter of 5 %.
-    resets : bool
-        False: it stays in the low resistance after the first set.
-    drift : float
-        Change of log10(hrs) a cycle.
-    area_um2 : float
-    cycles : int
-    limits : (float, float)
-        Sizes of the largest negative and positive bias (V).
-    """
-
+    # hrs, lrs: Ω
     hrs: float
     lrs: float
+    # set_scale, set_shape: Weibull distribution of the size of the set bias (V, 1)
     set_scale: float
     set_shape: float
-    reset_bias: float
-    resets: bool
-    drift: float
+    reset_bias: float  # V, with a scatter of 5 %
+    resets: bool  # False: it stays in the low resistance after the first set
+    drift: float  # change of log10(hrs) a cycle
     area_um2: float
     cycles: int
-    limits: tuple[float, float]
+    limits: tuple[float, float]  # sizes of the largest negative and positive bias (V)
 
 
 @dataclass(frozen=True)

@@ -31,21 +31,14 @@ _ORIGINS = ((2e-11, "grain"), (2e-8, "grain boundary"), (math.inf, "electrode"))
 class Cell:
     """The sample.
 
-    Parameters
-    ----------
-    area : float
-        Of an electrode (m²).
-    thickness : float, optional
-        Of the electrolyte (m).
-
     Raises
     ------
     InputError
         If one is not positive.
     """
 
-    area: float
-    thickness: float | None = None
+    area: float  # of an electrode (m²)
+    thickness: float | None = None  # of the electrolyte (m)
 
     def __post_init__(self) -> None:
         for name, value, unit in (("area", self.area, "m²"), ("thickness", self.thickness, "m")):
@@ -55,42 +48,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Arc:
-    """One R‖C or R‖CPE of a fitted circuit.
+    """One R‖C or R‖CPE of a fitted circuit."""
 
-    Parameters
-    ----------
-    name : str
-        Of its resistor.
-    resistance : Interval
-        Ω.
-    asr : Interval or None
-        Resistance times area (Ω m²).
-    capacitance : float
-        Effective: C, or (Q R^(1−n))^(1/n) (F).
-    specific_capacitance : float or None
-        Capacitance × thickness / area (F/m).
-    frequency : float
-        Of the top of the arc (Hz).
-    exponent : float
-        n; 1 with a capacitor.
-    probability : float
-        Chance that noise alone would make the arc improve the fit so much.
-    present : bool
-        `probability` < 1e-4 and the data determine its resistance.
-    origin : str
-        What usually has such a capacitance: ``grain``, ``grain boundary``, ``electrode``; empty where
-        unknown.
-    """
-
-    name: str
-    resistance: Interval
-    asr: Interval | None
-    capacitance: float
-    specific_capacitance: float | None
-    frequency: float
-    exponent: float
-    probability: float
-    present: bool
+    name: str  # of its resistor
+    resistance: Interval  # Ω
+    asr: Interval | None  # resistance times area (Ω m²)
+    capacitance: float  # effective: C, or (Q R^(1−n))^(1/n) (F)
+    specific_capacitance: float | None  # capacitance × thickness / area (F/m)
+    frequency: float  # of the top of the arc (Hz)
+    exponent: float  # n; 1 with a capacitor
+    probability: float  # chance that noise alone would make the arc improve the fit so much
+    present: bool  # `probability` < 1e-4 and the data determine its resistance
+    # what usually has such a capacitance: ``grain``, ``grain boundary``, ``electrode``; empty where unknown
     origin: str
 
 
@@ -146,56 +115,31 @@ def _interval_of(fit: EisFit, name: str) -> Interval:
 
 @dataclass(frozen=True)
 class EisResult:
-    """Fit, arcs, resistances and material of a spectrum.
-
-    Parameters
-    ----------
-    fit : EisFit
-    kk : KKTest or None
-        None with fewer than 8 points.
-    arcs : tuple of Arc
-        As in the circuit.
-    resistors : dict
-        Series resistors by name (Ω).
-    total : Interval
-        Sum of all resistances (Ω): the value with limits from the fit's covariance.
-    cell : Cell or None
-    brick_layer : BrickLayer or None
-    assigned : tuple of str
-        Names of the resistances taken for grains and grain boundaries; empty without a brick layer.
-    warnings : tuple of str
-    """
+    """Fit, arcs, resistances and material of a spectrum."""
 
     fit: EisFit
-    kk: KKTest | None
-    arcs: tuple[Arc, ...]
-    resistors: dict[str, Interval]
-    total: Interval
+    kk: KKTest | None  # None with fewer than 8 points
+    arcs: tuple[Arc, ...]  # as in the circuit
+    resistors: dict[str, Interval]  # series resistors by name (Ω)
+    total: Interval  # sum of all resistances (Ω): the value with limits from the fit's covariance
     cell: Cell | None
     brick_layer: BrickLayer | None
+    # names of the resistances taken for grains and grain boundaries; empty without a brick layer
     assigned: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Bricks:
-    """Given numbers for the brick-layer inversion.
+    """Given numbers for the brick-layer inversion."""
 
-    Parameters
-    ----------
-    delta, grain_size : float
-        Thickness of a boundary, mean size of a grain (m).
-    grain, gb : str, optional
-        Names of the resistances of grains and boundaries; found by their capacitance if left out.
-    factor : float, optional
-        Uncertainty for the microstructure.
-    """
-
+    # delta, grain_size: thickness of a boundary, mean size of a grain (m)
     delta: float
     grain_size: float
+    # grain, gb: names of the resistances of grains and boundaries; found by their capacitance if left out
     grain: str = ""
     gb: str = ""
-    factor: float = LEAST_FACTOR
+    factor: float = LEAST_FACTOR  # uncertainty for the microstructure
 
 
 def analyse_spectrum(

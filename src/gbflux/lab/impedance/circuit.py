@@ -101,18 +101,10 @@ Part = Element | Series | Parallel
 
 @dataclass(frozen=True)
 class Circuit:
-    """A parsed circuit. Made by `parse_circuit`.
+    """A parsed circuit. Made by `parse_circuit`."""
 
-    Parameters
-    ----------
-    text : str
-        As written, without blanks.
-    blocks : tuple
-        What is in series at the outermost level.
-    """
-
-    text: str
-    blocks: tuple[Part, ...]
+    text: str  # as written, without blanks
+    blocks: tuple[Part, ...]  # what is in series at the outermost level
 
     @property
     def elements(self) -> tuple[Element, ...]:

@@ -53,66 +53,35 @@ Values = dict[str, float]  # of parameters, by name
 
 @dataclass(frozen=True)
 class FittedParameter:
-    """A parameter with its interval of 95 %.
-
-    Parameters
-    ----------
-    name, unit : str
-    value, low, high : float
-        In `unit`; low and high are `value` where it was fixed.
-    stderr : float
-        Standard error (in `unit`); 0 where fixed.
-    state : str
-        ``fitted``, ``fixed``, ``at limit`` (an exponent of 1) or ``undetermined``.
-    """
+    """A parameter with its interval of 95 %."""
 
     name: str
     unit: str
+    # value, low, high: in `unit`; low and high are `value` where it was fixed
     value: float
     low: float
     high: float
-    stderr: float
-    state: str
+    stderr: float  # standard error (in `unit`); 0 where fixed
+    state: str  # ``fitted``, ``fixed``, ``at limit`` (an exponent of 1) or ``undetermined``
 
 
 @dataclass(frozen=True)
 class EisFit:
-    """A fitted circuit.
+    """A fitted circuit."""
 
-    Parameters
-    ----------
-    circuit, spectrum, weighting
-        As given.
-    parameters : tuple of FittedParameter
-    fitted : (n,) complex array
-        Impedance of the fitted circuit at the spectrum's frequencies (Ω).
-    residual : (n,) complex array
-        (measured − fitted)/|measured|.
-    rms : float
-        Root mean square of the parts of `residual`.
-    rss : float
-        Weighted sum of squares that was minimised.
-    degrees_of_freedom : int
-    free : tuple of str
-        Fitted parameters, in the order of `covariance`.
-    covariance : (k, k) array
-        Of the logarithms of positive parameters, and of exponents.
-    systematic : bool
-        True if neighbouring residuals are correlated more than chance allows (1 in 1000).
-    """
-
+    # circuit, spectrum, weighting: as given
     circuit: Circuit
     spectrum: Spectrum
     weighting: str
     parameters: tuple[FittedParameter, ...]
-    fitted: Complex
-    residual: Complex
-    rms: float
-    rss: float
+    fitted: Complex  # (n,): impedance of the fitted circuit at the spectrum's frequencies (Ω)
+    residual: Complex  # (n,): (measured − fitted)/|measured|
+    rms: float  # root mean square of the parts of `residual`
+    rss: float  # weighted sum of squares that was minimised
     degrees_of_freedom: int
-    free: tuple[str, ...]
-    covariance: Array
-    systematic: bool
+    free: tuple[str, ...]  # fitted parameters, in the order of `covariance`
+    covariance: Array  # (k, k): of the logarithms of positive parameters, and of exponents
+    systematic: bool  # True if neighbouring residuals are correlated more than chance allows (1 in 1000)
 
     @property
     def values(self) -> Values:

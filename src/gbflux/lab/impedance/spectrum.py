@@ -42,27 +42,16 @@ _NOISIEST = 0.05  # share of |Z|
 class Spectrum:
     """A measured impedance spectrum.
 
-    Parameters
-    ----------
-    frequency : (n,) array
-        Positive (Hz).
-    impedance : (n,) complex array
-        Not zero (Ω).
-    source : str, optional
-        Where it comes from, for messages.
-    notes : tuple of str, optional
-        What was taken for what.
-
     Raises
     ------
     InputError
         If there are fewer than 5 points, or a number cannot be.
     """
 
-    frequency: NDArray[np.float64]
-    impedance: NDArray[np.complex128]
-    source: str = "spectrum"
-    notes: tuple[str, ...] = ()
+    frequency: NDArray[np.float64]  # (n,): positive (Hz)
+    impedance: NDArray[np.complex128]  # (n,): not zero (Ω)
+    source: str = "spectrum"  # where it comes from, for messages
+    notes: tuple[str, ...] = ()  # what was taken for what
 
     def __post_init__(self) -> None:
         frequency = np.asarray(self.frequency, dtype=float)
@@ -248,37 +237,19 @@ def _sweep_starts(frequency: NDArray[np.float64]) -> list[int]:
 
 @dataclass(frozen=True)
 class KKTest:
-    """Outcome of the test.
+    """Outcome of the test."""
 
-    Parameters
-    ----------
-    elements : int
-        RC elements used.
-    elements_by_mu : int
-        The number at which μ first falls to 0.85.
-    mu : float
-        μ with `elements`; 1 no overfitting.
-    residual : (n,) complex array
-        (measured − modelled)/|measured|, in the order of the spectrum.
-    rms, largest : float
-        Of the parts of the residual (share of |Z|).
-    limit : float
-        Share of |Z| that was asked for.
-    systematic : bool
-        True if neighbouring residuals are correlated more than chance allows (1 in 1000).
-    consistent : bool
-        False if the residuals are systematic and exceed the limit as means of three neighbours, or are noise
-        of more than 5 %.
-    """
-
-    elements: int
-    elements_by_mu: int
-    mu: float
-    residual: NDArray[np.complex128]
+    elements: int  # RC elements used
+    elements_by_mu: int  # the number at which μ first falls to 0.85
+    mu: float  # μ with `elements`; 1 no overfitting
+    residual: NDArray[np.complex128]  # (n,): (measured − modelled)/|measured|, in the order of the spectrum
+    # rms, largest: of the parts of the residual (share of |Z|)
     rms: float
     largest: float
-    limit: float
-    systematic: bool
+    limit: float  # share of |Z| that was asked for
+    systematic: bool  # True if neighbouring residuals are correlated more than chance allows (1 in 1000)
+    # False if the residuals are systematic and exceed the limit as means of three neighbours, or are noise of
+    # more than 5 %
     consistent: bool
 
 

@@ -57,29 +57,17 @@ SIGMA = filament.LITHIUM_CONDUCTIVITY_S_PER_M
 
 @dataclass(frozen=True)
 class CurveResult:
-    """Numbers of one curve.
-
-    Attributes
-    ----------
-    curve : Curve
-    trigger : Trigger
-    compliance : Compliance or None
-        The current limit that was reached.
-    ohmic : OhmicFit or None
-        Of the branch that comes back; None without one that conducts.
-    diameter, diameter_error : float or None
-        Of the filament, from resistance, length and conductivity, and the errors of all three (m).
-    flags : tuple of str
-        What a reader must know before using the numbers.
-    """
+    """Numbers of one curve."""
 
     curve: Curve
     trigger: Trigger
-    compliance: Compliance | None
-    ohmic: OhmicFit | None
+    compliance: Compliance | None  # the current limit that was reached
+    ohmic: OhmicFit | None  # of the branch that comes back; None without one that conducts
+    # diameter, diameter_error: of the filament, from resistance, length and conductivity, and the errors of
+    # all three (m)
     diameter: float | None
     diameter_error: float | None
-    flags: tuple[str, ...]
+    flags: tuple[str, ...]  # what a reader must know before using the numbers
 
     def as_dict(self) -> dict[str, Any]:
         """Numbers for JSON, in SI with the unit in the key."""
@@ -108,18 +96,10 @@ class CurveResult:
 
 @dataclass(frozen=True)
 class IVResult:
-    """Numbers of one file.
-
-    Attributes
-    ----------
-    source : str
-    notes : tuple of str
-        What was taken for what.
-    curves : tuple of CurveResult
-    """
+    """Numbers of one file."""
 
     source: str
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # what was taken for what
     curves: tuple[CurveResult, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -275,21 +255,11 @@ def _limit_flags(curve: Curve, trigger: Trigger, compliance: Compliance, fit: Oh
 
 @dataclass(frozen=True)
 class Compliance:
-    """A current limit that was reached.
+    """A current limit that was reached."""
 
-    Attributes
-    ----------
-    current : float
-        Its size (A), positive.
-    points : int
-        Points on the plateau.
-    given : bool
-        The user named it.
-    """
-
-    current: float
-    points: int
-    given: bool
+    current: float  # its size (A), positive
+    points: int  # points on the plateau
+    given: bool  # the user named it
 
 
 def find_compliance(
@@ -331,36 +301,20 @@ def find_compliance(
 
 @dataclass(frozen=True)
 class OhmicFit:
-    """I = V/R + I₀ by least squares, each point weighted by its noise: a floor and a share of the current.
+    """I = V/R + I₀ by least squares, each point weighted by its noise: a floor and a share of the current."""
 
-    Attributes
-    ----------
-    resistance, resistance_error : float
-        Ω.
-    intercept, intercept_error : float
-        I₀ (A).
-    r_squared : float
-    points : int
-    interval : (float, float)
-        Smallest and largest voltage used, by size (V).
-    runs_p : float
-        Wald–Wolfowitz test of the residuals' signs: small where they are not random.
-    curvature_p : float
-        Of a quadratic term: small where the line is bent.
-    ohmic : bool
-        R² above 0.99 and no test below 0.001.
-    """
-
+    # resistance, resistance_error: Ω
     resistance: float
     resistance_error: float
+    # intercept, intercept_error: I₀ (A)
     intercept: float
     intercept_error: float
     r_squared: float
     points: int
-    interval: tuple[float, float]
-    runs_p: float
-    curvature_p: float
-    ohmic: bool
+    interval: tuple[float, float]  # smallest and largest voltage used, by size (V)
+    runs_p: float  # Wald–Wolfowitz test of the residuals' signs: small where they are not random
+    curvature_p: float  # of a quadratic term: small where the line is bent
+    ohmic: bool  # R² above 0.99 and no test below 0.001
 
 
 def fit_ohmic(voltage: Array, current: Array, floor: float) -> OhmicFit | None:

@@ -38,28 +38,18 @@ _LEAST_WIDTH = 1e-3  # of ln(bias): equal biases are not infinitely likely
 
 @dataclass(frozen=True)
 class ManyResult:
-    """Statistics over the curves of many files.
+    """Statistics over the curves of many files."""
 
-    Attributes
-    ----------
-    bias, triggered : tuples
-        Size of the bias or of the limit (V), and whether it was triggered, of each curve that says either.
-    distance_um, electrode_um : tuples
-        Of each of these curves (µm); empty where not given.
-    together : Survival
-    rise : Rise or None
-        Change with distance (µm).
-    by_electrode : dict of float to Survival
-        By electrode size (µm).
-    """
-
+    # bias, triggered: size of the bias or of the limit (V), and whether it was triggered, of each curve that
+    # says either
     bias: tuple[float, ...]
     triggered: tuple[bool, ...]
+    # distance_um, electrode_um: of each of these curves (µm); empty where not given
     distance_um: tuple[float, ...]
     electrode_um: tuple[float, ...]
     together: Survival
-    rise: Rise | None
-    by_electrode: dict[float, Survival]
+    rise: Rise | None  # change with distance (µm)
+    by_electrode: dict[float, Survival]  # by electrode size (µm)
 
     def as_dict(self) -> dict[str, Any]:
         """Numbers for JSON."""
@@ -188,50 +178,27 @@ def _place(source: str, positions: dict[str, dict[str, float]] | None) -> dict[s
 
 @dataclass(frozen=True)
 class Survival:
-    """Share of curves not yet triggered, falling at each bias.
+    """Share of curves not yet triggered, falling at each bias."""
 
-    Attributes
-    ----------
-    bias : (k,) array
-        Sizes of the biases at which it falls, ascending (V).
-    share, low, high : (k,) arrays
-        Share from that bias on, and its interval.
-    curves, triggered : int
-    median : float or None
-        Bias at which half are triggered (V); None if fewer are within the limits.
-    median_interval : (float, float or None)
-        None for an end beyond the limits (V).
-    """
-
-    bias: Array
+    bias: Array  # (k,): sizes of the biases at which it falls, ascending (V)
+    # share, low, high: (k,): share from that bias on, and its interval
     share: Array
     low: Array
     high: Array
     curves: int
     triggered: int
-    median: float | None
-    median_interval: tuple[float | None, float | None]
+    median: float | None  # bias at which half are triggered (V); None if fewer are within the limits
+    median_interval: tuple[float | None, float | None]  # None for an end beyond the limits (V)
 
 
 @dataclass(frozen=True)
 class Rise:
-    """A change of the bias at some distance.
+    """A change of the bias at some distance."""
 
-    Attributes
-    ----------
-    distance : float
-        Middle between the two neighbouring curves that it parts (unit of the distances).
-    interval : (float, float)
-        Bootstrap over curves.
-    p_value : float
-        By permutation: how often chance alone parts the curves as well anywhere.
-    near, far : Survival
-        Curves nearer and farther.
-    """
-
-    distance: float
-    interval: tuple[float, float]
-    p_value: float
+    distance: float  # middle between the two neighbouring curves that it parts (unit of the distances)
+    interval: tuple[float, float]  # bootstrap over curves
+    p_value: float  # by permutation: how often chance alone parts the curves as well anywhere
+    # near, far: curves nearer and farther
     near: Survival
     far: Survival
 

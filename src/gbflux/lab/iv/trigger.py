@@ -68,32 +68,17 @@ _FEWEST_DECADES = 6.0
 
 @dataclass(frozen=True)
 class Trigger:
-    """Outcome of the outgoing branch.
+    """Outcome of the outgoing branch."""
 
-    Attributes
-    ----------
-    outcome : str
-        ``triggered``; ``not triggered`` and ``gradual rise`` (no jump) are censored at the limit;
-        ``conducting from the start`` (a current at once, or a line of less than 1 MΩ), ``no outgoing
-        branch``, ``too few quiet points`` and ``all currents are equal`` say nothing of a bias.
-    bias : float or None
-        Triggering bias with its sign (V); None unless triggered.
-    interval : (float, float) or None
-        Of the bias, ends in the order of size (V).
-    limit : float
-        Largest voltage reached (V): where a curve that did not trigger is censored.
-    index : int or None
-        First surged point.
-    noise : NoiseFloor or None
-        Of the quiet points; None where there are too few.
-    """
-
+    # ``triggered``; ``not triggered`` and ``gradual rise`` (no jump) are censored at the limit; ``conducting
+    # from the start`` (a current at once, or a line of less than 1 MΩ), ``no outgoing branch``, ``too few
+    # quiet points`` and ``all currents are equal`` say nothing of a bias
     outcome: str
-    bias: float | None
-    interval: tuple[float, float] | None
-    limit: float
-    index: int | None
-    noise: NoiseFloor | None
+    bias: float | None  # triggering bias with its sign (V); None unless triggered
+    interval: tuple[float, float] | None  # of the bias, ends in the order of size (V)
+    limit: float  # largest voltage reached (V): where a curve that did not trigger is censored
+    index: int | None  # first surged point
+    noise: NoiseFloor | None  # of the quiet points; None where there are too few
 
     @property
     def censored(self) -> bool:
@@ -289,27 +274,13 @@ def _late_jump(i: Array, begin: int) -> int | None:
 
 @dataclass(frozen=True)
 class _Around:
-    """The points about the surge of each row (m, window).
+    """The points about the surge of each row (m, window)."""
 
-    Attributes
-    ----------
-    place : array of int
-        Which point.
-    there : array of bool
-        Whether the branch has it.
-    current : array
-        Less the line of the quiet points; 0 where quiet (A).
-    scatter : array
-        Standard deviation of a quiet point (A).
-    span : (m, 1) array
-        Of the votes.
-    """
-
-    place: Ints
-    there: Bools
-    current: Array
-    scatter: Array
-    span: Array
+    place: Ints  # which point
+    there: Bools  # whether the branch has it
+    current: Array  # less the line of the quiet points; 0 where quiet (A)
+    scatter: Array  # standard deviation of a quiet point (A)
+    span: Array  # (m, 1): of the votes
 
     def surge(self, row: Ints, drawn: Array) -> Ints:
         """First surged point (r,) of replicates of the rows, with residuals (r, window) drawn (A).
@@ -351,8 +322,8 @@ def _intervals(
     """Intervals of the biases of curves (m, n) that surge at k, ends in the order of size (V)."""
     ends = np.empty((len(k), 2))
     for begin in range(0, len(k), _AT_ONCE):
-        some = slice(begin, begin + _AT_ONCE)
-        ends[some] = _ends(v[some], i[some], lengths[some], k[some], noise.rows(some), rng, level)
+        batch = slice(begin, begin + _AT_ONCE)
+        ends[batch] = _ends(v[batch], i[batch], lengths[batch], k[batch], noise.rows(batch), rng, level)
     reverse = np.abs(ends[:, 0]) > np.abs(ends[:, 1])
     ends[reverse] = ends[reverse, ::-1]
     return [(low, high) for low, high in ends.tolist()]

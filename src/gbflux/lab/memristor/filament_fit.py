@@ -17,8 +17,8 @@ from gbflux.lab.iv.analyse import find_compliance
 from gbflux.lab.iv.sweeps import curves_of
 from gbflux.lab.memristor.filament_model import PARAMETERS, FilamentModel, FilamentTrace, simulate
 from gbflux.lab.memristor.filament_search import (
+    Iterate,
     MeasuredCycle,
-    Place,
     Target,
     descend,
     evaluate,
@@ -47,63 +47,32 @@ _NEVER = 10.0  # times the largest current: a limit that was not reached
 
 @dataclass(frozen=True)
 class FittedParameter:
-    """One parameter.
+    """One parameter."""
 
-    Parameters
-    ----------
-    value : float
-        SI.
-    error : float or None
-        Standard error.
-    low, high : float or None
-        95 % interval.
-    reason : str or None
-        Why there is no error and no interval; the value is then one of many that fit.
-    """
-
-    value: float
-    error: float | None
+    value: float  # SI
+    error: float | None  # standard error
+    # low, high: 95 % interval
     low: float | None
     high: float | None
-    reason: str | None
+    reason: str | None  # why there is no error and no interval; the value is then one of many that fit
 
 
 @dataclass(frozen=True)
 class FilamentFit:
-    """The model fitted to a measured cycle.
-
-    Parameters
-    ----------
-    model : FilamentModel
-    parameters : dict
-        `FittedParameter` by name.
-    trace : FilamentTrace
-        Of the model.
-    measured : (n,) array
-        Current it was fitted to (A).
-    rms_decades : float
-        Root mean square of log10(measured/model) of the currents that count and stand out of the noise.
-    relative_noise : float
-        Scatter of large currents about the model as a share of them.
-    correlation : float
-        Of neighbouring residuals: beyond `correlation_limit` the model does not describe the cycle.
-    correlation_limit : float
-        What chance exceeds once in a thousand.
-    reason : str or None
-        Why the model does not describe the cycle; then no parameter has an interval.
-    drive : str
-        Where the time of the samples comes from; between them the voltage is taken for a straight line.
-    """
+    """The model fitted to a measured cycle."""
 
     model: FilamentModel
-    parameters: dict[str, FittedParameter]
-    trace: FilamentTrace
-    measured: Array
+    parameters: dict[str, FittedParameter]  # `FittedParameter` by name
+    trace: FilamentTrace  # of the model
+    measured: Array  # (n,): current it was fitted to (A)
+    # root mean square of log10(measured/model) of the currents that count and stand out of the noise
     rms_decades: float
-    relative_noise: float
+    relative_noise: float  # scatter of large currents about the model as a share of them
+    # of neighbouring residuals: beyond `correlation_limit` the model does not describe the cycle
     correlation: float
-    correlation_limit: float
-    reason: str | None
+    correlation_limit: float  # what chance exceeds once in a thousand
+    reason: str | None  # why the model does not describe the cycle; then no parameter has an interval
+    # where the time of the samples comes from; between them the voltage is taken for a straight line
     drive: str = "time as given"
 
 
@@ -180,7 +149,7 @@ def _search(cycle: MeasuredCycle, points: Array) -> FilamentFit | None:
     return _outcome(Target(cycle, relative), points[0])
 
 
-def _relative_noise(target: Target, place: Place) -> float:
+def _relative_noise(target: Target, place: Iterate) -> float:
     """Scatter of large currents about the model, as a share of them."""
     cycle = target.cycle
     rows = place.residual[: int(cycle.kept.sum())] * target.relative_noise
@@ -232,7 +201,7 @@ def _outcome(target: Target, point: Array) -> FilamentFit:
     )
 
 
-def _known(place: Place, currents: int, largest: Array, reason: str | None) -> dict[str, FittedParameter]:
+def _known(place: Iterate, currents: int, largest: Array, reason: str | None) -> dict[str, FittedParameter]:
     """Errors and intervals of all parameters, or why there are none.
 
     What is known beforehand is weak (`largest`, relative standard deviations): it keeps a direction the cycle
@@ -268,7 +237,7 @@ def _known(place: Place, currents: int, largest: Array, reason: str | None) -> d
     return known
 
 
-def _errors(place: Place, currents: int, largest: Array) -> tuple[Array, list[float]]:
+def _errors(place: Iterate, currents: int, largest: Array) -> tuple[Array, list[float]]:
     """Relative standard errors and half the widths of the intervals, of all parameters."""
     from scipy.stats import t
 

@@ -72,36 +72,19 @@ _DIFFERENCE = np.array([71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 
 class FilamentModel:
     """Parameters of the model.
 
-    Parameters
-    ----------
-    ionic_conductance : float
-        G (S).
-    mouth_conductance : float
-        G_m (S).
-    bridge_charge : float
-        q_b (C).
-    bridge_resistance : float
-        R_b of the thinnest bridge (Ω).
-    series_resistance : float
-        Of contacts and leads (Ω).
-    nucleation_bias : float
-        U_n, its size (V).
-    compliance : float
-        Largest current of the instrument (A).
-
     Raises
     ------
     InputError
         If one is not positive.
     """
 
-    ionic_conductance: float
-    mouth_conductance: float
-    bridge_charge: float
-    bridge_resistance: float
-    series_resistance: float = 100.0
-    nucleation_bias: float = 0.2
-    compliance: float = 1e-3
+    ionic_conductance: float  # G (S)
+    mouth_conductance: float  # G_m (S)
+    bridge_charge: float  # q_b (C)
+    bridge_resistance: float  # R_b of the thinnest bridge (Ω)
+    series_resistance: float = 100.0  # of contacts and leads (Ω)
+    nucleation_bias: float = 0.2  # U_n, its size (V)
+    compliance: float = 1e-3  # largest current of the instrument (A)
 
     def __post_init__(self) -> None:
         for name in (*PARAMETERS, "compliance"):
@@ -114,14 +97,9 @@ class FilamentModel:
 
 @dataclass(frozen=True)
 class FilamentTrace:
-    """Course of the model under a voltage.
+    """Course of the model under a voltage."""
 
-    Parameters
-    ----------
-    time, bias, current, charge : (n,) arrays
-        s, V, A, and u.
-    """
-
+    # time, bias, current, charge: (n,): s, V, A, and u
     time: Array
     bias: Array
     current: Array
@@ -202,18 +180,10 @@ def triangle(low: float, high: float, rate: float, cycles: int = 1, points: int 
 
 @dataclass(frozen=True)
 class Laws:
-    """The equations of the model for many sets of parameters at once.
+    """The equations of the model for many sets of parameters at once."""
 
-    Parameters
-    ----------
-    parameters : (6, m) array
-        In the order of `PARAMETERS`.
-    compliance : float
-        A.
-    """
-
-    parameters: Array
-    compliance: float
+    parameters: Array  # (6, m): in the order of `PARAMETERS`
+    compliance: float  # A
 
     def conductance(self, charge: Array) -> Array:
         """Conductance of electrolyte and filament side by side (S), for charges u of shape (..., m)."""
@@ -257,18 +227,10 @@ def _soft(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Crossing:
-    """A change of state to be timed: where the conductance passes a level.
+    """A change of state to be timed: where the conductance passes a level."""
 
-    Parameters
-    ----------
-    level : float
-        S.
-    rising : bool
-        Upwards under negative voltage, else downwards under positive.
-    """
-
-    level: float
-    rising: bool
+    level: float  # S
+    rising: bool  # upwards under negative voltage, else downwards under positive
 
 
 def simulate(model: FilamentModel, time: Array, bias: Array, start: float = 0.0) -> FilamentTrace:

@@ -38,13 +38,7 @@ _FEWEST = 24
 
 @dataclass(frozen=True)
 class Target:
-    """Residuals that a fit makes small.
-
-    Parameters
-    ----------
-    cycle : MeasuredCycle
-    relative_noise : float
-    """
+    """Residuals that a fit makes small."""
 
     cycle: MeasuredCycle
     relative_noise: float
@@ -66,7 +60,7 @@ class Target:
 
 
 @dataclass
-class Place:
+class Iterate:
     """State of a search: point (6,), residuals, derivatives (rows, 6), cost."""
 
     point: Array
@@ -77,7 +71,7 @@ class Place:
     done: bool = False
 
 
-def descend(target: Target, points: Array, sweeps: int) -> list[Place]:
+def descend(target: Target, points: Array, sweeps: int) -> list[Iterate]:
     """Levenberg and Marquardt's method from several points at once, integrated together.
 
     Parameters
@@ -107,7 +101,7 @@ def descend(target: Target, points: Array, sweeps: int) -> list[Place]:
     return places
 
 
-def evaluate(target: Target, points: Array) -> list[Place]:
+def evaluate(target: Target, points: Array) -> list[Iterate]:
     """Residuals and derivatives at points (k, 6)."""
     count = points.shape[1]
     columns = np.repeat(points, count + 1, axis=0).reshape(len(points), count + 1, count)
@@ -117,11 +111,11 @@ def evaluate(target: Target, points: Array) -> list[Place]:
     for point, rows in zip(points, residuals, strict=True):
         jacobian = ((rows[1:] - rows[0]) / _STEP).T
         finite = np.isfinite(rows).all()
-        places.append(Place(point, rows[0], jacobian, float(rows[0] @ rows[0]) if finite else math.inf))
+        places.append(Iterate(point, rows[0], jacobian, float(rows[0] @ rows[0]) if finite else math.inf))
     return places
 
 
-def _move(place: Place) -> Array:
+def _move(place: Iterate) -> Array:
     """Damped Gauss-Newton step, no component beyond `_LARGEST_MOVE`."""
     normal = place.jacobian.T @ place.jacobian
     damped = normal + place.damping * np.diag(np.diag(normal) + 1e-6 * np.trace(normal) + 1e-12)
@@ -139,7 +133,7 @@ def starts(cycle: MeasuredCycle) -> Array:
     """
     turn = int(np.flatnonzero(cycle.bias < 0)[-1]) + 1  # samples of the set
     points = _grid(cycle, turn)
-    charge = _led(cycle, points, turn)
+    charge = _fit_set(cycle, points, turn)
     misfit = _misfit(cycle, points, charge, slice(0, turn))
     if turn < len(cycle.time):
         count = points.shape[1]
@@ -169,7 +163,7 @@ def _grid(cycle: MeasuredCycle, turn: int) -> Array:
     return points
 
 
-def _led(cycle: MeasuredCycle, points: Array, turn: int) -> Array:
+def _fit_set(cycle: MeasuredCycle, points: Array, turn: int) -> Array:
     """Charges (turn, m) of the set; changes nucleation bias and thinnest bridge of the points in place."""
     event = cycle.events[0]
     seen = cycle.conducting()[:turn]
@@ -200,22 +194,13 @@ def _misfit(cycle: MeasuredCycle, points: Array, charge: Array, part: slice) -> 
 
 @dataclass(frozen=True)
 class Event:
-    """A set or reset between two samples.
+    """A set or reset between two samples."""
 
-    Parameters
-    ----------
-    crossing : Crossing
-        Conductance half-way on a scale of logarithms.
-    before, after : float
-        Times of the samples (s).
-    came : bool
-        False for a reset that did not: then the last sample and one later.
-    """
-
-    crossing: Crossing
+    crossing: Crossing  # conductance half-way on a scale of logarithms
+    # before, after: times of the samples (s)
     before: float
     after: float
-    came: bool = True
+    came: bool = True  # False for a reset that did not: then the last sample and one later
 
     @property
     def middle(self) -> float:
@@ -236,29 +221,16 @@ class Event:
 
 @dataclass(frozen=True)
 class MeasuredCycle:
-    """A cycle that sets under negative voltage, ready for a fit.
+    """A cycle that sets under negative voltage, ready for a fit."""
 
-    Parameters
-    ----------
-    time, bias, current : (n,) arrays
-        s, V, A.
-    noise : float
-        Standard deviation of a current of nothing (A).
-    compliance : float
-        A.
-    events : tuple of Event
-        The set, and the reset.
-    kept : (n,) array of bool
-        Samples that count: not those beside an event, none without bias.
-    """
-
+    # time, bias, current: (n,): s, V, A
     time: Array
     bias: Array
     current: Array
-    noise: float
-    compliance: float
-    events: tuple[Event, ...]
-    kept: NDArray[np.bool_]
+    noise: float  # standard deviation of a current of nothing (A)
+    compliance: float  # A
+    events: tuple[Event, ...]  # the set, and the reset
+    kept: NDArray[np.bool_]  # (n,): samples that count: not those beside an event, none without bias
 
     @property
     def ionic_conductance(self) -> float:

@@ -26,63 +26,32 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Endurance:
-    """Endurance of the on/off ratio.
+    """Endurance of the on/off ratio."""
 
-    Parameters
-    ----------
-    first : float
-        Ratio of the first cycle that has one.
-    initial : float
-        Median ratio of the first ten cycles.
-    final : float
-        Median ratio of the last ten.
-    drift : Interval or None
-        Change of log10(ratio) a cycle (Theil-Sen); None with fewer than 8 cycles.
-    drift_probability : float or None
-        Chance of so much order without drift (Kendall).
-    loss : float
-        Asked for: ratio to lose (10: until a tenth is left).
-    cycles_to_loss : int or None
-        First cycle with a median of five below initial/loss; None if that was not reached: then more than
-        `cycles`.
-    cycles : int
-    resets : int
-        Resets tried.
-    failures : int
-        Resets that failed.
-    failure_share : Interval
-        failures/resets with its interval (Wilson); NaN without a reset.
-    """
-
-    first: float
-    initial: float
-    final: float
-    drift: Interval | None
-    drift_probability: float | None
-    loss: float
+    first: float  # ratio of the first cycle that has one
+    initial: float  # median ratio of the first ten cycles
+    final: float  # median ratio of the last ten
+    drift: Interval | None  # change of log10(ratio) a cycle (Theil-Sen); None with fewer than 8 cycles
+    drift_probability: float | None  # chance of so much order without drift (Kendall)
+    loss: float  # asked for: ratio to lose (10: until a tenth is left)
+    # first cycle with a median of five below initial/loss; None if that was not reached: then more than
+    # `cycles`
     cycles_to_loss: int | None
     cycles: int
-    resets: int
-    failures: int
-    failure_share: Interval
+    resets: int  # resets tried
+    failures: int  # resets that failed
+    failure_share: Interval  # failures/resets with its interval (Wilson); NaN without a reset
 
 
 @dataclass(frozen=True)
 class AreaTrend:
-    """Dependence of the on/off ratio on the area of the electrode.
+    """Dependence of the on/off ratio on the area of the electrode."""
 
-    Parameters
-    ----------
-    areas, ratios, failure_shares : (n,) arrays
-        Of each device, by rising area (m², 1, 1).
-    slope : Interval or None
-        log10(ratio) a decade of area; None with fewer than three areas.
-    """
-
+    # areas, ratios, failure_shares: (n,): of each device, by rising area (m², 1, 1)
     areas: Array
     ratios: Array
     failure_shares: Array
-    slope: Interval | None
+    slope: Interval | None  # log10(ratio) a decade of area; None with fewer than three areas
 
 
 def endurance(result: MemristorResult, loss: float = DEFAULT_LOSS) -> Endurance:
@@ -185,26 +154,16 @@ def _first_loss(numbers: Array, ratios: Array, limit: float) -> int | None:
 
 @dataclass(frozen=True)
 class Weibull:
-    """A Weibull distribution F(v) = 1 − exp(−(v/scale)^shape) fitted to sizes of bias.
+    """A Weibull distribution F(v) = 1 − exp(−(v/scale)^shape) fitted to sizes of bias."""
 
-    Parameters
-    ----------
-    shape, scale : Interval
-        1 and V.
-    values : (n,) array
-        Sizes of bias that were observed, sorted (V).
-    ranks : (n,) array
-        Their probabilities for a plot: median ranks (i − 0.3)/(n + 0.4), adjusted for what was censored
-        (Johnson).
-    censored : int
-        Cycles that reached the limit without an event.
-    """
-
+    # shape, scale: 1 and V
     shape: Interval
     scale: Interval
-    values: Array
+    values: Array  # (n,): sizes of bias that were observed, sorted (V)
+    # (n,): their probabilities for a plot: median ranks (i − 0.3)/(n + 0.4), adjusted for what was censored
+    # (Johnson)
     ranks: Array
-    censored: int
+    censored: int  # cycles that reached the limit without an event
 
 
 def weibull(values: Array, limits: Array | None = None) -> Weibull | None:

@@ -40,63 +40,35 @@ _LASTING = 3  # points
 
 @dataclass(frozen=True)
 class Cycle:
-    """One cycle.
+    """One cycle."""
 
-    Parameters
-    ----------
-    number : int
-        From 1.
-    set_bias, reset_bias : float or None
-        First bias beyond the change (V); None if there was none.
-    set_limit, reset_limit : float or None
-        Largest bias tried (V); None without such a curve.
-    step : float
-        Between two biases (V): the change lies in the last step.
-    hrs, lrs : Resistance or None
-        Before and after the set; None if the read bias was not measured.
-    on_off : float or None
-        hrs/lrs; a lower bound where `hrs.bound`. Without a set, the ratio of the two branches.
-    hrs_after : Resistance or None
-        After the reset curve.
-    reset_failed : bool or None
-        The low resistance outlasted the reset curve; None if there was nothing to reset, or no such curve.
-    """
-
-    number: int
+    number: int  # from 1
+    # set_bias, reset_bias: first bias beyond the change (V); None if there was none
     set_bias: float | None
+    # set_limit, reset_limit: largest bias tried (V); None without such a curve
     set_limit: float
     reset_bias: float | None
     reset_limit: float | None
-    step: float
+    step: float  # between two biases (V): the change lies in the last step
+    # hrs, lrs: before and after the set; None if the read bias was not measured
     hrs: Resistance | None
     lrs: Resistance | None
+    # hrs/lrs; a lower bound where `hrs.bound`. Without a set, the ratio of the two branches.
     on_off: float | None
-    hrs_after: Resistance | None
+    hrs_after: Resistance | None  # after the reset curve
+    # the low resistance outlasted the reset curve; None if there was nothing to reset, or no such curve
     reset_failed: bool | None
 
 
 @dataclass(frozen=True)
 class MemristorResult:
-    """Cycles of one device.
-
-    Parameters
-    ----------
-    source : str
-    cycles : tuple of Cycle
-    read_bias : float
-        With the sign of the set (V).
-    set_polarity : int
-        −1 or 1.
-    area : float or None
-        Of the electrode (m²).
-    notes : tuple of str
-    """
+    """Cycles of one device."""
 
     source: str
     cycles: tuple[Cycle, ...]
-    read_bias: float
-    set_polarity: int
-    area: float | None
+    read_bias: float  # with the sign of the set (V)
+    set_polarity: int  # −1 or 1
+    area: float | None  # of the electrode (m²)
     notes: tuple[str, ...]
 
 
@@ -234,22 +206,13 @@ def _reset(
 
 @dataclass(frozen=True)
 class Resistance:
-    """A resistance at the read bias.
+    """A resistance at the read bias."""
 
-    Parameters
-    ----------
-    value : float
-        Ω; the lower bound where `bound`.
-    error : float
-        Standard error (Ω), widened where few points say how large the noise is: 1.96 errors are the 95 % of
-        Student's t. 0 for a bound.
-    bound : bool
-        The current does not stand out of the noise: the resistance is at least `value` (95 %).
-    """
-
-    value: float
+    value: float  # Ω; the lower bound where `bound`
+    # standard error (Ω), widened where few points say how large the noise is: 1.96 errors are the 95 % of
+    # student's t. 0 for a bound.
     error: float
-    bound: bool
+    bound: bool  # the current does not stand out of the noise: the resistance is at least `value` (95 %)
 
 
 def _before_jump(voltage: Array, current: Array, read: float) -> int:

@@ -18,7 +18,7 @@ from gbflux.errors import InputError
 from gbflux.lab.readers.delimited import read_delimited
 from gbflux.lab.readers.tables import Table
 
-HEAD_BYTES = 2048  # of a file, by which its format is told
+HEAD_BYTES = 2048  # of a file, by which its format is known
 _LARGEST_BYTES = 1_000_000_000
 _BINARY = {
     b"PK\x03\x04": "a zip archive (a spreadsheet?)",
@@ -31,20 +31,11 @@ _BINARY = {
 
 @dataclass(frozen=True)
 class TableFormat:
-    """A kind of file with a table in it.
-
-    Attributes
-    ----------
-    name : str
-    sniff : callable
-        Test of the first 2 kB of the text.
-    read : callable
-        From path (for messages) and text to a `Table`.
-    """
+    """A kind of file with a table in it."""
 
     name: str
-    sniff: Callable[[str], bool]
-    read: Callable[[Path, str], Table]
+    sniff: Callable[[str], bool]  # test of the first 2 kB of the text
+    read: Callable[[Path, str], Table]  # from path (for messages) and text to a `Table`
 
 
 def read_table(path: str | Path) -> Table:

@@ -50,25 +50,14 @@ Section = dict[str, str]
 
 @dataclass(frozen=True)
 class ScanMap:
-    """One channel of a scan.
+    """One channel of a scan."""
 
-    Parameters
-    ----------
-    values : (ny, nx) array
-        In `unit`.
-    size : (float, float)
-        Width and height (m).
-    name, unit : str
-        Of the channel.
-    source : str
-        The file.
-    """
-
-    values: Array
-    size: tuple[float, float]
+    values: Array  # (ny, nx): in `unit`
+    size: tuple[float, float]  # width and height (m)
+    # name, unit: of the channel
     name: str
     unit: str
-    source: str = "map"
+    source: str = "map"  # the file
 
 
 @dataclass(frozen=True)

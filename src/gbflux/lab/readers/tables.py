@@ -101,53 +101,27 @@ _PER_AREA = "m²"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of numbers.
+    """One column of numbers."""
 
-    Attributes
-    ----------
-    name : str
-        From the header, without the unit.
-    unit : str
-        SI unit of `values`; empty where it is not known.
-    values : (n,) array
-        In SI; NaN where missing.
-    as_written : str
-        The header as it stands in the file; empty where there is none.
-    quantity : str
-        ``voltage``, ``current``, ``time``, ``frequency``, ``z_real``, ``z_imag`` (sign of Z'', also from
-        -Z''), ``z_modulus``, ``phase``, ``resistance``, ``position``, ``modulus``, ``current_density``,
-        ``sweep``, ``index``; empty where it is not known.
-    """
-
-    name: str
-    unit: str
-    values: Array
-    as_written: str
+    name: str  # from the header, without the unit
+    unit: str  # SI unit of `values`; empty where it is not known
+    values: Array  # (n,): in SI; NaN where missing
+    as_written: str  # the header as it stands in the file; empty where there is none
+    # ``voltage``, ``current``, ``time``, ``frequency``, ``z_real``, ``z_imag`` (sign of Z'', also from -Z''),
+    # ``z_modulus``, ``phase``, ``resistance``, ``position``, ``modulus``, ``current_density``, ``sweep``,
+    # ``index``; empty where it is not known
     quantity: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one file.
+    """Columns of one file."""
 
-    Attributes
-    ----------
-    columns : tuple of Column
-        In the order of the file.
-    comments : tuple of str
-        Lines of text above and between the numbers, without the header.
-    source : str
-        The file.
-    notes : tuple of str
-        What was taken for what, assumed, skipped.
-    breaks : tuple of int
-        Rows before which the file interrupts the numbers: an empty line, a comment, the header again.
-    """
-
-    columns: tuple[Column, ...]
-    comments: tuple[str, ...]
-    source: str
-    notes: tuple[str, ...]
+    columns: tuple[Column, ...]  # in the order of the file
+    comments: tuple[str, ...]  # lines of text above and between the numbers, without the header
+    source: str  # the file
+    notes: tuple[str, ...]  # what was taken for what, assumed, skipped
+    # rows before which the file interrupts the numbers: an empty line, a comment, the header again
     breaks: tuple[int, ...] = ()
 
     def of_area(self, area: float) -> Table:
@@ -280,30 +254,14 @@ def units_from_words(path: Path, header: tuple[str, ...], words: dict[int, set[s
 
 @dataclass(frozen=True)
 class Header:
-    """Name, quantity and unit of a column.
+    """Name, quantity and unit of a column."""
 
-    Attributes
-    ----------
-    name : str
-        Without the unit; without the minus sign of ``-Z''``.
-    quantity : str
-        A key of `SI_UNIT`; empty where it is not known.
-    unit : str
-        SI unit of the numbers once multiplied by `factor`; empty where none is known.
-    factor : float
-        Unit as written over SI unit; −1 times that for ``-Z''``.
-    unknown_unit : str
-        Unit as written where it is not known; empty otherwise.
-    assumed : bool
-        The unit is not in the header but follows from the quantity.
-    """
-
-    name: str
-    quantity: str
-    unit: str
-    factor: float
-    unknown_unit: str = ""
-    assumed: bool = False
+    name: str  # without the unit; without the minus sign of ``-Z''``
+    quantity: str  # A key of `SI_UNIT`; empty where it is not known
+    unit: str  # SI unit of the numbers once multiplied by `factor`; empty where none is known
+    factor: float  # unit as written over SI unit; −1 times that for ``-Z''``
+    unknown_unit: str = ""  # unit as written where it is not known; empty otherwise
+    assumed: bool = False  # the unit is not in the header but follows from the quantity
 
 
 def si_unit(written: str) -> tuple[str, float] | None:

@@ -160,22 +160,15 @@ class NoiseFloor(NamedTuple):
 
 @dataclass(frozen=True)
 class NoiseFloors:
-    """Straight lines of m curves and the scatter about them; columns (m, 1).
+    """Straight lines of m curves and the scatter about them; columns (m, 1)."""
 
-    Attributes
-    ----------
-    offset, leakage, sigma : arrays
-        As `NoiseFloor`; sigma is at least that of rounding.
-    points : array of int
-        Number of points it comes from.
-    middle, spread : arrays
-        Mean and sum of squares about it of the voltages used (V, V²): for the uncertainty far from them.
-    """
-
+    # offset, leakage, sigma: as `NoiseFloor`; sigma is at least that of rounding
     offset: Array
     leakage: Array
     sigma: Array
-    points: Ints
+    points: Ints  # number of points it comes from
+    # middle, spread: mean and sum of squares about it of the voltages used (V, V²): for the uncertainty far
+    # from them
     middle: Array
     spread: Array
 
@@ -291,22 +284,15 @@ def _quanta(current: Array, kept: Bools) -> Array:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of m rows; columns (m, 1) but for the residuals.
+    """Lines of m rows; columns (m, 1) but for the residuals."""
 
-    Attributes
-    ----------
-    slope, intercept, slope_error, intercept_error : (m, 1) arrays
-    rest : (m, n) array
-        Residuals, not weighted.
-    points : (m, 1) array of int
-    """
-
+    # slope, intercept, slope_error, intercept_error: (m, 1)
     slope: Array
     intercept: Array
     slope_error: Array
     intercept_error: Array
-    rest: Array
-    points: Ints
+    rest: Array  # (m, n): residuals, not weighted
+    points: Ints  # (m, 1)
 
 
 def lines(v: Array, i: Array, weights: Array) -> Lines:
