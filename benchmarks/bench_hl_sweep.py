@@ -36,8 +36,8 @@ COUNT, LARGEST_UM = 20, 10.0
 
 def unit(options: argparse.Namespace, thicknesses: list[float], folder: Path) -> None:
     """Run all thicknesses as one unit, on each rank of an MPI job; cases are made as a study makes them."""
-    from gbflux.case.document import read_document
     from gbflux.case.load import CaseSource
+    from gbflux.case.yaml import read_document
     from gbflux.simulation.unit import run_unit, units
 
     edge = round(10 * options.grains ** (1 / 3), 6)

@@ -24,14 +24,14 @@ from gbflux.conduction.distribute import distribute
 from gbflux.conduction.electrode_facets import ScaledElectrode
 from gbflux.conduction.planes import plane_nodes
 from gbflux.conduction.system import assemble
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import Layer, plain_mesh, stack, volumes
 
 KAPPA = 2.0
 INTERVALS = {(2, 1): (8, 16, 32), (2, 2): (4, 8, 16), (3, 1): (4, 8, 16), (3, 2): (4, 6, 8)}
 
 
-def box(dimension: int, intervals: int) -> LayeredMesh:
+def box(dimension: int, intervals: int) -> Mesh:
     """A unit cube with points shifted sideways."""
     return stack([Layer(CellKind.GRAIN, 1.0, intervals)], dimension, intervals, 1.0, shift=0.1)
 
@@ -94,7 +94,7 @@ class Error:
 
 
 def errors_of(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     sigma: np.ndarray,
     phi: Callable[[np.ndarray], np.ndarray],
     j: Callable[[np.ndarray], np.ndarray],

@@ -14,9 +14,8 @@ from mpi4py import MPI
 from scipy.spatial import cKDTree
 
 from gbflux.measure import Measurement
-from gbflux.mesh import build_mesh, recipe
-from gbflux.mesh.records import CellKind
-from gbflux.mesh.sizing import closed
+from gbflux.mesh import CellKind, build_mesh, recipe
+from gbflux.mesh.refine import closed
 from gbflux.simulation.pipeline import Outcome, _solved, run_case
 from gbflux.simulation.progress import Progress
 from gbflux.simulation.shared_mesh import SharedMesh

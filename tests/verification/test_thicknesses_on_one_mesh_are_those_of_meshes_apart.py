@@ -10,9 +10,8 @@ from mpi4py import MPI
 from scipy.optimize import brentq
 
 from gbflux.errors import MeshError
-from gbflux.mesh import build_mesh, recipe
+from gbflux.mesh import CellKind, build_mesh, recipe
 from gbflux.mesh.cut import cut_slabs, nested
-from gbflux.mesh.records import CellKind
 from gbflux.results.result import Result
 from gbflux.simulation.pipeline import run_case
 from gbflux.simulation.unit import run_unit, units

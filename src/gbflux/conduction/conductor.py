@@ -35,8 +35,8 @@ from gbflux.conduction.records import (
 from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
 from gbflux.conduction.system import Electrodes, LinearSystem
 from gbflux.conduction.validate import check_mesh, check_planes, check_problem
+from gbflux.mesh import ELECTROLYTE, LAYERS, Mesh, is_kind
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh, is_kind
 from gbflux.units import SIDES
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Conductor:
     ----------
     comm : MPI.Intracomm
         The ranks that share the work.
-    mesh : LayeredMesh or None
+    mesh : Mesh or None
         The mesh; looked at on rank 0 only.
     many : bool
         Keep what solves can share, at the price of memory.
@@ -89,7 +89,7 @@ class Conductor:
         On all ranks, if the mesh cannot be solved on or has fewer cells than ranks.
     """
 
-    def __init__(self, comm: MPI.Intracomm, mesh: LayeredMesh | None, many: bool = False):
+    def __init__(self, comm: MPI.Intracomm, mesh: Mesh | None, many: bool = False):
         self._many = many
         self._watch = _Stopwatch()
         with errors_of_root(comm) as is_root:

@@ -1,7 +1,7 @@
 """The mesh of rank 0 scattered over all ranks, and results gathered back in its own numbering.
 
 Invariant: a rank's cells are those it was dealt, without ghosts; point numbers and cell numbers outside this
-module are those of the `LayeredMesh`.
+module are those of the `Mesh`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gbflux.conduction import compat, transfer
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.partition import beside, bisect, facets_within
 from gbflux.errors import InputError
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 from gbflux.mesh.simplices import ascending
 
 
@@ -102,14 +102,14 @@ class DistributedMesh:
         return transfer.gather_rows(self.comm, values, self.nodes, self.point_count)
 
 
-def distribute(comm: MPI.Intracomm, mesh: LayeredMesh | None) -> DistributedMesh:
+def distribute(comm: MPI.Intracomm, mesh: Mesh | None) -> DistributedMesh:
     """Scatter the mesh of rank 0 over all ranks; *collective*.
 
     Parameters
     ----------
     comm : MPI.Intracomm
         The ranks.
-    mesh : LayeredMesh or None
+    mesh : Mesh or None
         The mesh; looked at on rank 0 only.
 
     Returns

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from gbflux.case import Case
 from gbflux.conduction.scaling import MICROMETRE
-from gbflux.mesh.records import CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh import CellKind, Mesh, contiguous_slice, is_kind
 
 
-def conductivities(mesh: LayeredMesh, case: Case) -> NDArray[np.float64]:
+def conductivities(mesh: Mesh, case: Case) -> NDArray[np.float64]:
     """Return the conductivity of every cell.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
         The cells: what they are and to which grain or boundary they belong.
     case : Case
         Conductivities at the case's temperature, contact resistance and variations.
@@ -27,14 +27,14 @@ def conductivities(mesh: LayeredMesh, case: Case) -> NDArray[np.float64]:
         Conductivities (S/m).
     """
     sigma = np.full(len(mesh.cells), np.nan)
-    in_grain = those(mesh.kind == CellKind.GRAIN)
+    in_grain = contiguous_slice(mesh.kind == CellKind.GRAIN)
     sigma[in_grain] = grain_conductivities(case, mesh.n_grains)[mesh.region[in_grain]]
-    in_boundary = those(is_kind(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION)))
+    in_boundary = contiguous_slice(is_kind(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION)))
     sigma[in_boundary] = boundary_conductivities(case, mesh.boundaries)[mesh.boundary[in_boundary]]
     if mesh.slabs:
-        sigma[those(mesh.kind == CellKind.HL)] = case.sigma_hl
+        sigma[contiguous_slice(mesh.kind == CellKind.HL)] = case.sigma_hl
         thickness = mesh.layer_thickness_um * MICROMETRE
-        sigma[those(mesh.kind == CellKind.CONTACT)] = contact_conductivity(
+        sigma[contiguous_slice(mesh.kind == CellKind.CONTACT)] = contact_conductivity(
             thickness, case.contact_asr, case.sigma_hl
         )
     return sigma

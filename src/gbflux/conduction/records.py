@@ -92,7 +92,7 @@ class SolverSettings:
 
 @dataclass(frozen=True)
 class Fields:
-    """The solved fields in the numbering of the `LayeredMesh`; they exist on MPI rank 0 only.
+    """The solved fields in the numbering of the `Mesh`; they exist on MPI rank 0 only.
 
     Attributes
     ----------

@@ -10,12 +10,12 @@ from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.parallel import errors_of_root
 from gbflux.conduction.records import Electrode, Solution, SolverSettings
 from gbflux.conduction.validate import check_input
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 
 
 def solve(
     comm: MPI.Intracomm,
-    mesh: LayeredMesh | None,
+    mesh: Mesh | None,
     sigma: NDArray[np.float64] | None,
     bottom: Electrode,
     top: Electrode,
@@ -27,7 +27,7 @@ def solve(
     ----------
     comm : MPI.Intracomm
         The ranks that share the work.
-    mesh : LayeredMesh or None
+    mesh : Mesh or None
         The mesh; looked at on rank 0 only.
     sigma : (m,) float64 array or None
         Conductivity of each cell (S/m); looked at on rank 0 only.

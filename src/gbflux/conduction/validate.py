@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import ButlerVolmer, Electrode, SolverSettings
 from gbflux.errors import InputError
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 from gbflux.units import SIDES
 
 PRECONDITIONERS = ("hypre", "gamg", "lu")
 
 
 def check_input(
-    mesh: LayeredMesh, sigma: NDArray[np.float64], bottom: Electrode, top: Electrode, settings: SolverSettings
+    mesh: Mesh, sigma: NDArray[np.float64], bottom: Electrode, top: Electrode, settings: SolverSettings
 ) -> None:
     """Raise if a solve could not be done, with all that is wrong.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
         The mesh.
     sigma : (m,) array
         Conductivity of each cell (S/m).
@@ -41,18 +41,18 @@ def check_input(
     _raise([*_mesh_faults(mesh), *_problem_faults(mesh, sigma, bottom, top, settings)])
 
 
-def check_mesh(mesh: LayeredMesh) -> None:
+def check_mesh(mesh: Mesh) -> None:
     """Raise an `InputError` if no solve could be done on a mesh."""
     _raise(list(_mesh_faults(mesh)))
 
 
-def check_planes(mesh: LayeredMesh) -> None:
+def check_planes(mesh: Mesh) -> None:
     """Raise an `InputError` if an electrode is no plane of points: all that a cut could spoil."""
     _raise(list(_plane_faults(mesh)))
 
 
 def check_problem(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     sigma: NDArray[np.float64],
     bottom: Electrode,
     top: Electrode,
@@ -69,7 +69,7 @@ def _raise(faults: list[str]) -> None:
 
 
 def _problem_faults(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     sigma: NDArray[np.float64],
     bottom: Electrode,
     top: Electrode,
@@ -81,7 +81,7 @@ def _problem_faults(
     yield from _setting_faults(settings)
 
 
-def _mesh_faults(mesh: LayeredMesh) -> Iterator[str]:
+def _mesh_faults(mesh: Mesh) -> Iterator[str]:
     """Yield what makes the mesh unfit for a solve."""
     dimension, points, cells = mesh.dimension, mesh.points, mesh.cells
     if dimension not in (2, 3) or points.shape[1:] != (dimension,) or cells.shape[1:] != (dimension + 1,):
@@ -100,7 +100,7 @@ def _mesh_faults(mesh: LayeredMesh) -> Iterator[str]:
     yield from _plane_faults(mesh)
 
 
-def _plane_faults(mesh: LayeredMesh) -> Iterator[str]:
+def _plane_faults(mesh: Mesh) -> Iterator[str]:
     """Yield which electrodes are no planes of points."""
     for name, z in zip(SIDES, mesh.z_electrodes, strict=True):
         if np.count_nonzero(mesh.points[:, -1] == z) < mesh.dimension:
@@ -110,7 +110,7 @@ def _plane_faults(mesh: LayeredMesh) -> Iterator[str]:
             )
 
 
-def _sigma_faults(mesh: LayeredMesh, sigma: NDArray[np.float64]) -> Iterator[str]:
+def _sigma_faults(mesh: Mesh, sigma: NDArray[np.float64]) -> Iterator[str]:
     """Yield what is wrong with the conductivities."""
     sigma = np.asarray(sigma)
     if sigma.shape != (len(mesh.cells),):

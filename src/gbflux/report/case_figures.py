@@ -17,7 +17,7 @@ from gbflux.measure.hot_spots import HotSpots
 from gbflux.report import style
 from gbflux.report.panels import draw_plane, draw_section
 from gbflux.report.views import CaseViews, PlaneView
-from gbflux.units import A_PER_M2_TO_MA_PER_CM2, S_PER_M_TO_S_PER_CM, SIDES
+from gbflux.units import SIDES
 
 _CURVE_POINTS = 400
 _LEAST_SHARE = 1e-5  # of the area; what is less is a facet or two
@@ -60,9 +60,9 @@ def summary(views: CaseViews) -> str:
     str
     """
     t, errors = views.measurement.transport, views.measurement.errors["transport"]
-    relative = errors["asr"]["estimated_error"] / t.asr
-    mean, sigma = t.mean_current_density * A_PER_M2_TO_MA_PER_CM2, t.sigma_eff * S_PER_M_TO_S_PER_CM * 1e3
-    error = errors["sigma_eff"]["estimated_error"] / t.sigma_eff * sigma
+    relative = errors["asr_ohm_cm2"]["estimated_error"] / t.asr_ohm_cm2
+    mean, sigma = t.mean_current_density_mA_per_cm2, t.sigma_eff_S_per_cm * 1e3
+    error = errors["sigma_eff_S_per_cm"]["estimated_error"] * 1e3
     shown = number(mean) if views.current_given else with_error(mean, relative * mean)
     return f"mean {shown} mA/cm² · σ$_{{eff}}$ {with_error(sigma, error)} mS/cm"
 

@@ -82,7 +82,7 @@ def comparison_table(bare_result: Mapping[str, Any], hl_result: Mapping[str, Any
     Parameters
     ----------
     bare_result, hl_result : mapping
-        As from ``result.json``, or `gbflux.measure.as_result`.
+        As from ``result.json``.
 
     Returns
     -------

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.measure.hot_spots import mean_density
-from gbflux.measure.measure import Measurement, electrolyte_end
-from gbflux.measure.planes import PlaneFacets, PlaneNodes
+from gbflux.measure.measure import Measurement
+from gbflux.measure.planes import PlaneFacets, PlaneNodes, electrolyte_end
 from gbflux.measure.section import Section, slice_plane
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from gbflux.report.paint import paint
 from gbflux.units import A_PER_M2_TO_MA_PER_CM2
 
@@ -105,13 +105,13 @@ class CaseViews:
 
 
 def case_views(
-    mesh: LayeredMesh, fields: Fields, measurement: Measurement, title: str, current_given: bool = False
+    mesh: Mesh, fields: Fields, measurement: Measurement, title: str, current_given: bool = False
 ) -> CaseViews:
     """Take from a solved case the views that its figures show.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     measurement : Measurement
     title : str
@@ -135,12 +135,12 @@ def case_views(
     )
 
 
-def section_view(mesh: LayeredMesh, fields: Fields) -> SectionView:
+def section_view(mesh: Mesh, fields: Fields) -> SectionView:
     """Section through the middle of the second axis; in 2D the domain itself.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
 
     Returns
@@ -167,7 +167,7 @@ def section_view(mesh: LayeredMesh, fields: Fields) -> SectionView:
     )
 
 
-def _middle_section(mesh: LayeredMesh) -> Section:
+def _middle_section(mesh: Mesh) -> Section:
     """Section at mid y, or beside it where that runs inside a layer, as between bricks."""
     for share in _PLACES:
         section = slice_plane(mesh, 1, share * float(mesh.size_um[1]))
@@ -177,7 +177,7 @@ def _middle_section(mesh: LayeredMesh) -> Section:
     return section
 
 
-def _plane_view(mesh: LayeredMesh, facets: PlaneFacets, nodes: PlaneNodes) -> PlaneView:
+def _plane_view(mesh: Mesh, facets: PlaneFacets, nodes: PlaneNodes) -> PlaneView:
     """Image of the current density through a plane; in 2D its values in order along x."""
     corners = nodes.at_corners(facets)
     over_mean = corners / mean_density(facets, nodes)
@@ -227,7 +227,7 @@ def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
     return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
-def _in_boundary(mesh: LayeredMesh, cells: NDArray[np.integer]) -> NDArray[np.bool_]:
+def _in_boundary(mesh: Mesh, cells: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Mask of the cells that belong to a grain boundary."""
     return np.isin(mesh.kind[cells], [int(CellKind.GB), int(CellKind.GB_JUNCTION)])
 

@@ -4,7 +4,7 @@ Imports the rooms up to `measure`; loads no DOLFINx.
 """
 
 from gbflux.results.folder import RunFolder
-from gbflux.results.result import MeshFacts, Result, SolverFacts, TransportFacts
+from gbflux.results.result import METRICS, MeshFacts, Result, SolverFacts
 from gbflux.results.snapshot import Snapshot
 
-__all__ = ["MeshFacts", "Result", "RunFolder", "Snapshot", "SolverFacts", "TransportFacts"]
+__all__ = ["METRICS", "MeshFacts", "Result", "RunFolder", "Snapshot", "SolverFacts"]

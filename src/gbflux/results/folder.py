@@ -128,8 +128,8 @@ class RunFolder:
             If the folder cannot be written; it is then as it was.
         """
         try:
-            seeds = case.grains.seeds_file
-            # the file of seeds may lie in this very folder
+            seeds = case.grains.file
+            # the file of grains may lie in this very folder
             points = None if seeds is None else Path(seeds.path).read_bytes()
             taken = claim(self.path, _OWN)
             try:

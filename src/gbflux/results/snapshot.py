@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gbflux.case import Case
 from gbflux.conduction.records import Fields
 from gbflux.measure import Measurement
-from gbflux.mesh import LayeredMesh
+from gbflux.mesh import Mesh
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Snapshot:
     ----------
     case : Case
         The case that was solved.
-    mesh : LayeredMesh
+    mesh : Mesh
         The mesh.
     fields : Fields
         The solved fields, in the mesh's numbering.
@@ -27,6 +27,6 @@ class Snapshot:
     """
 
     case: Case
-    mesh: LayeredMesh
+    mesh: Mesh
     fields: Fields
     measurement: Measurement

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.errors import InputError, MissingLibrary
-from gbflux.mesh import LayeredMesh
-from gbflux.mesh.records import mesh_facts, mesh_of
+from gbflux.mesh import Mesh
+from gbflux.mesh.mesh import mesh_facts, mesh_of
 
 _VTK_TRIANGLE, _VTK_TETRAHEDRON = 5, 10
 _SMALL = 1 << 20  # arrays below this many bytes are not worth packing
@@ -27,7 +27,7 @@ _TABLES = ("boundaries", "boundary_area", "boundary_normal", "size_um")
 _PER_CELL = ("kind", "region", "boundary")
 
 
-def _h5py():
+def _h5py() -> Any:
     try:
         import h5py
     except ImportError as error:
@@ -35,14 +35,14 @@ def _h5py():
     return h5py
 
 
-def write_fields(path: Path, mesh: LayeredMesh, solved: Fields) -> None:
+def write_fields(path: Path, mesh: Mesh, solved: Fields) -> None:
     """Write mesh and fields; SI units but for points (µm).
 
     Parameters
     ----------
     path : Path
         File to write, ``.hdf`` so that ParaView 5.11 knows it.
-    mesh : LayeredMesh
+    mesh : Mesh
         The mesh.
     solved : Fields
         Its fields.
@@ -110,7 +110,7 @@ def _file_for_hdf5(path: Path) -> Iterator[io.FileIO]:
                 raise disk.fault
 
 
-def fields_bytes(mesh: LayeredMesh) -> int:
+def fields_bytes(mesh: Mesh) -> int:
     """About how large the file of `write_fields` will be, what is packed in it left out.
 
     Points have three coordinates and three values; cells a vector, two scalars, a pair, region, boundary,
@@ -122,14 +122,14 @@ def fields_bytes(mesh: LayeredMesh) -> int:
     return point * len(mesh.points) + cell * len(mesh.cells)
 
 
-def _put(group: Any, name: str, values: NDArray) -> None:
+def _put(group: Any, name: str, values: NDArray[Any]) -> None:
     """One dataset; small integers are packed, which costs next to nothing and saves much, all else is not."""
     packed = values.dtype.itemsize == 1 and values.nbytes > _SMALL
     options = {"compression": "gzip", "compression_opts": 1, "chunks": (1 << 20,)} if packed else {}
     group.create_dataset(name, data=values, **options)
 
 
-def _point_data(solved: Fields) -> dict[str, NDArray]:
+def _point_data(solved: Fields) -> dict[str, NDArray[Any]]:
     return {
         "phi": solved.phi,
         "residual": solved.residual,
@@ -137,7 +137,7 @@ def _point_data(solved: Fields) -> dict[str, NDArray]:
     }
 
 
-def _cell_data(mesh: LayeredMesh, solved: Fields) -> dict[str, NDArray]:
+def _cell_data(mesh: Mesh, solved: Fields) -> dict[str, NDArray[Any]]:
     """Current density, conductivity, what each cell is; `gb_pair`: the two grains, −1 outside boundaries."""
     pair = np.full((len(mesh.cells), 2), -1, dtype=np.int32)
     layer = mesh.boundary >= 0
@@ -151,14 +151,14 @@ def _cell_data(mesh: LayeredMesh, solved: Fields) -> dict[str, NDArray]:
     }
 
 
-def _in_space(vectors: NDArray) -> NDArray[np.float64]:
+def _in_space(vectors: NDArray[Any]) -> NDArray[np.float64]:
     """Three columns for VTK."""
     if vectors.shape[1] == 3:
         return vectors
     return np.column_stack([vectors, np.zeros(len(vectors))])
 
 
-def read_fields(path: Path) -> tuple[LayeredMesh, Fields]:
+def read_fields(path: Path) -> tuple[Mesh, Fields]:
     """Read what `write_fields` wrote.
 
     Raises

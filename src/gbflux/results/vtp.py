@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,7 +15,9 @@ from gbflux.errors import InputError
 _NAMES = {"f8": "Float64", "i8": "Int64", "i4": "Int32", "u1": "UInt8"}
 
 
-def write_polydata(path: Path, points: NDArray, facets: NDArray, cell_data: dict[str, NDArray]) -> None:
+def write_polydata(
+    path: Path, points: NDArray[Any], facets: NDArray[Any], cell_data: dict[str, NDArray[Any]]
+) -> None:
     """Write triangles, or segments where `facets` has two columns.
 
     Parameters
@@ -48,7 +51,7 @@ def write_polydata(path: Path, points: NDArray, facets: NDArray, cell_data: dict
     path.write_text("\n".join([head, *body, "</PolyData></VTKFile>\n"]), encoding="ascii")
 
 
-def _array(name: str, values: NDArray) -> str:
+def _array(name: str, values: NDArray[Any]) -> str:
     """One DataArray element: the byte count, then the bytes."""
     values = np.ascontiguousarray(values)
     data = values.astype(values.dtype.newbyteorder("<")).tobytes()
@@ -59,7 +62,7 @@ def _array(name: str, values: NDArray) -> str:
     return f"{head}{text}</DataArray>"
 
 
-def read_polydata(path: Path) -> tuple[NDArray, NDArray, dict[str, NDArray]]:
+def read_polydata(path: Path) -> tuple[NDArray[Any], NDArray[Any], dict[str, NDArray[Any]]]:
     """Read what `write_polydata` wrote.
 
     Parameters
@@ -82,8 +85,8 @@ def read_polydata(path: Path) -> tuple[NDArray, NDArray, dict[str, NDArray]]:
         If the file is missing or another program's.
     """
     try:
-        piece = ElementTree.parse(path).getroot().find("PolyData/Piece")
-        points = _values(piece.find("Points/DataArray"))
+        piece = _only(ElementTree.parse(path).getroot(), "PolyData/Piece")
+        points = _values(_only(piece, "Points/DataArray"))
         block = next(b for b in (piece.find("Polys"), piece.find("Lines")) if b is not None)
         connectivity, offsets = (_values(array) for array in block.findall("DataArray"))
         data = {array.get("Name", ""): _values(array) for array in piece.findall("CellData/DataArray")}
@@ -96,7 +99,15 @@ def read_polydata(path: Path) -> tuple[NDArray, NDArray, dict[str, NDArray]]:
         ) from error
 
 
-def _values(array: ElementTree.Element) -> NDArray:
+def _only(element: ElementTree.Element, path: str) -> ElementTree.Element:
+    """The element at a path below; a ValueError where there is none."""
+    found = element.find(path)
+    if found is None:
+        raise ValueError(f"no {path}")
+    return found
+
+
+def _values(array: ElementTree.Element) -> NDArray[Any]:
     """Values of a DataArray element, after their byte count."""
     kind = {name: code for code, name in _NAMES.items()}[array.get("type", "")]
     values = np.frombuffer(base64.b64decode(array.text or ""), np.uint8)[8:].view(f"<{kind}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from gbflux.measure import write_boundaries, write_grains
 from gbflux.measure.planes import PlaneFacets, PlaneNodes, numbered
-from gbflux.mesh import LayeredMesh
+from gbflux.mesh import Mesh
 from gbflux.results.disk import disk_faults_told, require_room
 from gbflux.results.folder import RunFolder
 from gbflux.results.result import Result
@@ -126,7 +126,7 @@ def write_tables(folder: RunFolder, snapshot: Snapshot) -> None:
         _write_electrode(path, snapshot.mesh, *measured.electrodes[side])
 
 
-def _write_electrode(path: Path, mesh: LayeredMesh, facets: PlaneFacets, at: PlaneNodes) -> None:
+def _write_electrode(path: Path, mesh: Mesh, facets: PlaneFacets, at: PlaneNodes) -> None:
     """Current density on the facets of one electrode."""
     nodes, numbers = numbered(facets.nodes, len(mesh.points))
     points = mesh.points[nodes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gbflux.case import Case
-from gbflux.case.estimate import certifies, element_order
+from gbflux.case.cost import certifies, element_order
 from gbflux.conduction.records import ButlerVolmer, Electrode, SolverSettings
 from gbflux.units import kelvin
 

@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from gbflux.case.hashing import PHYSICS_VERSION
+from gbflux.case.model import PHYSICS_VERSION
 from gbflux.mesh import BuiltMesh
 
 _LIBRARIES = ("numpy", "scipy", "mpi4py", "petsc4py", "fenics-dolfinx", "h5py", "matplotlib", "pydantic")
@@ -38,7 +38,7 @@ def provenance(case_hash: str, built: BuiltMesh, ranks: int, mpi_library: str) -
 
 def gmsh_version() -> str:
     """Version of gmsh."""
-    from gbflux.mesh.drawing import gmsh_version as found
+    from gbflux.mesh.gmsh_model import gmsh_version as found
 
     return found()
 

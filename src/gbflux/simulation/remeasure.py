@@ -10,10 +10,10 @@ from typing import Any
 from gbflux.case import Case, load_case
 from gbflux.conduction.balance import worst_grain_imbalance
 from gbflux.errors import InputError
-from gbflux.measure import as_result, measure
+from gbflux.measure import measure
 from gbflux.measure.error_text import value_at
 from gbflux.results.folder import RunFolder
-from gbflux.results.result import DEFINITIONS, SCHEMA_VERSION, Result, TransportFacts, read_result
+from gbflux.results.result import DEFINITIONS, SCHEMA_VERSION, Result, read_result
 from gbflux.results.snapshot import Snapshot
 from gbflux.results.vtkhdf import read_fields
 from gbflux.simulation.files import write_tables
@@ -83,25 +83,23 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
     folder = RunFolder(directory)
     before = read_result(folder.result_file)
     snapshot = stored_snapshot(directory)
-    tree = as_result(snapshot.measurement, snapshot.mesh.dimension)
+    measured = snapshot.measurement
     solver = replace(
         before.solver,
-        current_imbalance=tree["solver"]["current_imbalance"],
+        current_imbalance=measured.current_imbalance,
         grain_imbalance=worst_grain_imbalance(snapshot.mesh, snapshot.fields),
+    )
+    transport = replace(
+        measured.transport,
+        bracket=before.transport.bracket,
+        bracket_reason=before.transport.bracket_reason,
     )
     result = replace(
         before,
         solver=solver,
-        transport=TransportFacts(
-            **tree["transport"],
-            bracket=before.transport.bracket,
-            bracket_reason=before.transport.bracket_reason,
-        ),
-        hot_spots=snapshot.measurement.hot_spots,
-        hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
-        homogenizing_layer=snapshot.measurement.homogenizing_layer,
+        **{**measured.parts, "transport": transport},
         warnings=warnings(snapshot, before.errors),
-        errors=_errors_again(before, run_errors(snapshot, tree["errors"])),
+        errors=_errors_again(before, run_errors(snapshot)),
         schema_version=SCHEMA_VERSION,
         definitions=DEFINITIONS,
     )

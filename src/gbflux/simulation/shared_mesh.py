@@ -13,13 +13,13 @@ from importlib import import_module
 from typing import Any
 
 from gbflux.case import Case
-from gbflux.case.hashing import digest
+from gbflux.case.model import digest
 from gbflux.conduction.records import Electrode, LocalCurrent, Solution, SolverSettings
 from gbflux.errors import MissingLibrary
 from gbflux.measure.cells import CellGeometry, cell_geometry
 from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
-from gbflux.mesh.cut import Cut, Nest, nested
-from gbflux.mesh.recipe import MESHER
+from gbflux.mesh.build import MESHER
+from gbflux.mesh.cut import Cut, NestedMesh, nested
 from gbflux.simulation.progress import Progress
 
 #: Distances from the electrolyte of mesh planes in the bottom and the top homogenizing layer (µm).
@@ -109,7 +109,7 @@ class SharedMesh:
         self.hl_planes_um = hl_planes_um
         self._left = solves
         self._built = built
-        self._nest: Nest | None = None
+        self._nest: NestedMesh | None = None
         self._failure: Exception | None = None
         self._cut: Cut | None = None
         self._geometry: Future[CellGeometry] | None = None

@@ -17,7 +17,7 @@ from gbflux.case import Case
 from gbflux.conduction.records import LocalCurrent, Solution
 from gbflux.errors import SolverError
 from gbflux.measure import HotSpots, Measurement
-from gbflux.measure.indicator import indicator
+from gbflux.measure.estimated_errors import indicator
 from gbflux.mesh import BuiltMesh
 from gbflux.results.certificate import LocalCertificate
 from gbflux.results.snapshot import Snapshot

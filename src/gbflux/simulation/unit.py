@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gbflux.case.hashing import canonical, digest
+from gbflux.case.model import canonical, digest
 from gbflux.results.result import Result
 from gbflux.simulation.files import Pictures
 from gbflux.simulation.pipeline import run_case

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gbflux.case.checks import Finding
-from gbflux.case.messages import shown
+from gbflux.case.rules import Finding
+from gbflux.case.text import shown
 
 SPACINGS = ("log", "linear")
 _DIGITS = 12  # of a spaced value: enough to be exact, few enough to be the same everywhere

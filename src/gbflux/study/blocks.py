@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from gbflux.case import Output
-from gbflux.case.messages import shown
+from gbflux.case.blocks import Block, Number, WholeNumber, quantity
 from gbflux.case.model import NAME_PATTERN
-from gbflux.case.quantity import Block, Number, WholeNumber, quantity
+from gbflux.case.text import shown
 
 LARGEST_REALIZATIONS = 100_000
 #: Two numbers alone would be hours and minutes to one scheduler, minutes and seconds to another.

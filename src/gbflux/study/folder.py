@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from gbflux.case.seeds import SeedsFile
+from gbflux.case.grain_files import FILE_KEYS, GrainFile, path_of
 from gbflux.errors import CaseError, InputError
 from gbflux.results.folder import write_text
 from gbflux.results.result import Result, read_result
@@ -212,13 +212,13 @@ class StudyFolder:
     def _resolved(self, study: Study) -> str:
         """Text of ``study.resolved.yaml``: JSON, which is YAML too; seeds files are copied beside it."""
         copies: dict[str, str] = {}
-        for seeds in {case.grains.seeds_file for case in study.cases} - {None}:
+        for seeds in {case.grains.file for case in study.cases} - {None}:
             copies |= self._copied(seeds, study.case.folder)
         data = {**study.data, "name": study.name, "case": case_data(study)}
         text = json.dumps(_with_copies(data, "", copies, study.case.folder), indent=2, ensure_ascii=False)
         return f"# A study with its case; `gbflux sweep` takes this folder for the study.\n{text}\n"
 
-    def _copied(self, seeds: SeedsFile, folder: Path) -> dict[str, str]:
+    def _copied(self, seeds: GrainFile, folder: Path) -> dict[str, str]:
         """A seeds file copied into the folder: its path to its new name."""
         digits = seeds.sha256[:KEY_DIGITS]
         name = f"seeds/{Path(seeds.path).stem.removesuffix(f'-{digits}')}-{digits}.csv"
@@ -240,6 +240,6 @@ def _with_copies(value: Any, key: str, copies: Mapping[str, str], folder: Path) 
         return {name: _with_copies(item, name, copies, folder) for name, item in value.items()}
     if isinstance(value, list):
         return [_with_copies(item, key, copies, folder) for item in value]
-    if isinstance(value, str) and key.split(".")[-1] == "seeds_file":
-        return copies.get(str(Path(folder, Path(value).expanduser()).absolute()), value)
+    if isinstance(value, str) and key.split(".")[-1] in FILE_KEYS:
+        return copies.get(str(path_of(value, folder)), value)
     return value

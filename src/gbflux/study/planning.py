@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 from gbflux.case import Case, Estimate, estimate
-from gbflux.case.estimate import MESH_PER_CELL_S, REPRODUCIBLE_FACTOR, START_S, certifies
-from gbflux.case.hashing import canonical
-from gbflux.mesh.drawing import cores
+from gbflux.case.cost import MESH_PER_CELL_S, REPRODUCIBLE_FACTOR, START_S, certifies
+from gbflux.case.model import canonical
+from gbflux.mesh.gmsh_model import cores
 from gbflux.simulation.unit import Unit, units
 from gbflux.study.study import Point, Study
 

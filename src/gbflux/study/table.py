@@ -15,7 +15,7 @@ from typing import Any
 from gbflux.errors import InputError, MissingLibrary
 from gbflux.measure.error_text import error_records
 from gbflux.results.folder import write_text
-from gbflux.results.result import Result
+from gbflux.results.result import METRICS, Result
 from gbflux.study.folder import StudyFolder
 from gbflux.study.planning import Plan, plan
 from gbflux.study.statistics import spread
@@ -25,8 +25,6 @@ Row = dict[str, Any]
 _FIRST = ("point", "case", "status", "seed")
 _NO_METRIC = ("mesh.", "solver.", "timings_s.", "peak_memory_MiB", "dimension", "definitions")
 _ERRORS = "errors."
-_EXTREMES = ("max_over", "p95_over", "p99_over", "p999_over", "_max_over_mean")
-_ON_ELECTRODES = ("hot_spots.", "hot_spots_electrolyte.")
 
 
 @dataclass(frozen=True)
@@ -229,4 +227,4 @@ def is_extreme(name: str) -> bool:
     >>> is_extreme("hot_spots.top.p99_over_mean"), is_extreme("hot_spots.top.gini")
     (True, False)
     """
-    return name.startswith(_ON_ELECTRODES) and any(word in name for word in _EXTREMES)
+    return name in METRICS and METRICS[name].kind == "extreme"

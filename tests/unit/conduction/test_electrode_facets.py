@@ -12,8 +12,8 @@ from gbflux.conduction.distribute import DistributedMesh, distribute
 from gbflux.conduction.electrode_facets import ScaledElectrode, electrode_facets
 from gbflux.conduction.planes import plane_nodes
 from gbflux.conduction.system import LinearSystem, assemble
+from gbflux.mesh import Mesh
 from gbflux.mesh.cut import cut_slabs
-from gbflux.mesh.records import LayeredMesh
 from meshes_by_hand import FULL_STACK, stack
 
 ELEMENTS = [("Lagrange", 1), ("Lagrange", 2), ("CR", 1)]
@@ -23,7 +23,7 @@ def dense(matrix) -> np.ndarray:
     return matrix.convert("dense").getDenseArray().copy()
 
 
-def on_one_rank(mesh: LayeredMesh) -> DistributedMesh:
+def on_one_rank(mesh: Mesh) -> DistributedMesh:
     return distribute(MPI.COMM_SELF, mesh)
 
 

@@ -11,7 +11,7 @@ from mpi4py import MPI
 from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, correction, elements
 from gbflux.conduction.conductor import Conductor
 from gbflux.errors import SolverError
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from meshes_by_hand import Layer, stack
 
 

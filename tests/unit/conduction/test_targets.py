@@ -8,7 +8,7 @@ from mpi4py import MPI
 
 from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, elements
 from gbflux.conduction.conductor import Conductor
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from meshes_by_hand import Layer, stack
 
 SLOW = Electrode(0.0, 0.0, ButlerVolmer(10.0, 0.5, 0.5, 298.15))

@@ -11,7 +11,7 @@ import pytest
 
 from gbflux.cli import main as command
 from gbflux.errors import InputError, MeshError
-from gbflux.mesh.storage import faults_told
+from gbflux.mesh.build import disk_errors_as_mesh_errors
 from gbflux.results.disk import disk_faults_told, require_room
 from gbflux.results.vtkhdf import fields_bytes, write_fields
 from gbflux.simulation.remeasure import remeasure
@@ -129,7 +129,7 @@ def test_errors_of_the_disk_are_told(error: Exception, words: str, tmp_path: Pat
 def test_other_faults_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="oops"), disk_faults_told(tmp_path):
         raise RuntimeError("oops")
-    with pytest.raises(ValueError, match="oops"), faults_told(tmp_path):
+    with pytest.raises(ValueError, match="oops"), disk_errors_as_mesh_errors(tmp_path):
         raise ValueError("oops")
 
 
@@ -167,7 +167,7 @@ def test_an_archive_that_cannot_be_closed(tmp_path: Path) -> None:
         finally:
             raise ValueError("seek of closed file")
 
-    with pytest.raises(MeshError, match="No space left"), faults_told(tmp_path):
+    with pytest.raises(MeshError, match="No space left"), disk_errors_as_mesh_errors(tmp_path):
         save()
 
 

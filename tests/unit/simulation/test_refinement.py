@@ -11,7 +11,7 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.case import Memory
-from gbflux.case.estimate import memory_MiB
+from gbflux.case.cost import memory_MiB
 from gbflux.cli import main as command
 from gbflux.errors import MeshError
 from gbflux.results.result import Result

@@ -15,9 +15,9 @@ import pytest
 from tests.study_cases import StandIn, made, study_data, study_file
 
 from gbflux.case import estimate
-from gbflux.case.estimate import MESH_PER_CELL_S, START_S
+from gbflux.case.cost import MESH_PER_CELL_S, START_S
 from gbflux.errors import InputError
-from gbflux.mesh.drawing import cores
+from gbflux.mesh.gmsh_model import cores
 from gbflux.study import Plan, StudyFolder, forget_failures, load_study, open_cases, plan, tally
 from gbflux.study.locks import is_locked, locked
 from gbflux.study.planning import MEMORY_PER_RANK_MIB, MORE, MORE_OF_A_LAYER

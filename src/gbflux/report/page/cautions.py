@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gbflux.case import hashing
+from gbflux.case import model
 from gbflux.measure.error_text import error_records, value_at
 from gbflux.measure.estimated_errors import CONVERGED
 from gbflux.report.page.run_folder import Run
@@ -41,10 +41,10 @@ def run_cautions(runs: Sequence[Run]) -> list[str]:
 
 def _physics(provenances: Iterable[Mapping[str, Any]]) -> list[str]:
     """Caution on results that were computed by another version of the physics."""
-    versions = {tree.get("physics_version") for tree in provenances} - {None, hashing.PHYSICS_VERSION}
+    versions = {tree.get("physics_version") for tree in provenances} - {None, model.PHYSICS_VERSION}
     if not versions:
         return []
-    listed, now = ", ".join(sorted(map(str, versions))), hashing.PHYSICS_VERSION
+    listed, now = ", ".join(sorted(map(str, versions))), model.PHYSICS_VERSION
     return [
         f"Computed by physics version {listed}; this version of gbflux computes by {now}, and the "
         "same case gives other numbers: run it again before comparing."

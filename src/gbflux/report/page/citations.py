@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gbflux.case import Case
-from gbflux.case.estimate import element_order
+from gbflux.case.cost import element_order
 
 
 @dataclass(frozen=True)

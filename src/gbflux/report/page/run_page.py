@@ -147,7 +147,8 @@ def _numbers(runs: Sequence[Run]) -> list[dict[str, Any]]:
     for metric in (*CELL, *ESTIMATES, *METRICS[len(CELL) :]):
         if any(value_at(run.result, metric.key) is not None for run in runs):
             cells = [
-                dict(zip(("value", "error"), shown(run.result, metric.key), strict=True)) for run in runs
+                dict(zip(("value", "error"), shown(run.result, metric.key, metric.digits), strict=True))
+                for run in runs
             ]
             rows.append({"metric": metric, "cells": cells})
     return rows

@@ -27,7 +27,7 @@ from gbflux.report.page.curves import (
 )
 from gbflux.report.page.image import Picture, from_figure
 from gbflux.report.page.study_folder import Study
-from gbflux.report.page.wording import Metric, side_metrics
+from gbflux.report.page.wording import CELL, Metric, side_metrics
 
 SIDE = "top"
 _ESTIMATES = (
@@ -35,8 +35,7 @@ _ESTIMATES = (
     ("transport.wiener_lower_S_per_cm", "Wiener bounds", ":"),
     ("transport.wiener_upper_S_per_cm", "", ":"),
 )
-SIGMA = Metric("transport.sigma_eff_S_per_cm", "σ_eff of the electrolyte", "S/cm")
-ASR = Metric("transport.asr_ohm_cm2", "resistance of the cell", "Ω cm²")
+_, SIGMA, ASR = CELL
 
 
 def abscissas(study: Study) -> list[Abscissa]:

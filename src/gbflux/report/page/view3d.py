@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.measure.weighted import quantiles
+from gbflux.measure.distribution import weighted_quantiles
 from gbflux.report import style
 from gbflux.report.page.run_folder import Run
 from gbflux.report.page.wording import written
@@ -60,7 +60,7 @@ def electrode_views(runs: Sequence[Run]) -> list[View]:
     surfaces = {run.path: [_surface(run, side) for side in SIDES] for run in runs}
     every = [surface for pair in surfaces.values() for surface in pair]
     size, area = (np.concatenate([getattr(s, name) for s in every]) for name in ("size", "area"))
-    limit = float(quantiles(size, area, [_SHOWN])[0]) or 1.0
+    limit = float(weighted_quantiles(size, area, [_SHOWN])[0]) or 1.0
     return [_view(run.label, surfaces[run.path], limit) for run in runs]
 
 
