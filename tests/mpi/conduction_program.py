@@ -13,7 +13,7 @@ from mpi4py import MPI
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, newton
 from gbflux.conduction.conductor import Conductor
-from gbflux.conduction.parallel import errors_of_root
+from gbflux.conduction.mpi import errors_of_root
 from gbflux.conduction.solve import solve
 from gbflux.errors import GbfluxError
 from gbflux.mesh import build_mesh, recipe

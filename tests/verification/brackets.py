@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
-from gbflux.conduction import Bracket, Electrode, SolverSettings, bracket
+from gbflux.conduction import Bracket, Electrode, SolverSettings
+from gbflux.conduction.bounds import bracket
 from gbflux.conduction.solve import solve
 from gbflux.mesh.records import CellKind, LayeredMesh
 from meshes_by_hand import Layer, stack, volumes

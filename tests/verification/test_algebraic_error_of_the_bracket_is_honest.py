@@ -9,7 +9,7 @@ import pytest
 from brackets import ZERO, bracketed, bracketed_to_the_end, least_power
 
 from gbflux.conduction import Electrode
-from gbflux.conduction.bracket import ROUND_OFF
+from gbflux.conduction.bounds.bracket import ROUND_OFF
 from gbflux.mesh.records import CellKind, LayeredMesh
 from small_cases import FLAT, LAYERS, TINY, solved
 

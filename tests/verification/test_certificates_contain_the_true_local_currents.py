@@ -12,7 +12,8 @@ from test_neutral_inclusion_leaves_the_field_uniform import BOX_UM, RADIUS_UM, S
 from test_neutral_inclusion_leaves_the_field_uniform import neutral_matrix as matrix_of
 
 from gbflux.case import Case
-from gbflux.conduction import Electrode, bracket, local_currents
+from gbflux.conduction import Electrode
+from gbflux.conduction.bounds import bracket, local_currents
 from gbflux.conduction.materials import conductivities
 from gbflux.measure import electrode_parts
 from gbflux.measure.measure import electrode_plane

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import Electrode, SolverSettings, solver
+from gbflux.conduction import Electrode, SolverSettings, krylov
 from gbflux.conduction.materials import conductivities
 from gbflux.conduction.solve import solve
 from gbflux.measure import measure
@@ -41,7 +41,7 @@ def test_two_micrometre_cells(ratio: float) -> None:
 def test_coarsened_as_large_systems_are(ratio: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """More iterations, the same conductivity."""
     plain = assert_converges(ratio, 2.0)
-    monkeypatch.setattr(solver, "LARGE", 0)
+    monkeypatch.setattr(krylov, "LARGE", 0)
     assert assert_converges(ratio, 2.0, most=35) == pytest.approx(plain, rel=1e-9)
 
 

@@ -21,7 +21,7 @@ from petsc4py import PETSc
 
 from gbflux.conduction import compat
 from gbflux.conduction.distribute import distribute
-from gbflux.conduction.electrode_facets import ScaledElectrode
+from gbflux.conduction.facets import ScaledElectrode
 from gbflux.conduction.planes import plane_nodes
 from gbflux.conduction.system import assemble
 from gbflux.mesh.records import CellKind, LayeredMesh

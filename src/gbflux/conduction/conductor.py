@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 
 from gbflux.conduction import compat
 from gbflux.conduction.balance import Grains, grains_of, imbalances
-from gbflux.conduction.bracket import TwoBounds, two_bounds
+from gbflux.conduction.bounds.bracket import TwoBounds, two_bounds
+from gbflux.conduction.bounds.local_currents import local_current
+from gbflux.conduction.cache import Elements, Parts, Problem, local_fields
 from gbflux.conduction.correction import balanced
 from gbflux.conduction.distribute import DistributedMesh, distribute
-from gbflux.conduction.electrode_facets import ScaledElectrode
-from gbflux.conduction.elements import Elements, Parts, Problem, local_fields
 from gbflux.conduction.ends import Ends
+from gbflux.conduction.facets import ScaledElectrode
 from gbflux.conduction.kinetics import Converged, guessed_potentials
-from gbflux.conduction.local_currents import local_current
-from gbflux.conduction.parallel import errors_of_root
+from gbflux.conduction.mpi import errors_of_root
 from gbflux.conduction.planes import plane_nodes
+from gbflux.conduction.problem import Scaling, is_nonlinear, scaling_of
 from gbflux.conduction.records import (
     Bracket,
     Electrode,
@@ -32,7 +33,6 @@ from gbflux.conduction.records import (
     Solution,
     SolverSettings,
 )
-from gbflux.conduction.scaling import Scaling, is_nonlinear, scaling_of
 from gbflux.conduction.system import Electrodes, LinearSystem
 from gbflux.conduction.validate import check_mesh, check_planes, check_problem
 from gbflux.mesh.cut import Cut

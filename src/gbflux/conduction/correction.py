@@ -26,11 +26,11 @@ import numpy as np
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
-from gbflux.conduction.elements import Elements, Parts, Problem
+from gbflux.conduction.cache import Elements, Parts, Problem
 from gbflux.conduction.fluxes import CellCurrents, FormCurrents, NodalCurrents
-from gbflux.conduction.parallel import errors_of_root
+from gbflux.conduction.krylov import converge
+from gbflux.conduction.mpi import errors_of_root
 from gbflux.conduction.records import Fields, SolverSettings
-from gbflux.conduction.solver import converge
 from gbflux.conduction.system import Electrodes, LinearSystem
 from gbflux.errors import SolverError
 

@@ -14,7 +14,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from gbflux.conduction import compat, transfer
-from gbflux.conduction.parallel import errors_of_root
+from gbflux.conduction.mpi import errors_of_root
 from gbflux.conduction.partition import beside, bisect, facets_within
 from gbflux.errors import InputError
 from gbflux.mesh.records import LayeredMesh

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction import compat
-from gbflux.conduction.butler_volmer import drop, series_current
+from gbflux.conduction.electrodes import drop, series_current
 from gbflux.conduction.fluxes import NodalCurrents
 from gbflux.conduction.newton import solve_nonlinear
 from gbflux.conduction.nonlinear import NonlinearElectrode
+from gbflux.conduction.problem import MICROMETRE, Scaling
 from gbflux.conduction.records import Electrode, SolverSettings
-from gbflux.conduction.scaling import MICROMETRE, Scaling
 from gbflux.conduction.system import Electrodes, LinearSystem
 
 Sides = tuple[Electrode, Electrode]

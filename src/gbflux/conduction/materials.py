@@ -7,7 +7,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from numpy.typing import NDArray
 
 from gbflux.case import Case
-from gbflux.conduction.scaling import MICROMETRE
+from gbflux.conduction.problem import MICROMETRE
 from gbflux.mesh.records import CellKind, LayeredMesh, is_kind, those
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from gbflux.conduction.electrode_facets import ElectrodeFacets
+from gbflux.conduction.facets import ElectrodeFacets
+from gbflux.conduction.krylov import conjugate_gradients, converge
 from gbflux.conduction.records import SolverSettings
-from gbflux.conduction.solver import conjugate_gradients, converge
 from gbflux.conduction.system import LinearSystem, add_local
 
 Array = NDArray[np.float64]

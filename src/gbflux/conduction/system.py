@@ -25,7 +25,7 @@ from petsc4py import PETSc
 from scipy.sparse import csr_array
 
 from gbflux.conduction import compat, forms
-from gbflux.conduction.electrode_facets import ElectrodeFacets, ScaledElectrode
+from gbflux.conduction.facets import ElectrodeFacets, ScaledElectrode
 
 Electrodes = tuple[ScaledElectrode, ScaledElectrode]
 #: Each electrode with its facets, None for an ideal one.

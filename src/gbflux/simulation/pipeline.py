@@ -229,7 +229,7 @@ def _conduction():
     """The solver, loaded late: DOLFINx takes a second and may be missing."""
     try:
         from gbflux.conduction.materials import conductivities
-        from gbflux.conduction.parallel import errors_of_root
+        from gbflux.conduction.mpi import errors_of_root
     except ImportError as error:
         raise MissingLibrary(
             f"solver: DOLFINx, petsc4py and mpi4py must be importable; got {error}. "

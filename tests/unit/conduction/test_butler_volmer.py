@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gbflux.conduction import ButlerVolmer, Electrode
-from gbflux.conduction.butler_volmer import (
+from gbflux.conduction.electrodes import (
     current_density,
     drop,
     overpotential,

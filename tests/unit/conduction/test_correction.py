@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import SolverSettings, correction, elements
+from gbflux.conduction import SolverSettings, cache, correction
 from gbflux.errors import SolverError
 from gbflux.simulation.pipeline import run_case
 from small_cases import FLAT, case
@@ -83,8 +83,8 @@ def test_one_factorisation_serves_all_corrections(
 ) -> None:
     """That of the solve itself between ideal electrodes; resistive ones are held, in a matrix apart."""
     made, corrected = [], []
-    make, correct = elements.made_for, correction.SplitPotential.correct
-    monkeypatch.setattr(elements, "made_for", lambda *what: made.append(1) or make(*what))
+    make, correct = cache.made_for, correction.SplitPotential.correct
+    monkeypatch.setattr(cache, "made_for", lambda *what: made.append(1) or make(*what))
     monkeypatch.setattr(
         correction.SplitPotential, "correct", lambda split: corrected.append(1) or correct(split)
     )

@@ -9,7 +9,7 @@ from mpi4py import MPI
 
 from gbflux.conduction import compat
 from gbflux.conduction.distribute import DistributedMesh, distribute
-from gbflux.conduction.electrode_facets import ScaledElectrode, electrode_facets
+from gbflux.conduction.facets import ScaledElectrode, electrode_facets
 from gbflux.conduction.planes import plane_nodes
 from gbflux.conduction.system import LinearSystem, assemble
 from gbflux.mesh.cut import cut_slabs

@@ -10,7 +10,7 @@ from mpi4py import MPI
 from petsc4py import PETSc
 from scipy import sparse
 
-from gbflux.conduction import Electrode, SolverSettings, elements
+from gbflux.conduction import Electrode, SolverSettings, cache
 from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.guess import Past, least_energy, least_residual
 from gbflux.conduction.system import LinearSystem
@@ -123,7 +123,7 @@ def test_where_an_electrode_has_moved_out_former_potentials_do_not_mislead(
         found.append((len(past), rest.norm() / system.reference))
         return guess
 
-    monkeypatch.setattr(elements, "least_residual", spy)
+    monkeypatch.setattr(cache, "least_residual", spy)
     mesh = stack(FULL_STACK, 2, across=2)
     sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))
     below, above = (abs(a - b) for a, b in zip(mesh.z_electrodes, mesh.z_electrolyte, strict=True))

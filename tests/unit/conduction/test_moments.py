@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gbflux.conduction.moments import Cells, Quadratic
+from gbflux.conduction.bounds.moments import Cells, Quadratic
 
 
 def simplex(dimension: int, seed: int = 0, thickness: float = 1.0) -> np.ndarray:

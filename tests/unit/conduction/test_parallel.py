@@ -7,7 +7,7 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.conduction import transfer
-from gbflux.conduction.parallel import errors_of_root, raise_together, wait_asleep
+from gbflux.conduction.mpi import errors_of_root, raise_together, wait_asleep
 
 SELF = MPI.COMM_SELF
 

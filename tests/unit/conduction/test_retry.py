@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, correction, elements
+from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, cache, correction
 from gbflux.conduction.conductor import Conductor
 from gbflux.errors import SolverError
 from gbflux.mesh.records import CellKind
@@ -17,7 +17,7 @@ from meshes_by_hand import Layer, stack
 
 def failing(monkeypatch: pytest.MonkeyPatch, *fails: int) -> list[Callable]:
     """CG of each try from now on; those of these numbers, from 1, end with an error."""
-    tries, potential = [], elements._potential
+    tries, potential = [], cache._potential
 
     def tried(system: object, ksp: object, *rest: object) -> tuple[int, float]:
         tries.append(ksp)
@@ -25,7 +25,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, *fails: int) -> list[Callable]:
             raise SolverError("solver: no", 1, 2.0, 1e-10)
         return potential(system, ksp, *rest)
 
-    monkeypatch.setattr(elements, "_potential", tried)
+    monkeypatch.setattr(cache, "_potential", tried)
     return tries
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gbflux.conduction import Electrode
-from gbflux.conduction.scaling import scaling_of
+from gbflux.conduction.problem import scaling_of
 
 
 def test_factors_in_si() -> None:

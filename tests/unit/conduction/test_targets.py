@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, elements
+from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, cache
 from gbflux.conduction.conductor import Conductor
 from gbflux.mesh.records import CellKind
 from meshes_by_hand import Layer, stack
@@ -17,13 +17,13 @@ SLOW = Electrode(0.0, 0.0, ButlerVolmer(10.0, 0.5, 0.5, 298.15))
 def test_a_resistance_of_electrodes_does_not_set_the_target_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    targets, solve = [], elements.solve_system
+    targets, solve = [], cache.solve_system
 
     def told(*arguments: object) -> tuple:
         targets.append(arguments[-1])
         return solve(*arguments)
 
-    monkeypatch.setattr(elements, "solve_system", told)
+    monkeypatch.setattr(cache, "solve_system", told)
     mesh = stack([Layer(CellKind.GRAIN, 10.0, 20)], 2)
     sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))
     bottoms = [Electrode(0.0), Electrode(0.0), Electrode(0.0, 1e2), Electrode(0.0, 1e2), SLOW, Electrode(0.0)]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gbflux.conduction.butler_volmer import drop, series_current
+from gbflux.conduction.electrodes import drop, series_current
 from gbflux.conduction.records import Electrode
 
 #: The unit of length of a mesh (m).

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
-from gbflux.conduction.clusters import cluster_inverse
-from gbflux.conduction.linear_facets import LinearFacets, quadratic
-from gbflux.conduction.moments import Quadratic
+from gbflux.conduction.bounds.clusters import cluster_inverse
+from gbflux.conduction.bounds.linear_facets import LinearFacets, quadratic
+from gbflux.conduction.bounds.moments import Quadratic
+from gbflux.conduction.bounds.power import Applied, Power, gap_by_cell
+from gbflux.conduction.bounds.two_level import prolongation
 from gbflux.conduction.planes import touched_dofs
-from gbflux.conduction.power import Applied, Power, gap_by_cell
 from gbflux.conduction.system import Electrodes, assemble
-from gbflux.conduction.two_level import prolongation
 
 
 @dataclass(frozen=True)

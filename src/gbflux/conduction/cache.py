@@ -27,10 +27,10 @@ from gbflux.conduction.fluxes import (
 from gbflux.conduction.gradients import MeanGradient
 from gbflux.conduction.guess import Past, least_energy, least_residual
 from gbflux.conduction.kinetics import Converged, guessed_potentials, rescaled, solve_kinetics
+from gbflux.conduction.krylov import solve_system
+from gbflux.conduction.problem import Scaling
 from gbflux.conduction.records import Electrode, SolverSettings
-from gbflux.conduction.reuse import LAYERS, Base, diagonal_of, free_count, made_for, reused
-from gbflux.conduction.scaling import Scaling
-from gbflux.conduction.solver import solve_system
+from gbflux.conduction.recycling import LAYERS, Base, diagonal_of, free_count, made_for, reused
 from gbflux.conduction.system import Assembler, Electrodes, LinearSystem
 from gbflux.errors import SolverError
 

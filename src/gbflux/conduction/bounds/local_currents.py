@@ -52,9 +52,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.conduction.bracket import ROUND_OFF, TwoBounds, least, with_lift
-from gbflux.conduction.minimum import minimise
-from gbflux.conduction.power import Applied
+from gbflux.conduction.bounds.bracket import ROUND_OFF, TwoBounds, least, with_lift
+from gbflux.conduction.bounds.minimum import minimise
+from gbflux.conduction.bounds.power import Applied
 from gbflux.conduction.records import LocalCurrent
 
 #: The excess of a weight's potentials is at most this share of its power, above, and of its gap, below: that

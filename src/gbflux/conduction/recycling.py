@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from gbflux.conduction.parallel import raise_together
+from gbflux.conduction.krylov import conjugate_gradients
+from gbflux.conduction.mpi import raise_together
 from gbflux.conduction.records import SolverSettings
-from gbflux.conduction.solver import conjugate_gradients
 from gbflux.conduction.system import LinearSystem
 from gbflux.errors import SolverError
 

@@ -42,14 +42,14 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
-from gbflux.conduction.discrete import Discrete, constant_moments, linear_moments, potentials
+from gbflux.conduction.bounds.crouzeix_raviart import Discrete, constant_moments, linear_moments, potentials
+from gbflux.conduction.bounds.minimum import Minimum, minimise
+from gbflux.conduction.bounds.power import Applied, Power
+from gbflux.conduction.bounds.two_level import TwoLevel
 from gbflux.conduction.fluxes import cell_values, set_cell_values
-from gbflux.conduction.minimum import Minimum, minimise
-from gbflux.conduction.power import Applied, Power
+from gbflux.conduction.krylov import conjugate_gradients
 from gbflux.conduction.records import Bracket, SolverSettings
-from gbflux.conduction.solver import conjugate_gradients
 from gbflux.conduction.system import Electrodes, LinearSystem, assemble
-from gbflux.conduction.two_level import TwoLevel
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
+from gbflux.conduction.bounds.moments import Cells, Quadratic
+from gbflux.conduction.bounds.power import Applied
 from gbflux.conduction.fluxes import cell_values
-from gbflux.conduction.moments import Cells, Quadratic
-from gbflux.conduction.power import Applied
 from gbflux.conduction.system import Electrodes, LinearSystem
 
 _AT_ONCE = 10_000  # cells, for memory
