@@ -86,7 +86,7 @@ MUTANTS = (
     ),
     Mutant(
         "layers insulate",
-        f"{CONDUCTION}/conductor.py",
+        f"{CONDUCTION}/solver.py",
         "elements.system(sigma_hat, electrodes)",
         "elements.system(np.where(np.isin(self._kind, LAYERS), np.minimum(sigma_hat, 1e-9), sigma_hat), "
         "electrodes)",
@@ -108,7 +108,7 @@ MUTANTS = (
     ),
     Mutant(
         "electrodes exchanged",
-        f"{CONDUCTION}/conductor.py",
+        f"{CONDUCTION}/solver.py",
         "electrodes = _scaled((bottom, top), covered, scaling)",
         "electrodes = _scaled((top, bottom), covered, scaling)",
         f"{WALL}/test_homogeneous_slab_is_linear.py",

@@ -12,9 +12,9 @@ from mpi4py import MPI
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, newton
-from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.mpi import errors_of_root
 from gbflux.conduction.solve import solve
+from gbflux.conduction.solver import Conductor
 from gbflux.errors import GbfluxError
 from gbflux.mesh import build_mesh, recipe
 from gbflux.mesh.records import CellKind, LayeredMesh

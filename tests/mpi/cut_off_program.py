@@ -10,7 +10,7 @@ from mpi4py import MPI
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings
-from gbflux.conduction.conductor import Conductor
+from gbflux.conduction.solver import Conductor
 from gbflux.mesh.cut import cut_slabs
 from gbflux.mesh.records import CellKind
 from meshes_by_hand import FULL_STACK, Layer, stack

@@ -14,8 +14,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
 from gbflux.conduction import Bracket, Electrode, LocalCurrent, SolverSettings
-from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.records import Fields
+from gbflux.conduction.solver import Conductor
 from gbflux.mesh.records import LayeredMesh
 from gbflux.units import SIDES
 from meshes_by_hand import volumes

@@ -6,9 +6,9 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.mpi import errors_of_root
 from gbflux.conduction.records import Electrode, Solution, SolverSettings
+from gbflux.conduction.solver import Conductor
 from gbflux.conduction.validate import check_input
 from gbflux.mesh.records import LayeredMesh
 

@@ -48,7 +48,7 @@ def load_solver() -> None:
     A library that is missing is reported where it is needed.
     """
     with _ctrl_c_later():
-        for name in ("gbflux.conduction.conductor", "scipy.spatial", "h5py"):
+        for name in ("gbflux.conduction.solver", "scipy.spatial", "h5py"):
             with contextlib.suppress(ImportError, MissingLibrary):
                 import_module(name)
 
@@ -144,11 +144,11 @@ class SharedMesh:
         return built if self._cut is None else replace(built, mesh=self._cut.mesh)
 
     def solve(self, sigma: Any, bottom: Electrode, top: Electrode, settings: SolverSettings) -> Solution:
-        """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.conductor.Conductor`.
+        """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.solver.Conductor`.
 
         After an error the next solve begins afresh. Where settings say so, `certify` follows.
         """
-        from gbflux.conduction.conductor import Conductor
+        from gbflux.conduction.solver import Conductor
 
         try:
             if self._conductor is None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.materials import conductivities
 from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
+from gbflux.conduction.solver import Conductor
 from gbflux.mesh import build_mesh, recipe
 from gbflux.mesh.cut import Nest, nested
 from small_cases import LAYERS, TINY, case

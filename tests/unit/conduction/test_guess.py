@@ -11,8 +11,8 @@ from petsc4py import PETSc
 from scipy import sparse
 
 from gbflux.conduction import Electrode, SolverSettings, cache
-from gbflux.conduction.conductor import Conductor
 from gbflux.conduction.guess import Past, least_energy, least_residual
+from gbflux.conduction.solver import Conductor
 from gbflux.conduction.system import LinearSystem
 from gbflux.mesh.cut import cut_slabs
 from meshes_by_hand import FULL_STACK, stack

@@ -9,7 +9,7 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, cache, correction
-from gbflux.conduction.conductor import Conductor
+from gbflux.conduction.solver import Conductor
 from gbflux.errors import SolverError
 from gbflux.mesh.records import CellKind
 from meshes_by_hand import Layer, stack
