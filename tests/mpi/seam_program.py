@@ -18,7 +18,7 @@ from small_cases import LAYERS, case
 def main(folder: Path) -> None:
     """Print what every rank met: the second case fails, the third starts afresh."""
     comm = MPI.COMM_WORLD
-    true, calls = recycling._Seam, []
+    true, calls = recycling._Overlap, []
 
     def seam(*arguments: object) -> object:
         calls.append(1)
@@ -26,7 +26,7 @@ def main(folder: Path) -> None:
             raise MemoryError("no memory")
         return true(*arguments)
 
-    recycling._Seam = seam
+    recycling._Overlap = seam
     (unit,) = units([case(LAYERS, QUIET, {"homogenizing_layer.thickness_um": um}) for um in (5, 3.5, 2)])
     wanted = [(one, folder / str(one.hl_um[0])) for one in unit.cases]
     told = []

@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
-from gbflux.conduction import Bracket, Electrode, LocalCurrent, SolverSettings
+from gbflux.conduction import (
+    Bracket,
+    ConductionSolver,
+    LocalCurrent,
+    Resistance,
+    SolverSettings,
+    bottom_electrode,
+    top_electrode,
+)
 from gbflux.conduction.records import Fields
-from gbflux.conduction.solver import Conductor
 from gbflux.mesh.records import LayeredMesh
 from gbflux.units import SIDES
 from meshes_by_hand import volumes
@@ -48,10 +55,10 @@ def certified(
     **settings: object,
 ) -> Certified:
     """Solve and certify on this rank alone."""
-    with Conductor(MPI.COMM_SELF, mesh) as conductor:
-        electrodes = Electrode(0.0, asr[0]), Electrode(1.0, asr[1])
+    with ConductionSolver(MPI.COMM_SELF, mesh) as conductor:
+        electrodes = bottom_electrode(0.0, Resistance(asr[0])), top_electrode(1.0, Resistance(asr[1]))
         asked = SolverSettings(bracket=True, certify=True, **settings)
-        solution = conductor.solve(sigma, *electrodes, asked)
+        solution = conductor.solve(sigma, electrodes, asked)
         return Certified(solution.fields, solution.bracket, conductor.certify(weights), mesh)
 
 

@@ -1,7 +1,12 @@
-"""Conjugate gradients with algebraic multigrid that converge to a true residual or raise.
+"""Conjugate gradients with algebraic multigrid that converge to a true residual or say that they did not.
 
 The recurrence of CG drifts from b − Ax in a stiff system. So the residual is computed afresh when the
 recurrence claims convergence, and CG starts again from the current iterate where the claim was wrong.
+
+Residuals can be small beside b and large beside the current of a resistive cell. So CG goes on until currents
+balance too, or as far as round-off allows: the sum of the residual, by which the electrodes' currents differ,
+is at most `rtol` of the current, and the sum of its absolute values, which bounds the imbalance of any grain,
+10 times that. What round-off leaves is up to `correction`.
 
 BoomerAMG runs with PMIS coarsening, ext+i interpolation and threshold 0.25. The layers couple strongly across
 a few nanometres and must not be coarsened blindly; aggressive coarsening of the finest level, by two paths,
@@ -16,8 +21,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 
 from petsc4py import PETSc
 
@@ -63,137 +67,152 @@ _PROGRESS = 0.5
 _prefixes = (f"gbflux_conduction_{number}_" for number in itertools.count())
 
 
-def solve_system(
-    system: LinearSystem,
-    ksp: PETSc.KSP,
-    settings: SolverSettings,
-    current: Callable[[PETSc.Vec], float],
-    guess: PETSc.Vec | None = None,
-    target: float = 1.0,
-) -> tuple[PETSc.Vec, int, float, float]:
-    """Solve A u = b; *collective*.
+@dataclass(frozen=True)
+class Convergence:
+    """Outcome of conjugate gradients.
 
-    Residuals can be small beside b and large beside the current of a resistive cell. So CG goes on until
-    currents balance too, or as far as round-off allows: the sum of the residual, by which the electrodes'
-    currents differ, is at most `settings.rtol` of the current, and the sum of its absolute values, which
-    bounds the imbalance of any grain, 10 times that. What round-off leaves is up to `correction`.
+    Attributes
+    ----------
+    iterations : int
+        CG iterations so far, restarts included.
+    residual : float
+        True relative residual ‖b − Au‖/‖b‖; see `system` for ‖b‖ beside resistive electrodes.
+    reached : bool
+        True if the residual is as small as it was asked for.
+    out_of_iterations : bool
+        Whether the limit of iterations ended them; otherwise the residual stagnated or CG broke down.
+    """
+
+    iterations: int
+    residual: float
+    reached: bool
+    out_of_iterations: bool = False
+
+    def error(self, settings: SolverSettings) -> SolverError:
+        """Return the error that reports how far the solver came."""
+        first = "Raise solver.max_iterations" if self.out_of_iterations else "Raise solver.rtol"
+        message = (
+            f"solver: CG with {settings.preconditioner} stopped after {self.iterations} iterations, "
+            f"relative residual {self.residual:.1e} (asked {settings.rtol:.1e}). "
+            f"{first} or change solver.preconditioner."
+        )
+        return SolverError(message, self.iterations, self.residual, settings.rtol)
+
+
+class ConjugateGradients:
+    """CG on one system A u = b, its iterate and its true residual; *collective*, as are its methods.
 
     Parameters
     ----------
-    system : LinearSystem
-        A, symmetric and positive definite, b, not zero, and the norm that residuals are divided by.
     ksp : PETSc.KSP
-        From `conjugate_gradients`, for A.
+        From `conjugate_gradients`, for A; the caller's.
+    system : LinearSystem
+        A, symmetric and positive definite, b, and the norm that residuals are divided by.
     settings : SolverSettings
         Tolerance, iteration limit and preconditioner.
-    current : callable
-        Gives the current through the cell for a u whose ghosts are up to date, in the unit of b;
-        *collective*.
     guess : PETSc.Vec, optional
         Where to start from, zero at the fixed dofs; by default zero. It saves iterations and changes nothing
         about when they end.
-    target : float
-        Relative residual at which currents are expected to balance: CG goes on to there at once, if it is
-        below `settings.rtol`.
 
-    Returns
-    -------
+    Attributes
+    ----------
     solution : PETSc.Vec
-        u, ghosts up to date.
-    iterations : int
-        CG iterations, restarts included.
-    relative_residual : float
-        ‖b − Au‖/‖b‖ (see `system` for ‖b‖ beside resistive electrodes), at most `settings.rtol`.
-    balanced_at : float
-        Relative residual at which currents would just balance, for the next problem of this kind.
-
-    Raises
-    ------
-    SolverError
-        On all ranks, if the iterations run out, the residual stagnates or CG breaks down.
+        u, ghosts up to date after each call; freed by `destroy`.
     """
-    solution, residual = system.rhs.duplicate(), system.rhs.duplicate()
-    solution.set(0.0)
-    if guess is not None:
-        guess.copy(solution)
-    ksp.setInitialGuessNonzero(guess is not None)
-    iterate = partial(_closest, partial(converge, ksp, system, solution, residual, settings), settings)
-    try:
-        iterations, relative, _ = iterate(0, min(target, settings.rtol))
-        flow = current(solution)  # further iterations change it by no more than rtol
-        while (excess := _imbalance(residual, flow)) > settings.rtol:
+
+    def __init__(
+        self,
+        ksp: PETSc.KSP,
+        system: LinearSystem,
+        settings: SolverSettings,
+        guess: PETSc.Vec | None = None,
+    ):
+        self._ksp, self._system, self._settings = ksp, system, settings
+        self.solution, self._residual = system.rhs.duplicate(), system.rhs.duplicate()
+        self.solution.set(0.0)
+        if guess is not None:
+            guess.copy(self.solution)
+        ksp.setInitialGuessNonzero(guess is not None)
+        self._iterations = 0
+
+    def reduce(self, target: float) -> Convergence:
+        """Go on until the true relative residual is at most `target`, or as far as it goes."""
+        ksp, system, most = self._ksp, self._system, self._settings.max_iterations
+        relative = math.inf
+        while True:
+            allowed = most - self._iterations
+            ksp.setTolerances(
+                rtol=0.0, atol=_MARGIN * target * system.reference, divtol=1.0e30, max_it=allowed
+            )
+            ksp.solve(system.rhs, self.solution)
+            ksp.setInitialGuessNonzero(True)
+            self._iterations += ksp.getIterationNumber()
+            self.solution.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
+            system.matrix.mult(self.solution, self._residual)
+            self._residual.aypx(-1.0, system.rhs)
+            # without a free node the reference is 0
+            previous, relative = relative, self._residual.norm() / (system.reference or 1.0)
+            reason = ksp.getConvergedReason()
+            done = self._iterations
+            log.debug("CG: %d iterations, relative residual %.3e, PETSc reason %d", done, relative, reason)
+            if relative <= target:
+                return Convergence(done, relative, reached=True)
+            if done >= most:
+                return Convergence(done, relative, reached=False, out_of_iterations=True)
+            if reason < 0 or not relative <= _PROGRESS * previous:
+                return Convergence(done, relative, reached=False)
+
+    def solve(self, target: float) -> Convergence:
+        """Go on to `target` or as close to it as round-off allows.
+
+        Raises
+        ------
+        SolverError
+            On all ranks, if the residual stays above `settings.rtol`.
+        """
+        state = self.reduce(target)
+        if not state.residual <= self._settings.rtol:
+            raise state.error(self._settings)
+        return state
+
+    def balance(self, state: Convergence, current: float) -> tuple[Convergence, float]:
+        """Go on from a converged state until currents balance; see the head of this module.
+
+        Parameters
+        ----------
+        state : Convergence
+        current : float
+            The current through the cell, in the unit of b; iterations change it by no more than `rtol`.
+
+        Returns
+        -------
+        Convergence
+        float
+            Relative residual at which currents would just balance, for the next problem of this kind.
+
+        Raises
+        ------
+        SolverError
+            As for `solve`.
+        """
+        rtol = self._settings.rtol
+        while (excess := self._imbalance(current)) > rtol:
             # the imbalance goes about with the residual, which each attempt lowers tenfold to a thousandfold
-            target = relative * max(1.0e-3, min(0.1, settings.rtol / excess))
-            iterations, relative, reached = iterate(iterations, target)
-            if not reached:
-                excess = _imbalance(residual, flow)
+            state = self.solve(state.residual * max(1.0e-3, min(0.1, rtol / excess)))
+            if not state.reached:
+                excess = self._imbalance(current)
                 break
-    except SolverError:
-        solution.destroy()
-        raise
-    finally:
-        residual.destroy()
-    return solution, iterations, relative, relative * settings.rtol / excess if excess else 1.0
+        return state, state.residual * rtol / excess if excess else 1.0
 
+    def _imbalance(self, current: float) -> float:
+        """Return the imbalance of currents over the current; that of single grains counts by 1/10."""
+        excess = max(abs(self._residual.sum()), 0.1 * self._residual.norm(PETSc.NormType.NORM_1))
+        return excess / current if current > 0.0 else math.inf
 
-def _closest(
-    iterate: Callable[[int, float], tuple[int, float]], settings: SolverSettings, iterations: int, rtol: float
-) -> tuple[int, float, bool]:
-    """Go on to a relative residual, or as close to it as round-off allows; raise above `settings.rtol`."""
-    try:
-        return *iterate(iterations, rtol), True
-    except SolverError as short:
-        if not short.relative_residual <= settings.rtol:
-            raise
-        return short.iterations, short.relative_residual, False
-
-
-def _imbalance(residual: PETSc.Vec, current: float) -> float:
-    """Return the imbalance of currents over the current; the imbalance of single grains counts by 1/10."""
-    excess = max(abs(residual.sum()), 0.1 * residual.norm(PETSc.NormType.NORM_1))
-    return excess / current if current > 0.0 else math.inf
-
-
-def converge(
-    ksp: PETSc.KSP,
-    system: LinearSystem,
-    solution: PETSc.Vec,
-    residual: PETSc.Vec,
-    settings: SolverSettings,
-    iterations: int,
-    rtol: float,
-) -> tuple[int, float]:
-    """Improve a solution that took `iterations` so far until its true relative residual is at most `rtol`."""
-    relative = math.inf
-    while True:
-        allowed = settings.max_iterations - iterations
-        ksp.setTolerances(rtol=0.0, atol=_MARGIN * rtol * system.reference, divtol=1.0e30, max_it=allowed)
-        ksp.solve(system.rhs, solution)
-        ksp.setInitialGuessNonzero(True)
-        iterations += ksp.getIterationNumber()
-        solution.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
-        system.matrix.mult(solution, residual)
-        residual.aypx(-1.0, system.rhs)
-        previous, relative = relative, residual.norm() / (system.reference or 1.0)  # 0: no free node
-        reason = ksp.getConvergedReason()
-        log.debug("CG: %d iterations, relative residual %.3e, PETSc reason %d", iterations, relative, reason)
-        if relative <= rtol:
-            return iterations, relative
-        if iterations >= settings.max_iterations:
-            remedy = "Raise solver.max_iterations or change solver.preconditioner."
-            raise _stopped(iterations, relative, settings, remedy)
-        if reason < 0 or not relative <= _PROGRESS * previous:
-            remedy = "Raise solver.rtol or change solver.preconditioner."
-            raise _stopped(iterations, relative, settings, remedy)
-
-
-def _stopped(iterations: int, relative: float, settings: SolverSettings, remedy: str) -> SolverError:
-    """Return the error that reports how far the solver came."""
-    message = (
-        f"solver: CG with {settings.preconditioner} stopped after {iterations} iterations, "
-        f"relative residual {relative:.1e} (asked {settings.rtol:.1e}). {remedy}"
-    )
-    return SolverError(message, iterations, relative, settings.rtol)
+    def destroy(self) -> None:
+        """Free the vectors."""
+        self.solution.destroy()
+        self._residual.destroy()
 
 
 def conjugate_gradients(matrix: PETSc.Mat, settings: SolverSettings) -> PETSc.KSP:
@@ -204,7 +223,7 @@ def conjugate_gradients(matrix: PETSc.Mat, settings: SolverSettings) -> PETSc.KS
     matrix : PETSc.Mat
         Symmetric and positive definite.
     settings : SolverSettings
-        Preconditioner; tolerances are those of `solve_system`.
+        Preconditioner; tolerances are those of `ConjugateGradients`.
 
     Raises
     ------
@@ -214,7 +233,7 @@ def conjugate_gradients(matrix: PETSc.Mat, settings: SolverSettings) -> PETSc.KS
     ksp = PETSc.KSP().create(matrix.getComm())
     ksp.setOperators(matrix)
     ksp.setType(PETSc.KSP.Type.CG)
-    ksp.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)  # of b − Ax, as `converge` checks it
+    ksp.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)  # of b − Ax, as `reduce` checks it
     prefix = next(_prefixes)
     ksp.setOptionsPrefix(prefix)
     chosen = dict(OPTIONS[settings.preconditioner])

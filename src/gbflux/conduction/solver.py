@@ -1,4 +1,10 @@
-"""Ohmic conduction between two electrodes, many times on one mesh: the part that runs on all ranks."""
+"""Ohmic conduction between two electrodes, once or many times on one mesh: the part that runs on all ranks.
+
+    ∇·(σ∇φ) = 0,   j = −σ∇φ,
+
+with no current through the walls, and at each electrode the law of its contact. `ConductionSolver.solve`
+takes six steps: check, pose, assemble, converge, bound, balance.
+"""
 
 from __future__ import annotations
 
@@ -6,50 +12,77 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
-from numpy.typing import NDArray
 
 from gbflux.conduction import compat
 from gbflux.conduction.balance import Grains, grains_of, imbalances
-from gbflux.conduction.bounds.bracket import TwoBounds, two_bounds
+from gbflux.conduction.bounds.bracket import ConductanceBounds, bound_conductance
 from gbflux.conduction.bounds.local_currents import local_current
-from gbflux.conduction.cache import Elements, Parts, Problem, local_fields
-from gbflux.conduction.correction import balanced
-from gbflux.conduction.distribute import DistributedMesh, distribute
-from gbflux.conduction.ends import Ends
+from gbflux.conduction.cache import Converged, SolverCache
+from gbflux.conduction.correction import Balanced, SplitPotential
+from gbflux.conduction.distribute import distribute
+from gbflux.conduction.electrodes import Electrodes
 from gbflux.conduction.facets import ScaledElectrode
-from gbflux.conduction.kinetics import Converged, guessed_potentials
+from gbflux.conduction.fluxes import Currents, ElectrolyteBoundary, cell_values
 from gbflux.conduction.mpi import errors_of_root
-from gbflux.conduction.planes import plane_nodes
-from gbflux.conduction.problem import Scaling, is_nonlinear, scaling_of
+from gbflux.conduction.newton import solve_kinetics
+from gbflux.conduction.problem import (
+    Problem,
+    Scaling,
+    mesh_faults,
+    patch_faults,
+    potentials_under,
+    problem_faults,
+    raise_faults,
+    scaling_of,
+)
 from gbflux.conduction.records import (
+    Array,
     Bracket,
-    Electrode,
     Fields,
+    IntArray,
     LocalCurrent,
+    Mask,
     Solution,
     SolverSettings,
 )
-from gbflux.conduction.system import Electrodes, LinearSystem
-from gbflux.conduction.validate import check_mesh, check_planes, check_problem
+from gbflux.conduction.system import LinearSystem
+from gbflux.errors import SolverError
 from gbflux.mesh.cut import Cut
 from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh, is_kind
 from gbflux.units import SIDES
 
 log = logging.getLogger(__name__)
 
+#: A potential is corrected where currents are out of balance by more than so many times the solver's `rtol`:
+#: those in and out, over the current, or those of a grain, over its inflow.
+BALANCE = 10.0
+MOST_CORRECTIONS = 3
+
 
 @dataclass(frozen=True)
 class _Kept:
     """Bounds of the last solve, kept to certify local currents with."""
 
-    bounds: TwoBounds
-    gap: NDArray[np.float64]  # of the bracket, by local cell
+    bounds: ConductanceBounds
+    gap: Array  # of the bracket, by local cell
     unit: float  # of the scaled conductance (S; in 2D S/m)
+    names: list[str]  # of the electrodes
     cut: Cut | None
+
+
+@dataclass(frozen=True)
+class _Assembled:
+    """A problem, its linear system with nonlinear electrodes as walls, and what is shared to solve it."""
+
+    problem: Problem
+    system: LinearSystem
+    cache: SolverCache
 
 
 @dataclass
@@ -67,7 +100,7 @@ class _Stopwatch:
         self.seconds[stage] += time.perf_counter() - start
 
 
-class Conductor:
+class ConductionSolver:
     """A mesh over all ranks, for one solve after the other; *collective*, as are its methods.
 
     The distribution of the mesh, function spaces, forms and the pattern of the matrix are made once. A solve
@@ -90,24 +123,23 @@ class Conductor:
     """
 
     def __init__(self, comm: MPI.Intracomm, mesh: LayeredMesh | None, many: bool = False):
-        self._many = many
+        self._comm, self._many = comm, many
         self._watch = _Stopwatch()
         with errors_of_root(comm) as is_root:
             if is_root:
-                check_mesh(mesh)
-        self._comm, self._mesh = comm, mesh
-        self._sigma: NDArray[np.float64] | None = None
-        self._grains: Grains | None = None
-        self._ends: Ends | None = None
+                raise_faults(mesh_faults(mesh))
+        # None on the other ranks: what is asked of it is asked on rank 0 alone
+        self._mesh: Any = mesh
         with self._watch("distribute"):
-            self._dealt = distribute(comm, mesh)
-            self._planes = comm.bcast(mesh.z_electrodes if comm.rank == 0 else None)
-            self._section = comm.bcast(float(np.prod(mesh.size_um[:-1])) if comm.rank == 0 else None)
-            self._kind = self._dealt.deal(mesh.kind if comm.rank == 0 else None)
-        self._elements: dict[int, Elements] = {}
+            self._parts = distribute(comm, mesh)
+            self._kind = self._parts.scatter_cells(None if mesh is None else mesh.kind)
+        self._last_sigma: Array | None = None
+        self._grains: Grains | None = None
+        self._boundary: ElectrolyteBoundary | None = None
+        self._caches: dict[int, SolverCache] = {}  # by order of the elements
         self._kept: _Kept | None = None
 
-    def __enter__(self) -> Conductor:
+    def __enter__(self) -> ConductionSolver:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,16 +147,15 @@ class Conductor:
 
     def close(self) -> None:
         """Free what PETSc holds."""
-        self._forget()
-        for elements in self._elements.values():
-            elements.destroy()
-        self._elements.clear()
+        self._forget_bounds()
+        for cache in self._caches.values():
+            cache.destroy()
+        self._caches.clear()
 
     def solve(
         self,
-        sigma: NDArray[np.float64] | None,
-        bottom: Electrode,
-        top: Electrode,
+        sigma: Array | None,
+        electrodes: Electrodes,
         settings: SolverSettings,
         cut: Cut | None = None,
     ) -> Solution:
@@ -134,8 +165,8 @@ class Conductor:
         ----------
         sigma : (m,) float64 array or None
             Conductivity of each cell (S/m), with a cut of those that are left; looked at on rank 0 only.
-        bottom, top : Electrode
-            The electrodes, the same on all ranks.
+        electrodes : (Electrode, Electrode)
+            The same on all ranks; the first has a potential, the second a potential or a current.
         settings : SolverSettings
             The same on all ranks.
         cut : Cut, optional
@@ -153,128 +184,223 @@ class Conductor:
         SolverError
             On all ranks, if the true residual does not reach `settings.rtol`.
         """
-        self._forget()  # what was kept stands on the matrix of the last solve
-        comm, dealt = self._comm, self._dealt
-        watch, self._watch = self._watch, _Stopwatch()
-        with errors_of_root(comm) as is_root:
-            if is_root:
-                if cut is not None:
-                    check_planes(cut.mesh)
-                check_problem(self._mesh if cut is None else cut.mesh, sigma, bottom, top, settings)
-                sigma = np.asarray(sigma, dtype=np.float64)
-        with watch("distribute"):
-            left = self._mesh if cut is None else cut.mesh  # None on ranks other than 0
-            planes, largest = comm.bcast(
-                (left.z_electrodes, float(np.max(sigma))) if comm.rank == 0 else None
-            )
-            height = planes[1] - planes[0]
-            scaling = scaling_of(dealt.domain.topology.dim, largest, bottom, top, height)
-            sigma_hat = dealt.deal(self._whole(sigma, cut)) / scaling.sigma
-            covered = self._covered(cut)
-        electrodes = _scaled((bottom, top), covered, scaling)
-        with watch("assemble"), compat.quiet_compiler():
-            if settings.order not in self._elements:
-                self._elements[settings.order] = Elements(dealt.domain, settings.order, self._many)
-            elements = self._elements[settings.order]
-            system, sigma_hat = elements.system(sigma_hat, electrodes)
-        problem = Problem((bottom, top), electrodes, height, self._section, scaling, sigma_hat, settings)
-        converged, bounds = self._solved(elements, system, problem, watch)
-        with watch("bracket"), compat.quiet_compiler():
-            bracket = self._bracket(bounds, converged.scaling, settings, cut)
-
-        def fields_of(parts: Parts) -> Fields | None:
-            with watch("assemble"), compat.quiet_compiler():
-                local = local_fields(elements, parts, self._ends_of(elements), converged.scaling)
-            with watch("distribute"):
-                return _collected(dealt, local, sigma, cut)
-
-        def imbalance_of(fields: Fields) -> tuple[float, float]:
-            self._grains = self._grains or grains_of(self._mesh)
-            return imbalances(left, fields, self._grains if cut is None else self._grains.of(cut))
-
-        fields, imbalance = balanced(elements, system, problem, fields_of, imbalance_of, watch)
-        dofs = compat.dof_count(elements.space)
-        log.debug("conduction: %d dofs, %d iterations, %s", dofs, converged.iterations, watch.seconds)
+        self._forget_bounds()  # they stand on the matrix of the last solve
+        self._check(sigma, electrodes, settings, cut)
+        problem = self._pose(sigma, electrodes, settings, cut)
+        assembled = self._assemble(problem)
+        try:
+            converged = self._converge(assembled)
+            bracket = self._bound(assembled, converged)
+        finally:
+            assembled.system.rhs.destroy()
+        balanced = self._balance(assembled, converged)
+        # the first solve pays for the distribution of the mesh
+        seconds, self._watch = self._watch.seconds, _Stopwatch()
+        dofs = compat.dof_count(assembled.cache.space)
+        log.debug("conduction: %d dofs, %d iterations, %s", dofs, converged.iterations, seconds)
         return Solution(
-            fields,
+            balanced.fields,
             dofs,
             converged.iterations,
             converged.relative_residual,
-            watch.seconds,
+            seconds,
             bracket=bracket,
             potentials=converged.potentials,
             newton_iterations=converged.newton_iterations,
             load_steps=converged.load_steps,
-            grain_imbalance=imbalance,
+            grain_imbalance=balanced.grain,
         )
 
-    def _whole(self, sigma: NDArray[np.float64] | None, cut: Cut | None) -> NDArray[np.float64] | None:
+    def _check(
+        self, sigma: Array | None, electrodes: Electrodes, settings: SolverSettings, cut: Cut | None
+    ) -> None:
+        """Raise an `InputError` on all ranks if the input cannot be solved."""
+        with errors_of_root(self._comm) as is_root:
+            if is_root:
+                left = self._left(cut)
+                raise_faults(patch_faults(left, electrodes))
+                raise_faults(problem_faults(left, sigma, electrodes, settings))
+
+    def _pose(
+        self, sigma: Array | None, electrodes: Electrodes, settings: SolverSettings, cut: Cut | None
+    ) -> Problem:
+        """Scale the problem, and scatter its conductivities and electrodes over the ranks."""
+        parts, given = self._parts, None
+        sigma = None if sigma is None else np.asarray(sigma, dtype=np.float64)
+        with self._watch("distribute"):
+            if sigma is not None and self._comm.rank == 0:
+                section = float(np.prod(self._mesh.size_um[:-1]))
+                given = self._left(cut).z_electrodes, section, float(np.max(sigma))
+            planes, section, largest = self._comm.bcast(given)
+            height = planes[1] - planes[0]
+            scaling = scaling_of(parts.domain.topology.dim, largest, electrodes, height)
+            sigma_hat = parts.scatter_cells(self._sigma_of_all(sigma, cut)) / scaling.sigma
+            scaled = _scaled(electrodes, self._covered(electrodes, cut), scaling)
+        return Problem(electrodes, scaled, sigma_hat, scaling, height, section, settings, sigma, cut)
+
+    def _sigma_of_all(self, sigma: Array | None, cut: Cut | None) -> Array | None:
         """Return on rank 0 the conductivity of all cells (S/m).
 
         Cells that are cut off keep their conductivity, so that the matrix can stay as it is.
         """
-        if self._comm.rank != 0 or cut is None:
+        if sigma is None or cut is None:
             return sigma
-        if self._sigma is None:
-            self._sigma = np.full(len(self._mesh.cells), np.min(sigma))
-        self._sigma[cut.cells] = sigma
-        return self._sigma
+        if self._last_sigma is None:
+            self._last_sigma = np.full(len(self._mesh.cells), np.min(sigma))
+        self._last_sigma[cut.cells] = sigma
+        return self._last_sigma
 
-    def _ends_of(self, elements: Elements) -> Ends:
-        """Return where the electrolyte ends, by local geometry nodes, the same for elements of any order."""
-        if self._ends is None:
-            currents = elements.currents
-            self._ends = Ends(currents.hats, currents.node_dofs, is_kind(self._kind, ELECTROLYTE))
-        return self._ends
+    def _covered(self, electrodes: Electrodes, cut: Cut | None) -> list[Mask]:
+        """Return for each electrode the local nodes on its patch, and beyond it where the mesh goes on."""
+        beyond = {} if cut is None else dict(zip(SIDES, cut.covered, strict=True))
+        covered = []
+        for electrode in electrodes:
+            nodes = beyond.get(electrode.name)
+            if nodes is None and self._comm.rank == 0:
+                nodes = electrode.patch.points(self._mesh)
+            covered.append(self._parts.scatter_points(nodes))
+        return covered
 
-    def _covered(self, cut: Cut | None) -> list[NDArray[np.bool_]]:
-        """Return for each electrode the local nodes on its plane and beyond."""
-        on_root = self._comm.rank == 0
-        covered = (None, None) if cut is None else cut.covered
-        wanted = self._comm.bcast([nodes is not None for nodes in covered] if on_root else None)
-        return [
-            self._dealt.deal_points(nodes) if is_cut else plane_nodes(self._dealt.domain, z)
-            for nodes, is_cut, z in zip(covered, wanted, self._planes, strict=True)
-        ]
+    def _assemble(self, problem: Problem) -> _Assembled:
+        """Assemble the linear system; from here on σ is zero in cells that do not count."""
+        order = problem.settings.order
+        with self._watch("assemble"), compat.quiet_compiler():
+            if order not in self._caches:
+                self._caches[order] = SolverCache(self._parts.domain, order, self._many)
+            cache = self._caches[order]
+            system, sigma = cache.system(problem.sigma, problem.scaled)
+        return _Assembled(replace(problem, sigma=sigma), system, cache)
 
-    def _solved(
-        self,
-        elements: Elements,
-        system: LinearSystem,
-        problem: Problem,
-        watch: _Stopwatch,
-    ) -> tuple[Converged, TwoBounds | None]:
-        """Solve for the potential of `elements`; return how that went, and bounds if asked for."""
-        settings = problem.settings
-        bounds = ksp = None
-        try:
-            with watch("solve"):
-                if is_nonlinear(*problem.sides):
-                    return problem.nonlinear(system, elements.currents.phi), None
-                ksp, converged = problem.linear(system, elements)
-            if settings.bracket:
-                with watch("bracket"), compat.quiet_compiler():
-                    phi, thin = elements.currents.phi, is_kind(self._kind, LAYERS)
-                    bounds = two_bounds(phi, elements.sigma, thin, problem.electrodes, settings, system, ksp)
-        finally:
-            system.rhs.destroy()
-            if ksp is not None and ksp is not elements.ksp:
-                ksp.destroy()
-        return converged, bounds
+    def _converge(self, assembled: _Assembled) -> Converged:
+        """Solve for the potential, which the cache holds then."""
+        problem, system, cache = assembled.problem, assembled.system, assembled.cache
+        with self._watch("solve"):
+            if problem.linear:
+                return cache.solve(system, problem)
+            return solve_kinetics(system, cache.phi, problem)
 
-    def _bracket(
-        self, bounds: TwoBounds | None, scaling: Scaling, settings: SolverSettings, cut: Cut | None
-    ) -> Bracket | None:
-        """Return the bracket in S (2D: S/m), and keep or free the bounds it was found with."""
-        scaled = None if bounds is None else bounds.bracket()
-        if scaled is None or not settings.certify:
-            if bounds is not None:
+    def _bound(self, assembled: _Assembled, converged: Converged) -> Bracket | None:
+        """Bound the conductance of a linear problem (S; in 2D S/m), where that is asked for.
+
+        The gap is by cell of the mesh as cut, on rank 0. The bounds are kept for `certify` or freed.
+        """
+        problem, cache = assembled.problem, assembled.cache
+        if converged.ksp is None or not problem.settings.bracket:
+            return None
+        with self._watch("bracket"), compat.quiet_compiler():
+            bounds = bound_conductance(
+                cache.phi,
+                cache.sigma,
+                is_kind(self._kind, LAYERS),
+                problem.scaled,
+                problem.settings,
+                assembled.system,
+                converged.ksp,
+            )
+            bracket = bounds.bracket()
+            unit = abs(converged.scaling.current / converged.scaling.voltage)
+            if bracket is None or bracket.gap is None or not problem.settings.certify:
                 bounds.destroy()
-        else:
-            self._kept = _Kept(bounds, scaled.gap, abs(scaling.current / scaling.potential), cut)
-        return _in_si(self._dealt, scaled, scaling, cut)
+            else:
+                names = [electrode.name for electrode in problem.electrodes]
+                self._kept = _Kept(bounds, bracket.gap, unit, names, problem.cut)
+            if bracket is None:
+                return None
+            return Bracket(
+                bracket.lower * unit,
+                bracket.upper * unit,
+                bracket.algebraic_error * unit,
+                bracket.iterations,
+                self._gap_of_cells(bracket.gap, unit, problem.cut),
+            )
 
-    def certify(self, weights: Sequence[tuple[str, NDArray[np.float64]]] | None) -> list[LocalCurrent | None]:
+    def _gap_of_cells(self, gap: Array | None, unit: float, cut: Cut | None) -> Array | None:
+        """Return on rank 0 a gap given by local cell, by cell of the mesh as cut, in a unit."""
+        return None if gap is None else self._parts.collect_cells(gap * unit, _cells_left(cut))
+
+    def _balance(self, assembled: _Assembled, converged: Converged) -> Balanced:
+        """Collect the fields, the potential corrected until currents balance in every grain."""
+        problem, cache = assembled.problem, assembled.cache
+        enough = BALANCE * problem.settings.rtol
+        best = self._balanced((Currents(cache.currents, cache.cell_currents),), assembled, converged.scaling)
+        if best.worst > enough:
+            with self._watch("solve"), compat.quiet_compiler():
+                split = SplitPotential(cache, assembled.system, problem)
+            try:
+                for _ in range(MOST_CORRECTIONS):
+                    with self._watch("solve"), compat.quiet_compiler():
+                        split.correct()
+                    found = self._balanced(split.parts, assembled, converged.scaling)
+                    best = min(best, found, key=lambda state: state.worst)
+                    if found.worst <= enough:
+                        break
+            except SolverError as stopped:  # the potential as it is has converged
+                log.debug("no further correction: %s", stopped)
+            finally:
+                split.destroy()
+        if best.worst > enough and self._comm.rank == 0:
+            found = best.cell, best.grain
+            log.warning("solver: converged, but currents out of balance by %.1e, in a grain %.1e", *found)
+        return best
+
+    def _balanced(self, parts: tuple[Currents, ...], assembled: _Assembled, scaling: Scaling) -> Balanced:
+        """Collect the fields of a potential in parts, and measure how its currents balance."""
+        problem = assembled.problem
+        with self._watch("assemble"), compat.quiet_compiler():
+            local = self._local_fields(parts, assembled.cache, scaling)
+        with self._watch("distribute"):
+            fields = self._collected(local, problem)
+        with self._watch("solve"), errors_of_root(self._comm) as is_root:
+            found = None
+            if is_root and fields is not None:
+                self._grains = self._grains or grains_of(self._mesh)
+                grains = self._grains if problem.cut is None else self._grains.of(problem.cut)
+                found = imbalances(self._left(problem.cut), fields, grains)
+        return Balanced(fields, *self._comm.bcast(found))
+
+    def _local_fields(
+        self, parts: tuple[Currents, ...], cache: SolverCache, scaling: Scaling
+    ) -> dict[str, Array]:
+        """Return the fields in SI at the local geometry nodes and cells.
+
+        The residual of the electrolyte is left out where it equals that of all cells.
+        """
+        if self._boundary is None:
+            p1, in_electrolyte = cache.currents.space, is_kind(self._kind, ELECTROLYTE)
+            self._boundary = ElectrolyteBoundary(p1, cache.currents.node_dofs, in_electrolyte)
+        sigma = cell_values(cache.sigma)
+        fields = {
+            "phi": scaling.offset + scaling.voltage * cache.phi.x.array[cache.node_dofs],
+            "j": scaling.current_density * reduce(np.add, [part.in_cells() for part in parts]),
+            "residual": scaling.current * _nodal(parts, sigma),
+        }
+        if self._boundary.anywhere:
+            beside = scaling.current * _nodal(parts, self._boundary.beside(sigma))
+            fields["residual_electrolyte"] = self._boundary.currents(fields["residual"], beside)
+        return fields
+
+    def _collected(self, local: dict[str, Array], problem: Problem) -> Fields | None:
+        """Bring local fields to rank 0, on the mesh that a cut leaves."""
+        parts, cut = self._parts, problem.cut
+        points = slice(None) if cut is None else cut.points
+        found = {}
+        for name, values in local.items():
+            if name == "j":
+                found[name] = parts.collect_cells(values, _cells_left(cut))
+            else:
+                whole = parts.collect_points(values)
+                found[name] = None if whole is None else whole[points]
+        if self._comm.rank != 0:
+            return None
+        found.setdefault("residual_electrolyte", found["residual"])
+        return Fields(sigma=problem.given_sigma, **found)
+
+    def _left(self, cut: Cut | None) -> LayeredMesh:
+        """Return on rank 0 the mesh that a cut leaves."""
+        mesh: LayeredMesh = self._mesh if cut is None else cut.mesh
+        return mesh
+
+    def certify(self, weights: Sequence[tuple[str, Array]] | None) -> list[LocalCurrent | None]:
         """Bound the current through parts of an electrode, of the potential solved for last.
 
         The bounds that the solve kept for this are freed.
@@ -282,7 +408,7 @@ class Conductor:
         Parameters
         ----------
         weights : sequence of (str, (n,) float64 array), or None
-            The side of the electrode and a weight at each mesh point of its plane, from 0 to 1, linear in
+            The name of the electrode and a weight at each mesh point of its patch, from 0 to 1, linear in
             between; other points do not count. Looked at on rank 0 only.
 
         Returns
@@ -291,94 +417,79 @@ class Conductor:
             One for each weight, the gap by cell on rank 0; None without a bracket on the conductance, or
             where round-off spoilt a preconditioner.
         """
-        comm, kept = self._comm, self._kept
-        sides = comm.bcast([side for side, _ in weights] if comm.rank == 0 else None)
+        names = self._comm.bcast(None if weights is None else [name for name, _ in weights])
+        kept = self._kept
         if kept is None:
-            return [None] * len(sides)
+            return [None] * len(names)
         found = []
         with compat.quiet_compiler():
-            for number, side in enumerate(sides):
-                weight = weights[number][1] if comm.rank == 0 else None
-                found.append(self._certified(kept, SIDES.index(side), weight))
-        self._forget()
+            for number, name in enumerate(names):
+                weight = None if weights is None else weights[number][1]
+                found.append(self._certified(kept, kept.names.index(name), weight))
+        self._forget_bounds()
         return found
 
-    def _certified(self, kept: _Kept, side: int, weight: NDArray[np.float64] | None) -> LocalCurrent | None:
+    def _certified(self, kept: _Kept, electrode: int, weight: Array | None) -> LocalCurrent | None:
         """Bound the current through a part of one electrode."""
         if weight is not None and kept.cut is not None:
             whole = np.zeros(len(self._mesh.points))
             whole[kept.cut.points] = weight
             weight = whole
-        local = self._dealt.deal_points(weight)
-        local[~kept.bounds.electrodes[side].covered] = 0.0
-        scaled = local_current(kept.bounds, local, side == 1, kept.gap)
+        local = self._parts.scatter_points(weight)
+        local[~kept.bounds.electrodes[electrode].covered] = 0.0
+        scaled = local_current(kept.bounds, local, electrode == 1, kept.gap)
         if scaled is None:
             return None
-        cells = slice(None) if kept.cut is None else kept.cut.cells
         return LocalCurrent(
             scaled.value * kept.unit,
             scaled.lower * kept.unit,
             scaled.upper * kept.unit,
             scaled.iterations,
-            self._dealt.collect_cells(scaled.gap * kept.unit, cells),
+            self._gap_of_cells(scaled.gap, kept.unit, kept.cut),
         )
 
-    def _forget(self) -> None:
+    def _forget_bounds(self) -> None:
         """Free the bounds kept for `certify`."""
         if self._kept is not None:
             self._kept.bounds.destroy()
         self._kept = None
 
 
+def solve(
+    comm: MPI.Intracomm,
+    mesh: LayeredMesh | None,
+    sigma: Array | None,
+    electrodes: Electrodes,
+    settings: SolverSettings,
+) -> Solution:
+    """Solve ∇·(σ∇φ) = 0 between two electrodes, once; *collective*. See `ConductionSolver`."""
+    with ConductionSolver(comm, mesh) as solver:
+        return solver.solve(sigma, electrodes, settings)
+
+
+def _nodal(parts: tuple[Currents, ...], sigma: Array) -> Array:
+    """Return (n_nodes,) scaled nodal currents of a potential in parts; σ of zero leaves a cell out."""
+    return reduce(np.add, [part.nodal.at_nodes(sigma) for part in parts])
+
+
+def _cells_left(cut: Cut | None) -> IntArray | slice:
+    """Return the cells of the whole mesh that a cut leaves."""
+    return slice(None) if cut is None else cut.cells
+
+
 def _scaled(
-    sides: tuple[Electrode, Electrode],
-    covered: list[NDArray[np.bool_]],
-    scaling: Scaling,
-) -> Electrodes:
-    """Return the electrodes on the nodes `covered` in scaled quantities."""
-    potentials = guessed_potentials(sides, scaling)
-    return tuple(
+    electrodes: Electrodes, covered: Sequence[Mask], scaling: Scaling
+) -> tuple[ScaledElectrode, ScaledElectrode]:
+    """Return the electrodes on the local nodes `covered` in scaled quantities."""
+    first, second = (
         ScaledElectrode(
             nodes,
             scaling.potential_hat(potential),
-            scaling.exchange_hat(side.asr) if side.asr > 0.0 and side.kinetics is None else None,
-            nonlinear=side.kinetics is not None,
+            scaling.exchange_hat(one.law.asr) if one.law.linear and not one.ideal else None,
+            nonlinear=not one.law.linear,
         )
-        for side, nodes, potential in zip(sides, covered, potentials, strict=True)
+        for one, nodes, potential in zip(
+            electrodes, covered, potentials_under(electrodes, scaling), strict=True
+        )
     )
-
-
-def _in_si(
-    dealt: DistributedMesh, bracket: Bracket | None, scaling: Scaling, cut: Cut | None
-) -> Bracket | None:
-    """Return a scaled bracket in S (2D: S/m), its gap on rank 0 by cell of the mesh as cut; *collective*."""
-    if bracket is None:
-        return None
-    unit = abs(scaling.current / scaling.potential)
-    gap = dealt.collect_cells(bracket.gap * unit, slice(None) if cut is None else cut.cells)
-    return Bracket(
-        bracket.lower * unit,
-        bracket.upper * unit,
-        bracket.algebraic_error * unit,
-        bracket.iterations,
-        gap,
-    )
-
-
-def _collected(
-    dealt: DistributedMesh,
-    local: dict[str, NDArray[np.float64]],
-    sigma: NDArray[np.float64] | None,
-    cut: Cut | None,
-) -> Fields | None:
-    """Bring the local fields, on the mesh that a cut leaves, to rank 0; *collective*."""
-    cells, points = (slice(None), slice(None)) if cut is None else (cut.cells, cut.points)
-    whole = {
-        name: dealt.collect_cells(values, cells) if name == "j" else dealt.collect_points(values)
-        for name, values in local.items()
-    }
-    if dealt.comm.rank != 0:
-        return None
-    left = {name: values if name == "j" else values[points] for name, values in whole.items()}
-    left.setdefault("residual_electrolyte", left["residual"])
-    return Fields(sigma=sigma, **left)
+    return first, second

@@ -175,7 +175,7 @@ def _solved(
         elif comm.rank == comm.size - 1:
             prepare()
     certify = _at_once(case)
-    solution = shared.solve(sigma, *electrodes(case), settings(case, certify))
+    solution = shared.solve(sigma, electrodes(case), settings(case, certify))
     del sigma
     with errors_of_root(comm) as is_root:
         if is_root:
@@ -194,7 +194,7 @@ def _certified_again(case: Case, solved: Solved, comm: Any, progress: Progress) 
     conductivities, _ = _conduction()
     shared = SharedMesh(comm, built=solved.built)
     sigma = conductivities(solved.built.mesh, case) if comm.rank == 0 else None
-    shared.solve(sigma, *electrodes(case), settings(case, certify=True))
+    shared.solve(sigma, electrodes(case), settings(case, certify=True))
     return _certified(case, solved, shared, progress)
 
 

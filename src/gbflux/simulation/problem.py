@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from gbflux.case import Case
 from gbflux.case.estimate import certifies, element_order
-from gbflux.conduction.records import ButlerVolmer, Electrode, SolverSettings
+from gbflux.conduction import (
+    ButlerVolmer,
+    Electrode,
+    Resistance,
+    SolverSettings,
+    bottom_electrode,
+    top_electrode,
+)
 from gbflux.units import kelvin
 
 
 def electrodes(case: Case) -> tuple[Electrode, Electrode]:
     """The electrodes, bottom and top; an applied current enters at the top."""
-    parts = (
-        case.potentials,
-        case.electrode_asr,
-        (_law(case, 0), _law(case, 1)),
-        (None, case.applied_current_density),
+    bottom, top = case.potentials
+    return (
+        bottom_electrode(bottom, _law(case, 0)),
+        top_electrode(top, _law(case, 1), case.applied_current_density),
     )
-    bottom, top = zip(*parts, strict=True)
-    return Electrode(*bottom), Electrode(*top)
 
 
-def _law(case: Case, side: int) -> ButlerVolmer | None:
-    """The kinetics of an electrode at the case's temperature."""
-    law = case.electrode_kinetics[side]
-    return law and ButlerVolmer(
+def _law(case: Case, side: int) -> ButlerVolmer | Resistance:
+    """The law of an electrode at the case's temperature."""
+    law, asr = case.electrode_kinetics[side], case.electrode_asr[side]
+    if law is None:
+        return Resistance(asr)
+    return ButlerVolmer(
         exchange_current_density=case.exchange_current_density[side],
         anodic=law.anodic_transfer_coefficient,
         cathodic=law.cathodic_transfer_coefficient,
         temperature=kelvin(case.temperature_C),
+        asr=asr,
     )
 
 
