@@ -33,7 +33,7 @@ def measured(grains: int, ratio: float, repeat: int) -> None:
     from gbflux.case import parse_case
     from gbflux.conduction import Electrode, SolverSettings, bottom_electrode, solve, top_electrode
     from gbflux.conduction.materials import conductivities
-        from gbflux.mesh import build_mesh, recipe
+    from gbflux.mesh import build_mesh, recipe
 
     comm = MPI.COMM_WORLD
     mesh = sigma = None

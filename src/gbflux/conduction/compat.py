@@ -24,6 +24,9 @@ try:
     from dolfinx import cpp
     from dolfinx import fem as fem
     from dolfinx import mesh as mesh
+    from dolfinx.fem import Function as Function
+    from dolfinx.fem import FunctionSpace as FunctionSpace
+    from dolfinx.mesh import Mesh as Mesh
     from mpi4py import MPI
     from petsc4py import PETSc
 except ImportError as missing:
@@ -39,7 +42,6 @@ except ImportError:
 if np.issubdtype(PETSc.ScalarType, np.complexfloating):
     raise MissingLibrary(f"conduction: PETSc must be built with real scalars; got complex ones. {_SET_UP}")
 
-Function, FunctionSpace, Mesh = fem.Function, fem.FunctionSpace, mesh.Mesh
 _CELLS = {2: "triangle", 3: "tetrahedron"}
 #: Words by which releases name a failed compilation on ranks where it was not tried.
 _COMPILING = ("just-in-time", "JIT")
