@@ -17,7 +17,7 @@ import numpy as np
 from mpi4py import MPI
 
 from gbflux.case import Case, parse_case
-from gbflux.simulation.pipeline import run_case
+from gbflux.simulation.run import run_case
 
 SIZES_UM = {2: (1.0, 0.5, 0.25), 3: (3.0, 2.0, 1.4)}
 CASE = """\

@@ -31,7 +31,7 @@ def measured(grains: int, ratio: float, repeat: int) -> None:
     from mpi4py import MPI
 
     from gbflux.case import parse_case
-    from gbflux.conduction import Electrode, SolverSettings, bottom_electrode, solve, top_electrode
+    from gbflux.conduction import SolverSettings, bottom_electrode, solve, top_electrode
     from gbflux.conduction.materials import conductivities
     from gbflux.mesh import build_mesh, recipe
 

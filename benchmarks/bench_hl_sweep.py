@@ -36,9 +36,10 @@ COUNT, LARGEST_UM = 20, 10.0
 
 def unit(options: argparse.Namespace, thicknesses: list[float], folder: Path) -> None:
     """Run all thicknesses as one unit, on each rank of an MPI job; cases are made as a study makes them."""
-    from gbflux.case.document import read_document
     from gbflux.case.load import CaseSource
-    from gbflux.simulation.unit import run_unit, units
+    from gbflux.case.yaml import read_document
+    from gbflux.simulation.run import run_unit
+    from gbflux.simulation.shared_mesh import units
 
     edge = round(10 * options.grains ** (1 / 3), 6)
     text = CASE.format(
@@ -53,7 +54,7 @@ def unit(options: argparse.Namespace, thicknesses: list[float], folder: Path) ->
 
 def timed(options: argparse.Namespace, thicknesses: list[float]) -> tuple[float, float, list[dict]]:
     """Wall and processor time of a process that runs all thicknesses (s), and their results."""
-    from gbflux.simulation.launch import mpi_environment, mpirun_command
+    from gbflux.simulation.mpi_job import mpi_environment, mpirun_command
 
     with tempfile.TemporaryDirectory() as folder:
         words = [f"--{name}={getattr(options, name)}" for name in ("grains", "size", "asr")]

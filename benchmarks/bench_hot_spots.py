@@ -21,13 +21,12 @@ from gbflux.case import Case, parse_case
 from gbflux.conduction import solve
 from gbflux.conduction.materials import conductivities
 from gbflux.measure import Measurement, measure
-from gbflux.mesh import SizeField, build_mesh, recipe
-from gbflux.mesh.records import CellKind, LayeredMesh
-from gbflux.mesh.sizing import closed, uncut_nodes
-from gbflux.results.snapshot import Snapshot
+from gbflux.mesh import CellKind, Mesh, SizeField, build_mesh, recipe
+from gbflux.mesh.refine import closed, uncut_nodes
+from gbflux.results.fields import Snapshot
 from gbflux.simulation import refinement
-from gbflux.simulation.problem import electrodes, settings
 from gbflux.simulation.progress import Progress
+from gbflux.simulation.run import electrodes, settings
 from gbflux.simulation.targets import MEASURES, WINDOWS, Solved
 
 CASE = """\
@@ -67,7 +66,7 @@ def solved(one: Case, field: SizeField | None = None) -> Solved:
     return Solved(built, solution, Snapshot(one, built.mesh, solution.fields, measured))
 
 
-def graded(mesh: LayeredMesh, largest: float, smallest: float, growth: float) -> SizeField:
+def graded(mesh: Mesh, largest: float, smallest: float, growth: float) -> SizeField:
     """Sizes that grow with the distance from ends of boundaries, in 3D from electrodes and with cuts."""
     from scipy.spatial import cKDTree
 

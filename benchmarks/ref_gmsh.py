@@ -12,7 +12,8 @@ import sys
 import time
 
 from gbflux.grains import Arrangement, tessellate
-from gbflux.mesh.drawing import MeshSize, draw, load_gmsh, set_options
+from gbflux.mesh.gmsh_model import draw, load_gmsh, set_options
+from gbflux.mesh.recipe import MeshSize
 
 
 def main(grains: int, size_um: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gbflux.case.schema import schema
+from gbflux.case.text import schema
 
 PAGE = Path(__file__).resolve().parent / "cases.md"
 BEGIN, END = "<!-- begin: made by docs/make_cases.py -->", "<!-- end -->"

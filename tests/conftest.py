@@ -64,7 +64,7 @@ def mpirun() -> Callable[..., subprocess.CompletedProcess[str]]:
     """
     if shutil.which("mpirun") is None:
         pytest.skip("mpirun is not on PATH")
-    from gbflux.simulation.launch import mpi_environment, mpirun_command  # NumPy comes with it
+    from gbflux.simulation.mpi_job import mpi_environment, mpirun_command  # NumPy comes with it
 
     def launch(
         ranks: int,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.records import CellKind, LayeredMesh, MeshQuality
+from gbflux.mesh import CellKind, Mesh, MeshQuality
 
 GB_UM = 0.005
 
@@ -49,7 +49,7 @@ def stack(
     width_um: float = 6.0,
     seed: int = 0,
     shift: float = 0.15,
-) -> LayeredMesh:
+) -> Mesh:
     """Stack `layers` from the bottom up on a box `width_um` wide with `across` intervals a side.
 
     Points move sideways by up to `shift` intervals.
@@ -77,7 +77,7 @@ def stack(
     normal = np.zeros((n_grains - 1, dimension))
     normal[:, -1] = 1.0
     gb_area = area * (n_grains - 1)
-    return LayeredMesh(
+    return Mesh(
         dimension=dimension,
         points=points,
         cells=oriented(points, cells).astype(np.int32),
@@ -105,14 +105,14 @@ def plain_mesh(
     cells: NDArray[np.int64],
     kind: NDArray[np.integer],
     z_electrodes: tuple[float, float],
-) -> LayeredMesh:
+) -> Mesh:
     """Wrap positively oriented simplices of any domain (µm) as one grain, whatever else its cells are called.
 
     Facets in the planes `z_electrodes` touch an electrode; all other sides insulate.
     """
     dimension = points.shape[1]
     layers = np.isin(kind, (CellKind.GB, CellKind.GB_JUNCTION))
-    return LayeredMesh(
+    return Mesh(
         dimension=dimension,
         points=points,
         cells=cells.astype(np.int32),
@@ -133,18 +133,18 @@ def plain_mesh(
     )
 
 
-def resistance(mesh: LayeredMesh, sigma: NDArray[np.float64]) -> float:
+def resistance(mesh: Mesh, sigma: NDArray[np.float64]) -> float:
     """Return ∫ dz/σ of a stack (Ω m²), from one column of cells' volumes over the area of the box."""
     area = float(np.prod(np.ptp(mesh.points, axis=0)[:-1]))
     return float(np.sum(volumes(mesh) / sigma)) / area * 1.0e-6
 
 
-def area_m2(mesh: LayeredMesh) -> float:
+def area_m2(mesh: Mesh) -> float:
     """Return the electrode's area (m²; in 2D its length, m)."""
     return float(np.prod(np.ptp(mesh.points, axis=0)[:-1] * 1.0e-6))
 
 
-def volumes(mesh: LayeredMesh) -> NDArray[np.float64]:
+def volumes(mesh: Mesh) -> NDArray[np.float64]:
     """Return (m,) signed volumes of the cells (µm³; in 2D µm²)."""
     corners = mesh.points[mesh.cells]
     return np.linalg.det(corners[:, 1:] - corners[:, :1]) / (2 if mesh.dimension == 2 else 6)

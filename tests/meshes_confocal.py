@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.fill import split_quads
-from gbflux.mesh.prisms import split_prisms
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
+from gbflux.mesh.simplices import split_prisms, split_quads
 from meshes_by_hand import kuhn_cells, oriented, plain_mesh
 
 
@@ -25,7 +24,7 @@ class Confocal:
 
     Attributes
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
         From the plane z = 0 to the top of the box.
     layer : (m,) int array
         0 in the core, 1 to k in the shells, k + 1 outside.
@@ -35,7 +34,7 @@ class Confocal:
         The points on the z axis from the core's surface outwards.
     """
 
-    mesh: LayeredMesh
+    mesh: Mesh
     layer: NDArray[np.int64]
     level: NDArray[np.int64]
     axis: NDArray[np.int64]

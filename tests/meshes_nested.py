@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 from meshes_by_hand import oriented
 
 
@@ -20,7 +20,7 @@ from meshes_by_hand import oriented
 class Nested:
     """The finer mesh; `parent` is the cell of the mesh each of its cells lies in."""
 
-    mesh: LayeredMesh
+    mesh: Mesh
     parent: NDArray[np.int64]
     _vertices: NDArray[np.int64]  # (n_fine, dimension + 1) points of the mesh around each point, and
     _shares: NDArray[np.float64]  # barycentric coordinates
@@ -30,7 +30,7 @@ class Nested:
         return np.einsum("pv,pv->p", values[self._vertices], self._shares)
 
 
-def subdivided(mesh: LayeredMesh, n: int) -> Nested:
+def subdivided(mesh: Mesh, n: int) -> Nested:
     """Cut every edge into n parts."""
     d = mesh.dimension
     corners = np.sort(mesh.cells.astype(np.int64), axis=1)

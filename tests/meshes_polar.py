@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh.fill import split_quads
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
+from gbflux.mesh.simplices import split_quads
 from meshes_by_hand import oriented, plain_mesh
 
 
@@ -53,12 +53,12 @@ def cell_angles(points: NDArray[np.float64], cells: NDArray[np.int64]) -> NDArra
     return np.degrees(np.arctan2(middle[:, 1], middle[:, 0]))
 
 
-def with_slit(half: Rings, width_um: float) -> tuple[LayeredMesh, NDArray[np.bool_], NDArray[np.int64]]:
+def with_slit(half: Rings, width_um: float) -> tuple[Mesh, NDArray[np.bool_], NDArray[np.int64]]:
     """Join a sector of the right half plane, from −90° to 90°, and its mirror image by a strip of true width.
 
     Returns
     -------
-    mesh : LayeredMesh
+    mesh : Mesh
         Cells of the strip are of the kind GB; the electrodes are the box's bottom and top.
     left : (n,) bool array
         Points of the left half.

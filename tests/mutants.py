@@ -79,7 +79,7 @@ MUTANTS = (
     ),
     Mutant(
         "contact layer half as thick",
-        "src/gbflux/mesh/layered.py",
+        "src/gbflux/mesh/layers.py",
         "np.where(is_slab, delta_um, 0.0)",
         "np.where(is_slab, 0.5 * delta_um, 0.0)",
         SERIES,
@@ -150,7 +150,7 @@ MUTANTS = (
     ),
     Mutant(
         "grains' currents from reactions of all cells",
-        "src/gbflux/measure/measure.py",
+        PLANES,
         "return facets, plane_nodes(mesh, facets, fields.residual_electrolyte, among)",
         "return facets, plane_nodes(mesh, facets, fields.residual, among)",
         SOLVER,
@@ -172,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         "reactions of the electrode on the other side",
-        "src/gbflux/measure/measure.py",
+        PLANES,
         "z = mesh.z_electrodes[SIDES.index(side)]\n    facets",
         "side = SIDES[1 - SIDES.index(side)]\n    z = mesh.z_electrodes[SIDES.index(side)]\n    facets",
         f"{WALL}/test_hot_spots_beside_a_neutral_inclusion_vanish.py::test_beyond_the_inclusion",
@@ -320,14 +320,14 @@ MUTANTS = (
     ),
     Mutant(
         "a run that input ends leaves its files",
-        "src/gbflux/results/claim.py",
+        "src/gbflux/results/folder.py",
         "taken.undo() if error.exit_code == InputError.exit_code else taken.keep()",
         "taken.keep()",
         "tests/unit/results/test_run_folder.py",
     ),
     Mutant(
         "a full disk is passed on to HDF5",
-        "src/gbflux/results/vtkhdf.py",
+        "src/gbflux/results/fields.py",
         "            self.fault = error\n        return count",
         "            raise error\n        return count",
         "tests/unit/results/test_full_disk.py",

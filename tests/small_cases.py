@@ -13,8 +13,8 @@ import numpy as np
 from mpi4py import MPI
 
 from gbflux.case import Case, parse_case
-from gbflux.mesh import LayeredMesh
-from gbflux.simulation.pipeline import Outcome, run_case
+from gbflux.mesh import Mesh
+from gbflux.simulation.run import Outcome, run_case
 
 BASE = json.dumps(
     {
@@ -59,7 +59,7 @@ def _solved(text: str) -> Outcome:
     return run_case(parse_case(text), comm=MPI.COMM_SELF)
 
 
-def mirrored(mesh: LayeredMesh, axis: int) -> LayeredMesh:
+def mirrored(mesh: Mesh, axis: int) -> Mesh:
     """The mirror image of a mesh in a plane normal to `axis`, in the same box; along z sides swap."""
     points, cells = mesh.points.copy(), mesh.cells.copy()
     normal = mesh.boundary_normal.copy()
@@ -76,7 +76,7 @@ def mirrored(mesh: LayeredMesh, axis: int) -> LayeredMesh:
     return replace(mesh, points=points, cells=cells, boundary_normal=normal)
 
 
-def volumes_um(mesh: LayeredMesh) -> np.ndarray:
+def volumes_um(mesh: Mesh) -> np.ndarray:
     """Signed volumes of the cells (µm³; in 2D µm²), by NumPy's determinant."""
     corners = mesh.points[mesh.cells]
     return np.linalg.det(corners[:, 1:] - corners[:, :1]) / (2 if mesh.dimension == 2 else 6)

@@ -11,14 +11,13 @@ from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from gbflux.measure.hot_spots import mean_density
-from gbflux.measure.measure import electrode_plane
-from gbflux.mesh.records import CellKind
-from gbflux.report import style
-from gbflux.report.paint import paint
-from gbflux.report.panels import draw_section
-from gbflux.report.views import section_view
-from gbflux.results.snapshot import Snapshot
-from gbflux.simulation.pipeline import run_case
+from gbflux.measure.planes import electrode_plane
+from gbflux.mesh import CellKind
+from gbflux.report.figures import style
+from gbflux.report.figures.case import draw_section
+from gbflux.report.figures.views import paint, section_view
+from gbflux.results.fields import Snapshot
+from gbflux.simulation.run import run_case
 from lu2021_study.cases import Run
 from lu2021_study.maps_3d import fields_3d
 from lu2021_study.pictures import small_png
@@ -62,7 +61,7 @@ def maps(path: Path, bare: Snapshot, layered: Snapshot) -> None:
 def _over_mean(snapshot: Snapshot):
     """The section with |J| over the mean current density of the cell."""
     view = section_view(snapshot.mesh, snapshot.fields)
-    mean = snapshot.measurement.transport.mean_current_density / 10.0  # A/m² in mA/cm²
+    mean = snapshot.measurement.transport.mean_current_density_mA_per_cm2
     return replace(view, size=view.size / mean, j=view.j / mean)
 
 
@@ -121,7 +120,7 @@ def zoom(path: Path, fine: Snapshot) -> None:
 def _near(axes: Axes, snapshot: Snapshot, extent: tuple[float, float, float, float]):
     """|J| in a small part of the domain, with arrows along the current and the boundaries' cells in white."""
     mesh, fields = snapshot.mesh, snapshot.fields
-    mean = snapshot.measurement.transport.mean_current_density
+    mean = 10.0 * snapshot.measurement.transport.mean_current_density_mA_per_cm2  # A/m²
     rows = round(_PIXELS * (extent[3] - extent[2]) / (extent[1] - extent[0]))
     cell = paint(mesh.points[mesh.cells], extent, (rows, _PIXELS))
     size = np.where(cell >= 0, np.linalg.norm(fields.j[cell], axis=1 if cell.ndim == 1 else 2) / mean, np.nan)

@@ -10,13 +10,12 @@ from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from gbflux.measure.hot_spots import mean_density
-from gbflux.measure.measure import electrode_plane
-from gbflux.measure.planes import PlaneFacets
+from gbflux.measure.planes import PlaneFacets, electrode_plane
 from gbflux.measure.section import slice_plane
-from gbflux.mesh.records import CellKind, LayeredMesh
-from gbflux.report import style
-from gbflux.report.paint import paint
-from gbflux.results.snapshot import Snapshot
+from gbflux.mesh import CellKind, Mesh
+from gbflux.report.figures import style
+from gbflux.report.figures.views import paint
+from gbflux.results.fields import Snapshot
 from lu2021_study.pictures import small_png
 
 _WIDTH_UM = 12.0
@@ -71,15 +70,13 @@ def _from_the_side(axes: Axes, snapshot: Snapshot, place: tuple[float, float]) -
     mesh, top = snapshot.mesh, snapshot.mesh.z_electrodes[1]
     extent = (*_within(place[0], _WIDTH_UM, float(mesh.size_um[0])), top - 0.9 * _WIDTH_UM, top)
     section = slice_plane(mesh, 1, place[1])
-    mean = snapshot.measurement.transport.mean_current_density
+    mean = 10.0 * snapshot.measurement.transport.mean_current_density_mA_per_cm2  # A/m²
     size = np.linalg.norm(snapshot.fields.j, axis=1) / mean
     _close_up(axes, mesh, section.points, section.owner, size, extent)
     axes.set_title("4e, in 3D: section below the electrode", fontsize=10, color=style.INK)
 
 
-def _from_above(
-    axes: Axes, mesh: LayeredMesh, facets: PlaneFacets, place: tuple[float, float], ratio: NDArray
-):
+def _from_above(axes: Axes, mesh: Mesh, facets: PlaneFacets, place: tuple[float, float], ratio: NDArray):
     """The electrode around the place."""
     x, y = (
         _within(p, w, float(length))
@@ -91,9 +88,7 @@ def _from_above(
     return _close_up(axes, mesh, facets.points, facets.cell, size, (*x, *y))
 
 
-def _close_up(
-    axes: Axes, mesh: LayeredMesh, triangles: NDArray, owner: NDArray, size: NDArray, extent: tuple
-):
+def _close_up(axes: Axes, mesh: Mesh, triangles: NDArray, owner: NDArray, size: NDArray, extent: tuple):
     """Paint triangles with the values of their cells, and draw grain boundaries."""
     rows = round(_PIXELS * (extent[3] - extent[2]) / (extent[1] - extent[0]))
     number = paint(triangles, extent, (rows, _PIXELS))

@@ -19,8 +19,9 @@ from PIL import Image
 
 from gbflux import load_case
 from gbflux.grains import tessellate
-from gbflux.mesh import CellKind, LayeredMesh, build_mesh, recipe
-from gbflux.mesh.conforming import ConformingMesh, mesh_conforming
+from gbflux.mesh import CellKind, Mesh, build_mesh, recipe
+from gbflux.mesh.gmsh_model import mesh_conforming
+from gbflux.mesh.mesh import ConformingMesh
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -80,7 +81,7 @@ def triple_point(mesh: ConformingMesh) -> NDArray:
     return mesh.points[set.intersection(*touching).pop()]
 
 
-def corners(mesh: LayeredMesh) -> NDArray:
+def corners(mesh: Mesh) -> NDArray:
     """Nodes of the cell that closes the triple point."""
     return np.unique(mesh.cells[mesh.kind == CellKind.GB_JUNCTION])
 
@@ -97,13 +98,13 @@ def draw_cells(panel: Axes, points: NDArray, cells: NDArray, colours: object) ->
     )
 
 
-def draw_grains(panel: Axes, mesh: LayeredMesh) -> None:
+def draw_grains(panel: Axes, mesh: Mesh) -> None:
     """Cells of the grains."""
     mine = mesh.kind == CellKind.GRAIN
     draw_cells(panel, mesh.points, mesh.cells[mine], [GRAINS[g] for g in mesh.region[mine]])
 
 
-def draw_layers(panel: Axes, mesh: LayeredMesh) -> None:
+def draw_layers(panel: Axes, mesh: Mesh) -> None:
     """Cells of the layers and of the junction."""
     for kind, colour in ((CellKind.GB, LAYER), (CellKind.GB_JUNCTION, JUNCTION)):
         draw_cells(panel, mesh.points, mesh.cells[mesh.kind == kind], colour)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from gbflux.case import Case, estimate, machine_memory, require_memory
 from gbflux.errors import InputError
 from gbflux.simulation.files import Pictures
-from gbflux.simulation.pipeline import Outcome, run_case
+from gbflux.simulation.run import Outcome, run_case
 
 if TYPE_CHECKING:
-    from gbflux.report.views import CaseViews
+    from gbflux.report.figures.views import CaseViews
     from gbflux.results import Result, Snapshot
     from gbflux.simulation import Progress
 
@@ -86,16 +86,16 @@ def pictures(seen: list[CaseViews] | None = None) -> Pictures:
         return found
 
     def draw(folder: Path, shown: CaseViews) -> None:
-        from gbflux.report.case_figures import draw_views
+        from gbflux.report.figures.case import draw_views
 
         draw_views(folder, shown)
 
-    return Pictures(look, draw, lambda: import_module("gbflux.report.case_figures"))
+    return Pictures(look, draw, lambda: import_module("gbflux.report.figures.case"))
 
 
 def views(snapshot: Snapshot) -> CaseViews:
     """Return the images and lines that the pictures of a solved case are drawn from."""
-    from gbflux.report.views import case_views
+    from gbflux.report.figures.views import case_views
 
     case = snapshot.case
     given = case.potentials[1] is None

@@ -51,6 +51,10 @@ class GbfluxError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        # facts follow the message in the arguments, so that an error survives a trip between processes
+        return str(self.args[0]) if self.args else ""
+
 
 class InputError(GbfluxError):
     """Something the user can put right: a case, a path, an option."""
@@ -108,9 +112,6 @@ class SolverError(GbfluxError):
         self.rtol = rtol
         super().__init__(message, iterations, relative_residual, rtol)
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class AccuracyMissed(GbfluxError):
     """A finished run whose numbers hold, but within a wider bracket than was asked for."""
@@ -132,9 +133,6 @@ class StudyError(GbfluxError):
     def __init__(self, message: str, failed: int = 0):
         self.failed = failed
         super().__init__(message, failed)
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class MissingLibrary(GbfluxError):

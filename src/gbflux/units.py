@@ -93,7 +93,7 @@ def crowded(cells: float, n_grains: int, dimension: int) -> float:
     (1.38, 1.0)
     """
     most = CELLS_PER_VOLUME[dimension]
-    x = min((most * n_grains / max(cells, 1.0)) ** (1 / dimension), _COARSEST)
+    x: float = min((most * n_grains / max(cells, 1.0)) ** (1 / dimension), _COARSEST)
     c = _IN_GRAINS[dimension]
     return cells * max(1.0, (c[0] + c[1] * x + c[2] * x**2) / most)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.faults.drivers import LIMIT_S, Disturbed
 
-from gbflux.simulation.launch import mpi_environment
+from gbflux.simulation.mpi_job import mpi_environment
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 from tests.study_cases import study_file
 
-from gbflux.simulation.launch import mpi_environment
+from gbflux.simulation.mpi_job import mpi_environment
 from gbflux.study import Plan, StudyFolder, load_study, plan
 from gbflux.study.worker import EVENT
 

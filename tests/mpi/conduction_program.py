@@ -23,8 +23,7 @@ from gbflux.conduction import (
 )
 from gbflux.conduction.mpi import errors_of_root
 from gbflux.errors import GbfluxError
-from gbflux.mesh import build_mesh, recipe
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh, build_mesh, recipe
 from meshes_by_hand import FULL_STACK, Layer, area_m2, resistance, stack
 from small_cases import FLAT, LAYERS, case
 
@@ -32,14 +31,14 @@ COMM = MPI.COMM_WORLD
 ZERO, TOP = bottom_electrode(0.0), top_electrode(0.1)
 
 
-def varied(mesh: LayeredMesh) -> np.ndarray:
+def varied(mesh: Mesh) -> np.ndarray:
     """Conductivities that differ from cell to cell and a thousandfold in the boundaries (S/m)."""
     sigma = np.random.default_rng(7).uniform(0.01, 0.05, len(mesh.cells))
     sigma[np.isin(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION))] *= 1e-3
     return sigma
 
 
-def on_root(make: object) -> tuple[LayeredMesh, np.ndarray] | tuple[None, None]:
+def on_root(make: object) -> tuple[Mesh, np.ndarray] | tuple[None, None]:
     """What rank 0 alone has."""
     if COMM.rank != 0:
         return None, None
@@ -116,7 +115,7 @@ def certificates() -> None:
         print(json.dumps(found))
 
 
-def expect(error: str, mesh: LayeredMesh | None, sigma: np.ndarray | None, **settings: object) -> None:
+def expect(error: str, mesh: Mesh | None, sigma: np.ndarray | None, **settings: object) -> None:
     """Print on rank 0 what each rank raised."""
     try:
         solve(COMM, mesh, sigma, (ZERO, TOP), SolverSettings(**settings))

@@ -18,8 +18,8 @@ from gbflux.conduction import (
     bottom_electrode,
     top_electrode,
 )
+from gbflux.mesh import CellKind
 from gbflux.mesh.cut import cut_slabs
-from gbflux.mesh.records import CellKind
 from meshes_by_hand import FULL_STACK, Layer, stack
 
 LAW = ButlerVolmer(10.0, 0.3, 0.7, 298.15)

@@ -9,7 +9,7 @@ from pathlib import Path
 from mpi4py import MPI
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from gbflux.simulation.pipeline import run_case
+from gbflux.simulation.run import run_case
 from small_cases import TINY, case
 
 COMM = MPI.COMM_WORLD

@@ -7,7 +7,6 @@ import importlib.util
 import re
 import shlex
 import shutil
-from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
@@ -149,15 +148,10 @@ def test_make_targets_exist(page):
 
 
 def result_keys() -> set[str]:
-    """Dotted keys of ``result.json``, one side standing for both."""
-    from gbflux.measure import HLProfile, HotSpots
-    from gbflux.results.result import MeshFacts, Result, SolverFacts, TransportFacts
+    """Dotted keys of ``result.json``, those of blocks too."""
+    from gbflux.results import METRICS
 
-    keys = {field.name for field in fields(Result)}
-    parts = {"mesh": MeshFacts, "solver": SolverFacts, "transport": TransportFacts}
-    parts |= {f"{part}.top": HotSpots for part in ("hot_spots", "hot_spots_electrolyte")}
-    parts["homogenizing_layer.top"] = HLProfile
-    return keys | {f"{part}.{field.name}" for part, record in parts.items() for field in fields(record)}
+    return {".".join(key.split(".")[:n]) for key in METRICS for n in range(1, key.count(".") + 2)}
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/files.md", "docs/method.md"])
@@ -183,6 +177,16 @@ def test_reference_of_keys_is_fresh():
     maker = module(ROOT / "docs" / "make_cases.py")
     page = text_of(maker.PAGE)
     assert maker.page(page) == page, "run docs/make_cases.py"
+
+
+def test_definitions_of_metrics_are_fresh_and_whole():
+    from gbflux.measure.metrics import metric_fields
+
+    maker = module(ROOT / "docs" / "make_metrics.py")
+    page = text_of(maker.PAGE)
+    assert maker.page(page) == page, "run docs/make_metrics.py"
+    for record in maker.RECORDS.values():
+        assert all(found.definition for found in metric_fields(record).values()), record
 
 
 def test_reference_names_every_key():

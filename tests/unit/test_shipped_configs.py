@@ -9,7 +9,7 @@ from mpi4py import MPI
 
 from gbflux.case import load_case
 from gbflux.results import Result
-from gbflux.simulation.pipeline import run_case
+from gbflux.simulation.run import run_case
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 COARSE = {

@@ -14,7 +14,7 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.case import load_case
-from gbflux.simulation.pipeline import run_case
+from gbflux.simulation.run import run_case
 from lu2021_study import spreads
 from lu2021_study.cases import BASES, ELECTRODE_SIZE_UM, Run
 from lu2021_study.page import TEMPLATE, written_page

@@ -14,7 +14,7 @@ from scipy.sparse.linalg import spsolve
 
 from gbflux.conduction import Bracket, Electrode, SolverSettings, bottom_electrode, solve, top_electrode
 from gbflux.conduction.bounds import bracket
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import Layer, stack, volumes
 
 ZERO, TOP = bottom_electrode(0.0), top_electrode(0.1)
@@ -22,7 +22,7 @@ UM = 1.0e-6
 
 
 def bracketed(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     sigma: NDArray[np.float64],
     bottom: Electrode = ZERO,
     top: Electrode = TOP,
@@ -39,23 +39,21 @@ def bracketed_to_the_end(monkeypatch: pytest.MonkeyPatch, *problem: object, **se
         return bracketed(*problem, **settings)
 
 
-def straight_box(intervals: int, dimension: int = 2, width_um: float = 1.0) -> LayeredMesh:
+def straight_box(intervals: int, dimension: int = 2, width_um: float = 1.0) -> Mesh:
     """A cube of one grain on a regular grid, nested in that of twice the intervals."""
     mesh = stack([Layer(CellKind.GRAIN, width_um, intervals)], dimension, intervals, width_um)
     spacing = width_um / intervals
     return replace(mesh, points=np.round(mesh.points / spacing) * spacing, z_electrodes=(0.0, width_um))
 
 
-def checkerboard(mesh: LayeredMesh, light: float, dark: float) -> NDArray[np.float64]:
+def checkerboard(mesh: Mesh, light: float, dark: float) -> NDArray[np.float64]:
     """Conductivities of 2 × 2 (× 2) fields over the box (S/m)."""
     centre = mesh.points[mesh.cells].mean(axis=1)
     odd = np.sum(centre > centre.max() / 2, axis=1) % 2 == 1
     return np.where(odd, dark, light)
 
 
-def least_power(
-    mesh: LayeredMesh, sigma: NDArray[np.float64], asr: tuple[float, float] = (0.0, 0.0)
-) -> float:
+def least_power(mesh: Mesh, sigma: NDArray[np.float64], asr: tuple[float, float] = (0.0, 0.0)) -> float:
     """The least Crouzeix–Raviart power at 1 V by NumPy and a direct solve in SciPy (S; in 2D S/m)."""
     dimension, cells = mesh.dimension, mesh.cells.astype(np.int64)
     points = mesh.points * UM

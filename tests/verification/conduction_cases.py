@@ -7,7 +7,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from gbflux.conduction import Electrode, Solution, SolverSettings, bottom_electrode, solve, top_electrode
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 
 #: Conductivities of the field (S/m): grain 5e-4 S/cm, grain boundary 2.5e-7 S/cm, layer 1e-4 S/cm.
 SIGMA = {
@@ -19,13 +19,13 @@ SIGMA = {
 }
 
 
-def sigma_by_kind(mesh: LayeredMesh) -> NDArray[np.float64]:
+def sigma_by_kind(mesh: Mesh) -> NDArray[np.float64]:
     """Return (m,) conductivities (S/m)."""
     return np.array([SIGMA[kind] for kind in CellKind])[mesh.kind]
 
 
 def solved(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     sigma: NDArray[np.float64],
     bottom: Electrode = bottom_electrode(0.0),  # noqa: B008  (frozen)
     top: Electrode = top_electrode(0.1),  # noqa: B008  (frozen)
@@ -35,14 +35,14 @@ def solved(
     return solve(MPI.COMM_SELF, mesh, sigma, (bottom, top), SolverSettings(**settings))
 
 
-def electrode_currents(mesh: LayeredMesh, solution: Solution) -> tuple[float, float]:
+def electrode_currents(mesh: Mesh, solution: Solution) -> tuple[float, float]:
     """Return the currents that enter at the bottom and the top electrode (A; in 2D A/m)."""
     z, residual = mesh.points[:, -1], solution.fields.residual
     return tuple(float(residual[z == plane].sum()) for plane in mesh.z_electrodes)
 
 
 def currents_into(
-    mesh: LayeredMesh, solution: Solution, cells: NDArray[np.integer] | NDArray[np.bool_]
+    mesh: Mesh, solution: Solution, cells: NDArray[np.integer] | NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return the current that enters the chosen cells at each mesh point, from cell means (A; in 2D A/m)."""
     corners = mesh.points[mesh.cells[cells]] * 1.0e-6

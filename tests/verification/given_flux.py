@@ -14,7 +14,7 @@ from petsc4py import PETSc
 from scipy.sparse import coo_matrix
 
 from gbflux.conduction import Fields
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 from meshes_by_hand import volumes
 
 Array = NDArray[np.float64]
@@ -23,14 +23,14 @@ PER_M = 1.0e6
 POINTS = 8  # of Gauss and Legendre along a facet's edges
 
 
-def grounded_plane(mesh: LayeredMesh, sigma: Array, plane: float, flow: Callable[[Array], Array]) -> Fields:
+def grounded_plane(mesh: Mesh, sigma: Array, plane: float, flow: Callable[[Array], Array]) -> Fields:
     """Solve ∇·σ∇φ = 0 with φ = 0 at z = `plane` and a given normal flow on all other sides.
 
     Currents come in the unit of `flow` times µm^(d − 1), see `PER_M`.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     sigma : (m,) array
         Of each cell.
     plane : float
@@ -53,7 +53,7 @@ def grounded_plane(mesh: LayeredMesh, sigma: Array, plane: float, flow: Callable
     return Fields(phi, np.zeros((len(mesh.cells), mesh.dimension)), sigma, residual, residual)
 
 
-def _stiffness(mesh: LayeredMesh, sigma: Array):
+def _stiffness(mesh: Mesh, sigma: Array):
     """∫ σ∇λ_i·∇λ_j."""
     edges = mesh.points[mesh.cells[:, 1:]] - mesh.points[mesh.cells[:, :1]]
     gradient = np.linalg.inv(edges).transpose(0, 2, 1)
@@ -65,7 +65,7 @@ def _stiffness(mesh: LayeredMesh, sigma: Array):
     return coo_matrix((local.ravel(), (rows, columns)), shape=(count, count)).tocsr()
 
 
-def _load(mesh: LayeredMesh, plane: float, flow: Callable[[Array], Array]) -> Array:
+def _load(mesh: Mesh, plane: float, flow: Callable[[Array], Array]) -> Array:
     """∫ flow·n λ_i over all outer facets but those in the plane."""
     facets, inner = _outer_facets(mesh.cells)
     sides = ~(mesh.points[facets, -1] == plane).all(axis=1)

@@ -14,7 +14,7 @@ from conduction_cases import currents_into, solved
 from numpy.typing import NDArray
 
 from gbflux.conduction import Resistance, Solution, top_electrode
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import GB_UM, Layer, stack
 
 #: Conductance of the driving layer over that of the rest, by which the current is not prescribed.
@@ -37,7 +37,7 @@ class Sheet:
 class Driven:
     """A driven stack: mesh, solution, mean J_z (A/m²), the mode at the mesh points, k (1/µm)."""
 
-    mesh: LayeredMesh
+    mesh: Mesh
     solution: Solution
     mean: float
     mode: NDArray[np.float64]

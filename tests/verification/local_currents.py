@@ -23,7 +23,7 @@ from gbflux.conduction import (
     top_electrode,
 )
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 from gbflux.units import SIDES
 from meshes_by_hand import volumes
 
@@ -37,7 +37,7 @@ class Certified:
     fields: Fields
     bracket: Bracket
     local: list[LocalCurrent]
-    mesh: LayeredMesh
+    mesh: Mesh
 
     def reactions(self, weight: Weight) -> float:
         """The weighted sum of reactions, along the mean current."""
@@ -48,7 +48,7 @@ class Certified:
 
 
 def certified(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     sigma: NDArray[np.float64],
     weights: Sequence[Weight] = (),
     asr: tuple[float, float] = (0.0, 0.0),
@@ -62,24 +62,24 @@ def certified(
         return Certified(solution.fields, solution.bracket, conductor.certify(weights), mesh)
 
 
-def on_electrode(mesh: LayeredMesh, side: str) -> NDArray[np.bool_]:
+def on_electrode(mesh: Mesh, side: str) -> NDArray[np.bool_]:
     """The points of an electrode."""
     return mesh.points[:, -1] == mesh.z_electrodes[SIDES.index(side)]
 
 
-def cone(mesh: LayeredMesh, side: str, centre_um: float, diameter_um: float) -> Weight:
+def cone(mesh: Mesh, side: str, centre_um: float, diameter_um: float) -> Weight:
     """1 at a centre, all its lateral coordinates the same, 0 from half a diameter on, linear in between."""
     distance = np.linalg.norm(mesh.points[:, :-1] - centre_um, axis=1)
     weight = np.maximum(0.0, 1.0 - 2.0 * distance / diameter_um)
     return side, np.where(on_electrode(mesh, side), weight, 0.0)
 
 
-def whole(mesh: LayeredMesh, side: str) -> Weight:
+def whole(mesh: Mesh, side: str) -> Weight:
     """1 on an electrode."""
     return side, on_electrode(mesh, side).astype(np.float64)
 
 
-def integral(mesh: LayeredMesh, weight: Weight) -> float:
+def integral(mesh: Mesh, weight: Weight) -> float:
     """∫ w ds over the electrode (m²; in 2D m)."""
     side, at_points = weight
     facets, areas = _plane(mesh, side)
@@ -87,7 +87,7 @@ def integral(mesh: LayeredMesh, weight: Weight) -> float:
 
 
 def least_power(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     sigma: NDArray[np.float64],
     metal: NDArray[np.float64],
     asr: tuple[float, float],
@@ -132,7 +132,7 @@ def least_power(
     return float(potential @ (matrix @ potential) - 2.0 * rhs @ potential + constant)
 
 
-def _plane(mesh: LayeredMesh, side: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _plane(mesh: Mesh, side: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The facets of an electrode and their areas (m²; in 2D m)."""
     on, cells = on_electrode(mesh, side), mesh.cells.astype(np.int64)
     facets = np.concatenate([np.delete(cells, k, axis=1) for k in range(mesh.dimension + 1)])

@@ -13,7 +13,7 @@ from conduction_cases import electrode_currents
 from conduction_cases import solved as solved_on_one_rank
 from test_crouzeix_raviart_is_dual_to_linear_elements import turned
 
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 from small_cases import TINY, solved
 
 ROUND_OFF = 1.0e-8
@@ -27,7 +27,7 @@ def excess(mesh_um: float, ratio: float, order: int) -> float:
     return conductance(mesh, sigma, order) * conductance(turned(mesh), 1.0 / sigma, order) - 1.0
 
 
-def conductance(mesh: LayeredMesh, sigma: np.ndarray, order: int) -> float:
+def conductance(mesh: Mesh, sigma: np.ndarray, order: int) -> float:
     """G (S/m): of a square, also its effective conductivity."""
     return electrode_currents(mesh, solved_on_one_rank(mesh, sigma, order=order))[1] / 0.1
 

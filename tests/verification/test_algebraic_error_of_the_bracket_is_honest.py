@@ -10,7 +10,7 @@ from brackets import ZERO, bracketed, bracketed_to_the_end, least_power
 
 from gbflux.conduction import Resistance, top_electrode
 from gbflux.conduction.bounds.bracket import ROUND_OFF
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from small_cases import FLAT, LAYERS, TINY, solved
 
 POLYCRYSTALS = {
@@ -22,7 +22,7 @@ POLYCRYSTALS["3D HL"] = {**POLYCRYSTALS["3D"], **LAYERS}
 RATIOS = [100.0, 0.9, 1.0e-2, 5.0e-4, 1.0e-6]
 
 
-def conductivities(mesh: LayeredMesh, ratio: float) -> np.ndarray:
+def conductivities(mesh: Mesh, ratio: float) -> np.ndarray:
     """Grains 1, boundaries `ratio`, homogenizing layers 0.2, contacts 1e-3 S/m."""
     return np.array([1.0, 0.2, ratio, ratio, 1.0e-3])[mesh.kind]
 
@@ -79,6 +79,6 @@ def test_the_smoother_knows_the_layers() -> None:
     assert found.lower <= plain.lower + plain.algebraic_error
 
 
-def mesh_without_layers(mesh: LayeredMesh) -> LayeredMesh:
+def mesh_without_layers(mesh: Mesh) -> Mesh:
     """The same cells, all said to be grains."""
     return replace(mesh, kind=np.full_like(mesh.kind, CellKind.GRAIN))

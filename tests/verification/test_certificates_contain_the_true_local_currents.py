@@ -16,8 +16,8 @@ from gbflux.conduction import Resistance, bottom_electrode, top_electrode
 from gbflux.conduction.bounds import bracket, local_currents
 from gbflux.conduction.materials import conductivities
 from gbflux.measure import electrode_parts
-from gbflux.measure.measure import electrode_plane
-from gbflux.mesh import LayeredMesh, build_mesh, recipe
+from gbflux.measure.planes import electrode_plane
+from gbflux.mesh import Mesh, build_mesh, recipe
 from gbflux.units import SIDES
 from meshes_by_hand import BARE_STACK, FULL_STACK, resistance, stack
 from meshes_nested import subdivided
@@ -152,14 +152,14 @@ def random_problem(seed: int, dimension: int) -> Problem:
     return Problem(case(changes), asr)
 
 
-def finer(mesh: LayeredMesh, sigma: np.ndarray, weights: list[Weight], asr, n: int) -> list[float]:
+def finer(mesh: Mesh, sigma: np.ndarray, weights: list[Weight], asr, n: int) -> list[float]:
     """The same local currents on a mesh n times finer."""
     nested = subdivided(mesh, n)
     solution = solved(nested.mesh, sigma[nested.parent], asr)
     return [solution.reactions((side, nested.interpolated(w))) for side, w in weights]
 
 
-def solved(mesh: LayeredMesh, sigma: np.ndarray, asr: tuple[float, float]) -> Certified:
+def solved(mesh: Mesh, sigma: np.ndarray, asr: tuple[float, float]) -> Certified:
     """Solve alone."""
     from conduction_cases import solved as on_one_rank
 

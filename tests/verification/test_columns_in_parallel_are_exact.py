@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conduction_cases import electrode_currents, solved
 
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from meshes_by_hand import Layer, stack
 
 

@@ -13,7 +13,7 @@ from conduction_cases import electrode_currents
 from conduction_cases import solved as solved_on_one_rank
 
 from gbflux.conduction import Resistance, bottom_electrode, top_electrode
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import volumes
 from small_cases import LAYERS, TINY, solved
 
@@ -33,7 +33,7 @@ BASE = {
 }
 
 
-def conductance_and_slope(mesh: LayeredMesh, sigma: np.ndarray) -> tuple[float, np.ndarray]:
+def conductance_and_slope(mesh: Mesh, sigma: np.ndarray) -> tuple[float, np.ndarray]:
     """G (S; 2D: S/m), and ∂G/∂σ of each cell: |∇φ|² V at 1 V."""
     solution = solved_on_one_rank(
         mesh, sigma, bottom_electrode(0.0), top_electrode(0.1, Resistance(1.0e-6)), rtol=1.0e-11
@@ -43,7 +43,7 @@ def conductance_and_slope(mesh: LayeredMesh, sigma: np.ndarray) -> tuple[float, 
     return electrode_currents(mesh, solution)[1] / 0.1, np.einsum("ci,ci->c", field, field) * volume
 
 
-def regions(mesh: LayeredMesh) -> dict[str, np.ndarray]:
+def regions(mesh: Mesh) -> dict[str, np.ndarray]:
     """Each grain, slab and boundary, and each kind of cell."""
     parts = {f"region {g}": mesh.region == g for g in np.unique(mesh.region[mesh.region >= 0])}
     parts |= {f"boundary {b}": mesh.boundary == b for b in np.unique(mesh.boundary[mesh.boundary >= 0])}

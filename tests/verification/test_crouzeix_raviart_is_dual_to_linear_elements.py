@@ -13,11 +13,11 @@ import pytest
 from brackets import bracketed, bracketed_to_the_end
 
 from gbflux.conduction.bounds.bracket import ROUND_OFF
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 from small_cases import LAYERS, TINY, solved
 
 
-def turned(mesh: LayeredMesh) -> LayeredMesh:
+def turned(mesh: Mesh) -> Mesh:
     """The mesh with x and z exchanged: electrodes where its sides were."""
     cells = mesh.cells.copy()
     cells[:, :2] = cells[:, 1::-1]

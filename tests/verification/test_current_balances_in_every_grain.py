@@ -11,8 +11,8 @@ import pytest
 
 from gbflux.conduction import Fields, correction, solver
 from gbflux.conduction.krylov import ConjugateGradients, Convergence
-from gbflux.mesh import CellKind, LayeredMesh
-from gbflux.simulation.pipeline import run_case
+from gbflux.mesh import CellKind, Mesh
+from gbflux.simulation.run import run_case
 from small_cases import FLAT, LAYERS, case, solved
 
 BLOCKING = {"grain_boundary.conductivity_S_per_cm": 5.0e-8}
@@ -97,7 +97,7 @@ def test_a_correction_that_fails_leaves_the_potential(
     assert "out of balance" in caplog.text
 
 
-def surface_currents(mesh: LayeredMesh, fields: Fields) -> tuple[np.ndarray, np.ndarray]:
+def surface_currents(mesh: Mesh, fields: Fields) -> tuple[np.ndarray, np.ndarray]:
     """For each grain the sum of the reactions of its own cells over its surface nodes, and the inflow there.
 
     Worked out here from cell means: the reaction of a hat λ is −Σ V j·∇λ. Inflow is what enters, grain

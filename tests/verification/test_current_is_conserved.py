@@ -7,7 +7,7 @@ import pytest
 from conduction_cases import electrode_currents, solved
 
 from gbflux.conduction import Resistance, top_electrode
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from meshes_by_hand import BARE_STACK, FULL_STACK, stack
 
 

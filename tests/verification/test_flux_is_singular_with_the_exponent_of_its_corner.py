@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from conduction_cases import solved
 
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from meshes_by_hand import oriented, plain_mesh
 from meshes_polar import cell_angles, rings, with_slit
 

@@ -8,13 +8,13 @@ from brackets import bracketed_to_the_end, checkerboard, straight_box
 
 from gbflux.conduction import Resistance, bottom_electrode, top_electrode
 from gbflux.conduction.materials import conductivities
-from gbflux.mesh import CellKind, LayeredMesh, build_mesh, recipe
+from gbflux.mesh import CellKind, Mesh, build_mesh, recipe
 from small_cases import FLAT, LAYERS, case
 
 PROBLEMS = {"2D": (FLAT, LAYERS), "3D": (LAYERS,)}
 
 
-def polycrystal(dimension: str) -> tuple[LayeredMesh, np.ndarray]:
+def polycrystal(dimension: str) -> tuple[Mesh, np.ndarray]:
     chosen = case(*PROBLEMS[dimension])
     mesh = build_mesh(recipe(chosen)).mesh
     return mesh, conductivities(mesh, chosen)

@@ -18,8 +18,8 @@ from scipy.integrate import quad
 from spheroids import along_integral_closed, gradient_beside_body
 
 from gbflux.measure.hot_spots import hot_spots
-from gbflux.measure.measure import electrode_plane
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.measure.planes import electrode_plane
+from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import plain_mesh
 from meshes_confocal import confocal, shells_between
 
@@ -52,7 +52,7 @@ def exact(dimension: int, axes: tuple[float, float], reach: float) -> dict[str, 
     return found | {"rms_over_mean": square**0.5 / mean, "gini": ranked / mean, "mean": mean}
 
 
-def between(dimension: int, axes: tuple[float, float], reach: float, intervals: int) -> LayeredMesh:
+def between(dimension: int, axes: tuple[float, float], reach: float, intervals: int) -> Mesh:
     """The cells between the body and the outermost shell."""
     shells = shells_between(axes, reach, intervals)
     whole = confocal(dimension, axes, shells, intervals, 1, 10.0 * max(axes))

@@ -21,8 +21,8 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from gbflux.measure.hot_spots import MULTIPLES, HotSpots, hot_spots
-from gbflux.measure.measure import electrode_plane
-from gbflux.mesh.records import CellKind
+from gbflux.measure.planes import electrode_plane
+from gbflux.mesh import CellKind
 from meshes_by_hand import oriented, plain_mesh
 from meshes_polar import cell_angles, rings
 

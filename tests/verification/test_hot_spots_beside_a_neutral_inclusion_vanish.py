@@ -22,7 +22,7 @@ from test_neutral_inclusion_leaves_the_field_uniform import (
 )
 
 from gbflux.measure.hot_spots import hot_spots
-from gbflux.measure.measure import electrode_plane
+from gbflux.measure.planes import electrode_plane
 
 #: Asserted orders; the rms² of a field 1 + e is 1 + ⟨e²⟩, so that its error falls with h⁴.
 ORDERS = {"p95_over_mean": 2, "p99_over_mean": 2, "p999_over_mean": 2, "gini": 2, "rms_over_mean": 4}

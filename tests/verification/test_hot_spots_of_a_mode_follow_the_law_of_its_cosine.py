@@ -21,8 +21,8 @@ from orders import fitted_order
 
 from gbflux.conduction import Fields
 from gbflux.measure.hot_spots import hot_spots, mean_density
-from gbflux.measure.measure import electrode_plane, electrolyte_end
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.measure.planes import electrode_plane, electrolyte_end
+from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import Layer, stack
 
 WIDTH_UM, HEIGHT_UM, SIGMA = 4.0, 1.0, 0.05
@@ -33,7 +33,7 @@ SEEDS = {2: 8, 3: 1}
 NAMES = ("p95_over_mean", "p99_over_mean", "rms_over_mean", "gini", "3_um", "at nodes inside", "at nodes")
 
 
-def errors(mesh: LayeredMesh, fields: Fields, a: float, plane: Callable = electrode_plane) -> np.ndarray:
+def errors(mesh: Mesh, fields: Fields, a: float, plane: Callable = electrode_plane) -> np.ndarray:
     """Of the measures of `NAMES` at the top, the last two the largest of j_h at nodes."""
     facets, nodes = plane(mesh, fields, "top")
     mode = MODE[mesh.dimension]

@@ -12,7 +12,7 @@ from conduction_cases import electrode_currents, solved
 from gbflux.conduction import ButlerVolmer, Electrode, Resistance, bottom_electrode, top_electrode
 from gbflux.conduction.materials import conductivities
 from gbflux.measure.hot_spots import mean_density
-from gbflux.measure.measure import electrode_plane
+from gbflux.measure.planes import electrode_plane
 from gbflux.mesh import build_mesh, recipe
 from meshes_by_hand import area_m2
 from small_cases import FLAT, case

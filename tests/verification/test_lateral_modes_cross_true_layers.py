@@ -11,7 +11,7 @@ import pytest
 from lateral_modes import SWING, Driven, Sheet, driven, exact_mode, exact_potential
 from orders import fitted_order
 
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from meshes_by_hand import GB_UM
 
 SIGMA_GB = 2.5e-5

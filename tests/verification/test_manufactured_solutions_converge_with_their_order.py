@@ -23,7 +23,7 @@ from gbflux.conduction import Plane, compat
 from gbflux.conduction.distribute import distribute
 from gbflux.conduction.facets import ScaledElectrode
 from gbflux.conduction.system import assemble
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh import CellKind, Mesh
 from gbflux.units import SIDES
 from meshes_by_hand import Layer, plain_mesh, stack, volumes
 
@@ -31,7 +31,7 @@ KAPPA = 2.0
 INTERVALS = {(2, 1): (8, 16, 32), (2, 2): (4, 8, 16), (3, 1): (4, 8, 16), (3, 2): (4, 6, 8)}
 
 
-def box(dimension: int, intervals: int) -> LayeredMesh:
+def box(dimension: int, intervals: int) -> Mesh:
     """A unit cube with points shifted sideways."""
     return stack([Layer(CellKind.GRAIN, 1.0, intervals)], dimension, intervals, 1.0, shift=0.1)
 
@@ -95,7 +95,7 @@ class Error:
 
 
 def errors_of(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     sigma: np.ndarray,
     phi: Callable[[np.ndarray], np.ndarray],
     j: Callable[[np.ndarray], np.ndarray],

@@ -10,7 +10,7 @@ import pytest
 from lateral_modes import SWING, Sheet, driven, exact_mode
 from orders import fitted_order
 
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 
 THICKNESS_UM, GRAIN_UM = 10.0, 2.0
 #: Λ (µm): what is left at 3 µm, and at the electrode.

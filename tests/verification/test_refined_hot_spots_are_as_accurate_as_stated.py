@@ -14,11 +14,10 @@ from mpi4py import MPI
 from scipy.spatial import cKDTree
 
 from gbflux.measure import Measurement
-from gbflux.mesh import build_mesh, recipe
-from gbflux.mesh.records import CellKind
-from gbflux.mesh.sizing import closed
-from gbflux.simulation.pipeline import Outcome, _solved, run_case
+from gbflux.mesh import CellKind, build_mesh, recipe
+from gbflux.mesh.refine import closed
 from gbflux.simulation.progress import Progress
+from gbflux.simulation.run import Outcome, _solved, run_case
 from gbflux.simulation.shared_mesh import SharedMesh
 from gbflux.simulation.targets import MEASURES, WINDOWS
 from small_cases import FLAT, NO_FIGURES, case

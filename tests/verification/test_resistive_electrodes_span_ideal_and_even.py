@@ -41,7 +41,7 @@ def current_over_mean(name: str, asr: float, top: bool) -> np.ndarray:
     mesh = snapshot.mesh
     on = np.flatnonzero(mesh.points[:, -1] == mesh.z_electrodes[top])
     density = ((0.1 if top else 0.0) - snapshot.fields.phi[on]) / (asr * 1.0e-4)
-    mean = snapshot.measurement.transport.mean_current_density * (1 if top else -1)
+    mean = 10.0 * snapshot.measurement.transport.mean_current_density_mA_per_cm2 * (1 if top else -1)
     return density / mean
 
 

@@ -10,12 +10,11 @@ from mpi4py import MPI
 from scipy.optimize import brentq
 
 from gbflux.errors import MeshError
-from gbflux.mesh import build_mesh, recipe
+from gbflux.mesh import CellKind, build_mesh, recipe
 from gbflux.mesh.cut import cut_slabs, nested
-from gbflux.mesh.records import CellKind
 from gbflux.results.result import Result
-from gbflux.simulation.pipeline import run_case
-from gbflux.simulation.unit import run_unit, units
+from gbflux.simulation.run import run_case, run_unit
+from gbflux.simulation.shared_mesh import units
 from small_cases import FLAT, LAYERS, case, volumes_um
 
 EXACT = 1.0e-9

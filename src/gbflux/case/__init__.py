@@ -1,48 +1,34 @@
 """The case: what a user writes, checked and resolved. Imports `errors` and `units`.
 
-`load_case` and `parse_case` give a frozen `Case` or raise one `CaseError` with every mistake in it.
+`load_case` and `parse_case` give a frozen `Case` or raise one `CaseError` with every mistake in it. A case
+goes from text (`yaml`) with overrides (`load`) through its keys (`blocks`, `grain_files`) and the rules
+between them (`rules`) to numbers in SI and a hash (`model`); `cost` estimates what it takes, `text` has the
+words for users. A new key is a field of `blocks`, and a function of `rules` where it clashes with others.
 """
 
-from gbflux.case.blocks import (
-    Accuracy,
-    Electrodes,
-    Geometry,
-    GrainBoundary,
-    Grains,
-    HomogenizingLayer,
-    Mesh,
-    Output,
-    Solver,
-    Variation,
+from gbflux.case.blocks import Output
+from gbflux.case.cost import (
+    DerivedNumbers,
+    Estimate,
+    Memory,
+    derived_numbers,
+    estimate,
+    machine_memory,
+    remarks,
+    require_memory,
 )
-from gbflux.case.estimate import Estimate, estimate
-from gbflux.case.kinetics import Kinetics
 from gbflux.case.load import CaseSource, load_case, parse_case, read_case
-from gbflux.case.memory import Memory, machine_memory, require_memory
 from gbflux.case.model import Case
-from gbflux.case.numbers import DerivedNumbers, derived_numbers
-from gbflux.case.remarks import remarks
-from gbflux.case.resolved import resolved_yaml
-from gbflux.case.schema import schema_text
-from gbflux.case.template import template
+from gbflux.case.text import schema_text, template
+from gbflux.case.yaml import resolved_yaml
 
 __all__ = [
-    "Accuracy",
     "Case",
     "CaseSource",
     "DerivedNumbers",
-    "Electrodes",
     "Estimate",
-    "Geometry",
-    "GrainBoundary",
-    "Grains",
-    "HomogenizingLayer",
-    "Kinetics",
     "Memory",
-    "Mesh",
     "Output",
-    "Solver",
-    "Variation",
     "derived_numbers",
     "estimate",
     "load_case",

@@ -1,38 +1,43 @@
-"""The case: validated blocks, and the numbers that follow from them, in SI with lengths in µm."""
+"""The case: validated blocks, the numbers that follow from them, and its identity apart from its spelling.
+
+Hashes are made of the validated case with defaults filled in, so that ``500`` and ``500.0``, 125 grains in
+(50 µm)³ and grains of 10 µm, a homogenizing layer of thickness 0 and none, are the same case.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from gbflux import units
-from gbflux.case import checks, hashing
+from gbflux.case import rules
 from gbflux.case.blocks import (
     Accuracy,
+    Block,
     Certify,
     Electrodes,
     Geometry,
     GrainBoundary,
     Grains,
     HomogenizingLayer,
+    Kinetics,
     Mesh,
+    Number,
     Output,
     Solver,
     conductivity_at,
+    exchange_current_density_at,
+    quantity,
 )
-from gbflux.case.grain_size import (
-    default_boundary_end_um,
-    default_mesh_size_um,
-    grain_count,
-    mean_grain_size_um,
-)
-from gbflux.case.kinetics import Kinetics, exchange_current_density_at
-from gbflux.case.quantity import Block, Number, quantity
 from gbflux.errors import CaseError, Problem
+from gbflux.units import SIDES
 
 NAME_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?$"
+PHYSICS_VERSION = 2  # raise it when the same case gives other numbers than before
+_MATERIAL = ("conductivity_S_per_cm", "activation_energy_eV", "reference_temperature_C", "variation")
 
 
 def _none_if_no_thickness(layer: HomogenizingLayer | None) -> HomogenizingLayer | None:
@@ -69,11 +74,19 @@ class Case(Block):
     @field_validator("mesh", mode="before")
     @classmethod
     def _fill_mesh(cls, value: Any, info: ValidationInfo) -> Any:
-        return with_mesh_sizes(value, info.data)
+        return rules.with_mesh_sizes(value, info.data)
+
+    @field_validator("*")
+    @classmethod
+    def _note_valid_block(cls, value: Any, info: ValidationInfo) -> Any:
+        # pydantic drops valid blocks where others are wrong; rules between these are still to be checked
+        if info.context and "valid" in info.context:
+            info.context["valid"][info.field_name] = value
+        return value
 
     @model_validator(mode="after")
     def _blocks_fit_each_other(self) -> Case:
-        found = checks.findings(dict(self))
+        found = rules.findings(dict(self))
         if found:
             raise CaseError(Problem("case", None, None, ".".join(f.place), f.message) for f in found)
         return self
@@ -93,12 +106,12 @@ class Case(Block):
     @property
     def mean_grain_size_um(self) -> float:
         """Mean grain size (µm): given, or (volume / count)^(1/dimension); for columns of their section."""
-        return mean_grain_size_um(self.geometry, self.grains)
+        return rules.mean_grain_size_um(self.geometry, self.grains)
 
     @property
     def grain_count(self) -> int:
         """Number of grains of the mean size; a cut box shows more, some of them small."""
-        return grain_count(self.geometry, self.grains)
+        return rules.grain_count(self.geometry, self.grains)
 
     def refined_for(self, target: str) -> bool:
         """Test whether an accuracy of a target is asked for."""
@@ -128,8 +141,7 @@ class Case(Block):
         layer = self.homogenizing_layer
         if layer is None:
             return 0.0, 0.0
-        bottom = layer.thickness_um if layer.sides in ("both", "bottom") else 0.0
-        top = layer.thickness_um if layer.sides in ("both", "top") else 0.0
+        bottom, top = (layer.thickness_um if layer.sides in ("both", side) else 0.0 for side in SIDES)
         return bottom, top
 
     # Materials at the temperature of the case
@@ -173,14 +185,16 @@ class Case(Block):
     @property
     def exchange_current_density(self) -> tuple[float | None, float | None]:
         """i₀ of the bottom and the top electrode at the case's temperature (A/m²); None without kinetics."""
-        laws = self.electrode_kinetics
-        return tuple(law and exchange_current_density_at(law, self.temperature_C) for law in laws)
+        laws, temperature_C = self.electrode_kinetics, self.temperature_C
+        bottom, top = (exchange_current_density_at(law, temperature_C) if law else None for law in laws)
+        return bottom, top
 
     @property
     def ideal_electrodes(self) -> tuple[bool, bool]:
         """True for the bottom and the top electrode if an ideal contact: no resistance, no kinetics."""
         sides = zip(self.electrode_asr, self.electrode_kinetics, strict=True)
-        return tuple(asr == 0.0 and law is None for asr, law in sides)
+        bottom, top = (asr == 0.0 and law is None for asr, law in sides)
+        return bottom, top
 
     @property
     def potentials(self) -> tuple[float, float | None]:
@@ -198,33 +212,77 @@ class Case(Block):
     @property
     def physics_hash(self) -> str:
         """sha256 (hex) of everything that results depend on; the same however the case was spelt."""
-        return hashing.digest({"physics_version": hashing.PHYSICS_VERSION, **hashing.canonical(self)})
+        return digest({"physics_version": PHYSICS_VERSION, **canonical(self)})
 
     def mesh_key(self) -> dict[str, Any]:
-        """The part of the case that the mesh depends on, as plain data fit for JSON."""
-        return hashing.mesh_part(self)
+        """The part of the case that the mesh depends on, as plain data fit for JSON.
+
+        Geometry, grains but for their conductivity, thicknesses, sizes of cells.
+        """
+        part: dict[str, Any] = {
+            "geometry": self.geometry.model_dump(mode="json"),
+            "grains": _grains(self),
+            "grain_boundary": {"thickness_nm": self.grain_boundary.thickness_nm},
+            "homogenizing_layer": {"bottom_um": self.hl_um[0], "top_um": self.hl_um[1]},
+            "mesh": self.mesh.model_dump(mode="json"),
+        }
+        if self.accuracy is not None:  # refined meshes depend on everything
+            part["refined_for"] = self.physics_hash
+        return part
 
 
-def with_mesh_sizes(mesh: Any, blocks: Mapping[str, Any]) -> Any:
-    """A mesh block as written, with absent sizes filled from the grains where those are known.
+def digest(data: Any) -> str:
+    """sha256 (hex) of plain data as canonical JSON: sorted keys, no blanks, no NaN.
 
-    Parameters
-    ----------
-    mesh : any
-        The block before validation; what is not a mapping comes back unchanged, for validation to refuse.
-    blocks : mapping
-        Validated blocks by name; geometry, grains and grain_boundary are looked at.
+    >>> digest({"b": 1.0, "a": [2]}) == digest({"a": [2], "b": 1.0})
+    True
     """
-    if isinstance(mesh, Mesh):
-        mesh = mesh.model_dump(exclude_unset=True)
-    geometry, grains = blocks.get("geometry"), blocks.get("grains")
-    if not isinstance(mesh, Mapping) or geometry is None or grains is None:
-        return mesh
-    boundary = blocks.get("grain_boundary")
-    delta_um = boundary.thickness_nm * units.NM_TO_UM if boundary else 0.0
-    filled = {"size_um": default_mesh_size_um(geometry, grains, delta_um), **mesh}
-    size = filled["size_um"]
-    if isinstance(size, (int, float)) and size / 2 <= delta_um < size:
-        filled.setdefault("electrode_size_um", size)
-    filled.setdefault("boundary_end_um", default_boundary_end_um(geometry, grains, delta_um))
-    return filled
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def canonical(case: Case) -> dict[str, Any]:
+    """All that results depend on, as plain data: no name, no output, nothing absent or without effect."""
+    data = case.model_dump(mode="json", exclude_none=True, exclude={"name", "output"})
+    data["grains"] = {**_grains(case), **_material(data["grains"])}
+    data["grain_boundary"] = {
+        "thickness_nm": case.grain_boundary.thickness_nm,
+        **_material(data["grain_boundary"]),
+    }
+    layer = data.get("homogenizing_layer")
+    if layer is not None:
+        kept = {key: layer[key] for key in ("thickness_um", "sides", "contact_asr_ohm_cm2")}
+        data["homogenizing_layer"] = {**kept, **_material(layer)}
+    data["electrodes"] = _electrodes(data["electrodes"])
+    if case.refined_for("conductance"):
+        del data["solver"]["order"]  # refining takes quadratic elements then, whatever is asked for
+    if case.refined_for("hot_spot") and case.certify is not None:
+        data["certify"] = case.certify.model_dump(mode="json")  # meshes are refined for these currents
+    return data
+
+
+def _grains(case: Case) -> dict[str, Any]:
+    """The arrangement of the grains: its size always as a mean size, a file as its bytes' hash."""
+    grains = case.grains
+    data = grains.model_dump(include={"arrangement", "seed", "relaxation_steps", "boundary"})
+    if grains.file is not None:
+        return {**data, "seeds_sha256": grains.file.sha256}
+    return {**data, "mean_size_um": rules.rounded(case.mean_grain_size_um)}
+
+
+def _electrodes(block: dict[str, Any]) -> dict[str, Any]:
+    """The electrodes, with the kinetics that there are."""
+    laws = {side: _without_idle_temperature(law) for side, law in (block.get("kinetics") or {}).items()}
+    rest = {key: value for key, value in block.items() if key != "kinetics"}
+    return {**rest, "kinetics": laws} if laws else rest
+
+
+def _material(block: dict[str, Any]) -> dict[str, Any]:
+    """Conductivity keys of a block, without those that have no effect."""
+    return _without_idle_temperature({key: block[key] for key in _MATERIAL if key in block})
+
+
+def _without_idle_temperature(block: dict[str, Any]) -> dict[str, Any]:
+    """A block, without its reference temperature where no activation energy makes it matter."""
+    idle = () if block.get("activation_energy_eV") else ("activation_energy_eV", "reference_temperature_C")
+    return {key: value for key, value in block.items() if key not in idle}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gbflux import units
-from gbflux.cli.analysis import FolderOption, JsonOption
+from gbflux.cli.output import FolderOption, JsonOption, json_text, table_text, write_analysis
+from gbflux.units import A_PER_M2_TO_MA_PER_CM2, CM2_TO_M2, OHM_M2_TO_OHM_CM2
 
 if TYPE_CHECKING:
     from gbflux.lab.ccd import CcdResult, CurrentTest
@@ -18,13 +18,12 @@ MOST_SHOWN = 40
 
 def ccd(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Text with time, current and voltage.")],
-    area: Annotated[
-        float | None,
-        typer.Option("--area-cm2", help="Of the electrode, where the file has no current density."),
+    area_cm2: Annotated[
+        float | None, typer.Option(help="Of the electrode, where the file has no current density.")
     ] = None,
-    drop: Annotated[float, typer.Option("--drop", help="Share of the voltage whose loss is a short.")] = 0.1,
+    drop: Annotated[float, typer.Option(help="Share of the voltage whose loss is a short.")] = 0.1,
     noise_ratio: Annotated[
-        float, typer.Option("--noise-ratio", help="Noise over that of the steps before that is a short.")
+        float, typer.Option(help="Noise over that of the steps before that is a short.")
     ] = 5.0,
     as_json: JsonOption = False,
     output: FolderOption = None,
@@ -36,44 +35,46 @@ def ccd(
     InputError
         If the file holds no such test.
     """
-    from gbflux.cli.analysis import json_text
     from gbflux.lab.ccd import critical_current, read_current_test
 
-    test = read_current_test(file, None if area is None else area * units.CM2_TO_M2)
+    test = read_current_test(file, None if area_cm2 is None else area_cm2 * CM2_TO_M2)
     result = critical_current(test, drop, noise_ratio)
-    typer.echo(json_text(record(test, result)) if as_json else report(test, result))
+    plain = record(test, result)
+    typer.echo(json_text(plain) if as_json else report(test, result))
     if output is not None:
-        options = {"command": "ccd", "area_cm2": area, "drop": drop, "noise_ratio": noise_ratio}
-        _write(output, test, result, file, options)
+        from gbflux.report.figures.iv import draw_current_test
+
+        options = {"command": "ccd", "area_cm2": area_cm2, "drop": drop, "noise_ratio": noise_ratio}
+        write_analysis(output, {"steps.csv": plain["steps"]}, plain, [file], options)
+        draw_current_test(output / "ccd.png", test, result, headline(result))
 
 
 def headline(result: CcdResult) -> str:
     """The outcome in one line."""
-    to_ma = units.A_PER_M2_TO_MA_PER_CM2
-    if not result.shorted:
-        return f"not shorted: critical current density above {result.held * to_ma:.4g} mA/cm² (censored)"
+    held = result.held * A_PER_M2_TO_MA_PER_CM2
+    if result.ccd is None or result.uncertainty is None:  # no short
+        return f"not shorted: critical current density above {held:.4g} mA/cm² (censored)"
+    ccd, step = (x * A_PER_M2_TO_MA_PER_CM2 for x in (result.ccd, result.uncertainty))
     return (
-        f"critical current density {result.ccd * to_ma:.4g} mA/cm², step {result.uncertainty * to_ma:.2g} "
-        f"(held {result.held * to_ma:.4g}); short after {result.short_time:.4g} s: {result.sign}"
+        f"critical current density {ccd:.4g} mA/cm², step {step:.2g} (held {held:.4g}); "
+        f"short after {result.short_time:.4g} s: {result.sign}"
     )
 
 
 def report(test: CurrentTest, result: CcdResult) -> str:
     """Table and remarks for people."""
-    from gbflux.cli.analysis import table_text
-
     lines = [f"{test.source}: {headline(result)}"]
     if result.asr_before is not None and result.asr_after is not None:
-        before, after = (x * units.OHM_M2_TO_OHM_CM2 for x in (result.asr_before, result.asr_after))
+        before, after = (x * OHM_M2_TO_OHM_CM2 for x in (result.asr_before, result.asr_after))
         lines.append(f"voltage over current density: {before:.4g} Ω cm² before, {after:.4g} Ω cm² after")
     rows = [("start (s)", "mA/cm²", "voltage (V)", "ASR (Ω cm²)", "noise (V)", "sign of a short")]
     for step in result.steps[:MOST_SHOWN]:
         rows.append(
             (
                 f"{step.start:.6g}",
-                f"{step.current_density * units.A_PER_M2_TO_MA_PER_CM2:.4g}",
+                f"{step.current_density * A_PER_M2_TO_MA_PER_CM2:.4g}",
                 f"{step.voltage:.4g}",
-                f"{step.asr * units.OHM_M2_TO_OHM_CM2:.4g}",
+                f"{step.asr * OHM_M2_TO_OHM_CM2:.4g}",
                 f"{step.noise:.2g}",
                 step.sign,
             )
@@ -88,44 +89,31 @@ def report(test: CurrentTest, result: CcdResult) -> str:
 
 def record(test: CurrentTest, result: CcdResult) -> dict[str, Any]:
     """The result as plain data in the units of the field."""
-    to_ma, to_ohm = units.A_PER_M2_TO_MA_PER_CM2, units.OHM_M2_TO_OHM_CM2
+
+    def times(value: float | None, factor: float) -> float | None:
+        return None if value is None else value * factor
+
     return {
         "source": test.source,
         "shorted": result.shorted,
-        "ccd_mA_per_cm2": None if result.ccd is None else result.ccd * to_ma,
-        "held_mA_per_cm2": result.held * to_ma,
-        "step_mA_per_cm2": None if result.uncertainty is None else result.uncertainty * to_ma,
+        "ccd_mA_per_cm2": times(result.ccd, A_PER_M2_TO_MA_PER_CM2),
+        "held_mA_per_cm2": result.held * A_PER_M2_TO_MA_PER_CM2,
+        "step_mA_per_cm2": times(result.uncertainty, A_PER_M2_TO_MA_PER_CM2),
         "short_time_s": result.short_time,
         "sign": result.sign,
-        "asr_before_ohm_cm2": None if result.asr_before is None else result.asr_before * to_ohm,
-        "asr_after_ohm_cm2": None if result.asr_after is None else result.asr_after * to_ohm,
-        "steps": _steps(result),
+        "asr_before_ohm_cm2": times(result.asr_before, OHM_M2_TO_OHM_CM2),
+        "asr_after_ohm_cm2": times(result.asr_after, OHM_M2_TO_OHM_CM2),
+        "steps": [
+            {
+                "start_s": step.start,
+                "duration_s": step.duration,
+                "current_density_mA_per_cm2": step.current_density * A_PER_M2_TO_MA_PER_CM2,
+                "voltage_V": step.voltage,
+                "asr_ohm_cm2": step.asr * OHM_M2_TO_OHM_CM2,
+                "noise_V": step.noise,
+                "sign": step.sign,
+            }
+            for step in result.steps
+        ],
         "notes": list(test.notes),
     }
-
-
-def _steps(result: CcdResult) -> list[dict[str, Any]]:
-    return [
-        {
-            "start_s": step.start,
-            "duration_s": step.duration,
-            "current_density_mA_per_cm2": step.current_density * units.A_PER_M2_TO_MA_PER_CM2,
-            "voltage_V": step.voltage,
-            "asr_ohm_cm2": step.asr * units.OHM_M2_TO_OHM_CM2,
-            "noise_V": step.noise,
-            "sign": step.sign,
-        }
-        for step in result.steps
-    ]
-
-
-def _write(folder: Path, test: CurrentTest, result: CcdResult, file: Path, options: dict[str, Any]) -> None:
-    """Figure, CSV of the steps, result, provenance."""
-    from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
-    from gbflux.report.ccd_figures import draw_current_test
-
-    make_folder(folder)
-    write_csv(folder / "steps.csv", _steps(result))
-    draw_current_test(folder / "ccd.png", test, result, headline(result))
-    write_json(folder / "result.json", record(test, result))
-    write_json(folder / "provenance.json", provenance([file], options))

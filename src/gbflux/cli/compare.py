@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gbflux.cli.run import CaseFile, Force, Output, Ranks, job_words, report_lines, require_accuracy
-from gbflux.cli.session import progress_shown
+from gbflux.cli.case_file import CaseFile
+from gbflux.cli.run import Force, Output, Ranks, job_words, progress_shown, report_lines, require_accuracy
 
 if TYPE_CHECKING:
     from gbflux.case import Case
-    from gbflux.report.views import CaseViews
+    from gbflux.report.figures.views import CaseViews
+    from gbflux.results import Result
 
 
 def compare(case_file: CaseFile, ranks: Ranks = None, output: Output = None, force: Force = False) -> None:
@@ -25,7 +26,7 @@ def compare(case_file: CaseFile, ranks: Ranks = None, output: Output = None, for
     GbfluxError
         As `gbflux run`.
     """
-    from gbflux.simulation.ranks import mpi_job
+    from gbflux.simulation.mpi_job import mpi_job
 
     words = job_words("compare", case_file, output, force)
     with mpi_job(ranks, words, check=lambda: _both_cases(case_file)) as rank:
@@ -54,22 +55,23 @@ def _both_cases(case_file: Path) -> dict[str, Case]:
     return {"bare": load_case(case_file, {"homogenizing_layer": None}), "with_hl": layered}
 
 
-def _run(case, folder: Path, rank: int, force: bool):
+def _run(case: Case, folder: Path, rank: int, force: bool) -> tuple[Result, CaseViews | None]:
     """Run one of the two; its result and what its pictures were drawn from."""
     from gbflux.api import run_with_pictures
 
     with progress_shown(rank) as progress:
-        progress.note("start", str(folder)) if rank == 0 else None
+        if rank == 0:
+            progress.note("start", str(folder))
         outcome, views = run_with_pictures(case, folder, force=force, progress=progress)
     if rank == 0:
         typer.echo("\n".join(report_lines(outcome.result)), err=True)
     return outcome.result, views
 
 
-def _show(folder: Path, results: dict, seen: dict[str, CaseViews | None]) -> None:
+def _show(folder: Path, results: dict[str, Result], seen: dict[str, CaseViews | None]) -> None:
     """Draw the figure, unless it is there and nothing was run, and print the table."""
-    from gbflux.report.comparison import comparison_table, draw_comparison
-    from gbflux.results.disk import disk_faults_told
+    from gbflux.report.figures.case import comparison_table, draw_comparison
+    from gbflux.results.folder import disk_faults_told
 
     picture = folder / "comparison.png"
     if any(seen.values()) or not picture.exists():
@@ -88,8 +90,8 @@ def _titled(views: CaseViews, title: str) -> CaseViews:
 
 
 def _stored(folder: Path) -> CaseViews:
-    """Return the views that the pictures of a finished run are drawn from, made of its stored fields."""
+    """Views that the pictures of a finished run are drawn from, made of its stored fields."""
     from gbflux.api import views
-    from gbflux.simulation.remeasure import stored_snapshot
+    from gbflux.simulation.files import stored_snapshot
 
     return views(stored_snapshot(folder))

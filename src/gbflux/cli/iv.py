@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gbflux import units
-from gbflux.cli.analysis import FolderOption, JsonOption
+from gbflux.cli.output import FolderOption, JsonOption, distinct_stems, json_text, table_text, write_analysis
+from gbflux.errors import InputError
 
 if TYPE_CHECKING:
     from gbflux.lab.iv.analyse import CurveResult, IVResult
     from gbflux.lab.iv.many import ManyResult
+    from gbflux.lab.stats.survival import Survival
 
 POLARITIES = {"negative": -1, "positive": 1, "both": None}
-MILLI, MICRO, S_PER_CM = 1e-3, 1e-6, 1e2
+MA_TO_A, M_TO_NM = 1e-3, 1e9
 MOST_SHOWN = 40
 FEW_NAMES = 3
 _OHMIC = ("resistance", "resistance_error", "intercept", "intercept_error", "r_squared")
@@ -23,19 +25,15 @@ _OHMIC = ("resistance", "resistance_error", "intercept", "intercept_error", "r_s
 
 def iv(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Files of I–V curves.")],
-    polarity: Annotated[str, typer.Option("--polarity", help="negative, positive or both.")] = "both",
-    compliance: Annotated[
+    polarity: Annotated[str, typer.Option(help="negative, positive or both.")] = "both",
+    compliance_mA: Annotated[
         float | None, typer.Option("--compliance-mA", help="Current limit; else from the plateau.")
     ] = None,
-    thickness: Annotated[
+    thickness_um: Annotated[
         str | None,
-        typer.Option(
-            "--thickness-um",
-            metavar="NUMBER",
-            help="Length of the filament, for its diameter; 300±5 too.",
-        ),
+        typer.Option(metavar="NUMBER", help="Length of the filament, for its diameter; 300±5 too."),
     ] = None,
-    sigma: Annotated[
+    conductivity_S_per_cm: Annotated[
         str,
         typer.Option(
             "--conductivity-S-per-cm",
@@ -43,14 +41,13 @@ def iv(
             help="Of the filament; lithium by default; 1.1e5±5% too.",
         ),
     ] = "1.1e5",
-    area: Annotated[
-        float | None, typer.Option("--area-cm2", help="Of the electrode, for files with current densities.")
+    area_cm2: Annotated[
+        float | None, typer.Option(help="Of the electrode, for files with current densities.")
     ] = None,
     positions: Annotated[
-        Path | None,
-        typer.Option("--positions", help="CSV with file and distance_nm or electrode_um, for statistics."),
+        Path | None, typer.Option(help="CSV with file and distance_nm or electrode_um, for statistics.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     as_json: JsonOption = False,
     output: FolderOption = None,
 ) -> None:
@@ -61,8 +58,6 @@ def iv(
     InputError
         If a file holds no curve; files that do are shown first.
     """
-    from gbflux.cli.analysis import json_text
-    from gbflux.errors import InputError
     from gbflux.lab.iv.analyse import analyse_iv
     from gbflux.lab.iv.many import read_positions, together
     from gbflux.lab.readers.tables import read_table
@@ -70,7 +65,9 @@ def iv(
 
     if polarity not in POLARITIES:
         raise InputError(f"iv: --polarity must be negative, positive or both; got '{polarity}'.")
-    length = None if thickness is None else parse_measured(thickness, "iv: --thickness-um") * MICRO
+    length = None
+    if thickness_um is not None:
+        length = parse_measured(thickness_um, "iv: --thickness-um") * units.UM_TO_M
     places = None if positions is None else read_positions(positions)
     results, faults = [], []
     for path in files:
@@ -79,10 +76,11 @@ def iv(
                 analyse_iv(
                     read_table(path),
                     polarity=POLARITIES[polarity],
-                    compliance=None if compliance is None else compliance * MILLI,
+                    compliance=None if compliance_mA is None else compliance_mA * MA_TO_A,
                     thickness=length,
-                    sigma=parse_measured(sigma, "iv: --conductivity-S-per-cm") * S_PER_CM,
-                    area=None if area is None else area * units.CM2_TO_M2,
+                    sigma=parse_measured(conductivity_S_per_cm, "iv: --conductivity-S-per-cm")
+                    * units.S_PER_CM_TO_S_PER_M,
+                    area=None if area_cm2 is None else area_cm2 * units.CM2_TO_M2,
                     seed=seed,
                 )
             )
@@ -90,26 +88,28 @@ def iv(
             if len(files) == 1:
                 raise
             faults.append(str(error))
-    many = together(results, places, seed) if results else None
-    if results and as_json:
-        record = {"files": [result.as_dict() for result in results]}
-        typer.echo(json_text(record | ({"together": many.as_dict()} if many else {})))
-    elif results:
-        typer.echo(_report(results, many))
-    if results and output is not None:
-        options = {"polarity": polarity, "compliance_mA": compliance, "thickness_um": thickness}
-        options |= {"area_cm2": area, "conductivity_S_per_cm": sigma, "positions": positions, "seed": seed}
-        _write(output, results, many, options)
+    if results:
+        many = together(results, places, seed)
+        typer.echo(json_text(record(results, many)) if as_json else report(results, many))
+        if output is not None:
+            options: dict[str, Any] = {"command": "iv", "polarity": polarity, "compliance_mA": compliance_mA}
+            options |= {"thickness_um": thickness_um, "area_cm2": area_cm2}
+            options |= {"conductivity_S_per_cm": conductivity_S_per_cm, "positions": positions, "seed": seed}
+            _write(output, results, many, options)
     if faults:
         raise InputError("\n".join([f"{len(faults)} of {len(files)} files left out:", *faults]))
 
 
-def _report(results: list[IVResult], many: ManyResult | None) -> str:
-    """Tables and remarks for people."""
-    from gbflux.cli.analysis import table_text
+def record(results: list[IVResult], many: ManyResult | None) -> dict[str, Any]:
+    """All files, and many curves together, as plain data."""
+    plain: dict[str, Any] = {"files": [result.as_dict() for result in results]}
+    return plain | ({"together": many.as_dict()} if many else {})
 
+
+def report(results: list[IVResult], many: ManyResult | None) -> str:
+    """Tables and remarks for people."""
     head = ("file", "curve", "outcome", "bias (V)", "interval (V)", "noise (A)", "limit (A)")
-    rows = [(*head, "R (Ω)", "R²", "diameter (nm)")]
+    rows: list[tuple[str, ...]] = [(*head, "R (Ω)", "R²", "diameter (nm)")]
     curves = [(result, curve) for result in results for curve in result.curves]
     rows += [_row(result, curve) for result, curve in curves[:MOST_SHOWN]]
     lines = [table_text(rows)]
@@ -127,14 +127,14 @@ def _report(results: list[IVResult], many: ManyResult | None) -> str:
         for note in result.notes:
             notes.setdefault(note, []).append(Path(result.source).name)
     if notes:
-        read = [f"  {_some(names)}: {note}" for note, names in notes.items()]
+        read = [f"  {_names(names)}: {note}" for note, names in notes.items()]
         lines += ["", "Read", *read[:MOST_SHOWN]]
     if many is not None:
         lines += ["", *_many_lines(many)]
     return "\n".join(lines)
 
 
-def _some(names: list[str]) -> str:
+def _names(names: list[str]) -> str:
     """Names of files, the first few."""
     if len(names) <= FEW_NAMES:
         return ", ".join(names)
@@ -142,12 +142,15 @@ def _some(names: list[str]) -> str:
 
 
 def _row(result: IVResult, found: CurveResult) -> tuple[str, ...]:
-    """One curve."""
+    """Line of one curve in the table."""
     trigger, fit = found.trigger, found.ohmic
     low, high = trigger.interval or (None, None)
     bias = f"beyond {trigger.limit:g}" if trigger.censored else "–"
     if trigger.bias is not None:
         bias = f"{trigger.bias:.4g}"
+    diameter = "–"
+    if found.diameter is not None and found.diameter_error is not None:
+        diameter = f"{found.diameter * M_TO_NM:.0f} ± {found.diameter_error * M_TO_NM:.2g}"
     return (
         Path(result.source).name,
         str(found.curve.number),
@@ -158,12 +161,12 @@ def _row(result: IVResult, found: CurveResult) -> tuple[str, ...]:
         f"{found.compliance.current:.3g}" if found.compliance else "–",
         f"{fit.resistance:.4g} ± {fit.resistance_error:.2g}" if fit else "–",
         f"{fit.r_squared:.4f}" if fit else "–",
-        f"{found.diameter * 1e9:.0f} ± {found.diameter_error * 1e9:.2g}" if found.diameter else "–",
+        diameter,
     )
 
 
 def _many_lines(many: ManyResult) -> list[str]:
-    """Return the lines on many curves together."""
+    """Lines on many curves together."""
     lines = [f"All curves: {_median(many.together)}"]
     if many.rise is not None:
         rise = many.rise
@@ -177,7 +180,7 @@ def _many_lines(many: ManyResult) -> list[str]:
     return lines
 
 
-def _median(found) -> str:
+def _median(found: Survival) -> str:
     """Median of a survival estimate in words."""
     count = f"{found.triggered} of {found.curves} triggered"
     if found.median is None:
@@ -188,28 +191,18 @@ def _median(found) -> str:
 
 def _write(folder: Path, results: list[IVResult], many: ManyResult | None, options: dict[str, Any]) -> None:
     """Figures, CSV of results, JSON, provenance."""
-    from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
-    from gbflux.report.iv_figures import draw_curves, draw_many
+    from gbflux.report.figures.iv import draw_curves, draw_many
 
-    make_folder(folder)
     rows = []
     for result in results:
         for curve in result.curves:
-            record = {"file": result.source, **curve.as_dict()}
-            fit = record.pop("ohmic") or {}
-            record["flags"] = "; ".join(record["flags"])
-            record |= {f"ohmic_{key}": fit.get(key) for key in _OHMIC}
-            rows.append(record)
-    write_csv(folder / "curves.csv", rows)
-    names: dict[str, int] = {}
-    for result in results:
-        stem = Path(result.source).name.removesuffix(".gz").rsplit(".", 1)[0]
-        names[stem] = names.get(stem, 0) + 1
-        draw_curves(folder / (stem + (f"_{names[stem]}" if names[stem] > 1 else "") + ".png"), result)
+            row = {"file": result.source, **curve.as_dict()}
+            fit = row.pop("ohmic") or {}
+            row["flags"] = "; ".join(row["flags"])
+            rows.append(row | {f"ohmic_{key}": fit.get(key) for key in _OHMIC})
+    sources = [result.source for result in results]
+    write_analysis(folder, {"curves.csv": rows}, record(results, many), sources, options)
+    for stem, result in zip(distinct_stems(sources), results, strict=True):
+        draw_curves(folder / f"{stem}.png", result)
     if many is not None:
         draw_many(folder / "together.png", many)
-    record = {"files": [result.as_dict() for result in results]}
-    write_json(folder / "result.json", record | ({"together": many.as_dict()} if many else {}))
-    write_json(
-        folder / "provenance.json", provenance([r.source for r in results], {"command": "iv", **options})
-    )

@@ -17,23 +17,19 @@ from typing import Annotated
 
 import typer
 
-from gbflux.cli.cache import cache
+from gbflux.cli.case_file import check, init, schema
 from gbflux.cli.ccd import ccd
-from gbflux.cli.check import check
 from gbflux.cli.compare import compare
 from gbflux.cli.contact import contact
 from gbflux.cli.demo_data import demo_data
 from gbflux.cli.doctor import doctor
 from gbflux.cli.eis import eis
-from gbflux.cli.init import init
 from gbflux.cli.iv import iv
-from gbflux.cli.measure import measure
 from gbflux.cli.memristor import memristor
-from gbflux.cli.mesh import mesh
+from gbflux.cli.mesh import cache, mesh
 from gbflux.cli.profile import profile
-from gbflux.cli.report import report
+from gbflux.cli.report import measure, report
 from gbflux.cli.run import run
-from gbflux.cli.schema import schema
 from gbflux.cli.sweep import sweep
 from gbflux.errors import CaseError, GbfluxError, Silenced
 
@@ -57,16 +53,10 @@ app.add_typer(contact)
 app.add_typer(sweep)
 
 
-def _explain(group: typer.Typer) -> None:
-    """Take the help of all commands from their docstrings, whose sections are for readers of the code."""
-    for command in group.registered_commands:
-        if command.help is None:
-            command.help = re.split(r"\n\n[A-Z]\w+\n-{3,}\n", inspect.getdoc(command.callback))[0]
-    for inner in group.registered_groups:
-        _explain(inner.typer_instance)
-
-
-_explain(app)
+for command_info in (one for group in (app, contact, sweep) for one in group.registered_commands):
+    # Help ends where the numpydoc sections begin: they are for readers of the code.
+    words = inspect.getdoc(command_info.callback) or ""
+    command_info.help = re.split(r"\n\n[A-Z]\w+\n-{3,}\n", words)[0]
 
 
 def _print_version(wanted: bool) -> None:

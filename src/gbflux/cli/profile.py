@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gbflux import units
-from gbflux.cli.analysis import FolderOption, JsonOption
+from gbflux.cli.output import FolderOption, JsonOption, json_text, table_text, write_analysis
+from gbflux.errors import InputError
 
 if TYPE_CHECKING:
     from gbflux.lab.profile.analyse import ProfileResult
-    from gbflux.lab.profile.lines import LineScans
 
 #: Unit of the field and factor, by SI unit.
 SHOWN = {"Pa": ("GPa", 1e-9), "V": ("mV", 1e3), "m": ("nm", 1e9)}
-NUMBERS = ("grain", "boundary", "depth", "step", "left", "right")
+#: Numbers of the table, and how it calls them.
+NUMBERS = {
+    "grain": "in the grains",
+    "boundary": "at the boundary",
+    "depth": "boundary − grains",
+    "step": "step, right − left",
+    "left": "left grain",
+    "right": "right grain",
+}
 M_TO_NM = 1e9
 
 
@@ -24,30 +33,24 @@ def profile(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILES...", help="Line scans (text) or maps (.gwy, .spm, text).")
     ],
-    quantity: Annotated[
-        str, typer.Option("--quantity", help="modulus or voltage, where a file holds both.")
-    ] = "",
-    channel: Annotated[str, typer.Option("--channel", help="Of a map: part of its name.")] = "",
-    line: Annotated[
+    quantity: Annotated[str, typer.Option(help="modulus or voltage, where a file holds both.")] = "",
+    channel: Annotated[str, typer.Option(help="Of a map: part of its name.")] = "",
+    line_um: Annotated[
         str | None,
-        typer.Option("--line-um", metavar="X0,Y0,X1,Y1", help="Through a map, from its upper left corner."),
+        typer.Option(metavar="X0,Y0,X1,Y1", help="Through a map, from its upper left corner."),
     ] = None,
-    width: Annotated[
-        float | None, typer.Option("--width-um", help="Of a map that is a matrix of numbers in a text file.")
+    width_um: Annotated[
+        float | None, typer.Option(help="Of a map that is a matrix of numbers in a text file.")
     ] = None,
-    height: Annotated[
-        float | None, typer.Option("--height-um", help="Likewise; square pixels if left out.")
-    ] = None,
-    unit: Annotated[str, typer.Option("--unit", help="Likewise: GPa, mV, …")] = "",
-    count: Annotated[int, typer.Option("--lines", min=1, help="Parallel lines through a map.")] = 5,
+    height_um: Annotated[float | None, typer.Option(help="Likewise; square pixels if left out.")] = None,
+    unit: Annotated[str, typer.Option(help="Likewise: GPa, mV, …")] = "",
+    lines: Annotated[int, typer.Option(min=1, help="Parallel lines through a map.")] = 5,
     no_align: Annotated[bool, typer.Option("--no-align", help="Do not shift lines onto each other.")] = False,
     level: Annotated[bool, typer.Option("--level", help="Take a straight slope from each line.")] = False,
-    shift: Annotated[
-        float | None, typer.Option("--largest-shift-nm", help="Of a line; a tenth of its length if left out.")
+    largest_shift_nm: Annotated[
+        float | None, typer.Option(help="Of a line; a tenth of its length if left out.")
     ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Of the noise that the dip is compared with.")
-    ] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise that the dip is compared with.")] = 1,
     as_json: JsonOption = False,
     output: FolderOption = None,
 ) -> None:
@@ -58,57 +61,40 @@ def profile(
     GbfluxError
         Files that cannot be used (exit code 2), a missing library (4).
     """
-    from gbflux.cli.analysis import json_text
     from gbflux.lab.profile.analyse import analyse_profile
-    from gbflux.lab.profile.lines import join_lines
-
-    ends = None if line is None else _ends(line)
-    sides = tuple(None if side is None else side * units.UM_TO_M for side in (width, height))
-    matrix = Matrix(sides, unit)
-    lines = join_lines([_lines_of(path, quantity, channel, matrix, ends, count) for path in files])
-    result = analyse_profile(lines, not no_align, level, None if shift is None else shift / M_TO_NM, seed)
-    typer.echo(json_text(record(result)) if as_json else report(result))
-    if output is not None:
-        options = {
-            "quantity": quantity,
-            "channel": channel,
-            "line_um": line,
-            "lines": count,
-            "align": not no_align,
-        }
-        options |= {"width_um": width, "height_um": height, "unit": unit}
-        options |= {"level": level, "largest_shift_nm": shift, "seed": seed}
-        _write(output, result, files, {"command": "profile", **options})
-
-
-class Matrix(NamedTuple):
-    """Facts that a matrix of numbers leaves out: width and height (m), unit."""
-
-    size: tuple[float | None, float | None]
-    unit: str
-
-
-def _lines_of(path: Path, quantity: str, channel: str, matrix: Matrix, ends, count: int) -> LineScans:
-    """Lines of one file, text or map."""
-    from gbflux.errors import InputError
-    from gbflux.lab.profile.lines import lines_across, middle_lines, read_lines
+    from gbflux.lab.profile.lines import join_lines, lines_across, middle_lines, read_lines
     from gbflux.lab.readers.maps import is_map, read_map
 
-    if matrix.size[0] is None and not is_map(path):
-        if ends is not None:
+    ends = None if line_um is None else _ends(line_um)
+    width, height = (None if side is None else side * units.UM_TO_M for side in (width_um, height_um))
+    scans = []
+    for path in files:
+        if width is not None or is_map(path):
+            scan = read_map(path, channel, (width, height), unit)
+            scans.append(middle_lines(scan, lines) if ends is None else lines_across(scan, *ends, lines))
+        elif ends is not None:
             raise InputError(
                 f"--line-um: needs a map; {path} holds line scans, or numbers whose width must be given "
                 "(--width-um)."
             )
-        return read_lines(path, quantity)
-    scan = read_map(path, channel, *matrix)
-    return middle_lines(scan, count) if ends is None else lines_across(scan, *ends, count)
+        else:
+            scans.append(read_lines(path, quantity))
+    shift = None if largest_shift_nm is None else largest_shift_nm / M_TO_NM
+    result = analyse_profile(join_lines(scans), not no_align, level, shift, seed)
+    typer.echo(json_text(record(result)) if as_json else report(result))
+    if output is not None:
+        from gbflux.report.figures.profile import draw_profile
+
+        options: dict[str, Any] = {"command": "profile", "quantity": quantity, "channel": channel}
+        options |= {"line_um": line_um, "lines": lines, "align": not no_align, "width_um": width_um}
+        options |= {"height_um": height_um, "unit": unit, "level": level}
+        options |= {"largest_shift_nm": largest_shift_nm, "seed": seed}
+        write_analysis(output, {"profile.csv": _mean_rows(result)}, record(result), files, options)
+        draw_profile(output / "profile.png", result, *shown(result))
 
 
 def _ends(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
     """Ends of a line (m) from four numbers in µm."""
-    from gbflux.errors import InputError
-
     try:
         x0, y0, x1, y1 = (float(word) * units.UM_TO_M for word in text.split(","))
     except ValueError:
@@ -123,15 +109,11 @@ def shown(result: ProfileResult) -> tuple[str, float]:
 
 def report(result: ProfileResult) -> str:
     """Table and remarks for people."""
-    from gbflux.cli.analysis import table_text
-
     unit, factor = shown(result)
     rows = [(result.lines.name, f"value ({unit or 'as written'})", "95 % interval")]
-    names = {"grain": "in the grains", "boundary": "at the boundary", "depth": "boundary − grains"}
-    names |= {"step": "step, right − left", "left": "left grain", "right": "right grain"}
-    for key in NUMBERS:
+    for key, name in NUMBERS.items():
         one = getattr(result, key).times(factor)
-        rows.append((names[key], f"{one.value:.4g}", f"{one.low:.4g} … {one.high:.4g}"))
+        rows.append((name, f"{one.value:.4g}", f"{one.low:.4g} … {one.high:.4g}"))
     width = result.width.times(M_TO_NM)
     rows.append(
         ("full width at half depth (nm)", f"{width.value:.3g}", f"{width.low:.3g} … {width.high:.3g}")
@@ -157,8 +139,6 @@ def report(result: ProfileResult) -> str:
 
 def record(result: ProfileResult) -> dict[str, Any]:
     """The result as plain data."""
-    from dataclasses import asdict
-
     unit, factor = shown(result)
     return {
         "source": result.lines.source,
@@ -174,20 +154,12 @@ def record(result: ProfileResult) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, result: ProfileResult, files: list[Path], options: dict[str, Any]) -> None:
-    """Figure, CSV of the mean line, result, provenance."""
-    from gbflux.cli.analysis import make_folder, provenance, write_csv, write_json
-    from gbflux.report.profile_figures import draw_profile
-
-    make_folder(folder)
+def _mean_rows(result: ProfileResult) -> list[dict[str, str]]:
+    """The mean line with its limits and the fit, a row a position."""
     unit, factor = shown(result)
     head = ["position_nm", *(f"{name}_{unit}" if unit else name for name in ("mean", "low", "high", "fit"))]
     columns = [
         result.position * M_TO_NM,
-        *(factor * a for a in (result.mean, result.low, result.high, result.fitted)),
+        *(factor * column for column in (result.mean, result.low, result.high, result.fitted)),
     ]
-    rows = [dict(zip(head, (f"{x:.8g}" for x in row), strict=True)) for row in zip(*columns, strict=True)]
-    write_csv(folder / "profile.csv", rows)
-    draw_profile(folder / "profile.png", result, unit, factor)
-    write_json(folder / "result.json", record(result))
-    write_json(folder / "provenance.json", provenance(files, options))
+    return [dict(zip(head, (f"{x:.8g}" for x in row), strict=True)) for row in zip(*columns, strict=True)]

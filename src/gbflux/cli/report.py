@@ -1,4 +1,4 @@
-"""`gbflux report`: one HTML page of a run or a study."""
+"""`gbflux measure`, `report`: a finished run measured again, a page of a run or a study."""
 
 from __future__ import annotations
 
@@ -7,6 +7,31 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from gbflux.cli.run import report_lines
+
+
+def measure(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+) -> None:
+    """Measure a finished run again from its stored fields; result, tables and figures are replaced.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run with fields, or cannot be written.
+    """
+    from gbflux.api import views
+    from gbflux.report.figures.case import draw_views
+    from gbflux.results import RunFolder
+    from gbflux.simulation.files import remeasure
+
+    result, snapshot = remeasure(directory)
+    if snapshot.case.output.figures:
+        folder = RunFolder(directory).figures
+        folder.mkdir(exist_ok=True)
+        draw_views(folder, views(snapshot))
+    typer.echo("\n".join(report_lines(result)))
 
 
 def report(

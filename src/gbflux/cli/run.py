@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gbflux.cli.session import progress_shown
+from gbflux.cli.case_file import CaseFile
 from gbflux.errors import AccuracyMissed
 
 if TYPE_CHECKING:
+    from gbflux.measure.transport import BracketFacts
     from gbflux.results import Result
-    from gbflux.results.certificate import BracketFacts, LocalCertificate
+    from gbflux.results.certificate import LocalCertificate
+    from gbflux.simulation import Progress
 
-CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).")]
 Ranks = Annotated[
     int | None,
     typer.Option("-n", "--ranks", min=1, help="MPI ranks to start; those of mpirun or srun if under one."),
@@ -60,8 +66,8 @@ def run(
         accuracy asked for and missed (5; the files are there, and say how accurate the numbers are).
     """
     from gbflux.case import load_case
-    from gbflux.case.accuracies import accuracies
-    from gbflux.simulation.ranks import mpi_job
+    from gbflux.case.load import accuracies
+    from gbflux.simulation.mpi_job import mpi_job
 
     overrides = {"accuracy": accuracies(accuracy)} if accuracy else {}
     words = job_words("run", case_file, output, force)
@@ -78,6 +84,51 @@ def run(
                 typer.echo(f"{folder} holds this case finished; --force runs it again.")
             typer.echo("\n".join(report_lines(outcome.result)))
         require_accuracy(outcome.result)
+
+
+@contextmanager
+def progress_shown(rank: int) -> Iterator[Progress]:
+    """Lines on stderr for each stage, and on a terminal the stage under way."""
+    from gbflux.simulation import Progress
+
+    logger = logging.getLogger("gbflux")
+    terminal = rank == 0 and (sys.stderr.isatty() or os.environ.get("GBFLUX_TERMINAL") == "1")
+    lines = _Lines(terminal)
+    lines.setFormatter(logging.Formatter("%(message)s"))
+    handler = lines if rank == 0 else logging.NullHandler()  # one rank speaks for all
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield Progress(announce=lines.announce if terminal else None)
+    finally:
+        lines.wipe()
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+class _Lines(logging.Handler):
+    """Log lines on stderr; on a terminal the last line shows the stage under way and is wiped by the next."""
+
+    def __init__(self, terminal: bool):
+        super().__init__()
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.wipe()
+        print(self.format(record), file=sys.stderr, flush=True)
+
+    def announce(self, stage: str) -> None:
+        """Show a stage under way."""
+        self.wipe()
+        print(f"           {stage} …", end="\r", file=sys.stderr, flush=True)
+
+    def wipe(self) -> None:
+        """Clear the line under way."""
+        if self._terminal:
+            print("\x1b[2K", end="\r", file=sys.stderr, flush=True)
 
 
 def require_accuracy(result: Result) -> None:
@@ -104,7 +155,7 @@ def certificate_line(one: LocalCertificate) -> str:
     """One certified local current over the mean, or why it is not certified."""
     what = f"grain {one.grain}"
     if one.kind == "window":
-        centre = ", ".join(f"{x:.4g}" for x in one.centre_um)
+        centre = ", ".join(f"{x:.4g}" for x in one.centre_um or ())
         what = f"{one.diameter_um:g} µm at ({centre}) µm"
     bounds = f"certified {one.lower:.3g} to {one.upper:.3g}" if one.reason is None else "not certified"
     return f"{one.electrode + ' ' + what:29} {one.value:.3g}  ({bounds}, over the mean)"
@@ -129,12 +180,15 @@ def report_lines(result: Result) -> list[str]:
     return lines
 
 
-def _cell_lines(tree: dict, bracket: BracketFacts | None) -> list[str]:
+def _cell_lines(tree: dict[str, Any], bracket: BracketFacts | None) -> list[str]:
     """Current, conductivity and resistance."""
     from gbflux.measure.error_text import between, number, stated
 
-    asr = bracket.asr_ohm_cm2 if bracket is not None else None
-    voltage = stated(tree, "transport.voltage_V")
+    voltage, certified = stated(tree, "transport.voltage_V"), ""
+    if bracket is not None:
+        lower, upper = bracket.asr_ohm_cm2.lower, bracket.asr_ohm_cm2.upper
+        if lower is not None and upper is not None:
+            certified = "certified {} to {}".format(*between(lower, upper))
     rows = (
         (
             "mean current density",
@@ -148,14 +202,7 @@ def _cell_lines(tree: dict, bracket: BracketFacts | None) -> list[str]:
             "S/cm",
             f"brick layer {number(tree['transport']['brick_layer_S_per_cm'], 3)}",
         ),
-        (
-            "ASR of the cell",
-            "transport.asr_ohm_cm2",
-            "Ω cm²",
-            ""
-            if asr is None or asr.upper is None
-            else "certified {} to {}".format(*between(asr.lower, asr.upper)),
-        ),
+        ("ASR of the cell", "transport.asr_ohm_cm2", "Ω cm²", certified),
     )
     return [
         f"  {name:{_LABEL}}{stated(tree, key)} {unit}" + (f"  ({beside})" if beside else "")
@@ -163,7 +210,7 @@ def _cell_lines(tree: dict, bracket: BracketFacts | None) -> list[str]:
     ]
 
 
-def _spot_lines(tree: dict) -> list[str]:
+def _spot_lines(tree: dict[str, Any]) -> list[str]:
     """Hot spots of each plane in columns: the percentile, the hottest window and grain."""
     from gbflux.measure.error_text import stated
 
@@ -176,8 +223,8 @@ def _spot_lines(tree: dict) -> list[str]:
     return lines
 
 
-def _layer_lines(tree: dict, side: str) -> list[str]:
-    """Return lines on where a layer has homogenized the current, or why that is not known."""
+def _layer_lines(tree: dict[str, Any], side: str) -> list[str]:
+    """Lines on where a layer has homogenized the current, or why that is not known."""
     from gbflux.measure.error_text import stated
 
     profile = tree["homogenizing_layer"][side]
@@ -192,11 +239,12 @@ def _layer_lines(tree: dict, side: str) -> list[str]:
 
 def _run_lines(result: Result) -> list[str]:
     """Iterations, balances, time and memory."""
-    from gbflux.simulation.notes import newton_steps
+    from gbflux.simulation.progress import newton_steps
 
     solver = result.solver
+    steps = newton_steps(solver)  # type: ignore[arg-type]  # frozen: its counts are read-only
     text = (
-        f"{solver.iterations} iterations{newton_steps(solver)}, "
+        f"{solver.iterations} iterations{steps}, "
         f"current in − out {solver.current_imbalance:.0e}, worst grain {solver.grain_imbalance:.0e}; "
         f"{result.timings_s['total']:.1f} s, {result.peak_memory_MiB / 1024:.2f} GiB"
     )

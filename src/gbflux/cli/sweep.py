@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gbflux.cli.run import Ranks
+from gbflux.cli.output import duration, table_text
+from gbflux.cli.run import Ranks, progress_shown
+from gbflux.errors import InputError, StudyError
 
 if TYPE_CHECKING:
-    from gbflux.study import Plan, StudyFolder, Tally
+    from gbflux.study import Plan, Study, StudyFolder, Tally
+
+MOST_UNITS = 40
+MOST_FAILURES = 20
 
 sweep = typer.Typer(
     name="sweep",
@@ -40,10 +47,9 @@ def plan_command(study: StudyPath, output: Output = None) -> None:
     CaseError
         With every mistake of the study and of its cases.
     """
-    from gbflux.cli.sweep_text import plan_lines
 
-    worked_out, folder = _opened(study, output)
-    typer.echo("\n".join(plan_lines(worked_out, folder)))
+    planned, folder = _load(study, output)
+    typer.echo("\n".join(plan_lines(planned, folder)))
 
 
 @sweep.command()
@@ -68,92 +74,88 @@ def run(
     InputError
         If the study is wrong, its folder holds something else, or another run is at work there.
     """
-    from gbflux.errors import InputError
 
-    worked_out, folder = _opened(study, output)
+    planned, folder = _load(study, output)
     if engine == "embedded":
         if dry_run:
             raise InputError("--dry-run: needs --engine slurm or pbs. See `gbflux sweep plan`.")
-        _run_here(worked_out, folder, retry_failed, study, output)
+        _run_here(planned, folder, retry_failed, study, output)
     else:
-        _submit(worked_out, folder, engine, dry_run, retry_failed)
+        _submit(planned, folder, engine, dry_run, retry_failed)
 
 
 def _run_here(
-    worked_out: Plan, folder: StudyFolder, retry_failed: bool, study: Path, output: Path | None
+    planned: Plan, folder: StudyFolder, retry_failed: bool, study: Path, output: Path | None
 ) -> None:
     """Run on this machine, and collect the results that exist by then."""
     from gbflux.case import machine_memory, require_memory
     from gbflux.cli.sweep_progress import progress_of
-    from gbflux.cli.sweep_text import core_warnings, unused_lines
     from gbflux.study import Engine, forget_failures, open_cases, tally, write_collection
     from gbflux.study.table import collect
 
     folder.make()
     with folder.driver_lock():
-        folder.check(worked_out.study)
-        folder.prepare(worked_out.study)
-        wanted = open_cases(worked_out, folder, retry_failed)
+        folder.check(planned.study)
+        folder.prepare(planned.study)
+        wanted = open_cases(planned, folder, retry_failed)
         if retry_failed:
             forget_failures(folder, wanted)
-        for unit in worked_out.units:
+        for unit in planned.units:
             if unit.key in wanted:
                 require_memory(unit.largest, machine_memory())
         words = shlex.join(["gbflux", "sweep", "run", str(study), *(["-o", str(output)] if output else [])])
-        warnings = [*unused_lines(worked_out, folder), *core_warnings(worked_out.study)] if wanted else []
+        warnings = [*unused_lines(planned, folder), *core_warnings(planned.study)] if wanted else []
         typer.echo("".join(f"{line}\n" for line in warnings), nl=False, err=True)
         try:
             if wanted:
-                with progress_of(worked_out, wanted, folder) as report:
-                    Engine(worked_out, folder, report).run(wanted)
+                with progress_of(planned, wanted, folder) as report:
+                    Engine(planned, folder, report).run(wanted)
         except KeyboardInterrupt:
-            count = tally(worked_out, folder)
+            count = tally(planned, folder)
             typer.echo(f"stopped; {count.done} of {count.total} cases are done. `{words}` goes on.", err=True)
             raise
-        files = write_collection(folder, collect(folder, worked_out))
+        files = write_collection(folder, collect(folder, planned))
         typer.echo("wrote " + ", ".join(map(str, files)))
-        _conclude(worked_out, folder, tally(worked_out, folder), bool(wanted))
+        _conclude(planned, folder, tally(planned, folder), bool(wanted))
 
 
-def _conclude(worked_out: Plan, folder: StudyFolder, count: Tally, ran: bool) -> None:
+def _conclude(planned: Plan, folder: StudyFolder, count: Tally, ran: bool) -> None:
     """Say how a study stands; an error where cases have failed."""
-    from gbflux.cli.sweep_text import failure_lines
-    from gbflux.errors import StudyError
 
     end = "" if ran else "; nothing is left to run"
-    typer.echo(f"{worked_out.study.name}: {count.done} of {count.total} cases done in {folder.path}{end}")
+    typer.echo(f"{planned.study.name}: {count.done} of {count.total} cases done in {folder.path}{end}")
     if count.failed:
-        typer.echo("\n".join(failure_lines(worked_out, folder)), err=True)
+        typer.echo("\n".join(failure_lines(planned, folder)), err=True)
         raise StudyError(
-            f"{worked_out.study.name}: {count.failed} of {count.total} cases failed. "
+            f"{planned.study.name}: {count.failed} of {count.total} cases failed. "
             "`gbflux sweep run ... --retry-failed` repeats them.",
             count.failed,
         )
 
 
-def _submit(worked_out: Plan, folder: StudyFolder, engine: str, dry_run: bool, retry_failed: bool) -> None:
+def _submit(planned: Plan, folder: StudyFolder, engine: str, dry_run: bool, retry_failed: bool) -> None:
     """Write and submit job scripts, or print them."""
     from gbflux.study import forget_failures, open_cases, tally
     from gbflux.study.cluster import job_scripts, submit
 
     if dry_run:
-        folder.check(worked_out.study)
-        wanted = open_cases(worked_out, folder, retry_failed)
-        typer.echo("\n".join(job_scripts(worked_out, folder, engine, wanted)), nl=False)
+        folder.check(planned.study)
+        wanted = open_cases(planned, folder, retry_failed)
+        typer.echo("\n".join(job_scripts(planned, folder, engine, wanted)), nl=False)
         if not wanted:
             typer.echo(f"{folder.path}: nothing is left to run", err=True)
         return
     folder.make()
     with folder.driver_lock():
-        folder.check(worked_out.study)
-        folder.prepare(worked_out.study)
-        wanted = open_cases(worked_out, folder, retry_failed)
+        folder.check(planned.study)
+        folder.prepare(planned.study)
+        wanted = open_cases(planned, folder, retry_failed)
         if not wanted:
-            _conclude(worked_out, folder, tally(worked_out, folder), False)
+            _conclude(planned, folder, tally(planned, folder), False)
             return
         if retry_failed:
             forget_failures(folder, wanted)
-        typer.echo(submit(worked_out, folder, engine, wanted))
+        typer.echo(submit(planned, folder, engine, wanted))
     words = shlex.join(["gbflux", "sweep", "status", str(folder.path)])
     typer.echo(f"`{words}` shows how far it is, `gbflux sweep collect` gathers it.")
 
@@ -167,10 +169,9 @@ def status(study: StudyPath, output: Output = None) -> None:
     CaseError
         If the study has mistakes.
     """
-    from gbflux.cli.sweep_text import failure_lines, status_lines
 
-    worked_out, folder = _opened(study, output)
-    typer.echo("\n".join([*status_lines(worked_out, folder), *failure_lines(worked_out, folder)]))
+    planned, folder = _load(study, output)
+    typer.echo("\n".join([*status_lines(planned, folder), *failure_lines(planned, folder)]))
 
 
 @sweep.command("collect")
@@ -182,28 +183,26 @@ def collect_command(study: StudyPath, output: Output = None) -> None:
     InputError
         If there is no such folder, it cannot be written, or all its results are of other cases.
     """
-    from gbflux.cli.sweep_text import unused_lines
-    from gbflux.errors import InputError
     from gbflux.study import tally, write_collection
     from gbflux.study.table import collect
 
-    worked_out, folder = _opened(study, output)
+    planned, folder = _load(study, output)
     if not folder.study_file.exists():
         raise InputError(f"{folder.path}: must hold a study; it does not. `gbflux sweep run` makes it.")
-    folder.check(worked_out.study)
-    count = tally(worked_out, folder)
-    left = list(unused_lines(worked_out, folder)) if (folder.path / "table.csv").exists() else []
+    folder.check(planned.study)
+    count = tally(planned, folder)
+    left = list(unused_lines(planned, folder)) if (folder.path / "table.csv").exists() else []
     if left and not count.done:
         raise InputError(
             f"{folder.path}: must have results of this study as it is now; got none, and {left[0].strip()}. "
             "The tables stay as they are; `gbflux sweep run` computes what is missing."
         )
-    files = write_collection(folder, collect(folder, worked_out))
+    files = write_collection(folder, collect(folder, planned))
     typer.echo(
         f"{count.done} of {count.total} cases done, {count.failed} failed, {count.missing} not run; "
         "wrote " + ", ".join(map(str, files))
     )
-    typer.echo("".join(f"{line}\n" for line in unused_lines(worked_out, folder)), nl=False)
+    typer.echo("".join(f"{line}\n" for line in unused_lines(planned, folder)), nl=False)
 
 
 @sweep.command()
@@ -219,14 +218,14 @@ def export(
     InputError
         If the study's folder holds something else or cannot be written.
     """
-    from gbflux.study.snakefile import write_snakefile
+    from gbflux.study.cluster import write_snakefile
 
-    worked_out, folder = _opened(study, output)
+    planned, folder = _load(study, output)
     folder.make()
     with folder.driver_lock():
-        folder.check(worked_out.study)
-        folder.prepare(worked_out.study)
-        path = write_snakefile(worked_out, folder)
+        folder.check(planned.study)
+        folder.prepare(planned.study)
+        path = write_snakefile(planned, folder)
     typer.echo(f"wrote {path}; `{shlex.join(['snakemake', '-s', str(path), '--cores', '2'])}` runs it")
 
 
@@ -247,9 +246,7 @@ def unit(
         If cases have failed (exit code 3).
     """
     from gbflux import api
-    from gbflux.cli.session import progress_shown
-    from gbflux.errors import StudyError
-    from gbflux.simulation.ranks import mpi_job
+    from gbflux.simulation.mpi_job import mpi_job
     from gbflux.study.worker import find_unit, work
 
     words = ["sweep", "unit", str(folder), key, *(word for name in case or () for word in ("--case", name))]
@@ -259,9 +256,8 @@ def unit(
             raise StudyError(f"{len(failed)} cases of the unit failed", len(failed))
 
 
-def _opened(study: Path, output: Path | None) -> tuple[Plan, StudyFolder]:
-    """A study worked out, and its folder: a study file, or the folder of a study itself."""
-    from gbflux.errors import InputError
+def _load(study: Path, output: Path | None) -> tuple[Plan, StudyFolder]:
+    """Plan of a study and its folder, from a study file, or the folder of a study itself."""
     from gbflux.study import StudyFolder, load_study, plan
 
     if study.is_dir():
@@ -271,3 +267,120 @@ def _opened(study: Path, output: Path | None) -> tuple[Plan, StudyFolder]:
         return plan(folder.study()), folder
     loaded = load_study(study)
     return plan(loaded), StudyFolder(output or Path("results") / loaded.name)
+
+
+def plan_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
+    """Cases, shared meshes, expected cost."""
+    from gbflux.case.cost import in_gib
+    from gbflux.study.folder import KEY_DIGITS
+    from gbflux.study.planning import at_a_time, labels, shown
+
+    study, names = plan.study, labels(plan)
+    points, cases = _count(len(study.points), "point"), _count(len(plan.entries), "case")
+    yield f"{study.name}: {points}, {cases}, {_computed(plan)}"
+    for key in study.keys:
+        values = dict.fromkeys(shown(point.values[key]) for point in study.points)
+        yield f"  {key}: {', '.join(values)}"
+    rows = [("unit", "cases", "cells", "memory", "time", "first case")]
+    for unit in plan.units[:MOST_UNITS]:
+        rows.append(
+            (
+                unit.key[:KEY_DIGITS],
+                str(len(unit.cases)),
+                f"{unit.largest.cells:,}",
+                in_gib(unit.memory_MiB),
+                duration(sum(unit.seconds.values())),
+                names[next(iter(unit.cases))],
+            )
+        )
+    yield from ("", table_text(rows))
+    if len(plan.units) > MOST_UNITS:
+        yield f"… and {len(plan.units) - MOST_UNITS} more units"
+    yield ""
+    jobs = min(at_a_time(study), len(plan.units))
+    memory = sum(sorted(unit.memory_MiB for unit in plan.units)[-jobs:])
+    yield (
+        f"about {duration(plan.time_s())} with {jobs} at a time on {study.run.ranks} "
+        f"rank{'s' if study.run.ranks > 1 else ''} each, {in_gib(memory)}; folder {folder.path}"
+    )
+    yield from unused_lines(plan, folder)
+    yield from core_warnings(study)
+
+
+def core_warnings(study: Study) -> Iterator[str]:
+    """Yield a warning where more ranks or jobs are asked for than this machine has cores."""
+    from gbflux.mesh.gmsh_model import cores
+    from gbflux.study.planning import at_a_time
+
+    run, here = study.run, cores()
+    if run.ranks > here:
+        yield f"warning: run.ranks is {run.ranks}, but {_count(here, 'core')} may be used here: they share"
+    elif run.jobs and at_a_time(study) < run.jobs:
+        yield f"warning: run.jobs is {run.jobs}, but the cores here are enough for {at_a_time(study)}"
+
+
+def _computed(plan: Plan) -> str:
+    """Text on how many computations the cases come to."""
+    count, units = len(plan.keys), len(plan.units)
+    equal = f"{count} different, " if count != len(plan.entries) else ""
+    return f"{equal}{_count(units, 'unit')} of work, one mesh each"
+
+
+def _count(number: int, noun: str) -> str:
+    """A number and the noun it counts, in the plural where that is due."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def status_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
+    """Yield lines on how many cases are in which state."""
+    states = Counter(folder.state(key) for key in plan.keys)
+    running = sum(folder.is_running(unit.key) for unit in plan.units)
+    total = len(plan.keys)
+    yield f"{plan.study.name} in {folder.path}: {states['done']} of {total} cases done"
+    for count, text in (
+        (states["failed"], "failed"),
+        (states["timeout"], "stopped for time"),
+        (states["missing"], "not run"),
+    ):
+        if count:
+            yield f"  {count:6,} {text}"
+    if running:
+        yield f"  {running:6,} unit{'s' if running > 1 else ''} of work running"
+    if driver := folder.driver():
+        yield f"  {driver} runs it"
+    if states["done"] == total:
+        yield "  finished"
+    yield from unused_lines(plan, folder)
+
+
+def unused_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
+    """Yield a line on results of other cases in the folder, and why; nothing where it holds none."""
+    from gbflux.case.model import PHYSICS_VERSION
+    from gbflux.study import unused
+
+    found = unused(plan, folder)
+    if not found.results:
+        return
+    others = [version for version in found.physics_versions if version != PHYSICS_VERSION]
+    why = "the study or its case has changed since, or the physics has"
+    if others:
+        why = (
+            f"computed by physics version {', '.join(map(str, others))}, and this is {PHYSICS_VERSION}: "
+            "the same case gives other numbers now"
+        )
+    what = f"{_count(found.results, 'result')} here {'is' if found.results == 1 else 'are'} of other cases"
+    yield f"  {what} ({why}); kept, not used"
+
+
+def failure_lines(plan: Plan, folder: StudyFolder) -> Iterator[str]:
+    """Yield what went wrong, a line a case."""
+    from gbflux.study.folder import KEY_DIGITS
+    from gbflux.study.planning import labels
+
+    names = labels(plan)
+    failed = [(key, found) for key in plan.keys if (found := folder.failure(key)) and not folder.result(key)]
+    for key, failure in failed[:MOST_FAILURES]:
+        message = failure.message.splitlines()[0] if failure.message else ""
+        yield f"  failed {key[:KEY_DIGITS]} ({names[key]}): {failure.error}: {message}"
+    if len(failed) > MOST_FAILURES:
+        yield f"  … and {len(failed) - MOST_FAILURES} more"

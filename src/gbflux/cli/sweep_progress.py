@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gbflux.cli.check import duration
+from gbflux.cli.output import duration
 
 if TYPE_CHECKING:
+    from rich.console import Group
+
     from gbflux.study import Event, Plan, StudyFolder
 
-_TELLING = 0.2  # share of the work after which its pace alone tells how long the rest takes
-_FIRST_LINE = 110  # characters of a message
+_SURE_SHARE = 0.2  # of the work, after which its pace alone says how long the rest takes
+_LONGEST_MESSAGE = 110  # characters
 
 
 class Standing:
@@ -39,8 +41,7 @@ class Standing:
         before: int,
         clock: Callable[[], float] = time.monotonic,
     ):
-        from gbflux.study.labels import labels
-        from gbflux.study.planning import at_a_time, elapsed_s
+        from gbflux.study.planning import at_a_time, elapsed_s, labels
 
         self._clock = clock
         self._began = clock()
@@ -73,7 +74,7 @@ class Standing:
         """Expected time left (s): by the expected times, and by the pace so far once that says something."""
         done = 1.0 - sum(self._open.values()) / self._all_s if self._all_s else 1.0
         passed = self._clock() - self._began
-        weight = min(1.0, done / _TELLING)
+        weight = min(1.0, done / _SURE_SHARE)
         by_pace = passed * (1.0 - done) / done if done > 0.0 else 0.0
         return weight * by_pace + (1.0 - weight) * max(0.0, self._first_guess - passed)
 
@@ -91,7 +92,7 @@ def plain_line(standing: Standing, event: Event) -> str:
     width = len(str(standing.total))
     text = f"[{standing.done:{width}}/{standing.total}] {words[event.kind]}  {standing.names[event.key]}"
     if event.kind != "done":
-        return f"{text}: {event.text.splitlines()[0][:_FIRST_LINE] if event.text else ''}"
+        return f"{text}: {event.text.splitlines()[0][:_LONGEST_MESSAGE] if event.text else ''}"
     return f"{text}  (about {duration(standing.left_s())} left)"
 
 
@@ -109,8 +110,8 @@ def progress_of(
         flush=True,
     )
     if sys.stderr.isatty():
-        with _live(standing) as report:
-            yield report
+        with _live(standing) as live_report:
+            yield live_report
         return
 
     def report(event: Event) -> None:
@@ -130,7 +131,7 @@ def _live(standing: Standing) -> Iterator[Callable[[Event], None]]:
 
     console = Console(stderr=True)
     with Live(
-        get_renderable=lambda: _picture(standing), console=console, refresh_per_second=4, transient=True
+        get_renderable=lambda: live_display(standing), console=console, refresh_per_second=4, transient=True
     ) as live:
 
         def report(event: Event) -> None:
@@ -141,8 +142,8 @@ def _live(standing: Standing) -> Iterator[Callable[[Event], None]]:
         yield report
 
 
-def _picture(standing: Standing):
-    """The live display."""
+def live_display(standing: Standing) -> Group:
+    """Running cases and a bar, as redrawn."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gbflux.conduction.records import Array, Fields, IntArray, Mask
+from gbflux.mesh import CellKind, Mesh, contiguous_slice, points_on_plane
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import CellKind, LayeredMesh, points_on_plane, those
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.units import UM_TO_M
 
@@ -52,12 +52,12 @@ class Grains:
         return Grains(self.owner[cut.points], self.inside[cut.points], between, self.volume)
 
 
-def grains_of(mesh: LayeredMesh) -> Grains:
+def grains_of(mesh: Mesh) -> Grains:
     """Return the points and boundary cells that the balance of a mesh's grains is computed from.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
 
     Returns
     -------
@@ -71,16 +71,16 @@ def grains_of(mesh: LayeredMesh) -> Grains:
         for corner in range(mesh.dimension + 1):
             owner[cells[in_grain, corner]] = mesh.region[block][in_grain]
         inside[cells[~in_grain]] = False
-    between = those(mesh.kind == CellKind.GB)
+    between = contiguous_slice(mesh.kind == CellKind.GB)
     return Grains(owner, inside & (owner >= 0), between, signed_volumes(mesh.points, mesh.cells[between]))
 
 
-def imbalances(mesh: LayeredMesh, fields: Fields, grains: Grains | None = None) -> tuple[float, float]:
+def imbalances(mesh: Mesh, fields: Fields, grains: Grains | None = None) -> tuple[float, float]:
     """Return the charge imbalance: current in less current out, over the current; and of the worst grain.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     grains : Grains, optional
         `grains_of(mesh)`, where it is known.
@@ -95,12 +95,12 @@ def imbalances(mesh: LayeredMesh, fields: Fields, grains: Grains | None = None) 
     return abs(sum(entering)) / (current or 1.0), worst_grain_imbalance(mesh, fields, grains)
 
 
-def worst_grain_imbalance(mesh: LayeredMesh, fields: Fields, grains: Grains | None = None) -> float:
+def worst_grain_imbalance(mesh: Mesh, fields: Fields, grains: Grains | None = None) -> float:
     """Largest charge imbalance of a grain relative to its inflow.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     grains : Grains, optional
         `grains_of(mesh)`, where it is known.
@@ -126,12 +126,12 @@ def worst_grain_imbalance(mesh: LayeredMesh, fields: Fields, grains: Grains | No
     return float(np.max(2 * gain[fed] / inflow[fed], initial=0.0))
 
 
-def boundary_currents(mesh: LayeredMesh, fields: Fields, cells: slice | IntArray, volume: Array) -> Array:
+def boundary_currents(mesh: Mesh, fields: Fields, cells: slice | IntArray, volume: Array) -> Array:
     """Net current through each grain boundary, positive from grain a to grain b.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     cells : slice or (k,) int array
         The cells of all grain boundaries, junctions left out.

@@ -9,7 +9,7 @@ import numpy as np
 from petsc4py import PETSc
 
 from gbflux.conduction import compat
-from gbflux.conduction.compat import Function, Mesh
+from gbflux.conduction.compat import Function
 from gbflux.conduction.fluxes import (
     CellCurrents,
     FormCurrents,
@@ -74,7 +74,7 @@ class SolverCache:
         Owner of former potentials.
     """
 
-    def __init__(self, domain: Mesh, order: int, many: bool):
+    def __init__(self, domain: compat.mesh.Mesh, order: int, many: bool):
         self.space = compat.scalar_space(domain, "Lagrange", order)
         self.sigma = Function(compat.scalar_space(domain, "DG", 0))
         p1 = self.space if order == 1 else compat.scalar_space(domain, "Lagrange", 1)

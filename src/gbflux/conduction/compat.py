@@ -26,7 +26,6 @@ try:
     from dolfinx import mesh as mesh
     from dolfinx.fem import Function as Function
     from dolfinx.fem import FunctionSpace as FunctionSpace
-    from dolfinx.mesh import Mesh as Mesh
     from mpi4py import MPI
     from petsc4py import PETSc
 except ImportError as missing:

@@ -1,7 +1,7 @@
 """The mesh of rank 0 scattered over all ranks, and results gathered back in its own numbering.
 
 Invariant: a rank's cells are those scattered to it, without ghosts; point numbers and cell numbers outside
-this module are those of the `LayeredMesh`.
+this module are those of the `Mesh`.
 
 Parts are made by recursive coordinate bisection, cut across the longest side each time: M. J. Berger,
 S. H. Bokhari, IEEE Trans. Comput. C-36 (1987) 570-580, doi:10.1109/TC.1987.1676942. A graph partitioner would
@@ -19,11 +19,10 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from gbflux.conduction import compat, mpi
-from gbflux.conduction.compat import Mesh
 from gbflux.conduction.mpi import errors_of_root
 from gbflux.conduction.records import IntArray, Mask
 from gbflux.errors import InputError
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 from gbflux.mesh.simplices import ascending
 
 
@@ -48,7 +47,7 @@ class DistributedMesh:
     """
 
     comm: MPI.Intracomm
-    domain: Mesh
+    domain: compat.mesh.Mesh
     handed_in: IntArray
     parts: tuple[IntArray, ...]
     nodes: tuple[IntArray, ...]
@@ -104,14 +103,14 @@ class DistributedMesh:
         return mpi.gather_rows(self.comm, values, self.nodes, self.point_count)
 
 
-def distribute(comm: MPI.Intracomm, mesh: LayeredMesh | None) -> DistributedMesh:
+def distribute(comm: MPI.Intracomm, mesh: Mesh | None) -> DistributedMesh:
     """Scatter the mesh of rank 0 over all ranks; *collective*.
 
     Parameters
     ----------
     comm : MPI.Intracomm
         The ranks.
-    mesh : LayeredMesh or None
+    mesh : Mesh or None
         The mesh; looked at on rank 0 only.
 
     Returns

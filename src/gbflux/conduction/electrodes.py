@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gbflux.conduction.records import Array, Mask
-from gbflux.mesh.records import LayeredMesh
+from gbflux.mesh import Mesh
 from gbflux.units import FARADAY_C_PER_MOL, GAS_CONSTANT_J_PER_MOL_K, SIDES
 
 _MOST_STEPS = 60
@@ -43,7 +43,7 @@ _LEAST_SHARE = -400.0
 class Patch(Protocol):
     """Locator of an electrode's facets: all facets whose vertices it finds."""
 
-    def points(self, mesh: LayeredMesh) -> Mask:
+    def points(self, mesh: Mesh) -> Mask:
         """Return (n,) which mesh points lie on it."""
 
 
@@ -53,7 +53,7 @@ class Plane:
 
     side: str
 
-    def points(self, mesh: LayeredMesh) -> Mask:
+    def points(self, mesh: Mesh) -> Mask:
         """Return (n,) which mesh points have exactly its coordinate."""
         on: Mask = mesh.points[:, -1] == mesh.z_electrodes[SIDES.index(self.side)]
         return on

@@ -10,7 +10,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 
 from gbflux.case import Case
 from gbflux.conduction.records import Array, IntArray
-from gbflux.mesh.records import CellKind, LayeredMesh, is_kind, those
+from gbflux.mesh import CellKind, Mesh, contiguous_slice, is_kind
 from gbflux.units import UM_TO_M
 
 if TYPE_CHECKING:
@@ -50,17 +50,17 @@ class Material:
             case.grain_boundary.variation,
         )
 
-    def conductivities(self, mesh: LayeredMesh) -> Array:
+    def conductivities(self, mesh: Mesh) -> Array:
         """Return (m,) the conductivity of every cell (S/m)."""
         sigma = np.full(len(mesh.cells), np.nan)
-        in_grain = those(mesh.kind == CellKind.GRAIN)
+        in_grain = contiguous_slice(mesh.kind == CellKind.GRAIN)
         sigma[in_grain] = self.of_grains(mesh.n_grains)[mesh.region[in_grain]]
-        in_boundary = those(is_kind(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION)))
+        in_boundary = contiguous_slice(is_kind(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION)))
         sigma[in_boundary] = self.of_boundaries(mesh.boundaries)[mesh.boundary[in_boundary]]
         if mesh.slabs:
-            sigma[those(mesh.kind == CellKind.HL)] = self.hl
+            sigma[contiguous_slice(mesh.kind == CellKind.HL)] = self.hl
             thickness = mesh.layer_thickness_um * UM_TO_M
-            sigma[those(mesh.kind == CellKind.CONTACT)] = contact_conductivity(
+            sigma[contiguous_slice(mesh.kind == CellKind.CONTACT)] = contact_conductivity(
                 thickness, self.contact_asr, self.hl
             )
         return sigma
@@ -89,7 +89,7 @@ class Material:
         return lognormal(self.boundary, variation.sigma, normal)
 
 
-def conductivities(mesh: LayeredMesh, case: Case) -> Array:
+def conductivities(mesh: Mesh, case: Case) -> Array:
     """Return (m,) the conductivity of every cell of a case's mesh (S/m)."""
     return Material.of(case).conductivities(mesh)
 

@@ -24,8 +24,8 @@ import numpy as np
 from gbflux.conduction.electrodes import ButlerVolmer, Electrode, Electrodes, Law, series_current
 from gbflux.conduction.records import Array, SolverSettings
 from gbflux.errors import InputError
+from gbflux.mesh import Mesh
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import LayeredMesh
 from gbflux.units import SIDES, UM_TO_M
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def raise_faults(faults: Iterator[str]) -> None:
 
 
 def problem_faults(
-    mesh: LayeredMesh, sigma: Array, electrodes: Electrodes, settings: SolverSettings
+    mesh: Mesh, sigma: Array, electrodes: Electrodes, settings: SolverSettings
 ) -> Iterator[str]:
     """Yield what is wrong with conductivities, electrodes and settings on a mesh that is sound."""
     yield from _sigma_faults(mesh, sigma)
@@ -221,7 +221,7 @@ def problem_faults(
     yield from _setting_faults(settings)
 
 
-def mesh_faults(mesh: LayeredMesh) -> Iterator[str]:
+def mesh_faults(mesh: Mesh) -> Iterator[str]:
     """Yield what makes the mesh unfit for a solve."""
     dimension, points, cells = mesh.dimension, mesh.points, mesh.cells
     if dimension not in (2, 3) or points.shape[1:] != (dimension,) or cells.shape[1:] != (dimension + 1,):
@@ -239,7 +239,7 @@ def mesh_faults(mesh: LayeredMesh) -> Iterator[str]:
         )
 
 
-def patch_faults(mesh: LayeredMesh, electrodes: Electrodes) -> Iterator[str]:
+def patch_faults(mesh: Mesh, electrodes: Electrodes) -> Iterator[str]:
     """Yield which electrodes have no facet of the mesh: all that a cut could spoil."""
     for electrode in electrodes:
         if np.count_nonzero(electrode.patch.points(mesh)) < mesh.dimension:
@@ -250,7 +250,7 @@ def patch_faults(mesh: LayeredMesh, electrodes: Electrodes) -> Iterator[str]:
             )
 
 
-def _sigma_faults(mesh: LayeredMesh, sigma: Array) -> Iterator[str]:
+def _sigma_faults(mesh: Mesh, sigma: Array) -> Iterator[str]:
     """Yield what is wrong with the conductivities."""
     sigma = np.asarray(sigma)
     if sigma.shape != (len(mesh.cells),):

@@ -49,7 +49,7 @@ class SolverSettings:
 
 @dataclass(frozen=True)
 class Fields:
-    """The solved fields in the numbering of the `LayeredMesh`; they exist on MPI rank 0 only.
+    """The solved fields in the numbering of the `Mesh`; they exist on MPI rank 0 only.
 
     Attributes ---------- phi : (n,) float64 array Potential at the mesh points (V). j : (m, dimension)
     float64 array Cell mean of −σ∇φ (A/m²). sigma : (m,) float64 array Conductivity of each cell (S/m).

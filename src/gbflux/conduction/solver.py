@@ -53,8 +53,8 @@ from gbflux.conduction.records import (
 )
 from gbflux.conduction.system import LinearSystem
 from gbflux.errors import SolverError
+from gbflux.mesh import ELECTROLYTE, LAYERS, Mesh, is_kind
 from gbflux.mesh.cut import Cut
-from gbflux.mesh.records import ELECTROLYTE, LAYERS, LayeredMesh, is_kind
 from gbflux.units import SIDES
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class ConductionSolver:
     ----------
     comm : MPI.Intracomm
         The ranks that share the work.
-    mesh : LayeredMesh or None
+    mesh : Mesh or None
         The mesh; looked at on rank 0 only.
     many : bool
         Keep what solves can share, at the price of memory.
@@ -122,7 +122,7 @@ class ConductionSolver:
         On all ranks, if the mesh cannot be solved on or has fewer cells than ranks.
     """
 
-    def __init__(self, comm: MPI.Intracomm, mesh: LayeredMesh | None, many: bool = False):
+    def __init__(self, comm: MPI.Intracomm, mesh: Mesh | None, many: bool = False):
         self._comm, self._many = comm, many
         self._watch = _Stopwatch()
         with errors_of_root(comm) as is_root:
@@ -395,9 +395,9 @@ class ConductionSolver:
         found.setdefault("residual_electrolyte", found["residual"])
         return Fields(sigma=problem.given_sigma, **found)
 
-    def _left(self, cut: Cut | None) -> LayeredMesh:
+    def _left(self, cut: Cut | None) -> Mesh:
         """Return on rank 0 the mesh that a cut leaves."""
-        mesh: LayeredMesh = self._mesh if cut is None else cut.mesh
+        mesh: Mesh = self._mesh if cut is None else cut.mesh
         return mesh
 
     def certify(self, weights: Sequence[tuple[str, Array]] | None) -> list[LocalCurrent | None]:
@@ -457,7 +457,7 @@ class ConductionSolver:
 
 def solve(
     comm: MPI.Intracomm,
-    mesh: LayeredMesh | None,
+    mesh: Mesh | None,
     sigma: Array | None,
     electrodes: Electrodes,
     settings: SolverSettings,

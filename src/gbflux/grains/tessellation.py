@@ -1,4 +1,4 @@
-"""A tessellation of a box into convex cells, stored face by face.
+"""A tessellation of a box into convex cells, stored face by face; its measures, and cuts by planes.
 
 Invariant: every face is planar and convex, bounds exactly two cells (or a cell and an outer side), and
 neighbouring faces share vertex numbers, so that a mesh built face by face conforms.
@@ -7,10 +7,15 @@ neighbouring faces share vertex numbers, so that a mesh built face by face confo
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 def outer_side(axis: int, upper: bool) -> int:
@@ -42,12 +47,12 @@ class Tessellation:
         A point for each cell, from which the cell is seen whole (µm). It may lie outside the box.
     """
 
-    size_um: NDArray[np.float64]
-    vertices: NDArray[np.float64]
-    loops: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    face_cells: NDArray[np.int64]
-    seeds: NDArray[np.float64]
+    size_um: Floats
+    vertices: Floats
+    loops: Ints
+    starts: Ints
+    face_cells: Ints
+    seeds: Floats
 
     @property
     def dimension(self) -> int:
@@ -59,17 +64,17 @@ class Tessellation:
         """Number of cells."""
         return len(self.seeds)
 
-    def face(self, index: int) -> NDArray[np.int64]:
+    def face(self, index: int) -> Ints:
         """Vertex numbers of one face."""
         return self.loops[self.starts[index] : self.starts[index + 1]]
 
     @property
-    def loop_faces(self) -> NDArray[np.int64]:
+    def loop_faces(self) -> Ints:
         """Face that each entry of `loops` belongs to."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
 
-def pack_loops(faces: list[list[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def pack_loops(faces: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
     """Flatten a list of vertex loops into ``(loops, starts)``."""
     starts = np.zeros(len(faces) + 1, dtype=np.int64)
     np.cumsum(list(map(len, faces)), out=starts[1:])
@@ -77,7 +82,7 @@ def pack_loops(faces: list[list[int]]) -> tuple[NDArray[np.int64], NDArray[np.in
     return loops, starts
 
 
-def edges(tessellation: Tessellation) -> NDArray[np.int64]:
+def edges(tessellation: Tessellation) -> Ints:
     """Unique edges as sorted vertex pairs, (ne, 2); in 2D the faces themselves."""
     loops, starts = tessellation.loops, tessellation.starts
     if tessellation.dimension == 2:
@@ -91,14 +96,15 @@ def edges(tessellation: Tessellation) -> NDArray[np.int64]:
     return np.stack([keys // n, keys % n], axis=1)
 
 
-def edge_lengths(tessellation: Tessellation) -> NDArray[np.float64]:
+def edge_lengths(tessellation: Tessellation) -> Floats:
     """Lengths of the unique edges (µm), shape (ne,)."""
     pairs = edges(tessellation)
     ends = tessellation.vertices[pairs]
-    return np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    lengths: Floats = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    return lengths
 
 
-def face_simplices(tessellation: Tessellation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def face_simplices(tessellation: Tessellation) -> tuple[Ints, Ints]:
     """Faces cut into fans: vertex numbers (k, d) and the face of each, (k,)."""
     if tessellation.dimension == 2:
         return tessellation.loops.reshape(-1, 2), np.arange(len(tessellation.face_cells))
@@ -113,7 +119,7 @@ def face_simplices(tessellation: Tessellation) -> tuple[NDArray[np.int64], NDArr
     return fan, owner[inner]
 
 
-def volumes_and_centroids(tessellation: Tessellation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def volumes_and_centroids(tessellation: Tessellation) -> tuple[Floats, Floats]:
     """Volume (µm³; area in 2D, µm²) and centroid (µm) of each cell, shapes (n,) and (n, d).
 
     Each face spans simplices with a point inside the cell: the mean of the cell's face corners.
@@ -126,11 +132,102 @@ def volumes_and_centroids(tessellation: Tessellation) -> tuple[NDArray[np.float6
     inside = cell >= 0
     cell, corners = cell[inside], tessellation.vertices[simplices[inside]]
     count = np.bincount(cell, minlength=n)
-    middle = np.stack([np.bincount(cell, corners[:, :, k].mean(1), n) for k in range(d)], axis=1)
-    middle /= np.maximum(count, 1)[:, None]
+    sums = np.stack([np.bincount(cell, corners[:, :, k].mean(1), n) for k in range(d)], axis=1)
+    middle = sums / np.maximum(count, 1)[:, None]
     spans = corners - middle[cell][:, None, :]
     volume = np.abs(np.linalg.det(spans)) / (2 if d == 2 else 6)
     centroid = (corners.sum(1) + middle[cell]) / (d + 1)
-    total = np.bincount(cell, volume, n)
+    total = np.bincount(cell, volume, n).astype(np.float64)
     moment = np.stack([np.bincount(cell, volume * centroid[:, k], n) for k in range(d)], axis=1)
-    return total, moment / np.where(total > 0, total, 1.0)[:, None]
+    centroids: Floats = moment / np.where(total > 0, total, 1.0)[:, None]
+    return total, centroids
+
+
+def clip_to_box(tessellation: Tessellation) -> Tessellation:
+    """Keep what lies inside the box ``[0, size_um]``; cells outside lose all their faces."""
+    for axis in range(tessellation.dimension):
+        tessellation = clip(tessellation, axis, 0.0, upper=False)
+        tessellation = clip(tessellation, axis, float(tessellation.size_um[axis]), upper=True)
+    return tessellation
+
+
+def clip(tessellation: Tessellation, axis: int, position: float, *, upper: bool) -> Tessellation:
+    """Keep the half below ``position`` if `upper`, else the half above (µm).
+
+    Each cut edge gets one new vertex, shared by all faces around it; each cut cell gets one new face on the
+    plane. So the result conforms exactly, without comparing coordinates.
+    """
+    distance = tessellation.vertices[:, axis] - position
+    distance = -distance if upper else distance
+    inside = distance >= 0
+    kept = np.add.reduceat(inside[tessellation.loops].astype(np.int64), tessellation.starts[:-1])
+    whole = kept == np.diff(tessellation.starts)
+    cut = (kept > 0) & ~whole
+    crossing: dict[tuple[int, int], int] = {}  # number of the new vertex on each cut edge
+    segments: dict[int, list[list[int]]] = {}  # of each cut cell: where its faces meet the plane
+    faces: list[list[int]] = []
+    cells: list[list[int]] = tessellation.face_cells[cut].tolist()
+    corner_inside = inside.tolist()
+    for index, pair in zip(np.flatnonzero(cut).tolist(), cells, strict=True):
+        loop, rim = _trim(tessellation.face(index).tolist(), corner_inside, crossing)
+        faces.append(loop)
+        for cell in pair:
+            if cell >= 0:
+                segments.setdefault(cell, []).append(rim)
+    for cell, pieces in sorted(segments.items()):
+        faces.append(_chain(pieces))
+        cells.append([cell, outer_side(axis, upper)])
+    a, b = np.reshape(list(crossing), (-1, 2)).astype(np.int64).T
+    weight = distance[a] / (distance[a] - distance[b])
+    old = tessellation.vertices
+    new = old[a] + weight[:, None] * (old[b] - old[a])  # exact where both ends agree
+    new[:, axis] = position
+    return _assemble(tessellation, whole, np.concatenate([old, new]), faces, cells)
+
+
+def _trim(
+    loop: list[int], inside: list[bool], crossing: dict[tuple[int, int], int]
+) -> tuple[list[int], list[int]]:
+    """The part of a face inside, and the new vertices on its rim, numbered by the edge they cut."""
+    kept: list[int] = []
+    rim: list[int] = []
+    polygon = len(loop) > 2  # in 2D a face is one edge, which a round along it would meet twice
+    for k, (a, b) in enumerate(zip(loop, loop[1:] + loop[:1], strict=True)):
+        if inside[a]:
+            kept.append(a)
+        if inside[a] != inside[b] and (polygon or k == 0):
+            rim.append(crossing.setdefault((min(a, b), max(a, b)), len(inside) + len(crossing)))
+            kept.append(rim[-1])
+    return kept, rim
+
+
+def _chain(pieces: list[list[int]]) -> list[int]:
+    """Loop through segments given in any order; in 2D the two end points."""
+    if len(pieces[0]) == 1:
+        return [piece[0] for piece in pieces]
+    neighbours: dict[int, list[int]] = {}
+    for a, b in pieces:
+        neighbours.setdefault(a, []).append(b)
+        neighbours.setdefault(b, []).append(a)
+    loop: list[int] = []
+    previous, here = -1, pieces[0][0]
+    while not loop or here != loop[0]:
+        loop.append(here)
+        one, other = neighbours[here]
+        previous, here = here, (other if one == previous else one)
+    return loop
+
+
+def _assemble(
+    old: Tessellation, whole: Mask, vertices: Floats, faces: list[list[int]], cells: list[list[int]]
+) -> Tessellation:
+    """Whole faces of `old` and the new ones, with unused vertices dropped."""
+    loops, starts = pack_loops(faces)
+    loops = np.concatenate([old.loops[whole[old.loop_faces]], loops])
+    lengths = np.concatenate([np.diff(old.starts)[whole], np.diff(starts)])
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    face_cells = np.concatenate([old.face_cells[whole], np.reshape(cells, (-1, 2)).astype(np.int64)])
+    used = np.zeros(len(vertices), dtype=bool)
+    used[loops] = True
+    compact = np.cumsum(used) - 1
+    return replace(old, vertices=vertices[used], loops=compact[loops], starts=starts, face_cells=face_cells)

@@ -5,10 +5,15 @@ May import the rooms up to conduction, of that its records alone; NumPy and SciP
 
 from gbflux.measure.hl_profile import HLProfile
 from gbflux.measure.hot_spots import HotSpots
-from gbflux.measure.measure import Measurement, measure
+from gbflux.measure.measure import (
+    BoundaryTable,
+    GrainTable,
+    Measurement,
+    measure,
+    write_boundaries,
+    write_grains,
+)
 from gbflux.measure.parts import ElectrodePart, electrode_parts
-from gbflux.measure.result import as_result
-from gbflux.measure.tables import BoundaryTable, GrainTable, write_boundaries, write_grains
 from gbflux.measure.transport import Transport
 
 __all__ = [
@@ -19,7 +24,6 @@ __all__ = [
     "HotSpots",
     "Measurement",
     "Transport",
-    "as_result",
     "electrode_parts",
     "measure",
     "write_boundaries",

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,16 +94,18 @@ def _above(corners: Array, area: Array, levels: Array) -> Array:
         pairs = np.repeat(facet, count[facet])
         level = first[pairs] + _counted(count[facet])
         whole += np.bincount(level, area[pairs] * _share(corners[pairs], levels[level]), len(levels))
-    return np.clip(whole / area.sum(), 0.0, 1.0)
+    found: Array = np.clip(whole / area.sum(), 0.0, 1.0)
+    return found
 
 
-def _counted(counts: NDArray[np.integer]) -> NDArray[np.intp]:
+def _counted(counts: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
     """0, 1, … up to each count, one after the other.
 
     >>> _counted(np.array([2, 3])).tolist()
     [0, 1, 0, 1, 2]
     """
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    found: NDArray[np.intp] = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return found
 
 
 def _share(corners: Array, level: Array) -> Array:
@@ -212,3 +215,41 @@ def equal_parts(d: int, cuts: int) -> Array:
     x = np.concatenate([i[upright] + 1 / 3, i[turned] + 2 / 3]) / cuts
     y = np.concatenate([j[upright] + 1 / 3, j[turned] + 2 / 3]) / cuts
     return np.stack([1 - x - y, x, y], axis=1)
+
+
+def weighted_quantiles(values: Array, weights: Array, shares: Sequence[float]) -> Array:
+    """Smallest values v such that at least the given shares of the weight lie at or below v.
+
+    Parameters
+    ----------
+    values, weights : (k,) arrays
+        Weights ≥ 0, not all zero.
+    shares : sequence of float
+        Between 0 and 1.
+
+    Returns
+    -------
+    (len(shares),) array
+
+    Examples
+    --------
+    >>> weighted_quantiles(np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0]), [0.5, 0.75, 0.76]).tolist()
+    [2.0, 2.0, 3.0]
+    """
+    whole = float(np.sum(weights))
+    wanted = np.asarray(shares) * whole * (1 - 1e-12)  # a share met to rounding is met
+    tail = _tail(values, weights, float(wanted.min()))
+    order = tail[np.argsort(values[tail], kind="stable")]
+    below = whole - float(np.sum(weights[tail])) + np.cumsum(weights[order])
+    found: Array = values[order][np.minimum(np.searchsorted(below, wanted), len(order) - 1)]
+    return found
+
+
+def _tail(values: Array, weights: Array, wanted: float) -> NDArray[np.intp]:
+    """The largest values, as few as are sure to hold that below which the wanted weight lies."""
+    for rest in (len(values) // 20, len(values) // 4):
+        if rest:
+            tail = np.argpartition(values, -rest)[-rest:]
+            if float(np.sum(weights)) - float(np.sum(weights[tail])) < wanted * (1 - 1e-9):
+                return tail
+    return np.arange(len(values))

@@ -73,7 +73,6 @@ def parts(value: float | None, record: Mapping[str, Any] | None, digits: int = 4
 
     Parameters
     ----------
-    value : float or None
     record : mapping or None
         Its record in ``errors``: ``estimated_error``, ``divergent``. None where no error is known.
     digits : int
@@ -92,8 +91,8 @@ def parts(value: float | None, record: Mapping[str, Any] | None, digits: int = 4
     place = decimal_place(error)
     exponent = _exponent(max(abs(round(x, -place)) for x in (value, error)), place)
     decimals = exponent - place
-    shown = (rounded(x / 10.0**exponent, decimals) for x in (value, abs(error)))
-    return Parts(*shown, _power(exponent) if exponent else "")
+    shown, beside = (rounded(x / 10.0**exponent, decimals) for x in (value, abs(error)))
+    return Parts(shown, beside, _power(exponent) if exponent else "")
 
 
 def with_error(value: float | None, error: float | Mapping[str, Any] | None, digits: int = 4) -> str:
@@ -152,7 +151,8 @@ def _outwards(lower: float, upper: float, place: int) -> tuple[str, str]:
     unit = 10.0**place
     ends = math.floor(round(lower / unit, 9)) * unit, math.ceil(round(upper / unit, 9)) * unit
     power = _power(exponent) if exponent else ""
-    return tuple(rounded(x / 10.0**exponent, exponent - place) + power for x in ends)
+    low, high = (rounded(x / 10.0**exponent, exponent - place) + power for x in ends)
+    return low, high
 
 
 def value_at(tree: Any, key: str) -> Any:

@@ -3,32 +3,27 @@
 Planes parallel to the electrode cut the layer at growing distance from the electrolyte. On each plane |J| of
 the cells it cuts is compared with J̄ = I/A, weighted with the exact area of the cut.
 
-Rules
-  reason
-      Why the two numbers below are None: the layer has fewer than `FEWEST_CELLS` cells across, so that it is
-      the mesh that evens out the current, not the layer. None where it is resolved.
-  homogenized_at_um
-      Smallest distance from which on max|J|/J̄ ≤ 1.1 on every plane, linear between the last plane above and
-      the next. The first plane's distance if all are below; None if the last plane is above.
-  decay_length_um
-      λ of std(J_z) = a cosh((h − z)/λ), h the layer's thickness, fitted by least squares to log std(J_z). The
-      planes are half a mesh size apart and the first two are left out: nearer than one mesh size the decay is
-      algebraic. The law is exact for one lateral mode over an ideal electrode; of a real spectrum it takes a
-      mean, closer to the long waves. None where fewer than four planes are left with std(J_z)/J̄ above 1e-6,
-      or where std hardly falls (λ > 10 h).
+The two lengths read off the profile are defined at the fields of `HLProfile`. Of the decay's law std(J_z) = a
+cosh((h − z)/λ), h the layer's thickness: it is exact for one lateral mode over an ideal electrode; of a real
+spectrum the fit takes a mean, closer to the long waves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
 from gbflux.measure.cells import CellGeometry
-from gbflux.measure.weighted import quantiles
-from gbflux.mesh.records import LayeredMesh
+from gbflux.measure.distribution import weighted_quantiles
+from gbflux.measure.metrics import metric
+from gbflux.mesh import Mesh
+
+Values = Sequence[float] | NDArray[np.float64]
 
 #: Largest max|J|/J̄ of a plane that counts as homogenized.
 HOMOGENIZED = 1.1
@@ -44,42 +39,57 @@ _CELL_SLACK = 0.9  # a mesher meets the size asked for within so much
 
 @dataclass(frozen=True)
 class HLProfile:
-    """Spread of the current density over the distance from the electrolyte; rules at the head of this module.
+    """Spread of the current density over the distance from the electrolyte, plane by plane."""
 
-    Attributes
-    ----------
-    distance_um : tuple of float
-        Distances of the planes from the face electrolyte|layer (µm). The first lies just beyond the contact
-        layer.
-    max_over_mean, p99_over_mean : tuple of float
-        Largest |J|, and the value 99 % of the area does not exceed, over J̄.
-    std_over_mean : tuple of float
-        Standard deviation of J_z over the area, over J̄.
-    homogenized_at_um : float or None
-        Distance from which on max|J|/J̄ ≤ 1.1 (µm).
-    decay_length_um : float or None
-        λ of the fitted cosh (µm).
-    reason : str or None
-        Why there are no such numbers, where the mesh does not resolve the layer.
-    """
+    distance_um: tuple[float, ...] = metric(
+        "distance from the electrolyte, {place}",
+        "µm",
+        kind="profile",
+        definition="distance of each plane from the face electrolyte|layer; the first lies just beyond the "
+        "contact layer",
+    )
+    max_over_mean: tuple[float, ...] = metric(
+        "max/mean, {place}", kind="profile", definition="largest |J| on each plane, over J̄ = I/A"
+    )
+    p99_over_mean: tuple[float, ...] = metric(
+        "P99/mean, {place}", kind="profile", definition="its 99 % quantile over the area, over J̄"
+    )
+    std_over_mean: tuple[float, ...] = metric(
+        "std/mean, {place}", kind="profile", definition="standard deviation of J_z over the area, over J̄"
+    )
+    homogenized_at_um: float | None = metric(
+        "homogenized at, {place}",
+        "µm",
+        "max/mean stays below 1.1",
+        kind="length",
+        definition="smallest distance from which on `max_over_mean` ≤ 1.1 on every plane, linear between "
+        "the last plane above and the next: the first plane's distance if all are below; null if the "
+        "electrode's plane is above",
+    )
+    decay_length_um: float | None = metric(
+        "decay length, {place}",
+        "µm",
+        "λ of the fitted cosh",
+        kind="length",
+        definition="λ of std(J_z) = a cosh((h − z)/λ), h the thickness, by least squares on log std(J_z). "
+        "The first two planes (one mesh size) are left out: there the decay is algebraic. Exact for one "
+        "lateral mode over an ideal electrode, where a mode of wave length Λ decays with λ = Λ/2π. null "
+        "where fewer than four planes are left with `std_over_mean` > 1e-6, or where the spread hardly "
+        "falls (λ > 10 h).",
+    )
+    reason: str | None = metric(
+        default=None,
+        definition="why the two lengths are null, where the layer has fewer than four cells across: then it "
+        "is the mesh that evens out the current; null where it is resolved",
+    )
 
-    distance_um: tuple[float, ...]
-    max_over_mean: tuple[float, ...]
-    p99_over_mean: tuple[float, ...]
-    std_over_mean: tuple[float, ...]
-    homogenized_at_um: float | None
-    decay_length_um: float | None
-    reason: str | None = None
 
-
-def hl_profile(
-    mesh: LayeredMesh, fields: Fields, side: str, mean: float, geometry: CellGeometry
-) -> HLProfile:
+def hl_profile(mesh: Mesh, fields: Fields, side: str, mean: float, geometry: CellGeometry) -> HLProfile:
     """Profile across one homogenizing layer.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     fields : Fields
     side : str
         ``"bottom"`` or ``"top"``, one of ``mesh.slabs``.
@@ -122,7 +132,7 @@ def hl_profile(
     )
 
 
-def homogenized_at(distance_um, max_over_mean) -> float | None:
+def homogenized_at(distance_um: Values, max_over_mean: Values) -> float | None:
     """Smallest distance from which on max|J|/J̄ stays at or below 1.1 (µm).
 
     Parameters
@@ -150,7 +160,7 @@ def homogenized_at(distance_um, max_over_mean) -> float | None:
     return float(s0 + (s1 - s0) * (y0 - HOMOGENIZED) / (y0 - y1))
 
 
-def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, float] | None:
+def fit_decay(distance_um: Values, std_over_mean: Values, thickness_um: float) -> tuple[float, float] | None:
     """λ and a of a·cosh((h − z)/λ) fitted to the standard deviation in log space.
 
     Parameters
@@ -171,8 +181,9 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
         return None
     remaining, log_std = thickness_um - distance[used], np.log(std[used])
 
-    def rest(log_length: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        return log_std - log_cosh(remaining / np.exp(log_length))
+    def rest(log_length: Any) -> NDArray[np.float64]:
+        residual: NDArray[np.float64] = log_std - log_cosh(remaining / np.exp(log_length))
+        return residual
 
     # the best of many lengths brackets the minimum; the longest stands for no decay
     grid = np.linspace(np.log(thickness_um / 1000), np.log(LONGEST * thickness_um), 200)
@@ -183,7 +194,9 @@ def fit_decay(distance_um, std_over_mean, thickness_um: float) -> tuple[float, f
     return float(np.exp(found)), float(np.exp(np.mean(rest(found))))
 
 
-def _lowest(rest, remaining: NDArray[np.float64], low: float, high: float) -> float:
+def _lowest(
+    rest: Callable[[float], NDArray[np.float64]], remaining: NDArray[np.float64], low: float, high: float
+) -> float:
     """Find the least variance of `rest` by the root of its slope; a minimum itself shows to √eps only."""
     from scipy.optimize import brentq
 
@@ -193,28 +206,19 @@ def _lowest(rest, remaining: NDArray[np.float64], low: float, high: float) -> fl
         return float(np.mean((values - values.mean()) * x * np.tanh(x)))
 
     if slope(low) < 0.0 < slope(high):
-        return brentq(slope, low, high, xtol=1e-14)
+        return float(brentq(slope, low, high, xtol=1e-14))
     return low if slope(low) >= 0.0 else high
 
 
-def log_cosh(x):
-    """log cosh x without overflow.
-
-    Parameters
-    ----------
-    x : float or array
-
-    Returns
-    -------
-    float or array
-    """
+def log_cosh(x: Any) -> Any:
+    """log cosh x without overflow."""
     return np.logaddexp(x, -x) - np.log(2)
 
 
 def _mesh_size(volume: NDArray[np.float64], dimension: int) -> float:
     """Edge of the regular simplex whose volume is the mean of the cells (µm)."""
     mean = float(volume.mean())  # √3/4 a² in 2D, a³/(6√2) in 3D
-    return (4 * mean / np.sqrt(3)) ** 0.5 if dimension == 2 else (6 * np.sqrt(2) * mean) ** (1 / 3)
+    return float((4 * mean / np.sqrt(3)) ** 0.5 if dimension == 2 else (6 * np.sqrt(2) * mean) ** (1 / 3))
 
 
 def _unresolved(thickness_um: float, cell_height_um: float) -> str | None:
@@ -239,4 +243,4 @@ def _spread(j: NDArray[np.float64], area: NDArray[np.float64]) -> tuple[float, f
     size, along, whole = np.sqrt(np.einsum("ci,ci->c", j, j)), j[:, -1], float(area.sum())
     average = np.dot(along, area) / whole
     variance = np.dot((along - average) ** 2, area) / whole
-    return float(size.max()), float(quantiles(size, area, [0.99])[0]), float(np.sqrt(variance))
+    return float(size.max()), float(weighted_quantiles(size, area, [0.99])[0]), float(np.sqrt(variance))

@@ -1,41 +1,16 @@
-"""Concentration of the current on a plane: the family of hot-spot measures and their definitions.
+"""Concentration of the current on a plane: the family of hot-spot measures.
 
 One plane of area A carries the current I; the mean is J̄ = I/A, I the sum of the nodal reactions on the
 plane. All measures are of one field, the current density j_h normal to the plane that carries the reactions
-(`planes`): continuous, linear on each facet, of mean J̄ on every mesh. Ends of grain boundaries count.
-  mean_over_mean
-      Area mean of j_h over the mean current density of the whole cell: 1, or currents do not add up.
-  max_over_mean
-      Largest j_h/J̄. It grows without limit as the mesh is refined at an ideal electrode, because the field
-      is singular where a resistive boundary meets the plane obliquely: read it only beside
-      `smallest_facet_um`.
-  p95, p99, p999_over_mean
-      Value that j_h/J̄ does not exceed on 95, 99, 99.9 % of the area.
-  rms_over_mean
-      Root of the area mean of j_h², over J̄: 1 for a uniform current, never less.
-  gini
-      Gini coefficient of j_h over area: 0 uniform, towards 1 concentrated.
-  area_fraction_above
-      Share of the area with j_h > 2, 3, 5, 10 J̄.
-They belong to the distribution of j_h over area, see `distribution`.
-
-`window_max_over_mean` is the largest mean of j_h, over J̄, in a disc of diameter ℓ (in 2D a length ℓ) centred
-on a mesh node and clipped at the box, see `windows`. None where ℓ is less than two facets, as they are in the
-hottest window.
+(`planes`): continuous, linear on each facet, of mean J̄ on every mesh. Ends of grain boundaries count. The
+definitions stand at the fields of `HotSpots`; percentiles, rms, Gini coefficient and area fractions belong to
+the distribution of j_h over area (`distribution`), windows are found by `parts`.
 
 Grain measures take reactions: the current of a grain is the sum over the nodes it owns on the plane, its
 exposed area the sum of their lumped areas (its own facets and half of each grain-boundary end beside them),
 so that the areas sum to A and a uniform field gives every grain exactly J̄. Grains that touch the plane with
 a point or an edge alone do not count. All are None for a plane that no grain touches (electrode on a
 homogenizing layer).
-  grain_max_over_mean, _over_median, _over_min
-      Largest grain mean over J̄, over the median of the grains (each counting once), over the smallest (None
-      unless > 0).
-  grain_max_over_mean_area_cut
-      The same as the first, for grains with more than 0.1 d^(dimension − 1) exposed, d the mean grain size.
-      None if none has.
-
-`smallest_facet_um` is the shortest edge of a facet on the plane, ends of layers left out.
 """
 
 from __future__ import annotations
@@ -47,44 +22,138 @@ import numpy as np
 
 from gbflux.errors import InputError
 from gbflux.measure import distribution
+from gbflux.measure.metrics import freeze, metric
+from gbflux.measure.parts import AREA_CUT, hottest_window
 from gbflux.measure.planes import PlaneFacets, PlaneNodes, facet_edges
-from gbflux.measure.readonly import read_only
-from gbflux.measure.windows import hottest_window
 from gbflux.units import UM_TO_M
 
 #: Window diameters (µm) by the name they have in results.
 WINDOWS_UM = {"200_nm": 0.2, "1_um": 1.0, "3_um": 3.0}
 #: Multiples of the mean whose excess area is reported.
 MULTIPLES = (2, 3, 5, 10)
-#: Grains with less exposed area than this times d^(dimension − 1) are left out of the cut measure.
-AREA_CUT = 0.1
 
 
 @dataclass(frozen=True)
 class HotSpots:
-    """Hot-spot measures of one plane, dimensionless but for one; defined at the head of this module.
+    """Hot-spot measures of one plane, each defined at its field; dimensionless but for one.
 
     `mean_over_mean` is None in results of versions that did not have it.
     """
 
-    max_over_mean: float
-    p95_over_mean: float
-    p99_over_mean: float
-    p999_over_mean: float
-    window_max_over_mean: Mapping[str, float | None]
-    grain_max_over_mean: float | None
-    grain_max_over_median: float | None
-    grain_max_over_min: float | None
-    grain_max_over_mean_area_cut: float | None
-    rms_over_mean: float
-    gini: float
-    area_fraction_above: Mapping[str, float]
-    smallest_facet_um: float
-    mean_over_mean: float | None = None
+    max_over_mean: float = metric(
+        "pointwise max/mean, {place}",
+        meaning="set by the mesh too",
+        kind="extreme",
+        error=(1.0, 2.0),
+        definition="largest j_h/J̄, at a node. It grows without limit as the mesh is refined at an ideal "
+        "electrode, where the field is singular at the foot of an oblique resistive boundary: set by the "
+        "mesh, see above; read it only beside `smallest_facet_um`",
+    )
+    p95_over_mean: float = metric(
+        "P95/mean, {plane}",
+        meaning="largest but for 5 % of the area, over the mean",
+        kind="extreme",
+        error=(1.0, 1.5),
+        definition="value that j_h/J̄ does not exceed on 95 % of the area",
+    )
+    p99_over_mean: float = metric(
+        "P99/mean, {plane}",
+        meaning="largest but for 1 % of the area, over the mean",
+        kind="extreme",
+        error=(1.8, 2.0),
+        definition="the same for 99 %",
+    )
+    p999_over_mean: float = metric(
+        "P99.9/mean, {plane}",
+        meaning="largest but for 0.1 % of the area, over the mean",
+        kind="extreme",
+        error=(1.0, 2.0),
+        definition="the same for 99.9 %",
+    )
+    window_max_over_mean: Mapping[str, float | None] = metric(
+        "{of} window max/mean, {place}",
+        meaning="largest mean over {of}",
+        kind="extreme",
+        of={name: name.replace("_", " ").replace("u", "µ") for name in WINDOWS_UM},
+        error={2: (8.0, 3.0), 3: (4.0, 2.0)},  # discs average over more facets than lengths do
+        definition="largest mean of j_h, over J̄, in a disc of diameter ℓ = 200 nm, 1 µm, 3 µm (in 2D a "
+        "length ℓ) centred on a mesh node and clipped at the box. In 2D the mean is exact; in 3D facets are "
+        "cut into parts of at most ℓ/16, and those whose middles lie in the disc count. Where nodes lie "
+        "closer than ℓ/6, one centre in each square of that side is tried. null where ℓ is less than two "
+        "facets; a facet's length is the mean of the longest edges of the facets that the window touches, "
+        "weighted with their areas, ends of layers left out, less 5 % because a mesher does not meet the "
+        "length asked for exactly.",
+    )
+    grain_max_over_mean: float | None = metric(
+        "grain max/mean with slivers, {place}",
+        meaning="largest mean over a grain",
+        kind="extreme",
+        error=(2.5, 0.3),
+        definition="largest mean current density of a grain (its current over its exposed area), over J̄",
+    )
+    grain_max_over_median: float | None = metric(
+        "grain max/median, {place}",
+        meaning="largest mean over a grain, over the median of grains",
+        kind="extreme",
+        error=(2.5, 0.3),
+        definition="the same over the median of the grains, each counting once",
+    )
+    grain_max_over_min: float | None = metric(
+        "grain max/min, {place}",
+        meaning="largest mean over a grain, over the smallest",
+        kind="extreme",
+        error=(2.5, 0.3),
+        definition="the same over the smallest of the grains; null unless that is positive",
+    )
+    grain_max_over_mean_area_cut: float | None = metric(
+        "grain max/mean, {place}",
+        meaning="largest mean over a grain, slivers left out",
+        kind="extreme",
+        error=(2.5, 0.3),
+        definition="`grain_max_over_mean` among grains with more than 0.1 d^(dimension − 1) exposed, d the "
+        "mean grain size; null if there is none",
+    )
+    rms_over_mean: float = metric(
+        "rms/mean, {plane}",
+        meaning="1 for a uniform current",
+        kind="mean",
+        error=(0.3, 3.0),
+        definition="root of the area mean of j_h², over J̄: 1 for a uniform current, never less",
+    )
+    gini: float = metric(
+        "Gini coefficient, {plane}",
+        meaning="0 for a uniform current",
+        kind="mean",
+        uniform=0.0,
+        error=(2.0, 0.5),
+        definition="Gini coefficient of j_h over area: 0 uniform, towards 1 concentrated",
+    )
+    area_fraction_above: Mapping[str, float] = metric(
+        "area above {of} means, {plane}",
+        meaning="share of the area",
+        kind="share",
+        of={str(k): str(k) for k in MULTIPLES},
+        uniform=0.0,
+        error=(0.5, 0.5),
+        definition="share of the area with j_h > 2, 3, 5, 10 J̄",
+    )
+    smallest_facet_um: float = metric(
+        "smallest facet, {plane}",
+        "µm",
+        kind="length",
+        definition="shortest edge of a facet on the plane, ends of layers left out",
+    )
+    mean_over_mean: float | None = metric(
+        "mean/mean of the cell, {plane}",
+        meaning="1, or currents do not add up",
+        kind="mean",
+        default=None,
+        definition="area mean of j_h over the mean current density of the whole cell: 1, or currents do not "
+        "add up",
+    )
 
     def __post_init__(self) -> None:
-        for name in ("window_max_over_mean", "area_fraction_above"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
+        freeze(self, "window_max_over_mean", "area_fraction_above")
 
 
 def hot_spots(
@@ -108,10 +177,6 @@ def hot_spots(
         d, for the area cut-off (µm).
     cell_mean : float, optional
         Mean current density of the whole cell, for `mean_over_mean` (A/m²).
-
-    Returns
-    -------
-    HotSpots
 
     Raises
     ------
@@ -139,11 +204,6 @@ def hot_spots(
 
 def mean_density(facets: PlaneFacets, nodes: PlaneNodes) -> float:
     """Mean current density of a plane: its total current over its area (A/m²).
-
-    Parameters
-    ----------
-    facets : PlaneFacets
-    nodes : PlaneNodes
 
     Returns
     -------

@@ -21,14 +21,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.conduction.records import Fields
-from gbflux.measure.area import flat_areas
-from gbflux.mesh.records import LAYERS, CellKind, LayeredMesh, is_kind, points_on_plane
-from gbflux.units import UM_TO_M
+from gbflux.measure.section import flat_areas
+from gbflux.mesh import ELECTROLYTE, LAYERS, CellKind, Mesh, is_kind, points_on_plane
+from gbflux.units import SIDES, UM_TO_M
 
 _BLOCK = 1 << 18
 
@@ -58,10 +59,10 @@ class PlaneFacets:
     """
 
     z: float
-    nodes: NDArray[np.integer]
+    nodes: NDArray[np.integer[Any]]
     points: NDArray[np.float64]
     area: NDArray[np.float64]
-    cell: NDArray[np.integer]
+    cell: NDArray[np.integer[Any]]
     j_abs: NDArray[np.float64]
     j_z: NDArray[np.float64]
     grain: NDArray[np.int32]
@@ -87,7 +88,7 @@ class PlaneNodes:
         Grain or slab that owns the point.
     """
 
-    node: NDArray[np.integer]
+    node: NDArray[np.integer[Any]]
     lateral: NDArray[np.float64]
     current: NDArray[np.float64]
     area: NDArray[np.float64]
@@ -103,12 +104,11 @@ class PlaneNodes:
         return self.density[np.searchsorted(self.node, facets.nodes)]
 
 
-def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.intp]:
+def cells_touching(mesh: Mesh, planes: Iterable[float]) -> NDArray[np.intp]:
     """Cells with at least one point on one of the planes z = const (µm).
 
     Parameters
     ----------
-    mesh : LayeredMesh
     planes : iterable of float
         Positions (µm).
 
@@ -128,19 +128,17 @@ def cells_touching(mesh: LayeredMesh, planes: Iterable[float]) -> NDArray[np.int
 
 
 def plane_facets(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     fields: Fields,
     z: float,
     below: bool,
     kinds: Sequence[CellKind],
-    among: NDArray[np.integer] | None = None,
+    among: NDArray[np.integer[Any]] | None = None,
 ) -> PlaneFacets:
     """Faces on the plane z = const of the cells of given kinds on one side of it.
 
     Parameters
     ----------
-    mesh : LayeredMesh
-    fields : Fields
     z : float
         The plane (µm); mesh points lie on it exactly.
     below : bool
@@ -149,10 +147,6 @@ def plane_facets(
         Kinds of cell that count.
     among : (k,) int array, optional
         Cells to look at, as from `cells_touching`; saves a pass over the mesh.
-
-    Returns
-    -------
-    PlaneFacets
     """
     among = cells_touching(mesh, [z]) if among is None else among
     among = among[is_kind(mesh.kind[among], kinds)]
@@ -180,17 +174,15 @@ def plane_facets(
 
 
 def plane_nodes(
-    mesh: LayeredMesh,
+    mesh: Mesh,
     facets: PlaneFacets,
     residual: NDArray[np.float64],
-    among: NDArray[np.integer] | None = None,
+    among: NDArray[np.integer[Any]] | None = None,
 ) -> PlaneNodes:
     """Points of a plane's facets with their reactions, lumped areas and owners.
 
     Parameters
     ----------
-    mesh : LayeredMesh
-    facets : PlaneFacets
     residual : (n,) array
         Current that enters through each mesh point (A; in 2D A/m): `Fields.residual` on an electrode,
         `Fields.residual_electrolyte` where the electrolyte ends.
@@ -215,12 +207,12 @@ def plane_nodes(
         node=node,
         lateral=mesh.points[node, :-1],
         current=-current if current.sum() < 0 else current,
-        area=np.bincount(position.ravel(), share, minlength=len(node)),
+        area=np.bincount(position.ravel(), share, minlength=len(node)),  # type: ignore[arg-type]  # of floats
         region=owner[node],
     )
 
 
-def numbered(nodes: NDArray[np.integer], count: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+def numbered(nodes: NDArray[np.integer[Any]], count: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
     """Unique nodes, ascending, and the position of each given node among them.
 
     Parameters
@@ -252,10 +244,6 @@ def numbered(nodes: NDArray[np.integer], count: int) -> tuple[NDArray[np.intp], 
 def facet_edges(facets: PlaneFacets) -> NDArray[np.float64]:
     """Lengths of the edges of all facets that are not part of a layer (µm).
 
-    Parameters
-    ----------
-    facets : PlaneFacets
-
     Returns
     -------
     (k, 3) array, in 2D (k, 1)
@@ -264,9 +252,43 @@ def facet_edges(facets: PlaneFacets) -> NDArray[np.float64]:
     points = facets.points[~facets.is_layer]
     if points.shape[1] == 2:
         return np.abs(points[:, 1] - points[:, 0])
-    return np.linalg.norm(points - np.roll(points, 1, axis=1), axis=2)
+    lengths: NDArray[np.float64] = np.linalg.norm(points - np.roll(points, 1, axis=1), axis=2)
+    return lengths
 
 
-def _any_corner(chosen: NDArray[np.bool_], cells: NDArray[np.integer]) -> NDArray[np.bool_]:
+def _any_corner(chosen: NDArray[np.bool_], cells: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     """Mask of the cells that have a chosen point among their corners."""
-    return np.logical_or.reduce([chosen.take(corner) for corner in cells.T])
+    found: NDArray[np.bool_] = np.logical_or.reduce([chosen.take(corner) for corner in cells.T])
+    return found
+
+
+def electrode_plane(
+    mesh: Mesh, fields: Fields, side: str, among: NDArray[np.integer[Any]] | None = None
+) -> tuple[PlaneFacets, PlaneNodes]:
+    """Facets and nodes of an electrode.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    fields : Fields
+    side : str
+        ``"bottom"`` or ``"top"``.
+    among : (k,) int array, optional
+        Cells to look at, as from `cells_touching`.
+
+    Returns
+    -------
+    PlaneFacets, PlaneNodes
+    """
+    z = mesh.z_electrodes[SIDES.index(side)]
+    facets = plane_facets(mesh, fields, z, side == "top", tuple(CellKind), among)
+    return facets, plane_nodes(mesh, facets, fields.residual, among)
+
+
+def electrolyte_end(
+    mesh: Mesh, fields: Fields, side: str, among: NDArray[np.integer[Any]] | None = None
+) -> tuple[PlaneFacets, PlaneNodes]:
+    """Facets and nodes where the electrolyte ends, seen from it; arguments as for `electrode_plane`."""
+    z = mesh.z_electrolyte[SIDES.index(side)]
+    facets = plane_facets(mesh, fields, z, side == "top", ELECTROLYTE, among)
+    return facets, plane_nodes(mesh, facets, fields.residual_electrolyte, among)

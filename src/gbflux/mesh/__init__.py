@@ -4,18 +4,30 @@ Imports `errors`, `units`, `case` and `grains`. Lengths are in micrometres.
 """
 
 from gbflux.mesh.build import BuiltMesh, build_mesh
-from gbflux.mesh.recipe import Recipe, recipe
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, MeshQuality
-from gbflux.mesh.sizing import SizeField
+from gbflux.mesh.mesh import (
+    ELECTROLYTE,
+    LAYERS,
+    CellKind,
+    Mesh,
+    MeshQuality,
+    contiguous_slice,
+    is_kind,
+    points_on_plane,
+)
+from gbflux.mesh.recipe import Recipe, SizeField, recipe
 
 __all__ = [
     "ELECTROLYTE",
+    "LAYERS",
     "BuiltMesh",
     "CellKind",
-    "LayeredMesh",
+    "Mesh",
     "MeshQuality",
     "Recipe",
     "SizeField",
     "build_mesh",
+    "contiguous_slice",
+    "is_kind",
+    "points_on_plane",
     "recipe",
 ]

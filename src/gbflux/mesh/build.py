@@ -1,8 +1,14 @@
-"""Get the mesh of a case: from the cache, or made by a worker process and then cached."""
+"""Get the mesh of a recipe: from the cache, or made by a worker process and then cached.
+
+A cached mesh is one NumPy archive in ``$GBFLUX_CACHE`` or the user's cache folder, named after its
+recipe's key.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import logging
 import os
 import resource
@@ -10,19 +16,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gbflux.errors import MeshError
+import numpy as np
+
+from gbflux.errors import InputError, MeshError
 from gbflux.mesh import guard
-from gbflux.mesh.cache import mesh_file
+from gbflux.mesh.gmsh_model import gmsh_version
+from gbflux.mesh.mesh import MESH_ARRAYS, Mesh, mesh_facts, mesh_of
 from gbflux.mesh.recipe import Recipe
-from gbflux.mesh.records import LayeredMesh
-from gbflux.mesh.storage import faults_told, load_mesh
 
 logger = logging.getLogger(__name__)
 
+#: Raise it when the same recipe gives another mesh.
+MESHER = 6
 # Variables by which MPI launchers know their own processes; a child that is none of them must not see them.
 _LAUNCHERS = ("OMPI_", "PMIX_", "PRTE_", "PMI_", "PMI2_", "HYDI_", "HYDRA_", "MPI_LOCAL", "SLURM_PMI")
 
@@ -33,7 +45,7 @@ class BuiltMesh:
 
     Attributes
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
         The mesh.
     timings : dict
         Seconds for ``grains``, ``mesh`` and ``layers``; in these, reading it from the cache counts as
@@ -44,7 +56,7 @@ class BuiltMesh:
         Largest memory of the process that made it (MiB), 0 from the cache.
     """
 
-    mesh: LayeredMesh
+    mesh: Mesh
     timings: dict[str, float]
     from_cache: bool
     worker_peak_MiB: float
@@ -69,7 +81,7 @@ def build_mesh(recipe: Recipe, meanwhile: Callable[[], object] = lambda: None) -
     MissingLibrary
         If gmsh is missing.
     """
-    path = mesh_file(recipe.key())
+    path = mesh_file(mesh_key(recipe))
     began = time.perf_counter()
     mesh = _cached(path)
     if mesh is not None:
@@ -84,11 +96,11 @@ def build_mesh(recipe: Recipe, meanwhile: Callable[[], object] = lambda: None) -
         draft = Path(name) / "mesh.npz"
         _run_worker(recipe, draft, meanwhile)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        mesh, timings = load_mesh(_keep(draft, path))
+        mesh, timings = load_mesh(_store(draft, path))
     return BuiltMesh(mesh, timings, False, peak)
 
 
-def _cached(path: Path) -> LayeredMesh | None:
+def _cached(path: Path) -> Mesh | None:
     """The mesh in the cache, None if there is none to be read; others may own the file and its folder."""
     if not os.path.isfile(path):
         return None
@@ -104,10 +116,10 @@ def _cached(path: Path) -> LayeredMesh | None:
     return mesh
 
 
-def _keep(draft: Path, path: Path) -> Path:
+def _store(draft: Path, path: Path) -> Path:
     """Move a draft into the cache unless the mesh is there by now; where the mesh can be read."""
     try:
-        os.link(draft, path)
+        os.link(draft, path)  # unlike a rename it fails where a mesh is: others may be reading it
     except FileExistsError:  # another process was faster, or another user keeps it to himself
         return path if os.access(path, os.R_OK) else draft
     except OSError:
@@ -122,13 +134,13 @@ def _run_worker(recipe: Recipe, out: Path, meanwhile: Callable[[], object]) -> N
     command = guard.guarded([sys.executable, "-m", "gbflux.mesh.worker", str(out)])
     if recipe.size.field is not None:
         sizes = out.with_name("sizes.npz")
-        with faults_told(out.parent):
+        with disk_errors_as_mesh_errors(out.parent):
             recipe.size.field.save(sizes)
         command.append(str(sizes))
     asked = out.with_name("recipe.json")
-    with faults_told(out.parent):
+    with disk_errors_as_mesh_errors(out.parent):
         asked.write_text(recipe.to_json())
-    code, words = _ended(command, environment, asked, meanwhile)
+    code, words = _run(command, environment, asked, meanwhile)
     if code == 0:
         for line in words.splitlines():
             logger.warning("%s", line)
@@ -141,7 +153,7 @@ def _run_worker(recipe: Recipe, out: Path, meanwhile: Callable[[], object]) -> N
     raise MeshError(words.splitlines()[-1] if words else f"mesh: the mesher failed with exit code {code}.")
 
 
-def _ended(
+def _run(
     command: list[str], environment: dict[str, str], asked: Path, meanwhile: Callable[[], object]
 ) -> tuple[int, str]:
     """Run a command on a file while something else is done; its exit code and last words."""
@@ -163,3 +175,126 @@ def _ended(
             process.kill()
             raise
     return process.returncode, words
+
+
+@dataclass(frozen=True)
+class CachedMesh:
+    """A cached mesh: its recipe's key, file, size (bytes) and time of last use (s since 1970)."""
+
+    key: str
+    path: Path
+    bytes: int
+    used: float
+
+
+def cache_folder() -> Path:
+    """``$GBFLUX_CACHE``, else ``$XDG_CACHE_HOME/gbflux``, else ``~/.cache/gbflux``."""
+    given = os.environ.get("GBFLUX_CACHE")
+    if given:
+        return Path(given).expanduser().absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().absolute() / "gbflux"
+
+
+def mesh_key(recipe: Recipe) -> str:
+    """SHA-256 (hex) of a recipe, of gmsh's version and of the mesher's own."""
+    text = f"{recipe.to_json()} gmsh {gmsh_version()} mesher {MESHER}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def mesh_file(key: str) -> Path:
+    """Path where the mesh of a recipe's key is stored, or would be."""
+    return cache_folder() / "meshes" / f"{key}.npz"
+
+
+def cache_entries() -> list[CachedMesh]:
+    """Meshes in the cache, last used first."""
+    found = []
+    for path in (cache_folder() / "meshes").glob("*.npz"):
+        facts = path.stat()
+        found.append(CachedMesh(path.stem, path, facts.st_size, facts.st_mtime))
+    return sorted(found, key=lambda entry: -entry.used)
+
+
+def empty_cache() -> int:
+    """Delete all cached meshes, and drafts left behind; returns the bytes freed.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be deleted.
+    """
+    folder = cache_folder() / "meshes"
+    drafts = [path for path in folder.glob("making-*") if path.is_dir()]
+    files = [*folder.glob("*.npz"), *(path for draft in drafts for path in draft.iterdir())]
+    freed = 0
+    try:
+        for path in files:
+            freed += path.stat().st_size
+            path.unlink(missing_ok=True)
+        for draft in drafts:
+            draft.rmdir()
+    except OSError as error:
+        raise InputError(
+            f"cache: {error.filename} must be deletable; got {error.strerror}. Check its permissions."
+        ) from error
+    return freed
+
+
+def save_mesh(path: Path, mesh: Mesh, timings: dict[str, float]) -> None:
+    """Write a mesh and the seconds its making took; a file already there is replaced in one step.
+
+    Raises
+    ------
+    MeshError
+        If it cannot be written.
+    """
+    about = np.array(json.dumps({"facts": mesh_facts(mesh), "timings": timings}))
+    draft = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.part")  # not tempfile's: others may read a cache
+    try:
+        with disk_errors_as_mesh_errors(path.parent):
+            with draft.open("xb") as stream:
+                np.savez(stream, about=about, **{name: getattr(mesh, name) for name in MESH_ARRAYS})
+            os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def disk_errors_as_mesh_errors(folder: Path) -> Iterator[None]:
+    """Turn errors of a block that writes NumPy archives into one that says where, and what to do.
+
+    Raises
+    ------
+    MeshError
+        In place of an OSError, and of the ValueError that an archive makes of one when it is closed.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        fault: BaseException | None = error
+        while fault is not None and not isinstance(fault, OSError):
+            fault = fault.__context__
+        if fault is None:
+            raise
+        raise MeshError(
+            f"mesh: {folder} must have room for a mesh; got '{fault.strerror or fault}'. "
+            "Free some space (`gbflux cache --empty`), or let GBFLUX_CACHE name a folder on another disk."
+        ) from error
+
+
+def load_mesh(path: Path) -> tuple[Mesh, dict[str, float]]:
+    """Read what `save_mesh` wrote.
+
+    Raises
+    ------
+    MeshError
+        If the file is not whole.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            about = json.loads(str(archive["about"]))
+            arrays = {name: archive[name] for name in MESH_ARRAYS}
+        return mesh_of(about["facts"], arrays), about["timings"]
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise MeshError(f"mesh: {path} must be a whole mesh archive; got {error!r}. Delete it.") from error

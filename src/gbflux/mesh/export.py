@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError, MissingLibrary
-from gbflux.mesh.records import CellKind, LayeredMesh
+from gbflux.mesh.mesh import CellKind, Mesh
 from gbflux.mesh.simplices import longest_edges, signed_volumes
 from gbflux.units import S_PER_M_TO_S_PER_CM
 
@@ -82,12 +82,12 @@ def _load_meshio() -> Any:
     return meshio
 
 
-def export_mesh(mesh: LayeredMesh, path: Path, file_format: str = "msh") -> list[Path]:
+def export_mesh(mesh: Mesh, path: Path, file_format: str = "msh") -> list[Path]:
     """Write a mesh, and beside it a table of its boundaries.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
         The mesh.
     path : Path
         File to write, replaced if it exists; its folder is made where there is none.
@@ -111,7 +111,7 @@ def export_mesh(mesh: LayeredMesh, path: Path, file_format: str = "msh") -> list
     options: dict[str, Any] = {"binary": True} if name == "gmsh22" else {}
     table = path.with_name(f"{path.stem}_boundaries.csv")
     try:
-        with _whole(path, path.with_suffix(".h5"), table):
+        with _all_or_nothing(path, path.with_suffix(".h5"), table):
             if shutil.disk_usage(path.parent).free < mesh.points.nbytes + mesh.cells.nbytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # HDF5 would crash later
             meshio.write(path, meshio_mesh(mesh, meshio), file_format=name, **options)
@@ -134,12 +134,12 @@ def export_mesh(mesh: LayeredMesh, path: Path, file_format: str = "msh") -> list
     return [path, table]
 
 
-def export_conductivities(mesh: LayeredMesh, sigma: NDArray[np.float64], path: Path) -> Path:
+def export_conductivities(mesh: Mesh, sigma: NDArray[np.float64], path: Path) -> Path:
     """Write the table ``<stem>_conductivities.csv`` beside an exported mesh: a row for each elementary tag.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
         The mesh.
     sigma : (m,) float64 array
         Conductivity of each cell, one value a tag (S/m).
@@ -157,13 +157,13 @@ def export_conductivities(mesh: LayeredMesh, sigma: NDArray[np.float64], path: P
         If the file cannot be written.
     """
     table = path.with_name(f"{path.stem}_conductivities.csv")
-    with _whole(table), table.open("w", newline="", encoding="utf-8") as stream:
+    with _all_or_nothing(table), table.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(conductivity_rows(mesh, sigma))
     return table
 
 
 @contextmanager
-def _whole(*paths: Path) -> Iterator[None]:
+def _all_or_nothing(*paths: Path) -> Iterator[None]:
     """Write files in the folder of the first, made where there is none; after an error none of them is left.
 
     A file that was there before stays where nothing has been written to it.
@@ -202,7 +202,7 @@ def suffix(file_format: str) -> str:
     return _FORMATS.get(file_format, (file_format, f".{file_format}"))[1]
 
 
-def meshio_mesh(mesh: LayeredMesh, meshio) -> Any:
+def meshio_mesh(mesh: Mesh, meshio: Any) -> Any:
     """The mesh as meshio's record: cells, then the facets on the electrodes."""
     solid, flat = ("tetra", "triangle") if mesh.dimension == 3 else ("triangle", "line")
     facets = [plane_facets(mesh, z) for z in mesh.z_electrodes]
@@ -221,7 +221,7 @@ def meshio_mesh(mesh: LayeredMesh, meshio) -> Any:
     )
 
 
-def physical_tags(mesh: LayeredMesh) -> NDArray[np.int32]:
+def physical_tags(mesh: Mesh) -> NDArray[np.int32]:
     """Physical tag of each cell, (m,)."""
     tags = np.zeros(len(CellKind), dtype=np.int32)
     for kind, name in _GROUP.items():
@@ -229,7 +229,7 @@ def physical_tags(mesh: LayeredMesh) -> NDArray[np.int32]:
     return tags[mesh.kind]
 
 
-def elementary_tags(mesh: LayeredMesh) -> NDArray[np.int32]:
+def elementary_tags(mesh: Mesh) -> NDArray[np.int32]:
     """Elementary tag of each cell, (m,)."""
     first_boundary = mesh.n_grains + len(mesh.slabs) + 1
     tags = np.where(mesh.boundary >= 0, first_boundary + mesh.boundary, mesh.region + 1)
@@ -239,15 +239,16 @@ def elementary_tags(mesh: LayeredMesh) -> NDArray[np.int32]:
     return tags.astype(np.int32)
 
 
-def plane_facets(mesh: LayeredMesh, z: float) -> NDArray[np.int32]:
+def plane_facets(mesh: Mesh, z: float) -> NDArray[np.int32]:
     """Faces of cells that lie on an outer plane z (µm), as node numbers, (k, d)."""
     on_plane = mesh.points[:, -1] == z
     width = mesh.cells.shape[1]
     touched = mesh.cells[on_plane[mesh.cells].sum(axis=1) == width - 1]
-    return touched[on_plane[touched]].reshape(-1, width - 1)
+    facets: NDArray[np.int32] = touched[on_plane[touched]].reshape(-1, width - 1)
+    return facets
 
 
-def boundary_rows(mesh: LayeredMesh) -> list[list[Any]]:
+def boundary_rows(mesh: Mesh) -> list[list[Any]]:
     """Header and one row per boundary: its elementary tag, grain tags and area."""
     unit = "area_um2" if mesh.dimension == 3 else "length_um"
     first = mesh.n_grains + len(mesh.slabs) + 1
@@ -258,7 +259,7 @@ def boundary_rows(mesh: LayeredMesh) -> list[list[Any]]:
     ]
 
 
-def conductivity_rows(mesh: LayeredMesh, sigma: NDArray[np.float64]) -> list[list[Any]]:
+def conductivity_rows(mesh: Mesh, sigma: NDArray[np.float64]) -> list[list[Any]]:
     """Header and one row per elementary tag of cells: the tag, its physical group, its conductivity."""
     tags, first = np.unique(elementary_tags(mesh), return_index=True)
     names = [_GROUP[CellKind(kind)] for kind in mesh.kind[first].tolist()]
@@ -267,21 +268,13 @@ def conductivity_rows(mesh: LayeredMesh, sigma: NDArray[np.float64]) -> list[lis
     return [["tag", "group", "conductivity_S_per_cm"], *map(list, rows)]
 
 
-def quality_rows(mesh: LayeredMesh) -> list[tuple[str, int, float, float, float]]:
+def quality_rows(mesh: Mesh) -> list[tuple[str, int, float, float, float]]:
     """Of each kind of cell: name, count, volume (µm³; 2D: µm²), median longest edge (µm), least volume."""
     volume, edge = signed_volumes(mesh.points, mesh.cells), longest_edges(mesh.points, mesh.cells)
     rows = []
     for kind in CellKind:
         mine = mesh.kind == kind
         if mine.any():
-            v = volume[mine]
-            rows.append(
-                (
-                    kind.name.lower(),
-                    int(mine.sum()),
-                    float(v.sum()),
-                    float(np.median(edge[mine])),
-                    float(v.min()),
-                )
-            )
+            v, name = volume[mine], kind.name.lower()
+            rows.append((name, len(v), float(v.sum()), float(np.median(edge[mine])), float(v.min())))
     return rows

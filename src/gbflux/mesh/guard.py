@@ -45,12 +45,12 @@ def watch_parent(pause_s: float = 1.0) -> None:
 
 
 def guarded(command: Sequence[str]) -> list[str]:
-    """Return the words that start a command which ends with this process."""
+    """Words that start a command which ends with this process."""
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
 
 
 def waited_for(command: Sequence[str]) -> list[str]:
-    """Return the words that start a process which waits for a command, and passes on how it ends."""
+    """Words that start a process which waits for a command, and passes on how it ends."""
     return [sys.executable, "-I", "-S", __file__, "wait", *command]
 
 

@@ -2,23 +2,141 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gbflux.grains import Arrangement
-from gbflux.mesh.drawing import MeshSize, gmsh_version
-from gbflux.mesh.sizing import SizeField
-from gbflux.units import SIDES
+from gbflux.mesh.mesh import mesh_hash
+from gbflux.mesh.simplices import Floats, signed_volumes
+from gbflux.units import CELLS_PER_VOLUME, SIDES, crowded
 
 if TYPE_CHECKING:
     from gbflux.case import Case
 
-#: Raise it when the same recipe gives another mesh.
-MESHER = 6
+FADE = 3.0  # distance over which cells grow, per growth
+
+
+@dataclass(frozen=True)
+class SizeField:
+    """Edge lengths asked for, continuous and linear in each cell of a mesh without layers.
+
+    Attributes
+    ----------
+    points : (n, d) float array
+        Nodes (µm).
+    cells : (m, d + 1) int array
+        Simplices that fill the box and its slabs.
+    region : (m,) int array
+        Grain or slab that each lies in.
+    size_um : (n,) float array
+        Edge length at each node (µm).
+    junctions_resolved : bool
+        In 2D: whether the cells at junctions of layers are made smaller than these are thick.
+    end_um : float
+        In 3D: mean length of the innermost edges away from the lines where grain boundaries end (µm), to
+        which cells are cut there; 0 for no cuts.
+    """
+
+    points: NDArray[np.float64]
+    cells: NDArray[np.int32]
+    region: NDArray[np.int32]
+    size_um: NDArray[np.float64]
+    junctions_resolved: bool = False
+    end_um: float = 0.0
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of all that a mesh depends on."""
+        resolved = "resolved" if self.junctions_resolved else ""
+        end = f"{self.end_um:.17g}" if self.end_um else ""
+        return mesh_hash(self.points, self.cells, self.size_um, before=f"{resolved}{end}".encode())
+
+    def scaled(self, factor: float) -> SizeField:
+        """The field with all sizes multiplied."""
+        return replace(self, size_um=factor * self.size_um)
+
+    def expected_cells(self) -> NDArray[np.float64]:
+        """Cells that a mesh of these sizes will have in each cell of this one, (m,)."""
+        d = self.points.shape[1]
+        density = np.mean(self.size_um[self.cells] ** -d, axis=1)
+        found: Floats = CELLS_PER_VOLUME[d] * np.abs(signed_volumes(self.points, self.cells)) * density
+        return found
+
+    def cells_by_gmsh(self, n_grains: int) -> float:
+        """Cells that a mesh of these sizes will have, with what `crowded` adds in the grains."""
+        expected = self.expected_cells()
+        in_grains = float(expected[self.region < n_grains].sum())
+        return float(expected.sum()) + crowded(in_grains, n_grains, self.points.shape[1]) - in_grains
+
+    def save(self, path: Path) -> None:
+        """Write an archive that `load` reads."""
+        np.savez(path, **{name: getattr(self, name) for name in _STORED})
+
+    @classmethod
+    def load(cls, path: Path) -> SizeField:
+        """The field in an archive."""
+        with np.load(path) as archive:
+            facts = {name: archive[name].item() for name in ("junctions_resolved", "end_um")}
+            return cls(**{name: archive[name] for name in _STORED if name not in facts}, **facts)
+
+
+_STORED = ("points", "cells", "region", "size_um", "junctions_resolved", "end_um")
+
+
+@dataclass(frozen=True)
+class MeshSize:
+    """Edge lengths of the mesh.
+
+    Attributes
+    ----------
+    size_um : float
+        Edge length away from the planes where grains end (µm).
+    end_size_um : float
+        Edge length at those planes (µm).
+    reproducible : bool
+        Serial Delaunay in place of parallel HXT: the same mesh every time, several times slower.
+    field : SizeField or None
+        Edge lengths that vary in space, in place of all others.
+    end_um : float
+        Length that cells are cut to across the lines (2D: points) where grain boundaries end on those planes
+        (µm); 0 for no cuts.
+    """
+
+    size_um: float
+    end_size_um: float
+    reproducible: bool = False
+    field: SizeField | None = None
+    end_um: float = 0.0
+
+    @property
+    def cut_um(self) -> float:
+        """`end_um` of the size field where there is one, else `end_um` itself (µm)."""
+        return self.end_um if self.field is None else self.field.end_um
+
+    @property
+    def range_um(self) -> tuple[float, float]:
+        """Smallest and largest edge length asked for (µm)."""
+        sizes = (self.size_um, self.end_size_um) if self.field is None else self.field.size_um
+        return float(min(sizes)), float(max(sizes))
+
+    @property
+    def graded_um(self) -> float:
+        """Distance from the planes where grains end from which on cells have the full size (µm)."""
+        fine, coarse = self.end_size_um, self.size_um
+        return 0.0 if fine == coarse else fine + FADE * abs(coarse - fine)
+
+    def scaled(self, factor: float) -> MeshSize:
+        """All edge lengths multiplied; the length that cells are cut to stays."""
+        return replace(
+            self,
+            size_um=factor * self.size_um,
+            end_size_um=factor * self.end_size_um,
+            field=self.field and self.field.scaled(factor),
+        )
 
 
 @dataclass(frozen=True)
@@ -49,25 +167,16 @@ class Recipe:
         """Canonical text, the same for the same recipe; of a size field only the hash."""
         data = asdict(replace(self, size=replace(self.size, field=None)))
         data["size"]["field"] = None if self.size.field is None else self.size.field.digest()
-        points = data["arrangement"]["points"]
-        data["arrangement"]["points"] = None if points is None else np.asarray(points, float).tolist()
+        data["arrangement"] = self.arrangement.as_dict()
         return json.dumps(data, sort_keys=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str, field: SizeField | None = None) -> Recipe:
         """The recipe that `to_json` wrote, with the size field it was written of."""
         data = json.loads(text)
-        grains = data["arrangement"]
-        grains["size_um"] = tuple(grains["size_um"])
-        grains["points"] = None if grains["points"] is None else np.array(grains["points"])
-        planes = tuple(tuple(side) for side in data["hl_planes_um"])
+        bottom, top = (tuple(side) for side in data["hl_planes_um"])
         size = MeshSize(**{**data["size"], "field": field})
-        return cls(Arrangement(**grains), planes, size)
-
-    def key(self) -> str:
-        """SHA-256 (hex) of the recipe, of gmsh's version and of the mesher's own."""
-        text = f"{self.to_json()} gmsh {gmsh_version()} mesher {MESHER}"
-        return hashlib.sha256(text.encode()).hexdigest()
+        return cls(Arrangement.from_dict(data["arrangement"]), (bottom, top), size)
 
 
 def recipe(
@@ -85,20 +194,9 @@ def recipe(
     hl_planes_um : pair of tuples of float, optional
         Mesh planes of the homogenizing layers, as in `Recipe`; by default their thickness alone.
     """
-    grains = case.grains
-    arrangement = Arrangement(
-        size_um=tuple(case.size_um),
-        mean_size_um=case.mean_grain_size_um,
-        kind=grains.arrangement,
-        boundary=grains.boundary,
-        seed=grains.seed,
-        relaxation_steps=grains.relaxation_steps,
-        delta_um=case.delta_um,
-        points=None if grains.seeds_file is None else np.array(grains.seeds_file.points),
-    )
     mesh = case.mesh
     size = MeshSize(mesh.size_um, mesh.electrode_size_um, mesh.reproducible, field, case.boundary_end_um)
     if hl_planes_um is None:
         bottom, top = ((um,) if um > 0 else () for um in case.hl_um)
         hl_planes_um = bottom, top
-    return Recipe(arrangement, hl_planes_um, size)
+    return Recipe(Arrangement.of(case), hl_planes_um, size)

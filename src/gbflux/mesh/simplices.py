@@ -1,17 +1,36 @@
-"""Volumes and edges of many simplices, one coordinate at a time, in blocks that fit the processor's cache."""
+"""Simplices: volumes, edges, normals, and how quadrilaterals and prisms are cut into them.
+
+Many at a time, one coordinate after the other, in blocks that fit the processor's cache.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+Integers = NDArray[np.integer[Any]]
+Mask = NDArray[np.bool_]
+
 _BLOCK = 1 << 15  # cells worked on at a time
+# Vertex orders that bring each of the six corners of a prism to the front, all of the same handedness.
+_TO_FRONT = np.array(
+    [
+        [0, 1, 2, 3, 4, 5],
+        [1, 2, 0, 4, 5, 3],
+        [2, 0, 1, 5, 3, 4],
+        [3, 5, 4, 0, 2, 1],
+        [4, 3, 5, 1, 0, 2],
+        [5, 4, 3, 2, 1, 0],
+    ]
+)
 
 
-def signed_volumes(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
+def signed_volumes(points: Floats, cells: Integers) -> NDArray[np.float64]:
     """Volumes of simplices (µm³; in 2D areas, µm²), negative where inverted."""
     axes = np.ascontiguousarray(points.T)
     volumes = np.empty(len(cells))
@@ -22,20 +41,21 @@ def signed_volumes(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
     return volumes / (2 if len(axes) == 2 else 6)
 
 
-def _determinant(rows: list[list[NDArray]]) -> NDArray:
+def _determinant(rows: list[list[Floats]]) -> Floats:
     """Determinants of 2×2 or 3×3 matrices given as rows of arrays."""
     if len(rows) == 2:
         (a, b), (c, d) = rows
         return a * d - b * c
-    a, b, c = rows
-    return (
-        a[0] * (b[1] * c[2] - b[2] * c[1])
-        + a[1] * (b[2] * c[0] - b[0] * c[2])
-        + a[2] * (b[0] * c[1] - b[1] * c[0])
+    u, v, w = rows
+    found: Floats = (
+        u[0] * (v[1] * w[2] - v[2] * w[1])
+        + u[1] * (v[2] * w[0] - v[0] * w[2])
+        + u[2] * (v[0] * w[1] - v[1] * w[0])
     )
+    return found
 
 
-def longest_edges(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
+def longest_edges(points: Floats, cells: Integers) -> NDArray[np.float64]:
     """Longest edge of each simplex (µm)."""
     axes = np.ascontiguousarray(points.T)
     longest = np.empty(len(cells))
@@ -50,7 +70,7 @@ def longest_edges(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
     return np.sqrt(longest)
 
 
-def smallest_heights(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
+def smallest_heights(points: Floats, cells: Integers) -> NDArray[np.float64]:
     """Distance of the nearest corner from the face opposite it, in each simplex, (m,).
 
     Parameters
@@ -75,7 +95,7 @@ def smallest_heights(points: NDArray, cells: NDArray) -> NDArray[np.float64]:
     return d * np.abs(signed_volumes(points, cells)) / largest
 
 
-def ascending(corners: Sequence[NDArray]) -> list[NDArray]:
+def ascending(corners: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
     """Values at the three or four corners of simplices, sorted within each simplex.
 
     By a sorting network, one corner of all simplices at a time.
@@ -97,7 +117,7 @@ def ascending(corners: Sequence[NDArray]) -> list[NDArray]:
     return found
 
 
-def is_conforming(cells: NDArray, planes: NDArray) -> bool:
+def is_conforming(cells: Integers, planes: NDArray[np.uint8]) -> bool:
     """Test whether every face belongs to two cells, or to one and lies on an outer plane.
 
     Each inner face is met twice, so that it cancels when hashes of all faces are combined by exclusive or.
@@ -109,22 +129,60 @@ def is_conforming(cells: NDArray, planes: NDArray) -> bool:
     planes : (n,) uint8 array
         For each point, one bit for each outer plane it is on.
     """
-    node = _mixed(np.arange(len(planes), dtype=np.uint64))
+    node = _splitmix64(np.arange(len(planes), dtype=np.uint64))
     left = np.uint64(0)
     for start in range(0, len(cells), _BLOCK):
         block = cells[start : start + _BLOCK]
         hashes, bits = node[block], planes[block]
+        # the sum over a face's corners: that of all less the opposite one, modulo 2⁶⁴
         faces = hashes.sum(axis=1, dtype=np.uint64)[:, None] - hashes
         for corner in range(block.shape[1]):
             common = np.bitwise_and.reduce(np.delete(bits, corner, axis=1), axis=1)
             inner = faces[common == 0, corner]
-            left ^= np.bitwise_xor.reduce(_mixed(inner))
+            left ^= np.bitwise_xor.reduce(_splitmix64(inner))
     return bool(left == 0)
 
 
-def _mixed(z: NDArray) -> NDArray[np.uint64]:
+def _splitmix64(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finalizer of splitmix64: a well-spread 64-bit hash."""
     z = z + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+def split_prisms(prisms: Integers) -> Integers:
+    """Three tetrahedra for each prism.
+
+    Parameters
+    ----------
+    prisms : (m, 6) int array
+        A triangle, then the opposite one corner by corner, counter-clockwise seen from the latter.
+
+    Returns
+    -------
+    (3 m, 4) int array
+        The three cells of a prism follow one another.
+    """
+    # the smallest number in front, two diagonals start there; the third lies on the face opposite to it
+    q = np.take_along_axis(prisms, _TO_FRONT[np.argmin(prisms, axis=1)], axis=1)
+    rising = np.minimum(q[:, 1], q[:, 5]) < np.minimum(q[:, 2], q[:, 4])
+    one = q[:, [[0, 1, 2, 5], [0, 1, 5, 4], [0, 4, 5, 3]]]
+    other = q[:, [[0, 1, 2, 4], [0, 4, 2, 5], [0, 4, 5, 3]]]
+    return np.where(rising[:, None, None], one, other).reshape(-1, 4)
+
+
+def normals(corners: Floats) -> Floats:
+    """Normals, of any length: of segments (2D: to the right), or of triangles (right-hand rule)."""
+    span = corners[:, 1] - corners[:, 0]
+    if corners.shape[2] == 2:
+        return np.stack([span[:, 1], -span[:, 0]], axis=1)
+    return np.cross(span, corners[:, 2] - corners[:, 0])
+
+
+def split_quads(quads: Integers) -> Integers:
+    """Two triangles each, (m, 4) counter-clockwise to (2 m, 3); the diagonal at the smallest number."""
+    even = np.argmin(quads, axis=1) % 2 == 0
+    one = quads[:, [[0, 1, 2], [0, 2, 3]]]
+    other = quads[:, [[0, 1, 3], [1, 2, 3]]]
+    return np.where(even[:, None, None], one, other).reshape(-1, 3)

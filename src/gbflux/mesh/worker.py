@@ -15,35 +15,30 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gbflux.errors import GbfluxError, MeshError
 from gbflux.grains import tessellate
-from gbflux.mesh.bisect import resolve_junctions
-from gbflux.mesh.conforming import ConformingMesh, merged, mesh_conforming
-from gbflux.mesh.drawing import MeshSize
-from gbflux.mesh.ends import cut_towards, end_nodes
-from gbflux.mesh.layered import insert_layers
-from gbflux.mesh.recipe import Recipe
-from gbflux.mesh.records import LayeredMesh
-from gbflux.mesh.sizing import SizeField
-from gbflux.mesh.slabs import add_slab
-from gbflux.mesh.stacks import with_stacks, without_thin_layers
-from gbflux.mesh.storage import save_mesh
+from gbflux.mesh.build import save_mesh
+from gbflux.mesh.gmsh_model import mesh_conforming
+from gbflux.mesh.layers import insert_layers
+from gbflux.mesh.mesh import ConformingMesh, Mesh
+from gbflux.mesh.recipe import MeshSize, Recipe, SizeField
+from gbflux.mesh.simplices import Floats
+from gbflux.mesh.singularities import cut_towards, end_nodes, resolve_junctions
+from gbflux.mesh.slabs import add_slab, insert_thin_layers, join_slab_layers, remove_thin_layers
 from gbflux.units import SIDES
 
 logger = logging.getLogger(__name__)
-
 #: Length that cells at ends of boundaries are cut to where layers do not fit, over the length asked for.
 _MILDER = 5.0
 
 
-def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
+def make_mesh(recipe: Recipe) -> tuple[Mesh, dict[str, float]]:
     """Tessellate, mesh, insert layers; what fails is tried again, slightly finer, then by another algorithm.
 
     Returns
     -------
-    mesh : LayeredMesh
+    mesh : Mesh
         The accepted mesh.
     timings : dict
         Seconds for ``grains``, ``mesh`` and ``layers``.
@@ -58,7 +53,7 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     n_grains, size_um = grains.n_cells, grains.size_um
     stacks, layers = {}, []
     for side, depths in recipe.slabs.items():
-        drawn, stacks[side] = without_thin_layers(
+        drawn, stacks[side] = remove_thin_layers(
             depths, recipe.size, grains.dimension, recipe.arrangement.delta_um
         )
         grains = add_slab(grains, drawn, upper=side == "top")
@@ -66,14 +61,14 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
     starts = np.cumsum([n_grains, *layers]).tolist()
     slabs = [range(start, end) for start, end in pairwise(starts)]
     timings = {"grains": time.perf_counter() - began, "mesh": 0.0, "layers": 0.0}
-    failure = None
+    failure: MeshError | None = None
     for size in _attempts(recipe.size):
         try:
             began = time.perf_counter()
             planes = 0.0, float(size_um[-1])
-            mesh = merged(mesh_conforming(grains, size, planes, slabs), n_grains, tuple(layers))
+            mesh = join_slab_layers(mesh_conforming(grains, size, planes, slabs), n_grains, tuple(layers))
             for region, (side, thin) in enumerate(stacks.items(), start=n_grains):
-                mesh = with_stacks(mesh, region, planes[SIDES.index(side)], side == "top", thin)
+                mesh = insert_thin_layers(mesh, region, planes[SIDES.index(side)], side == "top", thin)
             timings["mesh"] += time.perf_counter() - began
             began = time.perf_counter()
             layered = _layered(mesh, size, recipe, n_grains, size_um)
@@ -84,16 +79,15 @@ def make_mesh(recipe: Recipe) -> tuple[LayeredMesh, dict[str, float]]:
         except MeshError as error:
             logger.warning("%s Trying another mesh.", error)
             failure = failure or error
+    assert failure is not None  # at least one size was tried
     raise failure
 
 
-def _layered(
-    mesh: ConformingMesh, size: MeshSize, recipe: Recipe, n_grains: int, size_um: NDArray
-) -> LayeredMesh:
+def _layered(mesh: ConformingMesh, size: MeshSize, recipe: Recipe, n_grains: int, size_um: Floats) -> Mesh:
     """The mesh cut towards ends of boundaries and with its layers; cut less deep where these do not fit."""
     on_line = end_nodes(mesh, n_grains, (0.0, float(size_um[-1])))
     depths_um = (size.cut_um, _MILDER * size.cut_um, 0.0) if size.cut_um > 0 else (0.0,)
-    failure = None
+    failure: MeshError | None = None
     for end_um in depths_um:
         cut, node = cut_towards(mesh, on_line, end_um)
         try:
@@ -110,6 +104,7 @@ def _layered(
         if failure is not None:
             logger.warning("%s Cells at ends of boundaries are cut to %g µm instead.", failure, end_um)
         return replace(layered, node=node.astype(np.int32)[layered.node], end_um=end_um)
+    assert failure is not None  # at least one depth was tried
     raise failure
 
 

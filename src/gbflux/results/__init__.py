@@ -3,8 +3,8 @@
 Imports the rooms up to `measure`; loads no DOLFINx.
 """
 
+from gbflux.results.fields import Snapshot
 from gbflux.results.folder import RunFolder
-from gbflux.results.result import MeshFacts, Result, SolverFacts, TransportFacts
-from gbflux.results.snapshot import Snapshot
+from gbflux.results.result import METRICS, MeshFacts, Result, SolverFacts
 
-__all__ = ["MeshFacts", "Result", "RunFolder", "Snapshot", "SolverFacts", "TransportFacts"]
+__all__ = ["METRICS", "MeshFacts", "Result", "RunFolder", "Snapshot", "SolverFacts"]

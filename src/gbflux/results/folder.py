@@ -6,17 +6,20 @@ is not.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case, load_case, resolved_yaml
-from gbflux.errors import CaseError, InputError
-from gbflux.results.claim import Claim, claim
-from gbflux.results.disk import not_writable
+from gbflux.errors import CaseError, GbfluxError, InputError
 from gbflux.results.result import DEFINITIONS, Result, read_result
 
 _OWN = (
@@ -128,8 +131,8 @@ class RunFolder:
             If the folder cannot be written; it is then as it was.
         """
         try:
-            seeds = case.grains.seeds_file
-            # the file of seeds may lie in this very folder
+            seeds = case.grains.file
+            # the file of grains may lie in this very folder
             points = None if seeds is None else Path(seeds.path).read_bytes()
             taken = claim(self.path, _OWN)
             try:
@@ -168,3 +171,204 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+#: Where an earlier run's files lie meanwhile, in the folder itself, so that moving them costs nothing.
+ASIDE = ".earlier-run"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A folder that a run has taken.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    names : tuple of str
+        Files that a run may leave in it.
+    made : tuple of Path
+        Folders that did not exist before, innermost first.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    made: tuple[Path, ...]
+
+    def keep(self) -> None:
+        """The run's files stay, those of the earlier run go."""
+        shutil.rmtree(self.path / ASIDE, ignore_errors=True)
+
+    def undo(self) -> None:
+        """The run's files go, those of the earlier run come back, and folders made for the run go."""
+        for name in self.names:
+            remove(self.path / name)
+        aside = self.path / ASIDE
+        for entry in sorted(aside.iterdir()) if aside.is_dir() else ():
+            entry.replace(self.path / entry.name)
+        with contextlib.suppress(OSError):
+            aside.rmdir()
+        for folder in self.made:
+            with contextlib.suppress(OSError):  # somebody else has put something into it
+                folder.rmdir()
+
+
+def claim(path: Path, names: Sequence[str]) -> Claim:
+    """Make a folder where there is none, and move what an earlier run left in it aside.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; those above it are made too.
+    names : sequence of str
+        Files that a run may leave in it.
+
+    Returns
+    -------
+    Claim
+
+    Raises
+    ------
+    OSError
+        If that cannot be; nothing is left of the attempt.
+    """
+    made = tuple(folder for folder in (path, *path.parents) if not folder.exists())
+    taken = Claim(path, tuple(names), made)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        remove(path / ASIDE)  # of a run that was killed
+        held = [name for name in names if (path / name).exists() or (path / name).is_symlink()]
+        if held:
+            (path / ASIDE).mkdir()
+        for name in held:
+            (path / name).replace(path / ASIDE / name)
+    except OSError:
+        with contextlib.suppress(OSError):
+            taken.undo()
+        raise
+    return taken
+
+
+@contextmanager
+def settled(taken: Claim | None) -> Iterator[None]:
+    """Run a block, then keep a claim; undo it where the block ends with something the user can put right.
+
+    A solver that stops short, a fault and an interrupt leave the log.
+    """
+    try:
+        yield
+    except GbfluxError as error:
+        if taken is not None:
+            taken.undo() if error.exit_code == InputError.exit_code else taken.keep()
+        raise
+    except BaseException:
+        if taken is not None:
+            taken.keep()
+        raise
+    if taken is not None:
+        taken.keep()
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+MIB = 2**20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def not_writable(path: Path, error: OSError) -> InputError:
+    """The error of a place that cannot be written."""
+    return InputError(
+        f"output: {path} must be writable; got '{error.strerror or error}'. "
+        "Choose another -o or its permissions."
+    )
+
+
+def require_room(folder: Path, needed_bytes: int) -> None:
+    """Refuse to begin what does not fit on the disk.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it will be written.
+    needed_bytes : int
+        Least amount of data that will be written.
+
+    Raises
+    ------
+    InputError
+        If less is free.
+    """
+    free = _free_bytes(folder)
+    if free is not None and free < needed_bytes:
+        raise _no_room(folder, needed_bytes, free, "")
+
+
+@contextmanager
+def disk_faults_told(folder: Path, needed_bytes: int = 0) -> Iterator[None]:
+    """Turn errors of the disk in a block into messages that say where, how much, and what to do.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the block writes.
+    needed_bytes : int
+        Amount of data that it writes; 0: unknown.
+
+    Raises
+    ------
+    InputError
+        In place of an OSError, and of the RuntimeError that h5py makes of one.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        words = _words_of_a_full_disk(error)
+        if words:
+            raise _no_room(folder, needed_bytes, _free_bytes(folder), words) from error
+        if isinstance(error, OSError):
+            raise not_writable(Path(error.filename) if error.filename else folder, error) from error
+        raise
+
+
+def _words_of_a_full_disk(error: BaseException | None) -> str:
+    """Return the system's words on a full disk in an error or its causes; empty for any other error."""
+    while error is not None:
+        for code in _FULL:
+            if getattr(error, "errno", None) == code or os.strerror(code) in str(error):
+                return os.strerror(code)
+        error = error.__context__
+    return ""
+
+
+def _no_room(folder: Path, needed_bytes: int, free_bytes: int | None, words: str) -> InputError:
+    """The error of a disk that is full, or will be."""
+    need = f", about {_in_MiB(needed_bytes)}" if needed_bytes else ""
+    said = [f"'{words}'"] if words else []
+    free = [] if free_bytes is None else [f"{_in_MiB(free_bytes)} free"]
+    return InputError(
+        f"output: {folder} must have room for the run's files{need}; got {', '.join(said + free)}. "
+        "Free some space, choose another -o, or leave fields out (output.fields: false)."
+    )
+
+
+def _free_bytes(folder: Path) -> int | None:
+    """Room on the disk of a folder; None where the system does not say."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def _in_MiB(count: float) -> str:
+    """An amount of data for people.
+
+    >>> _in_MiB(3 * 2**19), _in_MiB(4 * 2**40)
+    ('1.5 MiB', '4,194,304 MiB')
+    """
+    return f"{count / MIB:.1f} MiB" if count < 100 * MIB else f"{count / MIB:,.0f} MiB"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from gbflux.errors import InputError
-from gbflux.measure import HLProfile, HotSpots
-from gbflux.measure.readonly import read_only
-from gbflux.results.certificate import BracketFacts, LocalCertificate
-from gbflux.results.rounds import Round
+from gbflux.measure import HLProfile, HotSpots, Transport
+from gbflux.measure.metrics import Metric, as_tree, freeze, from_tree, metric, metrics_of
+from gbflux.results.certificate import LocalCertificate
 
 #: Raise it when a measure of the same fields gets another value.
 #: 1: percentiles, rms, Gini and area fractions of the cells' |J|. 2: of the current density from reactions.
@@ -21,81 +20,92 @@ DEFINITIONS = 2
 SCHEMA_VERSION = 1
 
 
+_ALL_BOUNDARIES = "area (in 2D length) of all grain boundaries"
+
+
 @dataclass(frozen=True)
 class MeshFacts:
-    """The mesh in numbers; see `gbflux.mesh.MeshQuality`. Length in 2D, area in 3D.
+    """The mesh in numbers; see `gbflux.mesh.MeshQuality`. Length in 2D, area in 3D."""
 
-    `hl_planes_um` are the mesh planes in the bottom and the top homogenizing layer of a mesh that was made
-    for several thicknesses and cut to that of the case; None for a mesh of the case's own.
-    """
-
-    hash: str
-    cells: int
-    nodes: int
-    grains: int
-    gb_area_limited_fraction: float
-    layer_volume_error: float
-    volume_error: float
-    gb_area_um2: float | None = None
-    gb_length_um: float | None = None
-    hl_planes_um: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    hash: str = metric(definition="SHA-256 of the mesh")
+    cells: int = metric(kind="count", definition="cells of the mesh with its layers")
+    nodes: int = metric(kind="count", definition="its points")
+    grains: int = metric(kind="count", definition="grains in the box")
+    gb_area_limited_fraction: float = metric(
+        kind="share",
+        definition="share of the grain-boundary area on which the layer is thinner than asked for",
+    )
+    layer_volume_error: float = metric(
+        definition="|V/V₀ − 1| of the layers, V₀ their area × thickness less the overlap at junctions"
+    )
+    volume_error: float = metric(
+        definition="|V/V₀ − 1| of all cells, V₀ the volume of the box with its homogenizing layers"
+    )
+    gb_area_um2: float | None = metric(
+        "grain-boundary area", "µm²", default=None, dimension=3, definition=_ALL_BOUNDARIES
+    )
+    gb_length_um: float | None = metric(
+        "grain-boundary length", "µm", default=None, dimension=2, definition=_ALL_BOUNDARIES
+    )
+    hl_planes_um: tuple[tuple[float, ...], tuple[float, ...]] | None = metric(
+        unit="µm",
+        default=None,
+        optional=True,
+        definition="mesh planes in the bottom and the top homogenizing layer of a mesh that was made for "
+        "several thicknesses and cut to that of the case; left out for a mesh of the case's own",
+    )
 
     @property
     def method(self) -> str:
         """``"own"`` or ``"shared-planes"``: made for the case's thickness, or for several and cut."""
         return "own" if self.hl_planes_um is None else "shared-planes"
 
-    def as_dict(self) -> dict[str, Any]:
-        """The tree of ``result.json``; what does not apply is left out."""
-        tree = {key: value for key, value in asdict(self).items() if value is not None}
-        return {**tree, "method": self.method}
-
-    @classmethod
-    def from_dict(cls, tree: Mapping[str, Any]) -> MeshFacts:
-        """The record that `as_dict` described."""
-        values = {key: value for key, value in tree.items() if key != "method"}
-        if "hl_planes_um" in values:
-            values["hl_planes_um"] = tuple(tuple(side) for side in values["hl_planes_um"])
-        return cls(**values)
-
 
 @dataclass(frozen=True)
 class SolverFacts:
-    """The solve in numbers: sizes, iterations, true relative residual, and how well currents balance.
+    """The solve in numbers: size, iterations, residual, and how well currents balance."""
 
-    `current_imbalance` is |in − out| over the current, `grain_imbalance` the worst of the grains, relative to
-    its inflow. `newton_iterations` counts linear problems where electrodes have kinetics, `load_steps` the
-    loads on the way to the full one (1: at once); both are 0 elsewhere.
-    """
+    dofs: int = metric(kind="count", definition="unknowns")
+    iterations: int = metric(
+        kind="count", definition="iterations of conjugate gradients, of all linear problems"
+    )
+    relative_residual: float = metric(
+        definition="true residual; with kinetics the [nonlinear one](method.md#nonlinear-electrodes)"
+    )
+    current_imbalance: float = metric(definition="|sum of the reactions of both electrodes| over the current")
+    grain_imbalance: float = metric(
+        definition="balance of the worst grain, relative to its inflow, see below"
+    )
+    newton_iterations: int = metric(
+        kind="count",
+        default=0,
+        definition="linear problems that nonlinear electrodes took; 0 without kinetics",
+    )
+    load_steps: int = metric(
+        kind="count",
+        default=0,
+        definition="loads on the way to the full one, where Newton's method [did not get there at "
+        "once](method.md#nonlinear-electrodes); 1 where it did, 0 without kinetics",
+    )
 
-    dofs: int
-    iterations: int
-    relative_residual: float
-    current_imbalance: float
-    grain_imbalance: float
-    newton_iterations: int = 0
-    load_steps: int = 0
+
+_BRACKET = "the bracket on it; null where no accuracy of the conductance was asked for"
 
 
 @dataclass(frozen=True)
-class TransportFacts:
-    """The cell as a whole, units in the names; σ_eff, brick layer and Wiener: of the electrolyte alone.
+class Round:
+    """One mesh on the way to the accuracy asked for."""
 
-    `voltage_V` is top less bottom. `bracket` holds certified bounds, None where they were not asked for or
-    not found, `bracket_reason` why there can be none.
-    """
-
-    mean_current_density_mA_per_cm2: float
-    sigma_eff_S_per_cm: float
-    asr_ohm_cm2: float
-    brick_layer_S_per_cm: float
-    wiener_lower_S_per_cm: float
-    wiener_upper_S_per_cm: float
-    current_A: float | None = None
-    current_A_per_m: float | None = None
-    voltage_V: float | None = None
-    bracket: BracketFacts | None = None
-    bracket_reason: str | None = None
+    cells: int = metric(kind="count", definition="cells of the mesh with its layers")
+    nodes: int = metric(kind="count", definition="its points")
+    mesh_hash: str = metric(definition="SHA-256 of the mesh")
+    lower_S: float | None = metric(unit="S", kind="bound", per_depth=True, definition=_BRACKET)
+    upper_S: float | None = metric(unit="S", kind="bound", per_depth=True, definition=_BRACKET)
+    relative_width: float | None = metric(definition=_BRACKET)
+    seconds: float = metric(unit="s", definition="mesh, solution and measuring")
+    errors: Mapping[str, float | None] = metric(
+        default_factory=dict, definition="by target, the error reached on it; null where that is not known"
+    )
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ class Result:
         2 or 3.
     mesh : MeshFacts
     solver : SolverFacts
-    transport : TransportFacts
+    transport : Transport
     hot_spots : read-only dict of HotSpots
         On each electrode.
     hot_spots_electrolyte : read-only dict of HotSpots
@@ -145,87 +155,48 @@ class Result:
     dimension: int
     mesh: MeshFacts
     solver: SolverFacts
-    transport: TransportFacts
-    hot_spots: Mapping[str, HotSpots]
-    hot_spots_electrolyte: Mapping[str, HotSpots]
-    homogenizing_layer: Mapping[str, HLProfile]
-    timings_s: Mapping[str, float]
-    peak_memory_MiB: float
+    transport: Transport
+    hot_spots: Mapping[str, HotSpots] = metric(places={"place": "{side}", "plane": "{side} electrode"})
+    hot_spots_electrolyte: Mapping[str, HotSpots] = metric(
+        places=dict.fromkeys(("place", "plane"), "electrolyte|layer, {side}")
+    )
+    homogenizing_layer: Mapping[str, HLProfile] = metric(places={"place": "{side}"})
+    timings_s: Mapping[str, float] = metric(unit="s")
+    peak_memory_MiB: float = metric(unit="MiB")
     warnings: tuple[str, ...] = ()
     refinement: tuple[Round, ...] = ()
     errors: Mapping[str, Any] | None = None
     schema_version: int = SCHEMA_VERSION
     definitions: int = DEFINITIONS
     certificates: tuple[LocalCertificate, ...] = ()
-    directory: Path | None = field(default=None, compare=False)
+    directory: Path | None = metric(default=None, stored=False)
 
     def __post_init__(self) -> None:
-        for name in ("hot_spots", "hot_spots_electrolyte", "homogenizing_layer", "timings_s", "errors"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
+        freeze(self, "hot_spots", "hot_spots_electrolyte", "homogenizing_layer", "timings_s", "errors")
 
     def as_dict(self) -> dict[str, Any]:
         """The tree of ``result.json``, of plain numbers; keys of the other dimension are left out."""
-        tree = asdict(self)
-        del tree["directory"]
-        if self.transport.bracket is not None:
-            tree["transport"]["bracket"] = self.transport.bracket.as_dict(self.dimension)
-        tree["refinement"] = [one.as_dict(self.dimension) for one in self.refinement]
-        tree["certificates"] = [one.as_dict(self.dimension) for one in self.certificates]
-        tree["mesh"] = self.mesh.as_dict()
-        for key in ("current_A", "current_A_per_m"):
-            if tree["transport"][key] is None:
-                del tree["transport"][key]
-        return json.loads(json.dumps(tree, allow_nan=False))
+        tree = as_tree(self, self.dimension)
+        tree["mesh"]["method"] = self.mesh.method
+        plain: dict[str, Any] = json.loads(json.dumps(tree, allow_nan=False))
+        return plain
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any], directory: Path | None = None) -> Result:
         """The result that `as_dict` described.
 
-        In a tree of another version what is missing is None, and what is not known is left out.
+        In a tree of another version what is missing is None, and what is not known is left out. No version is
+        without the keys at the top that have no default here.
         """
         version = tree.get("schema_version", 0)
-        spots = {
-            part: {side: _record(HotSpots, values, version) for side, values in tree[part].items()}
-            for part in ("hot_spots", "hot_spots_electrolyte")
-        }
-        profiles = {
-            side: _record(
-                HLProfile, {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}, version
-            )
-            for side, values in tree["homogenizing_layer"].items()
-        }
-        transport = dict(tree["transport"])
-        bounds = transport.pop("bracket", None)
-        return cls(
-            name=tree["name"],
-            case_hash=tree["case_hash"],
-            dimension=tree["dimension"],
-            mesh=MeshFacts.from_dict(tree["mesh"]),
-            solver=_record(SolverFacts, tree["solver"], version),
-            transport=replace(
-                _record(TransportFacts, transport, version),
-                bracket=None if bounds is None else BracketFacts.from_dict(bounds),
-            ),
-            homogenizing_layer=profiles,
-            timings_s=dict(tree["timings_s"]),
-            peak_memory_MiB=tree["peak_memory_MiB"],
-            warnings=tuple(tree["warnings"]),
-            refinement=tuple(map(Round.from_dict, tree.get("refinement", ()))),
-            errors=tree.get("errors"),
-            schema_version=version,
-            definitions=tree.get("definitions", 1),
-            certificates=tuple(map(LocalCertificate.from_dict, tree.get("certificates", ()))),
-            directory=directory,
-            **spots,
-        )
+        mesh = {key: value for key, value in tree["mesh"].items() if key != "method"}
+        stored = {"schema_version": 0, "definitions": 1, **tree, "mesh": mesh}
+        top = {f.name: stored[f.name] for f in fields(cls) if f.name in stored or f.default is MISSING}
+        return replace(from_tree(cls, top, version == SCHEMA_VERSION), directory=directory)
 
 
-def _record(kind: type, values: Mapping[str, Any], version: int) -> Any:
-    """A record of stored values; of another version of the keys, as far as they go."""
-    if version == SCHEMA_VERSION:
-        return kind(**values)
-    defaults = {f.name: None if f.default is MISSING else f.default for f in fields(kind)}
-    return kind(**{name: values.get(name, default) for name, default in defaults.items()})
+#: All numbers of a result by their dotted keys in ``result.json``.
+METRICS: dict[str, Metric] = {found.key: found for found in metrics_of(Result)}
 
 
 def read_result(path: Path) -> Result:

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gbflux.case import Case, Memory, estimate, machine_memory
-from gbflux.case.estimate import element_order, memory_MiB
-from gbflux.case.memory import in_gib
+from gbflux.case.cost import element_order, in_gib, memory_MiB
 from gbflux.errors import MeshError
 from gbflux.measure import Measurement
 from gbflux.mesh import SizeField
 from gbflux.mesh.refine import NextSizes, next_sizes
-from gbflux.results.rounds import Round
+from gbflux.results.result import Round
 from gbflux.simulation.progress import Progress
 from gbflux.simulation.targets import Solved, Standing, Target, targets
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+from bisect import insort
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gbflux.case import Case
-from gbflux.case.hashing import digest
+from gbflux.case.model import canonical, digest
 from gbflux.conduction import LocalCurrent, Solution, SolverSettings
 from gbflux.conduction.electrodes import Electrodes
 from gbflux.errors import MissingLibrary
 from gbflux.measure.cells import CellGeometry, cell_geometry
 from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
-from gbflux.mesh.cut import Cut, Nest, nested
-from gbflux.mesh.recipe import MESHER
+from gbflux.mesh.build import MESHER
+from gbflux.mesh.cut import Cut, NestedMesh, nested
 from gbflux.simulation.progress import Progress
+
+if TYPE_CHECKING:
+    from gbflux.case import Case
 
 #: Distances from the electrolyte of mesh planes in the bottom and the top homogenizing layer (µm).
 Planes = tuple[tuple[float, ...], tuple[float, ...]]
@@ -110,7 +115,7 @@ class SharedMesh:
         self.hl_planes_um = hl_planes_um
         self._left = solves
         self._built = built
-        self._nest: Nest | None = None
+        self._nest: NestedMesh | None = None
         self._failure: Exception | None = None
         self._cut: Cut | None = None
         self._geometry: Future[CellGeometry] | None = None
@@ -182,3 +187,117 @@ class SharedMesh:
         if self._solver is not None:
             self._solver.close()
         self._solver = None
+
+
+#: Planes of one mesh are this share of `mesh.electrode_size_um` apart, and so many grain boundaries thick.
+CLOSEST, CLOSEST_LAYERS = 0.1, 4.0
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Cases that share one mesh.
+
+    Attributes
+    ----------
+    cases : tuple of Case
+        In the order in which they are best solved.
+    """
+
+    cases: tuple[Case, ...]
+
+    @cached_property
+    def hl_planes_um(self) -> Planes | None:
+        """Mesh planes in the bottom and the top homogenizing layer, by distance from the electrolyte (µm).
+
+        None if all cases have the same layers: then their mesh is that of each by itself.
+        """
+        if len({case.hl_um for case in self.cases}) == 1:
+            return None
+        bottom, top = (
+            tuple(sorted({um for um in side if um > 0}))
+            for side in zip(*(case.hl_um for case in self.cases), strict=True)
+        )
+        return bottom, top
+
+    @property
+    def key(self) -> str:
+        """sha256 (hex) of what the shared mesh is made of."""
+        planes = self.hl_planes_um
+        if planes is None:
+            return digest(self.cases[0].mesh_key())
+        return digest({**_apart_from_layers(self.cases[0]), "hl_planes_um": planes})
+
+    def case_key(self, case: Case) -> str:
+        """sha256 (hex) of a case as this unit solves it: what names its folder in a study."""
+        return case_key(case, self.hl_planes_um)
+
+
+def units(cases: Sequence[Case]) -> list[Unit]:
+    """All cases of a study, sorted into units; equal cases count once.
+
+    Thicknesses too close for one mesh go to different units (see `CLOSEST`). The units, and with them the
+    keys of their cases, do not depend on the order of the cases.
+    """
+    groups: dict[str, dict[str, Case]] = {}
+    for case in cases:
+        groups.setdefault(digest(_apart_from_layers(case)), {}).setdefault(case.physics_hash, case)
+    found = []
+    for members in groups.values():
+        found += _by_distance(list(members.values()))
+    return found
+
+
+def _apart_from_layers(case: Case) -> dict[str, Any]:
+    """Return all that the mesh depends on, except the homogenizing layers."""
+    return {name: part for name, part in case.mesh_key().items() if name != "homogenizing_layer"}
+
+
+def _by_distance(cases: list[Case]) -> list[Unit]:
+    """Units of cases that differ in their layers alone, each pair of layers in the first unit it fits."""
+    least = max(CLOSEST * cases[0].mesh.electrode_size_um, CLOSEST_LAYERS * cases[0].delta_um)
+    planes: list[tuple[list[float], list[float]]] = []
+    unit_of: dict[tuple[float, float], int] = {}
+    for layers in sorted({case.hl_um for case in cases}, reverse=True):
+        number = next((n for n, held in enumerate(planes) if _fits(layers, held, least)), len(planes))
+        if number == len(planes):
+            planes.append(([], []))
+        for um, held in zip(layers, planes[number], strict=True):
+            if um > 0 and um not in held:
+                insort(held, um)
+        unit_of[layers] = number
+    members = [[case for case in cases if unit_of[case.hl_um] == number] for number in range(len(planes))]
+    return [Unit(tuple(_in_order(cases))) for cases in members]
+
+
+def _in_order(cases: list[Case]) -> list[Case]:
+    """The cases of a unit in the order that spares most work; equal ones stay in order.
+
+    Solves on one mesh share the matrix of all cells, so cases of the same materials follow each other, one
+    set of materials after the other. Solves also share the preconditioner and first guesses,
+    which hold for electrodes as far out or further in: thick layers come first and none last, and all
+    electrodes of one thickness follow each other.
+    """
+    if len({case.hl_um for case in cases}) == 1:
+        return cases
+    groups: dict[str, int] = {}
+
+    def group(data: dict[str, Any]) -> int:
+        return groups.setdefault(digest(data), len(groups))
+
+    def place(case: Case) -> tuple:
+        data = canonical(case)
+        electrodes = group(data.pop("electrodes", {}))
+        layer = data.pop("homogenizing_layer", {})
+        rest = group(data)
+        layer = group({key: layer[key] for key in sorted(layer.keys() - {"thickness_um", "sides"})})
+        return rest, not any(case.hl_um), layer, tuple(-um for um in case.hl_um), electrodes
+
+    return sorted(cases, key=place)
+
+
+def _fits(layers: tuple[float, float], planes: tuple[list[float], list[float]], least: float) -> bool:
+    """Test whether planes at these thicknesses keep their distance from others and from the electrolyte."""
+    return all(
+        um == 0.0 or um in held or all(abs(um - other) >= least for other in (0.0, *held))
+        for um, held in zip(layers, planes, strict=True)
+    )

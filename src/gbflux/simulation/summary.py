@@ -3,48 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from gbflux.measure import as_result
 from gbflux.measure.estimated_errors import error, observed_exponent
-from gbflux.mesh import BuiltMesh, LayeredMesh
+from gbflux.measure.metrics import as_tree
+from gbflux.mesh import BuiltMesh, Mesh
 from gbflux.results.certificate import bracket_facts, bracket_reason
-from gbflux.results.result import MeshFacts, Result, SolverFacts, TransportFacts
-from gbflux.results.snapshot import Snapshot
+from gbflux.results.fields import Snapshot
+from gbflux.results.result import MeshFacts, Result, SolverFacts
 from gbflux.simulation.progress import Progress
 from gbflux.simulation.refinement import History, missed
 from gbflux.simulation.shared_mesh import Planes, case_key
 from gbflux.simulation.targets import Solved
-from gbflux.units import A_PER_M2_TO_MA_PER_CM2, OHM_M2_TO_OHM_CM2
 
 #: Share of the grain-boundary area from which on it is worth a warning that layers are thinner there.
 _WORTH_A_WARNING = 1e-4
 
 
-def run_errors(snapshot: Snapshot, estimated: Mapping[str, Any]) -> dict[str, Any]:
-    """Estimated errors of all measures, and with them of the current or the voltage.
-
-    Parameters
-    ----------
-    snapshot : Snapshot
-    estimated : mapping
-        The ``errors`` of `as_result`.
-    """
-    transport, found = dict(estimated["transport"]), snapshot.measurement.transport
-    relative = transport["asr_ohm_cm2"]["estimated_error"] / (found.asr * OHM_M2_TO_OHM_CM2)
-    values = {"voltage_V": found.voltage}
+def run_errors(snapshot: Snapshot) -> dict[str, Any]:
+    """Estimated errors of all measures, and with them of the current or the voltage; a tree of its own."""
+    estimated, found = snapshot.measurement.errors, snapshot.measurement.transport
+    transport = dict(estimated["transport"])
+    relative = transport["asr_ohm_cm2"]["estimated_error"] / found.asr_ohm_cm2
+    names = ["voltage_V"]  # what was applied has no error
     if snapshot.case.potentials[1] is not None:
-        values = {
-            "mean_current_density_mA_per_cm2": found.mean_current_density * A_PER_M2_TO_MA_PER_CM2,
-            "current_A" if snapshot.mesh.dimension == 3 else "current_A_per_m": found.current,
-        }
-    transport |= {name: error(value, relative * abs(value)) for name, value in values.items()}
-    return {**estimated, "transport": transport}
+        current = "current_A" if snapshot.mesh.dimension == 3 else "current_A_per_m"
+        names = ["mean_current_density_mA_per_cm2", current]
+    for name in names:
+        value = getattr(found, name)
+        transport[name] = error(value, relative * abs(value))
+    tree: dict[str, Any] = as_tree({**estimated, "transport": transport}, snapshot.mesh.dimension)
+    return tree
 
 
-def _errors(snapshot: Snapshot, estimated: dict[str, Any], history: History | None) -> dict[str, Any]:
+def _errors(snapshot: Snapshot, history: History | None) -> dict[str, Any]:
     """Return the errors of the results, in a parallel tree; with a history also the accuracies reached."""
-    estimated = run_errors(snapshot, estimated)
+    estimated = run_errors(snapshot)
     if history is None:
         return estimated
     for part in ("hot_spots", "hot_spots_electrolyte"):
@@ -86,29 +81,28 @@ def result_of(
         Planes of a mesh shared by several thicknesses.
     """
     snapshot, solution = solved.snapshot, solved.solution
+    assert snapshot is not None  # there is one on rank 0
     mesh, case = snapshot.mesh, snapshot.case
-    tree = as_result(snapshot.measurement, mesh.dimension)
+    measured = snapshot.measurement
     bracket = None if solution.bracket is None else bracket_facts(solution.bracket, mesh, case)
     solver = SolverFacts(
         dofs=solution.dofs,
         iterations=solution.iterations,
         relative_residual=solution.relative_residual,
-        current_imbalance=tree["solver"]["current_imbalance"],
+        current_imbalance=measured.current_imbalance,
         grain_imbalance=solution.grain_imbalance,
         newton_iterations=solution.newton_iterations,
         load_steps=solution.load_steps,
     )
-    errors = _errors(snapshot, tree["errors"], history)
+    errors = _errors(snapshot, history)
+    transport = replace(measured.transport, bracket=bracket, bracket_reason=bracket_reason(case))
     return Result(
         name=case.name,
         case_hash=case_key(case, hl_planes_um),
         dimension=mesh.dimension,
         mesh=_mesh_facts(mesh, hl_planes_um),
         solver=solver,
-        transport=TransportFacts(**tree["transport"], bracket=bracket, bracket_reason=bracket_reason(case)),
-        hot_spots=snapshot.measurement.hot_spots,
-        hot_spots_electrolyte=snapshot.measurement.hot_spots_electrolyte,
-        homogenizing_layer=snapshot.measurement.homogenizing_layer,
+        **{**measured.parts, "transport": transport},
         timings_s={**progress.seconds, "total": progress.total()},
         peak_memory_MiB=peak,
         warnings=warnings(snapshot, errors),
@@ -118,7 +112,7 @@ def result_of(
     )
 
 
-def _mesh_facts(mesh: LayeredMesh, hl_planes_um: Planes | None) -> MeshFacts:
+def _mesh_facts(mesh: Mesh, hl_planes_um: Planes | None) -> MeshFacts:
     """The mesh in numbers."""
     quality = mesh.quality
     area = {"gb_area_um2" if mesh.dimension == 3 else "gb_length_um": quality.gb_area_um2}
@@ -159,7 +153,8 @@ def asked_and_reached(errors: Mapping[str, Any] | None) -> Mapping[str, Mapping[
     """Return the records of accuracies asked for, by target; old results have the conductance alone."""
     found = errors or {}
     if "accuracy" in found:
-        return found["accuracy"]
+        reached: Mapping[str, Mapping[str, Any]] = found["accuracy"]
+        return reached
     facts = found.get("conductance")
     return (
         {} if facts is None else {"conductance": {**facts, "error": facts["relative_width"], "worst": None}}

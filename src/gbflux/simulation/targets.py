@@ -17,10 +17,10 @@ from gbflux.case import Case
 from gbflux.conduction.records import LocalCurrent, Solution
 from gbflux.errors import SolverError
 from gbflux.measure import HotSpots, Measurement
-from gbflux.measure.indicator import indicator
+from gbflux.measure.estimated_errors import indicator
 from gbflux.mesh import BuiltMesh
 from gbflux.results.certificate import LocalCertificate
-from gbflux.results.snapshot import Snapshot
+from gbflux.results.fields import Snapshot
 
 #: Measures whose estimated errors count, by name; of windows those of these diameters.
 MEASURES = (

@@ -11,29 +11,38 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gbflux.study.engine import Engine, Event
     from gbflux.study.folder import Failure, StudyFolder
-    from gbflux.study.planning import Entry, Plan, UnitOfWork, plan
-    from gbflux.study.standing import Tally, Unused, forget_failures, open_cases, tally, unused
-    from gbflux.study.statistics import Spread, spread
+    from gbflux.study.planning import (
+        Entry,
+        Plan,
+        Tally,
+        UnitOfWork,
+        Unused,
+        forget_failures,
+        open_cases,
+        plan,
+        tally,
+        unused,
+    )
     from gbflux.study.study import Point, Study, load_study
-    from gbflux.study.table import Collection, collect, write_collection
+    from gbflux.study.table import Collection, Spread, collect, spread, write_collection
 
 _FILE_OF = {
     "Engine": "engine",
     "Event": "engine",
-    "Tally": "standing",
-    "Unused": "standing",
-    "forget_failures": "standing",
-    "open_cases": "standing",
-    "tally": "standing",
-    "unused": "standing",
+    "Tally": "planning",
+    "Unused": "planning",
+    "forget_failures": "planning",
+    "open_cases": "planning",
+    "tally": "planning",
+    "unused": "planning",
     "Failure": "folder",
     "StudyFolder": "folder",
     "Entry": "planning",
     "Plan": "planning",
     "UnitOfWork": "planning",
     "plan": "planning",
-    "Spread": "statistics",
-    "spread": "statistics",
+    "Spread": "table",
+    "spread": "table",
     "Point": "study",
     "Study": "study",
     "load_study": "study",

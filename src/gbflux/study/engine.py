@@ -6,21 +6,22 @@ Whether a case is done is read from its folder, never from what a process said o
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
 
 from gbflux.case import machine_memory
 from gbflux.errors import InputError
-from gbflux.study import children
-from gbflux.study.folder import Failure, StudyFolder
-from gbflux.study.job import Job
+from gbflux.study import worker
+from gbflux.study.folder import TIMEOUT, Failure, StudyFolder
 from gbflux.study.planning import Plan, UnitOfWork, at_a_time
-from gbflux.study.worker import WAIT_FOR_LOCK_S
+from gbflux.study.worker import EVENT, WAIT_FOR_LOCK_S
 
 PAUSE_S = 0.05
 _MINUTE_S = 60.0
@@ -65,7 +66,7 @@ class Engine:
         plan: Plan,
         folder: StudyFolder,
         report: Callable[[Event], None] = lambda event: None,
-        command: Callable[..., list[str]] = children.unit_command,
+        command: Callable[..., list[str]] = worker.unit_command,
     ):
         self._plan = plan
         self._folder = folder
@@ -86,7 +87,7 @@ class Engine:
         KeyboardInterrupt
             After Ctrl-C, SIGTERM or SIGHUP; what runs is stopped first.
         """
-        children.check_launcher(self._ranks)
+        worker.check_launcher(self._ranks)
         self._wait_for_others(list(wanted))
         units = [unit for unit in self._plan.units if unit.key in wanted]
         units.sort(key=lambda unit: -sum(unit.seconds[key] for key in wanted[unit.key]))
@@ -100,7 +101,7 @@ class Engine:
                     for job in list(self._jobs):
                         queue.extendleft(self._looked_after(job))
             finally:
-                children.end([job.process for job in self._jobs])
+                worker.end([job.process for job in self._jobs])
                 for job in self._jobs:
                     job.log.close()
 
@@ -131,21 +132,21 @@ class Engine:
             log.seek(0, 2)
             failures = {key: self._folder.failure(key) for key in keys}
             attempts = {key: failure.attempts if failure else 0 for key, failure in failures.items()}
-            process = children.start(self._command(self._folder.path, unit.key, keys, self._ranks), path)
+            process = worker.start(self._command(self._folder.path, unit.key, keys, self._ranks), path)
         self._jobs.append(Job(unit, keys, attempts, process, path, log, time.monotonic()))
 
     def _looked_after(self, job: Job) -> list[tuple[UnitOfWork, list[str]]]:
         """Read a job's events, mind its time; after its end, return the cases to start again."""
-        ended = children.has_ended(job.process)  # asked before the log is read: nothing comes after
+        ended = worker.has_ended(job.process)  # asked before the log is read: nothing comes after
         self._listen(job)
         limit = self._plan.study.run.timeout_min
         if not ended and limit is not None and time.monotonic() - job.began > limit * _MINUTE_S:
             job.timed_out = ended = True
-            children.end([job.process])
+            worker.end([job.process])
             self._listen(job)
         if not ended:
             return []
-        children.end([job.process])  # ranks that outlived mpirun
+        worker.end([job.process])  # ranks that outlived mpirun
         self._jobs.remove(job)
         again = self._settled(job)
         job.log.close()
@@ -235,3 +236,95 @@ def _interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+TIMEOUT_CODE = 124  # exit code of timeout(1)
+SIGNAL_CODE = 128  # and the number of the signal: exit code of a shell
+_LAST_LINES, _LONGEST = 3, 500  # of a log, as the message of a process that left none
+
+
+@dataclass
+class Job:
+    """A unit of work under way.
+
+    Attributes
+    ----------
+    unit : UnitOfWork
+    keys : list of str
+        Cases that it is to compute.
+    attempts : dict
+        Attempts that had failed before, by key.
+    process : Popen
+        Its process, or mpirun.
+    path : Path
+        Its log.
+    log : file
+        The same, read on as it grows.
+    began : float
+        When the case under way began, or the job (s, monotonic).
+    current : str
+        Key of the case under way; empty between cases.
+    timed_out : bool
+        True if it was stopped for time.
+    told : set of str
+        Cases whose end has been reported.
+    """
+
+    unit: UnitOfWork
+    keys: list[str]
+    attempts: dict[str, int]
+    process: subprocess.Popen[bytes]
+    path: Path
+    log: BinaryIO
+    began: float
+    current: str = ""
+    timed_out: bool = False
+    told: set[str] = field(default_factory=set)
+    _rest: bytes = b""
+
+    def lines(self) -> Iterator[list[str]]:
+        """Words of the event lines that the log has gained."""
+        text = self._rest + self.log.read()
+        *lines, self._rest = text.split(b"\n")
+        for line in lines:
+            words = line.decode("utf-8", "replace").split()
+            if words[:1] == [EVENT] and len(words) >= 3:
+                yield words[1:]
+
+    def blamed(self, untold: Sequence[str]) -> list[str]:
+        """Cases without result or failure that the job's end is put down to.
+
+        The case under way; the next one where the job ended between two; all where none had begun.
+        """
+        if self.current in untold:
+            return [self.current]
+        if untold and (self.told or self.timed_out):
+            return [untold[0]]
+        return list(untold)
+
+    def verdict(self, limit_min: float | None) -> tuple[str, str, int]:
+        """Message, error and exit code where the process left no message of its own.
+
+        Parameters
+        ----------
+        limit_min : float or None
+            Time that a case was given (min).
+        """
+        code = self.process.returncode
+        if self.timed_out:
+            message = f"stopped after run.timeout_min, {limit_min:g} min. Raise it, or take a coarser mesh."
+            return message, TIMEOUT, TIMEOUT_CODE
+        if code < 0:
+            name = signal.Signals(-code).name
+            message = f"killed by {name} (out of memory?). {self._last_words()}"
+            return message.strip(), "Killed", SIGNAL_CODE - code
+        return f"ended with exit code {code} and no result. {self._last_words()}".strip(), "Ended", code
+
+    def _last_words(self) -> str:
+        """The last lines of the log that are not events."""
+        try:
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return ""
+        said = [line.strip() for line in lines if line.strip() and not line.startswith(EVENT)]
+        return " | ".join(said[-_LAST_LINES:])[-_LONGEST:]

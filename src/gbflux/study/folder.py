@@ -6,19 +6,23 @@ Whole ``result.json`` means done, nothing else does; times of files mean nothing
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import logging
+import os
+import platform
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from gbflux.case.seeds import SeedsFile
+from gbflux.case.grain_files import FILE_KEYS, GrainFile, path_of
 from gbflux.errors import CaseError, InputError
 from gbflux.results.folder import write_text
 from gbflux.results.result import Result, read_result
-from gbflux.study.locks import holder, is_locked, locked
 from gbflux.study.study import Study, case_data, load_study
 
 KEY_DIGITS = 16  # of a hash in a folder's name
@@ -212,13 +216,13 @@ class StudyFolder:
     def _resolved(self, study: Study) -> str:
         """Text of ``study.resolved.yaml``: JSON, which is YAML too; seeds files are copied beside it."""
         copies: dict[str, str] = {}
-        for seeds in {case.grains.seeds_file for case in study.cases} - {None}:
+        for seeds in {case.grains.file for case in study.cases} - {None}:
             copies |= self._copied(seeds, study.case.folder)
         data = {**study.data, "name": study.name, "case": case_data(study)}
         text = json.dumps(_with_copies(data, "", copies, study.case.folder), indent=2, ensure_ascii=False)
         return f"# A study with its case; `gbflux sweep` takes this folder for the study.\n{text}\n"
 
-    def _copied(self, seeds: SeedsFile, folder: Path) -> dict[str, str]:
+    def _copied(self, seeds: GrainFile, folder: Path) -> dict[str, str]:
         """A seeds file copied into the folder: its path to its new name."""
         digits = seeds.sha256[:KEY_DIGITS]
         name = f"seeds/{Path(seeds.path).stem.removesuffix(f'-{digits}')}-{digits}.csv"
@@ -240,6 +244,110 @@ def _with_copies(value: Any, key: str, copies: Mapping[str, str], folder: Path) 
         return {name: _with_copies(item, name, copies, folder) for name, item in value.items()}
     if isinstance(value, list):
         return [_with_copies(item, key, copies, folder) for item in value]
-    if isinstance(value, str) and key.split(".")[-1] == "seeds_file":
-        return copies.get(str(Path(folder, Path(value).expanduser()).absolute()), value)
+    if isinstance(value, str) and key.split(".")[-1] in FILE_KEYS:
+        return copies.get(str(path_of(value, folder)), value)
     return value
+
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_S = 0.02
+#: `is_locked` holds a lock for a moment to see whether it can: no one is refused for that.
+_PROBE_S = 0.5
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str, patience_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock on a file during a block.
+
+    Parameters
+    ----------
+    path : Path
+        Lock file; made if it is not there.
+    what : str
+        What the lock stands for, as a message calls it.
+    patience_s : float
+        Longest wait for another process to end (s).
+
+    Raises
+    ------
+    InputError
+        If another process holds it; the message names host, process and time. Or if the file cannot be made.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise InputError(
+            f"{what}: must be writable, for the lock {path}; got '{error.strerror}'. "
+            "Work on a copy of the folder, or change its permissions."
+        ) from error
+    try:
+        _take(handle, path, what, patience_s)
+        _sign(handle)
+        yield
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Test whether a process holds the lock on a file."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def holder(path: Path) -> str:
+    """Return who holds the lock on a file, in words; empty where nobody does."""
+    return _holder(path) if is_locked(path) else ""
+
+
+def _take(handle: int, path: Path, what: str, patience_s: float) -> None:
+    """Lock an open file, or raise with who has it."""
+    give_up = time.monotonic() + max(patience_s, _PROBE_S)
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= give_up:
+                raise InputError(
+                    f"{what}: must be free; {_holder(path)} is at work on it. "
+                    "Wait until it has ended, or stop it there."
+                ) from None
+            time.sleep(_PAUSE_S)
+        except OSError as error:  # a file system without locks
+            logger.warning("%s: cannot be locked (%s); make sure that nothing else works on it", path, error)
+            return
+
+
+def _sign(handle: int) -> None:
+    """Write down who holds the lock; a full disk is no reason to stop here."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(handle, 0)
+        signature = {
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        os.pwrite(handle, json.dumps(signature).encode(), 0)
+
+
+def _holder(path: Path) -> str:
+    """Return who holds a lock, in words."""
+    try:
+        signature = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {signature['pid']} on {signature['host']} (since {signature['since']})"
+    except (OSError, ValueError, KeyError):
+        return "another process"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case, Estimate, estimate
-from gbflux.case.estimate import MESH_PER_CELL_S, REPRODUCIBLE_FACTOR, START_S, certifies
-from gbflux.case.hashing import canonical
-from gbflux.mesh.drawing import cores
-from gbflux.simulation.unit import Unit, units
+from gbflux.case.cost import MESH_PER_CELL_S, REPRODUCIBLE_FACTOR, START_S, certifies
+from gbflux.case.model import canonical
+from gbflux.mesh.gmsh_model import cores
+from gbflux.simulation.shared_mesh import Unit, units
+from gbflux.study.folder import StudyFolder
 from gbflux.study.study import Point, Study
 
 #: Share of its own time that a further case on the same mesh takes, measured on 3D cases
@@ -173,3 +177,117 @@ def _materials(case: Case) -> dict[str, Any]:
         **data,
         "homogenizing_layer": {k: v for k, v in layer.items() if k not in ("thickness_um", "sides")},
     }
+
+
+def labels(plan: Plan) -> dict[str, str]:
+    """Name of each case by its key; a case of several points has the name of the first."""
+    last = Counter(key.split(".")[-1] for key in plan.study.keys)
+    short = {key: name if last[name := key.split(".")[-1]] == 1 else key for key in plan.study.keys}
+    several = any(len(point.cases) > 1 for point in plan.study.points)
+    found: dict[str, str] = {}
+    for entry in plan.entries:
+        words = [f"{short[key]}={shown(value)}" for key, value in entry.point.values.items()]
+        words += [f"seed={entry.seed}"] if several and entry.seed is not None else []
+        found.setdefault(entry.key, " ".join(words) or entry.case.name)
+    return found
+
+
+def shown(value: object) -> str:
+    """A swept value as a study file has it.
+
+    >>> shown(5.0), shown(None), shown(True), shown([20, 20])
+    ('5', 'null', 'true', '[20, 20]')
+    """
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Numbers of a study's cases by state.
+
+    Attributes
+    ----------
+    done, failed, missing : int
+        Cases; timeouts count as failed.
+    """
+
+    done: int
+    failed: int
+    missing: int
+
+    @property
+    def total(self) -> int:
+        """All cases."""
+        return self.done + self.failed + self.missing
+
+
+@dataclass(frozen=True)
+class Unused:
+    """Results in the folder of a study that are not of the study as it is now.
+
+    Attributes
+    ----------
+    results : int
+        Number of such results.
+    physics_versions : tuple of int
+        Versions of the physics they were computed by, as far as that is written down.
+    """
+
+    results: int
+    physics_versions: tuple[int, ...]
+
+
+def unused(plan: Plan, folder: StudyFolder) -> Unused:
+    """Results that a changed study, a changed case or another version of the physics has left behind."""
+    own = {folder.case(key) for key in plan.keys}
+    left = [path.parent for path in (folder.path / "cases").glob("*/result.json") if path.parent not in own]
+    return Unused(len(left), tuple(sorted({v for path in left if (v := _physics_version(path)) is not None})))
+
+
+def _physics_version(case: Path) -> int | None:
+    """Version of the physics that a case was computed by; None where it is not written down."""
+    try:
+        found = json.loads((case / "provenance.json").read_text(encoding="utf-8"))["physics_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, int) else None
+
+
+def tally(plan: Plan, folder: StudyFolder) -> Tally:
+    """Count the cases of a study by their state."""
+    states = [folder.state(key) for key in plan.keys]
+    done, missing = states.count("done"), states.count("missing")
+    return Tally(done, len(states) - done - missing, missing)
+
+
+def open_cases(plan: Plan, folder: StudyFolder, retry_failed: bool) -> dict[str, list[str]]:
+    """Keys of cases that are to be computed, by the key of their unit; units without are left out.
+
+    Parameters
+    ----------
+    plan : Plan
+        The study.
+    folder : StudyFolder
+        Its folder.
+    retry_failed : bool
+        Take what has failed for good too.
+    """
+    wanted: dict[str, list[str]] = {}
+    for unit in plan.units:
+        for key in unit.cases:
+            if folder.result(key) is not None:
+                continue
+            failure = folder.failure(key)
+            if failure is not None and not retry_failed and failure.attempts > plan.study.run.retries:
+                continue
+            wanted.setdefault(unit.key, []).append(key)
+    return wanted
+
+
+def forget_failures(folder: StudyFolder, wanted: Mapping[str, Sequence[str]]) -> None:
+    """Begin afresh with cases that are repeated: their attempts count from none."""
+    for keys in wanted.values():
+        for key in keys:
+            folder.forget_failure(key)

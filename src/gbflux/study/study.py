@@ -11,15 +11,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from gbflux.case import Case, CaseSource, Output, read_case
-from gbflux.case.checks import Finding
-from gbflux.case.document import Document, read_document
-from gbflux.case.load import name_from, read_text
-from gbflux.case.messages import findings_of, shown
-from gbflux.case.overrides import apply_overrides
-from gbflux.case.seeds import near_miss
+from gbflux.case.grain_files import near_miss
+from gbflux.case.load import apply_overrides, name_from, read_text
+from gbflux.case.rules import Finding
+from gbflux.case.text import findings_of, shown
+from gbflux.case.yaml import Document, read_document
 from gbflux.errors import CaseError, Problem
-from gbflux.study.axes import Axis, axes_of, points_of
-from gbflux.study.blocks import Cluster, Run, StudyBlocks
+from gbflux.study.blocks import Axis, Cluster, Run, StudyBlocks, axes_of, points_of
 
 LARGEST_STUDY = 100_000  # cases: beyond it a range was mistyped
 #: Seeds of scatter are those of the grains plus this, so that no two random quantities share a stream.
@@ -196,7 +194,7 @@ class _Maker:
         output = Output(**self.blocks.output.model_dump()).model_dump()
         own = {**values, "output": output}
         first = self.source.case(own)
-        from_file = first.grains.seeds_file is not None
+        from_file = first.grains.file is not None
         if self.blocks.realizations is None:
             return Point(number, values, (None if from_file else first.grains.seed,), (first,))
         if from_file and self.blocks.realizations > 1 and not _varied(first):
@@ -269,7 +267,7 @@ def _varied(case: Case) -> list[str]:
 
 def _seeds(case: Case, number: int) -> dict[str, int]:
     """The seeds of a realization."""
-    seeds = {} if case.grains.seeds_file is not None else {"grains.seed": number}
+    seeds = {} if case.grains.file is not None else {"grains.seed": number}
     return {**seeds, **{f"{name}.variation.seed": VARIATION_SEEDS[name] + number for name in _varied(case)}}
 
 

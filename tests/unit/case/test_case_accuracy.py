@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gbflux.case import estimate, parse_case, resolved_yaml
-from gbflux.case.accuracies import accuracies
-from gbflux.case.estimate import certifies, element_order, local_currents
-from gbflux.case.hashing import canonical
+from gbflux.case.cost import certifies, element_order, local_currents
+from gbflux.case.load import accuracies
+from gbflux.case.model import canonical
 from gbflux.cli import main as command
 from gbflux.errors import CaseError, InputError
 

@@ -14,7 +14,7 @@ from gbflux.case import (
     remarks,
     require_memory,
 )
-from gbflux.case.estimate import bulk_cells, gb_area_um, refinement_cells
+from gbflux.case.cost import bulk_cells, gb_area_um, refinement_cells
 from gbflux.errors import InputError
 from gbflux.mesh import build_mesh, recipe
 

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from gbflux.case import load_case, parse_case, resolved_yaml
+from gbflux.case import grain_files, load_case, parse_case, resolved_yaml
+from gbflux.case.grain_files import read_seeds
 from gbflux.errors import CaseError
 
 SEEDED = """\
@@ -131,3 +132,18 @@ def test_seeds_file_that_is_missing_a_folder_or_no_name(seeded):
     ]:
         (seeded / "case.yaml").write_text(SEEDED.replace("points.csv", value))
         assert message in message_of(seeded / "case.yaml")
+
+
+def test_a_file_is_read_once_however_many_mistakes_there_are(seeded, monkeypatch):
+    """Blocks are validated once: rules between the valid ones run on what that left."""
+    read = []
+    monkeypatch.setattr(grain_files, "read_seeds", lambda path: read.append(path) or read_seeds(path))
+    (seeded / "case.yaml").write_text(
+        SEEDED.replace("thickness_nm: 5", "thickness_nm: x").replace("[20, 20, 20]", "[12, 20, 20]")
+        + "accuracy: {}\n"
+    )
+    message = message_of(seeded / "case.yaml")
+    assert "must be inside the box" in message
+    assert "must be a number in nm" in message
+    assert "accuracy: needs a target" in message
+    assert len(read) == 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from gbflux.case import parse_case
+from gbflux.case import load_case, parse_case
 
+ROOT = Path(__file__).resolve().parents[3]
 LAYER = "homogenizing_layer: {thickness_um: 10, conductivity_S_per_cm: 1e-4}\n"
 
 
@@ -74,6 +76,23 @@ def test_the_hash_is_a_sha256_that_stays_the_same_between_releases(minimal):
     case = parse_case(minimal)
     assert len(case.physics_hash) == 64
     assert case.physics_hash == "c0d50f6d771ecf87bfea209653a40e6462dad2a58877bf8ce10e062d63b022e7"
+
+
+@pytest.mark.parametrize(
+    ("file", "digits"),
+    [
+        ("configs/coarse.yaml", "2fffb4c8776de71b"),
+        ("configs/coarse2d.yaml", "4dbe329f7dabc330"),
+        ("configs/lu2021.yaml", "22e6ce270e9b4194"),
+        ("meshes/eight_bricks.yaml", "5f3f1cd7cb024e8f"),
+        ("meshes/ten_grains_2d.yaml", "25b2a12fc25d2b0f"),
+        ("meshes/triple_point_2d.yaml", "53aacb125215364a"),  # of a seeds file, as the next
+        ("meshes/two_grains.yaml", "4cf698880ea82fae"),
+    ],
+)
+def test_shipped_cases_keep_their_hashes(file, digits):
+    """Regression, as above."""
+    assert load_case(ROOT / file).physics_hash.startswith(digits)
 
 
 @pytest.mark.parametrize(

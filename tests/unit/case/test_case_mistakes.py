@@ -104,6 +104,12 @@ def test_unknown_key_is_reported_once_with_the_key_that_was_meant(full, old, new
     assert message in problem.message
 
 
+def test_no_conductivity_is_looked_for_below_absolute_zero(full):
+    text = full.replace("5.0e-4", "5.0e-4, activation_energy_eV: 0.3")
+    problem = only_problem(text.replace("temperature_C: 25", "temperature_C: -300"))
+    assert problem.message == "must be > -273.15 °C; got -300."
+
+
 @pytest.mark.parametrize("word", ["nan", "inf", "-Infinity"])
 def test_a_word_for_no_finite_number_is_text(full, word):
     problem = only_problem(full.replace("top_V: 0.1", f"top_V: {word}"))

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import gbflux.case
 from gbflux.case import load_case, parse_case, resolved_yaml, schema_text, template
 from gbflux.case.model import Case
-from gbflux.case.schema import schema
+from gbflux.case.text import schema
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -45,7 +45,7 @@ def test_template_shows_every_key():
 
 
 def _all_keys(model: type[BaseModel]) -> set[str]:
-    from gbflux.case.messages import block_at
+    from gbflux.case.text import block_at
 
     keys = set(model.model_fields)
     for name in Case.model_fields:

@@ -6,7 +6,7 @@ import json
 
 from hypothesis import strategies as st
 
-from gbflux.case import (
+from gbflux.case.blocks import (
     Electrodes,
     Geometry,
     GrainBoundary,

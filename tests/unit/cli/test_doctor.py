@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from gbflux.cli import doctor as report
-from gbflux.cli import machine, probes
-from gbflux.cli.probes import Finding, Library, Outcome
+from gbflux.cli import doctor
+from gbflux.cli.doctor import Finding, Library, Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
 GOOD = Finding("numpy", "1.24.2", "distribution")
@@ -26,28 +25,28 @@ FAULT = Finding("dolfinx", "-", "", "No module named 'dolfinx'", "Run `make setu
 
 def answering(
     code: int | None = 0, stdout: str = "", stderr: str = "", seconds: float = 0.1
-) -> probes.Runner:
+) -> doctor.Runner:
     """A runner that starts nothing and always gives this answer."""
     return lambda command: Outcome(code, stdout, stderr, seconds)
 
 
 def library_answer(
     version: str = "1.0", fault: str = "", path: str = "/usr/lib/python3/x/__init__.py"
-) -> probes.Runner:
+) -> doctor.Runner:
     return answering(stdout="noise\n" + json.dumps([version, fault, path]) + "\n")
 
 
-def launch_answer(ranks: Outcome, banner: str = "mpirun (Open MPI) 4.1.4") -> probes.Runner:
+def launch_answer(ranks: Outcome, banner: str = "mpirun (Open MPI) 4.1.4") -> doctor.Runner:
     return lambda command: Outcome(0, banner, "", 0.0) if command[1] == "--version" else ranks
 
 
 @pytest.fixture
 def with_mpirun(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
 
 
 def test_a_library_is_reported_with_version_and_origin() -> None:
-    assert probes.find_library(Library("numpy", "", needed=True), library_answer("1.24.2")) == GOOD
+    assert doctor.find_library(Library("numpy", "", needed=True), library_answer("1.24.2")) == GOOD
 
 
 @pytest.mark.parametrize(
@@ -65,25 +64,25 @@ def test_a_library_is_reported_with_version_and_origin() -> None:
     ],
 )
 def test_a_needed_library_that_does_not_load_prevents_running(
-    answer: probes.Runner, fault: str, remedy: str
+    answer: doctor.Runner, fault: str, remedy: str
 ) -> None:
-    finding = probes.find_library(Library("x", "", needed=True, remedy="special"), answer)
+    finding = doctor.find_library(Library("x", "", needed=True, remedy="special"), answer)
     assert fault in finding.fault
     assert remedy in finding.remedy
     assert finding.prevents_running
 
 
 def test_a_missing_extra_or_hypre_is_a_note_only() -> None:
-    extra = probes.find_library(
+    extra = doctor.find_library(
         Library("pyvista", "", needed=False), answering(1, stderr="No module named 'pyvista'")
     )
-    hypre = probes.find_library(Library("petsc4py", "", needed=True), library_answer(fault="no hypre"))
-    assert [report.mark(extra), report.mark(hypre)] == ["note", "note"]
+    hypre = doctor.find_library(Library("petsc4py", "", needed=True), library_answer(fault="no hypre"))
+    assert [doctor.mark(extra), doctor.mark(hypre)] == ["note", "note"]
 
 
-@pytest.mark.parametrize("library", probes.libraries(), ids=lambda library: library.module)
+@pytest.mark.parametrize("library", doctor.libraries(), ids=lambda library: library.module)
 def test_what_a_probe_runs_is_valid_python(library: Library) -> None:
-    compile(probes._IMPORT.format(module=library.module, code=library.code), library.module, "exec")
+    compile(doctor._IMPORT.format(module=library.module, code=library.code), library.module, "exec")
 
 
 def test_all_that_is_required_is_looked_at() -> None:
@@ -93,7 +92,7 @@ def test_all_that_is_required_is_looked_at() -> None:
     for extra, more in project["optional-dependencies"].items():
         required += more if extra != "dev" else []
     names = {re.match(r"[\w.-]+", text)[0] for text in required}
-    looked_at = {library.module: library.needed for library in probes.libraries()}
+    looked_at = {library.module: library.needed for library in doctor.libraries()}
     assert {"jinja2", "pyarrow", "ruamel.yaml", "vtk"} <= names <= set(looked_at)
     assert {"dolfinx", "petsc4py", "mpi4py", "gmsh", "h5py"} == set(looked_at) - names
     assert not {"pytest", "ruff"} & set(looked_at)
@@ -104,13 +103,13 @@ def test_all_that_is_required_is_looked_at() -> None:
 def test_origin_of_a_file(tmp_path: Path) -> None:
     conda = tmp_path / "conda"
     (conda / "conda-meta").mkdir(parents=True)
-    assert probes.origin_of("/x/.venv/lib/a.py", prefix="/x/.venv", base_prefix="/usr") == "venv"
+    assert doctor.origin_of("/x/.venv/lib/a.py", prefix="/x/.venv", base_prefix="/usr") == "venv"
     assert (
-        probes.origin_of("/usr/lib/python3/dist-packages/a.py", prefix="/x/.venv", base_prefix="/usr")
+        doctor.origin_of("/usr/lib/python3/dist-packages/a.py", prefix="/x/.venv", base_prefix="/usr")
         == "distribution"
     )
-    assert probes.origin_of(f"{conda}/lib/a/b.py", prefix=str(conda), base_prefix=str(conda)) == "conda"
-    assert probes.origin_of("/opt/x/a/__init__.py", prefix="/usr", base_prefix="/usr") == "/opt/x"
+    assert doctor.origin_of(f"{conda}/lib/a/b.py", prefix=str(conda), base_prefix=str(conda)) == "conda"
+    assert doctor.origin_of("/opt/x/a/__init__.py", prefix="/usr", base_prefix="/usr") == "/opt/x"
 
 
 @pytest.mark.usefixtures("with_mpirun")
@@ -125,20 +124,20 @@ def test_origin_of_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_an_mpi_launch_is_judged_by_what_its_ranks_say(ranks: Outcome, fault: str, fatal: bool) -> None:
-    finding = machine.find_launch(launch_answer(ranks))
+    finding = doctor.find_launch(launch_answer(ranks))
     assert fault in finding.fault
     assert bool(fault) == bool(finding.fault)
     assert finding.prevents_running == fatal
 
 
 def test_without_mpirun_one_rank_still_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.shutil, "which", lambda name: None)
-    assert report.mark(machine.find_launch(answering())) == "note"
-    assert machine.find_compiler(answering()).prevents_running
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    assert doctor.mark(doctor.find_launch(answering())) == "note"
+    assert doctor.find_compiler(answering()).prevents_running
 
 
 def test_a_launch_inside_mpirun_forgets_the_outer_one() -> None:
-    kept = probes.launch_environment(
+    kept = doctor.launch_environment(
         {"OMPI_COMM_WORLD_RANK": "0", "PMIX_RANK": "0", "OMPI_MCA_btl": "tcp", "HOME": "/h"}
     )
     assert {"OMPI_MCA_btl", "HOME", "OMPI_ALLOW_RUN_AS_ROOT"} <= set(kept)
@@ -148,21 +147,21 @@ def test_a_launch_inside_mpirun_forgets_the_outer_one() -> None:
 @pytest.mark.parametrize(
     ("answer", "good"), [(answering(), True), (answering(-11), False), (answering(1), False)]
 )
-def test_rendering_that_crashes_is_a_note(answer: probes.Runner, good: bool) -> None:
-    finding = machine.find_rendering(answer)
-    assert report.mark(finding) == ("ok" if good else "note")
+def test_rendering_that_crashes_is_a_note(answer: doctor.Runner, good: bool) -> None:
+    finding = doctor.find_rendering(answer)
+    assert doctor.mark(finding) == ("ok" if good else "note")
     assert good or "libegl1" in finding.remedy
 
 
 @pytest.mark.parametrize("answer", [answering(1), answering(0, seconds=14.0), answering(None, seconds=60.0)])
-def test_a_host_name_that_does_not_resolve_is_told(answer: probes.Runner) -> None:
-    assert "/etc/hosts" in machine.find_host_name(answer).remedy
+def test_a_host_name_that_does_not_resolve_is_told(answer: doctor.Runner) -> None:
+    assert "/etc/hosts" in doctor.find_host_name(answer).remedy
 
 
 def test_a_process_that_crashes_or_hangs_is_an_outcome_not_an_exception() -> None:
-    crash = probes.run_process([sys.executable, "-c", "import os; os.abort()"])
-    hang = probes.run_process([sys.executable, "-c", "import time; time.sleep(30)"], time_limit_s=0.5)
-    absent = probes.run_process([os.devnull + "/nothing"])
+    crash = doctor.run_process([sys.executable, "-c", "import os; os.abort()"])
+    hang = doctor.run_process([sys.executable, "-c", "import time; time.sleep(30)"], time_limit_s=0.5)
+    absent = doctor.run_process([os.devnull + "/nothing"])
     assert (crash.code, hang.code, absent.code) == (-6, None, 127)
 
 
@@ -173,9 +172,9 @@ def test_doctor_prints_every_finding_and_remedy_and_exits(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(report, "find_all", lambda: findings)
+    monkeypatch.setattr(doctor, "find_all", lambda: findings)
     with pytest.raises(typer.Exit) as exit_:
-        report.doctor()
+        doctor.doctor()
     text = capsys.readouterr().out
     assert exit_.value.exit_code == code
     for finding in findings:
@@ -184,10 +183,10 @@ def test_doctor_prints_every_finding_and_remedy_and_exits(
 
 
 def test_the_table_takes_text_with_brackets() -> None:
-    assert report.as_table([replace(FAULT, value="[red]1.0")]).row_count == 1
+    assert doctor.as_table([replace(FAULT, value="[red]1.0")]).row_count == 1
 
 
 def test_numpy_of_this_machine_is_found() -> None:
-    finding = probes.find_library(Library("numpy", "", needed=True))
+    finding = doctor.find_library(Library("numpy", "", needed=True))
     assert finding.value[0].isdigit()
     assert not finding.fault

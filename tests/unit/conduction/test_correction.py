@@ -11,7 +11,7 @@ from mpi4py import MPI
 from gbflux.conduction import ConductionSolver, SolverSettings, correction, recycling, solver
 from gbflux.conduction.correction import Balanced
 from gbflux.errors import SolverError
-from gbflux.simulation.pipeline import run_case
+from gbflux.simulation.run import run_case
 from small_cases import FLAT, case
 
 SLIVERS = {

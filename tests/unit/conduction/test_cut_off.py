@@ -19,7 +19,7 @@ from gbflux.conduction import (
 )
 from gbflux.conduction.materials import conductivities
 from gbflux.mesh import build_mesh, recipe
-from gbflux.mesh.cut import Nest, nested
+from gbflux.mesh.cut import NestedMesh, nested
 from small_cases import LAYERS, TINY, case
 
 PLANES = (2.0, 5.0)
@@ -39,13 +39,13 @@ PAIRS = {
 }
 
 
-def layered(dimension: str) -> Nest:
+def layered(dimension: str) -> NestedMesh:
     """A polycrystal between slabs of 5 µm with a plane at 2 µm."""
     return nested(build_mesh(recipe(CASES[dimension], hl_planes_um=(PLANES, PLANES))).mesh, (PLANES, PLANES))
 
 
 def both_ways(
-    nest: Nest, chosen: str, hl_um: tuple[float, float], *rest: object
+    nest: NestedMesh, chosen: str, hl_um: tuple[float, float], *rest: object
 ) -> tuple[Solution, Solution]:
     """On the whole mesh, after a thicker slab, and on what is left of it."""
     cut = nest.cut(hl_um)

@@ -11,8 +11,8 @@ from gbflux.conduction import Plane, compat
 from gbflux.conduction.distribute import DistributedMesh, distribute
 from gbflux.conduction.facets import ScaledElectrode, electrode_facets
 from gbflux.conduction.system import LinearSystem, assemble
+from gbflux.mesh import Mesh
 from gbflux.mesh.cut import cut_slabs
-from gbflux.mesh.records import LayeredMesh
 from gbflux.units import SIDES
 from meshes_by_hand import FULL_STACK, stack
 
@@ -23,7 +23,7 @@ def dense(matrix) -> np.ndarray:
     return matrix.convert("dense").getDenseArray().copy()
 
 
-def on_one_rank(mesh: LayeredMesh) -> DistributedMesh:
+def on_one_rank(mesh: Mesh) -> DistributedMesh:
     return distribute(MPI.COMM_SELF, mesh)
 
 

@@ -7,7 +7,7 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.conduction import ConductionSolver, SolverSettings, bottom_electrode, top_electrode
-from gbflux.mesh.records import ELECTROLYTE, CellKind, is_kind
+from gbflux.mesh import ELECTROLYTE, CellKind, is_kind
 from meshes_by_hand import Layer, stack
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from gbflux.case import parse_case
 from gbflux.conduction.materials import Material, conductivities, contact_conductivity
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from meshes_by_hand import FULL_STACK, stack
 
 TEXT = """

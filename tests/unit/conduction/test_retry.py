@@ -19,7 +19,7 @@ from gbflux.conduction import (
 from gbflux.conduction.cache import SolverCache
 from gbflux.conduction.krylov import Convergence
 from gbflux.errors import SolverError
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from meshes_by_hand import Layer, stack
 
 

@@ -17,7 +17,7 @@ from gbflux.conduction import (
 from gbflux.conduction.cache import SolverCache
 from gbflux.conduction.krylov import Convergence
 from gbflux.conduction.system import LinearSystem
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 from meshes_by_hand import Layer, stack
 
 SLOW = bottom_electrode(0.0, ButlerVolmer(10.0, 0.5, 0.5, 298.15))

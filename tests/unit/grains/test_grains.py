@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from gbflux.grains import Arrangement, edge_lengths, tessellate
-from gbflux.grains.clip import clip
-from gbflux.grains.regularise import lengthen_edges, shortest_edge_um
-from gbflux.grains.tessellation import edges, face_simplices, volumes_and_centroids
-from gbflux.grains.voronoi import relax, voronoi_cells
+from gbflux.grains.regular import bricks
+from gbflux.grains.sources import SOURCES
+from gbflux.grains.tessellation import clip, edges, face_simplices, volumes_and_centroids
+from gbflux.grains.voronoi import lengthen_edges, relax, shortest_edge_um, voronoi_cells
 
 BOXES = [(40.0, 30.0), (30.0, 20.0, 25.0)]
 KINDS = ["voronoi", "brick", "columnar"]
@@ -151,3 +153,23 @@ def test_clip_keeps_the_half_asked_for():
     for upper, share in ((True, 0.25), (False, 0.75)):
         half = clip(cells, 0, 10.0, upper=upper)
         assert volumes_and_centroids(half)[0].sum() == pytest.approx(share * 1600.0)
+
+
+def test_a_new_source_is_one_class(monkeypatch):
+    class Halves:
+        """Two grains, one beside the other."""
+
+        def tessellate(self, asked, size_um):
+            return bricks(size_um, [size_um[:1] / 2, size_um[:0]])
+
+    monkeypatch.setitem(SOURCES, "halves", Halves())
+    grains = arranged((20.0, 10.0), kind="halves")
+    assert volumes_and_centroids(grains)[0] == pytest.approx([100.0, 100.0])
+
+
+@pytest.mark.parametrize("points", [None, np.array([[5.0, 5.0], [15.0, 5.0]])])
+def test_an_arrangement_travels_as_plain_data(points):
+    asked = Arrangement((20.0, 10.0), 10.0, points=points)
+    again = Arrangement.from_dict(json.loads(json.dumps(asked.as_dict())))
+    assert again.source == ("voronoi" if points is None else "seeds")
+    assert np.array_equal(tessellate(again).vertices, tessellate(asked).vertices)

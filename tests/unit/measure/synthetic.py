@@ -10,16 +10,14 @@ import scipy.sparse as sp
 import scipy.sparse.linalg as spla
 
 from gbflux.conduction.records import Fields
-from gbflux.mesh.records import ELECTROLYTE, CellKind, LayeredMesh, MeshQuality
+from gbflux.mesh import ELECTROLYTE, CellKind, Mesh, MeshQuality
 
 DELTA_UM = 0.005
 #: Tags of intervals along z that belong to a slab; grains have their index, grain boundaries −1, −2, …
 HL_TAG, CONTACT_TAG = 1000, 2000
 
 
-def brick_mesh(
-    grains=(2, 2, 2), grain_um=4.0, mesh_um=1.0, hl_um=(0.0, 0.0), delta_um=DELTA_UM
-) -> LayeredMesh:
+def brick_mesh(grains=(2, 2, 2), grain_um=4.0, mesh_um=1.0, hl_um=(0.0, 0.0), delta_um=DELTA_UM) -> Mesh:
     """Bricks on a regular grid with layers of true thickness between them, cut into simplices.
 
     Parameters
@@ -33,7 +31,7 @@ def brick_mesh(
 
     Returns
     -------
-    LayeredMesh
+    Mesh
     """
     dimension = len(grains)
     axes = [_axis(n, grain_um, mesh_um, delta_um) for n in grains]
@@ -61,7 +59,7 @@ def brick_mesh(
         - np.array(np.unravel_index(boundaries[:, 0], grains)).T
     )
     normal = step.astype(float)
-    return LayeredMesh(
+    return Mesh(
         dimension=dimension,
         points=points,
         cells=cells.astype(np.int32),
@@ -82,12 +80,12 @@ def brick_mesh(
     )
 
 
-def solved(mesh: LayeredMesh, sigma: np.ndarray, potentials=(0.0, 0.1)) -> Fields:
+def solved(mesh: Mesh, sigma: np.ndarray, potentials=(0.0, 0.1)) -> Fields:
     """Potential between ideal electrodes by linear elements and a direct solver.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     sigma : (m,) array
         Conductivity (S/m).
     potentials : (float, float)
@@ -108,12 +106,12 @@ def solved(mesh: LayeredMesh, sigma: np.ndarray, potentials=(0.0, 0.1)) -> Field
     return fields_of(mesh, sigma, phi)
 
 
-def fields_of(mesh: LayeredMesh, sigma: np.ndarray, phi: np.ndarray) -> Fields:
+def fields_of(mesh: Mesh, sigma: np.ndarray, phi: np.ndarray) -> Fields:
     """Current density and reactions of a given potential.
 
     Parameters
     ----------
-    mesh : LayeredMesh
+    mesh : Mesh
     sigma : (m,) array
         S/m.
     phi : (n,) array
@@ -135,7 +133,7 @@ def fields_of(mesh: LayeredMesh, sigma: np.ndarray, phi: np.ndarray) -> Fields:
     )
 
 
-def sigma_of(mesh: LayeredMesh, grain=0.05, gb=2.5e-5, hl=0.01) -> np.ndarray:
+def sigma_of(mesh: Mesh, grain=0.05, gb=2.5e-5, hl=0.01) -> np.ndarray:
     """Conductivity by kind of cell (S/m); contacts are made of the homogenizing layer."""
     by_kind = {
         CellKind.GRAIN: grain,
@@ -147,7 +145,7 @@ def sigma_of(mesh: LayeredMesh, grain=0.05, gb=2.5e-5, hl=0.01) -> np.ndarray:
     return np.array([by_kind[kind] for kind in CellKind])[mesh.kind]
 
 
-def uneven_sigma(mesh: LayeredMesh, seed=3, spread=1.5) -> np.ndarray:
+def uneven_sigma(mesh: Mesh, seed=3, spread=1.5) -> np.ndarray:
     """As `sigma_of`, with every grain boundary its own lognormal factor, so that currents take detours."""
     factor = np.random.default_rng(seed).lognormal(0.0, spread, len(mesh.boundaries))
     sigma = sigma_of(mesh)

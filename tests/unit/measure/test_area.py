@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from gbflux.measure.area import cut_areas
-from gbflux.measure.section import slice_plane
+from gbflux.measure.section import cut_areas, slice_plane
 from gbflux.mesh.simplices import signed_volumes
 
 from .synthetic import brick_mesh

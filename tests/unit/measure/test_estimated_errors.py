@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gbflux.measure import as_result, measure
+from gbflux.measure import measure
 from gbflux.measure.cells import cell_geometry
 from gbflux.measure.estimated_errors import (
     CONVERGED,
@@ -21,6 +21,7 @@ from gbflux.measure.estimated_errors import (
 )
 from gbflux.measure.hl_profile import HLProfile
 from gbflux.measure.hot_spots import hot_spots
+from gbflux.measure.metrics import as_tree
 from gbflux.measure.planes import PlaneFacets, PlaneNodes
 from gbflux.units import UM_TO_M
 
@@ -108,8 +109,8 @@ def same_keys(errors: dict, values: dict) -> None:
 def test_the_tree_is_that_of_the_measures(grains: tuple[int, ...]) -> None:
     mesh = brick_mesh(grains, hl_um=(0.0, 5.0))
     fields = solved(mesh, uneven_sigma(mesh))
-    tree = as_result(measure(mesh, fields, mean_grain_size_um=4.0, potentials=(0.0, 0.1)), mesh.dimension)
-    errors = tree["errors"]
+    found = measure(mesh, fields, mean_grain_size_um=4.0, potentials=(0.0, 0.1))
+    tree, errors = as_tree(found.parts, mesh.dimension), found.errors
     same_keys(errors, tree)
     assert errors["transport"].keys() == {"sigma_eff_S_per_cm", "asr_ohm_cm2"}
     for part in ("hot_spots", "hot_spots_electrolyte"):
@@ -153,7 +154,7 @@ def test_layers_in_series_are_exact(grains: tuple[int, ...]) -> None:
     fields = solved(mesh, sigma_of(mesh))
     energies = energy_errors(mesh, fields, cell_geometry(mesh).volume)
     assert energies == pytest.approx((0.0, 0.0), abs=1e-12)
-    for record in transport_errors(SimpleNamespace(sigma_eff=1.0, asr=1.0), *energies).values():
+    for record in transport_errors(1.0, 1.0, *energies).values():
         assert record["estimated_error"] == pytest.approx(0.0, abs=1e-12)
         assert record["converged"]
 

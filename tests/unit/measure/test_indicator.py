@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gbflux.measure.indicator import facet_defects, indicator, lost_energy, planes
+from gbflux.measure.estimated_errors import facet_defects, indicator, lost_energy, planes
 from small_cases import FLAT, LAYERS, TINY, solved
 
 NOTHING = {"grain_boundary.conductivity_S_per_cm": 5.0e-4}

@@ -6,7 +6,7 @@ from tests.unit.measure.synthetic import brick_mesh
 
 from gbflux.conduction.records import Fields
 from gbflux.measure import electrode_parts
-from gbflux.measure.measure import electrode_plane
+from gbflux.measure.planes import electrode_plane
 
 D = 4.0
 

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from gbflux.measure.measure import electrode_plane, electrolyte_end
-from gbflux.measure.planes import cells_touching, facet_edges, plane_facets
-from gbflux.mesh.records import CellKind
+from gbflux.measure.planes import cells_touching, electrode_plane, electrolyte_end, facet_edges, plane_facets
+from gbflux.mesh import CellKind
 
 from .synthetic import DELTA_UM, brick_mesh, fields_of, sigma_of, solved
 

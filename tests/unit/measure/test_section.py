@@ -5,7 +5,7 @@ import pytest
 
 from gbflux.errors import InputError
 from gbflux.measure.section import slice_plane
-from gbflux.mesh.records import CellKind
+from gbflux.mesh import CellKind
 
 from .synthetic import brick_mesh
 

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from gbflux.measure.weighted import quantiles
+from gbflux.measure.distribution import weighted_quantiles
 
 
 def test_quantiles_of_a_linear_distribution():
     edges = np.sort(np.concatenate([[0.0, 1.0], np.random.default_rng(0).random(19_999)]))
     order = np.random.default_rng(1).permutation(20_000)
     values, weights = (edges[1:] + edges[:-1])[order], np.diff(edges)[order]
-    found = quantiles(values, weights, [0.5, 0.95, 0.99, 0.999])
+    found = weighted_quantiles(values, weights, [0.5, 0.95, 0.99, 0.999])
     assert found == pytest.approx([1.0, 1.9, 1.98, 1.998], abs=1e-3)
 
 
 def test_quantile_is_the_smallest_value_that_leaves_no_more_than_its_share_above():
     values, weights = np.array([5.0, 1.0, 3.0]), np.array([0.05, 0.9, 0.05])
-    assert quantiles(values, weights, [0.9, 0.95, 0.951, 1.0]).tolist() == [1.0, 3.0, 5.0, 5.0]
+    assert weighted_quantiles(values, weights, [0.9, 0.95, 0.951, 1.0]).tolist() == [1.0, 3.0, 5.0, 5.0]
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0])
@@ -29,4 +29,4 @@ def test_quantiles_are_those_of_all_values_in_order(share):
             least = min(
                 v for v in values if weights[values <= v].sum() >= share * weights.sum() * (1 - 1e-12)
             )
-            assert quantiles(values, weights, [share]).tolist() == [least]
+            assert weighted_quantiles(values, weights, [share]).tolist() == [least]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial import Delaunay
 
+from gbflux.measure.parts import hottest_window
 from gbflux.measure.planes import PlaneFacets, PlaneNodes
-from gbflux.measure.windows import hottest_window
 
 
 def plane(lateral, facets, density):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gbflux.mesh import LayeredMesh
-from gbflux.mesh.conforming import ConformingMesh
-from gbflux.mesh.layered import insert_layers
+from gbflux.mesh import Mesh
+from gbflux.mesh.layers import insert_layers
+from gbflux.mesh.mesh import ConformingMesh
 
 
 def grid(planes: Sequence[Sequence[float]], region_of: Callable[[NDArray], NDArray]) -> ConformingMesh:
@@ -70,7 +70,7 @@ def _facets(points: NDArray, cells: NDArray, region: NDArray) -> tuple[NDArray, 
 
 def bricks(
     dimension: int, cuts: Sequence[int], delta_um: float, *, slabs: dict[str, float] | None = None
-) -> LayeredMesh:
+) -> Mesh:
     """Grains 2 µm wide, `cuts[axis]` boundaries along each axis, one mesh node between two planes."""
     slabs = slabs or {}
     counts = [cuts[axis] + 1 for axis in range(dimension)]

@@ -9,18 +9,16 @@ import pytest
 from conforming_by_hand import bricks, grid
 
 from gbflux.errors import MeshError
-from gbflux.mesh import CellKind, LayeredMesh, MeshQuality
-from gbflux.mesh.accept import accept, expected_layer_volume
-from gbflux.mesh.junctions import find_junctions
-from gbflux.mesh.layered import insert_layers
-from gbflux.mesh.limit import KEPT_SHARE
+from gbflux.mesh import CellKind, Mesh, MeshQuality
+from gbflux.mesh.layers import accept, expected_layer_volume, insert_layers
+from gbflux.mesh.opening import KEPT_SHARE, find_junctions
 from gbflux.mesh.simplices import is_conforming, longest_edges, signed_volumes
 from small_cases import volumes_um
 
 GOOD = MeshQuality(100.0, 0.0, 1e-6, 1e-15, 1e-9, 0.3)
 
 
-def plane_bits(mesh: LayeredMesh) -> np.ndarray:
+def plane_bits(mesh: Mesh) -> np.ndarray:
     """One bit for each outer plane."""
     low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
     bits = np.zeros(len(mesh.points), dtype=np.uint8)
@@ -31,12 +29,12 @@ def plane_bits(mesh: LayeredMesh) -> np.ndarray:
 
 
 @pytest.fixture(params=[2, 3], ids=["2D", "3D"])
-def mesh(request: pytest.FixtureRequest) -> LayeredMesh:
+def mesh(request: pytest.FixtureRequest) -> Mesh:
     """Four or eight grains with one slab."""
     return bricks(request.param, [1, 1, 1], 0.01, slabs={"top": 1.0})
 
 
-def test_a_good_mesh_conforms_also_by_counting_faces(mesh: LayeredMesh) -> None:
+def test_a_good_mesh_conforms_also_by_counting_faces(mesh: Mesh) -> None:
     bits = plane_bits(mesh)
     assert is_conforming(mesh.cells, bits)
     assert unmatched_faces(mesh.cells, bits) == 0
@@ -50,7 +48,7 @@ def unmatched_faces(cells: np.ndarray, bits: np.ndarray) -> int:
     return int(((number == 1) & ~outer).sum() + (number > 2).sum() + ((number == 2) & outer).sum())
 
 
-def test_a_crack_is_found(mesh: LayeredMesh) -> None:
+def test_a_crack_is_found(mesh: Mesh) -> None:
     """One grain loses its hold on a point that it shared with a layer."""
     layer = np.flatnonzero(mesh.kind == CellKind.GB)
     grain = np.flatnonzero(mesh.kind == CellKind.GRAIN)
@@ -64,7 +62,7 @@ def test_a_crack_is_found(mesh: LayeredMesh) -> None:
 
 
 @pytest.mark.parametrize("kind", list(CellKind))
-def test_lost_cells_are_found(mesh: LayeredMesh, kind: CellKind) -> None:
+def test_lost_cells_are_found(mesh: Mesh, kind: CellKind) -> None:
     """All cells of a kind, and a single one."""
     bits = plane_bits(mesh)
     mine = np.flatnonzero(mesh.kind == kind)
@@ -72,7 +70,7 @@ def test_lost_cells_are_found(mesh: LayeredMesh, kind: CellKind) -> None:
     assert not is_conforming(np.delete(mesh.cells, mine[:1], axis=0), bits)
 
 
-def test_any_one_node_exchanged_is_found(mesh: LayeredMesh) -> None:
+def test_any_one_node_exchanged_is_found(mesh: Mesh) -> None:
     bits, random = plane_bits(mesh), np.random.default_rng(1)
     for _ in range(100):
         cells = mesh.cells.copy()

@@ -16,8 +16,8 @@ import pytest
 from conforming_by_hand import bricks
 
 from gbflux.errors import MeshError
-from gbflux.mesh import LayeredMesh, Recipe, build, build_mesh, cache, recipe
-from gbflux.mesh.storage import load_mesh, save_mesh
+from gbflux.mesh import Mesh, Recipe, build, build_mesh, recipe
+from gbflux.mesh.build import load_mesh, save_mesh
 from small_cases import LAYERS, TINY, case
 
 TINY_3D = {"geometry.size_um": [10, 10, 10], "grains.mean_size_um": 5}
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def assert_equal(one: LayeredMesh, other: LayeredMesh) -> None:
+def assert_equal(one: Mesh, other: Mesh) -> None:
     for field in fields(one):
         a, b = getattr(one, field.name), getattr(other, field.name)
         assert np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b, field.name
@@ -44,18 +44,18 @@ def test_the_second_build_comes_from_the_cache(folder: Path) -> None:
     assert first.worker_peak_MiB > 0 == again.worker_peak_MiB
     assert set(first.timings) == {"grains", "mesh", "layers"} == set(again.timings)
     assert_equal(first.mesh, again.mesh)
-    (entry,) = cache.entries()
-    assert entry.path == cache.mesh_file(chosen.key())
+    (entry,) = build.cache_entries()
+    assert entry.path == build.mesh_file(build.mesh_key(chosen))
     assert [path.name for path in entry.path.parent.iterdir()] == [entry.path.name]
-    assert cache.empty() == entry.bytes
-    assert cache.entries() == []
+    assert build.empty_cache() == entry.bytes
+    assert build.cache_entries() == []
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "noise"])
 def test_a_broken_archive_is_made_anew(damage: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     chosen = recipe(case(TINY))
     build_mesh(chosen)
-    path = cache.mesh_file(chosen.key())
+    path = build.mesh_file(build.mesh_key(chosen))
     whole = path.read_bytes()
     path.write_bytes({"empty": b"", "half": whole[: len(whole) // 2], "noise": b"x" * 1000}[damage])
     with caplog.at_level(logging.WARNING, "gbflux"):
@@ -67,7 +67,7 @@ def test_a_broken_archive_is_made_anew(damage: str, folder: Path, caplog: pytest
 def test_a_mesh_of_another_user_is_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = recipe(case(TINY))
     made = build_mesh(chosen).mesh
-    path = cache.mesh_file(chosen.key())
+    path = build.mesh_file(build.mesh_key(chosen))
     umask = os.umask(0)
     os.umask(umask)
     assert path.stat().st_mode & 0o777 == 0o666 & ~umask
@@ -82,7 +82,7 @@ def test_a_mesh_that_another_user_keeps_to_himself_is_made_anew(
 ) -> None:
     chosen = recipe(case(TINY))
     build_mesh(chosen)
-    path = cache.mesh_file(chosen.key())
+    path = build.mesh_file(build.mesh_key(chosen))
 
     def load(archive: Path):  # root may read and delete everything
         if archive == path:
@@ -131,13 +131,13 @@ def test_two_processes_at_once_end_up_with_one_mesh(folder: Path) -> None:
     hashes = {process.stdout.read().strip() for process in processes}
     assert [process.wait() for process in processes] == [0, 0]
     assert hashes == {build_mesh(chosen).mesh.hash}
-    assert len(cache.entries()) == 1
+    assert len(build.cache_entries()) == 1
 
 
 def test_the_same_mesh_twice_where_that_is_asked_for(folder: Path) -> None:
     chosen = recipe(case(TINY_3D, {"mesh.reproducible": True}))
     first = build_mesh(chosen).mesh
-    cache.empty()
+    build.empty_cache()
     again = build_mesh(chosen)
     assert not again.from_cache
     assert again.mesh.hash == first.hash
@@ -213,7 +213,7 @@ def test_an_error_meanwhile_ends_the_worker(folder: Path) -> None:
     ],
 )
 def test_cases_that_differ_in_physics_alone_share_a_mesh(change: dict) -> None:
-    assert recipe(case(TINY, change)).key() == recipe(case(TINY)).key()
+    assert build.mesh_key(recipe(case(TINY, change))) == build.mesh_key(recipe(case(TINY)))
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_cases_that_differ_in_physics_alone_share_a_mesh(change: dict) -> None:
     ],
 )
 def test_cases_that_differ_in_geometry_do_not(change: dict) -> None:
-    assert recipe(case(TINY, change)).key() != recipe(case(TINY)).key()
+    assert build.mesh_key(recipe(case(TINY, change))) != build.mesh_key(recipe(case(TINY)))
 
 
 def test_a_recipe_survives_json(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_recipe_survives_json(tmp_path: Path) -> None:
     seeds = {"grains": {"seeds_file": str(tmp_path / "a.csv"), "conductivity_S_per_cm": 5e-4}}
     for chosen in (recipe(case(TINY, LAYERS)), recipe(case(TINY, seeds))):
         again = Recipe.from_json(chosen.to_json())
-        assert again.key() == chosen.key()
+        assert build.mesh_key(again) == build.mesh_key(chosen)
         assert again.slabs == chosen.slabs
         assert np.array_equal(again.arrangement.points, chosen.arrangement.points)
 
@@ -273,10 +273,10 @@ def test_an_archive_of_another_version_is_not_whole(change: Callable[[dict], Non
 
 def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GBFLUX_CACHE", str(tmp_path / "a"))
-    assert cache.cache_folder() == tmp_path / "a"
+    assert build.cache_folder() == tmp_path / "a"
     monkeypatch.delenv("GBFLUX_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.cache_folder() == tmp_path / "gbflux"
+    assert build.cache_folder() == tmp_path / "gbflux"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", os.fspath(tmp_path))
-    assert cache.cache_folder() == tmp_path / ".cache/gbflux"
+    assert build.cache_folder() == tmp_path / ".cache/gbflux"

@@ -7,14 +7,11 @@ import pytest
 
 from gbflux.grains import Arrangement, tessellate
 from gbflux.grains.tessellation import volumes_and_centroids
-from gbflux.mesh import conforming
-from gbflux.mesh.conforming import ConformingMesh, mesh_conforming
+from gbflux.mesh.gmsh_model import Simplices, _oriented, mesh_conforming
+from gbflux.mesh.mesh import ConformingMesh
+from gbflux.mesh.recipe import MeshSize
 from gbflux.mesh.simplices import signed_volumes
 from gbflux.mesh.slabs import add_slab
-from gbflux.mesh.volumes import Volumes
-
-# the constructor of sizes is where the mesher draws
-from gbflux.mesh.worker import MeshSize
 
 ARRANGEMENTS = {
     "2D voronoi": Arrangement((30.0, 20.0), 10.0, boundary="cut"),
@@ -84,8 +81,8 @@ def test_twin_nodes_are_merged_and_unused_ones_dropped() -> None:
     points = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [2, 0], [2, 1], [9, 9], [1, 1]], dtype=float)
     cells = np.array([[0, 1, 2], [0, 2, 3], [1, 4, 5], [1, 5, 7]])
     facet = np.flatnonzero((grains.face_cells >= 0).all(axis=1))
-    volumes = Volumes(points, cells, np.array([0, 0, 1, 1]))
-    mesh = conforming._oriented(grains, volumes, np.array([[1, 2]]), facet)
+    volumes = Simplices(points, cells, np.array([0, 0, 1, 1]))
+    mesh = _oriented(grains, volumes, np.array([[1, 2]]), facet)
     assert isinstance(mesh, ConformingMesh)
     assert len(mesh.points) == 6
     assert np.unique(mesh.cells).tolist() == list(range(6))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gbflux.mesh import CellKind, LayeredMesh, build_mesh, recipe
+from gbflux.mesh import CellKind, Mesh, build_mesh, recipe
 from gbflux.mesh.export import conductivity_rows, elementary_tags, export_mesh, quality_rows
 from small_cases import LAYERS, TINY, case, volumes_um
 
@@ -30,11 +30,11 @@ GROUP_OF = {
 
 
 @pytest.fixture(params=CASES)
-def mesh(request: pytest.FixtureRequest) -> LayeredMesh:
+def mesh(request: pytest.FixtureRequest) -> Mesh:
     return build_mesh(recipe(case(CASES[request.param]))).mesh
 
 
-def counts(mesh: LayeredMesh) -> dict[str, int]:
+def counts(mesh: Mesh) -> dict[str, int]:
     """Cells by physical group."""
     found: dict[str, int] = {}
     for kind, name in GROUP_OF.items():
@@ -42,7 +42,7 @@ def counts(mesh: LayeredMesh) -> dict[str, int]:
     return found
 
 
-def test_meshio_reads_groups_and_tags(mesh: LayeredMesh, tmp_path: Path) -> None:
+def test_meshio_reads_groups_and_tags(mesh: Mesh, tmp_path: Path) -> None:
     path, _ = export_mesh(mesh, tmp_path / "a.msh")
     read = meshio.read(path)
     solid, flat = ("tetra", "triangle") if mesh.dimension == 3 else ("triangle", "line")
@@ -92,7 +92,7 @@ print(json.dumps([found, len(gmsh.model.mesh.getNodes()[0])]))
 """
 
 
-def test_gmsh_reads_groups(mesh: LayeredMesh, tmp_path: Path) -> None:
+def test_gmsh_reads_groups(mesh: Mesh, tmp_path: Path) -> None:
     path, _ = export_mesh(mesh, tmp_path / "a.msh")
     done = subprocess.run(
         [sys.executable, "-c", READ_WITH_GMSH, str(path)], capture_output=True, text=True, check=True
@@ -105,7 +105,7 @@ def test_gmsh_reads_groups(mesh: LayeredMesh, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["vtu", "vtk"])
-def test_pyvista_reads_volumes(mesh: LayeredMesh, file_format: str, tmp_path: Path) -> None:
+def test_pyvista_reads_volumes(mesh: Mesh, file_format: str, tmp_path: Path) -> None:
     pyvista = pytest.importorskip("pyvista")
     path, _ = export_mesh(mesh, tmp_path / f"a.{file_format}", file_format)
     grid = pyvista.read(path)
@@ -116,7 +116,7 @@ def test_pyvista_reads_volumes(mesh: LayeredMesh, file_format: str, tmp_path: Pa
     assert solid.sum() == len(mesh.cells)
 
 
-def test_quality_table(mesh: LayeredMesh) -> None:
+def test_quality_table(mesh: Mesh) -> None:
     rows = {row[0]: row for row in quality_rows(mesh)}
     volume = volumes_um(mesh)
     assert sum(row[1] for row in rows.values()) == len(mesh.cells)
@@ -126,7 +126,7 @@ def test_quality_table(mesh: LayeredMesh) -> None:
     assert 1.0 < rows["grain"][3] < 4.0  # cells of 2 µm
 
 
-def test_every_tag_has_its_conductivity(mesh: LayeredMesh) -> None:
+def test_every_tag_has_its_conductivity(mesh: Mesh) -> None:
     sigma = 0.01 * elementary_tags(mesh)
     head, *rows = conductivity_rows(mesh, sigma)
     assert head == ["tag", "group", "conductivity_S_per_cm"]

@@ -7,9 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gbflux.mesh.fill import split_quads
-from gbflux.mesh.prisms import split_prisms
-from gbflux.mesh.simplices import is_conforming, signed_volumes
+from gbflux.mesh.simplices import is_conforming, signed_volumes, split_prisms, split_quads
 
 PRISM = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1.2], [0, 1, 0.9]], dtype=float)
 QUADS = ((0, 1, 4, 3), (1, 2, 5, 4), (2, 0, 3, 5))

@@ -9,23 +9,22 @@ import pytest
 from conforming_by_hand import bricks, grid
 
 from gbflux.errors import MeshError
-from gbflux.mesh import CellKind, LayeredMesh
-from gbflux.mesh.accept import accept, judge
-from gbflux.mesh.layered import insert_layers
+from gbflux.mesh import CellKind, Mesh
+from gbflux.mesh.layers import accept, insert_layers, mesh_quality
 from small_cases import volumes_um
 
 DELTA = 0.01
 
 
-def count(mesh: LayeredMesh, kind: CellKind) -> int:
+def count(mesh: Mesh, kind: CellKind) -> int:
     return int((mesh.kind == kind).sum())
 
 
-def layer_volume(mesh: LayeredMesh) -> float:
+def layer_volume(mesh: Mesh) -> float:
     return float(volumes_um(mesh)[np.isin(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION))].sum())
 
 
-def copies_at(mesh: LayeredMesh, place: tuple[float, ...]) -> np.ndarray:
+def copies_at(mesh: Mesh, place: tuple[float, ...]) -> np.ndarray:
     """Points within two δ of a place."""
     return mesh.points[np.abs(mesh.points - place).max(axis=1) < 2 * DELTA]
 
@@ -60,7 +59,7 @@ def test_a_triple_junction() -> None:
     assert np.array(sorted(map(tuple, corners))) == pytest.approx(np.array(sorted(expected)), abs=1e-12)
 
 
-def t_junction() -> LayeredMesh:
+def t_junction() -> Mesh:
     planes = [np.arange(5.0), np.arange(5.0)]
     mesh = grid(planes, lambda x: np.where(x[:, 1] < 2, 0, np.where(x[:, 0] < 2, 1, 2)))
     size = np.array([4.0, 4.0])
@@ -171,7 +170,7 @@ def test_a_layer_that_lacks_volume_is_judged_by_it(lacking: CellKind) -> None:
     cells = np.array([[0, 1, 4], [0, 4, 3], [1, 2, 5], [1, 5, 4]])
     kind = np.repeat([CellKind.GB, CellKind.CONTACT], 2)
     volume = {CellKind.GB: 1.0, CellKind.CONTACT: 1.0, lacking: 1.1}
-    quality = judge(
+    quality = mesh_quality(
         points,
         np.vstack([cells, cells[:1]]),
         np.append(kind, CellKind.GRAIN),

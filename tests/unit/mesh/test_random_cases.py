@@ -9,7 +9,7 @@ import pytest
 
 from gbflux.grains import Arrangement
 from gbflux.mesh import CellKind, Recipe, build_mesh
-from gbflux.mesh.worker import MeshSize
+from gbflux.mesh.recipe import MeshSize
 from small_cases import volumes_um
 
 COUNT = 100

@@ -8,9 +8,7 @@ import numpy as np
 
 from gbflux.case import parse_case
 from gbflux.mesh import build_mesh, recipe
-from gbflux.mesh.deepen import SMALLEST
-from gbflux.mesh.refine import next_sizes
-from gbflux.mesh.sizing import closed
+from gbflux.mesh.refine import SMALLEST, closed, next_sizes
 from small_cases import TINY, solved
 
 INCLINED = """\

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gbflux.mesh import CellKind, LayeredMesh, SizeField, build_mesh, recipe
-from gbflux.mesh.bisect import is_junction
-from gbflux.mesh.refine import AT_JUNCTIONS, COARSER, FINER, SMALLEST, next_sizes
+from gbflux.mesh import CellKind, Mesh, SizeField, build_mesh, recipe
+from gbflux.mesh.build import mesh_key
+from gbflux.mesh.refine import AT_JUNCTIONS, COARSER, FINER, SMALLEST, closed, graded, next_sizes
 from gbflux.mesh.simplices import signed_volumes
-from gbflux.mesh.sizing import closed, graded
+from gbflux.mesh.singularities import is_junction
 from gbflux.units import CELLS_PER_VOLUME
 from small_cases import FLAT, LAYERS, case
 
@@ -24,7 +24,7 @@ SMALL_3D = {
 CASES = {"2D": (FLAT, LAYERS), "3D": (SMALL_3D, LAYERS)}
 
 
-def made(dimension: str, field: SizeField | None = None) -> LayeredMesh:
+def made(dimension: str, field: SizeField | None = None) -> Mesh:
     return build_mesh(recipe(case(*CASES[dimension]), field)).mesh
 
 
@@ -87,7 +87,7 @@ def test_a_mesh_follows_its_sizes(dimension: str) -> None:
 def test_other_sizes_are_another_mesh_in_the_cache() -> None:
     chosen = case(*CASES["2D"])
     field = closed(made("2D"))
-    keys = {recipe(chosen, f).key() for f in (None, field, field.scaled(0.9), field.scaled(0.9))}
+    keys = {mesh_key(recipe(chosen, f)) for f in (None, field, field.scaled(0.9), field.scaled(0.9))}
     assert len(keys) == 3
 
 

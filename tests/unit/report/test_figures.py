@@ -6,16 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flux.synthetic import brick_mesh, solved, uneven_sigma
 from matplotlib.image import imread
+from measure.synthetic import brick_mesh, solved, uneven_sigma
 
-from gbflux.measure import as_result, measure
+from gbflux.measure import measure
 from gbflux.measure.error_text import stated, with_error
-from gbflux.report.case_figures import draw_views, plane_title, summary
-from gbflux.report.comparison import comparison_table, draw_comparison
-from gbflux.report.panels import stream_lines
-from gbflux.report.style import MESH_LIMITED, round_length, shared_limits
-from gbflux.report.views import case_views
+from gbflux.measure.metrics import as_tree
+from gbflux.report.figures.case import comparison_table, draw_comparison, draw_views, plane_title, summary
+from gbflux.report.figures.style import MESH_LIMITED, round_length, shared_limits
+from gbflux.report.figures.views import case_views, stream_lines
 
 
 @pytest.fixture(scope="module", params=[(3, 2), (2, 2, 2)], ids=["2D", "3D"])
@@ -58,7 +57,7 @@ def test_section_shows_the_field_everywhere(cases):
     view = case_views(mesh, fields, measurement, "").section
     assert np.isfinite(view.size).all()
     assert view.extent == (0.0, mesh.size_um[0], -2.0, mesh.size_um[-1] + 2.0)
-    assert view.size.mean() == pytest.approx(measurement.transport.mean_current_density / 10, rel=0.3)
+    assert view.size.mean() == pytest.approx(measurement.transport.mean_current_density_mA_per_cm2, rel=0.3)
     assert len(view.boundaries) > 0
 
 
@@ -86,8 +85,13 @@ def test_captions_warn_of_the_pointwise_maximum():
     assert MESH_LIMITED.count(".") == 1
 
 
+def tree_of(mesh, _, found):
+    """Measures of a case as they stand in ``result.json``."""
+    return as_tree({**found.parts, "errors": found.errors}, mesh.dimension)
+
+
 def test_table_lists_both_cases(cases):
-    bare, with_hl = (as_result(case[2], case[0].dimension) for case in cases)
+    bare, with_hl = (tree_of(*case) for case in cases)
     lines = comparison_table(bare, with_hl).splitlines()
     assert lines[0].split() == ["bare", "with", "HL"]
     for name, key in (
@@ -106,7 +110,7 @@ def test_table_lists_both_cases(cases):
 
 
 def test_table_without_errors_is_plain_and_says_what_is_not_resolved(cases):
-    bare, with_hl = (as_result(case[2], case[0].dimension) for case in cases)
+    bare, with_hl = (tree_of(*case) for case in cases)
     with_hl["homogenizing_layer"]["top"] |= {"homogenized_at_um": None, "reason": "thin"}
     old = [{**tree, "errors": None} for tree in (bare, with_hl)]
     text = comparison_table(*old)
@@ -118,8 +122,8 @@ def test_table_without_errors_is_plain_and_says_what_is_not_resolved(cases):
 def test_titles_carry_errors(cases):
     found = cases[0][2]
     views = case_views(*cases[0], "bricks")
-    sigma = found.transport.sigma_eff * 10
-    off = found.errors["transport"]["sigma_eff"]["estimated_error"] * 10
+    sigma = found.transport.sigma_eff_S_per_cm * 1e3
+    off = found.errors["transport"]["sigma_eff_S_per_cm"]["estimated_error"] * 1e3
     assert with_error(sigma, off) in summary(views)
     assert summary(views).count("±") == 2
     assert summary(replace(views, current_given=True)).count("±") == 1
@@ -131,7 +135,7 @@ def test_titles_carry_errors(cases):
 
 @pytest.mark.parametrize(
     ("module", "unwanted"),
-    [("gbflux.report.case_figures", "matplotlib.pyplot"), ("gbflux.report.views", "matplotlib")],
+    [("gbflux.report.figures.case", "matplotlib.pyplot"), ("gbflux.report.figures.views", "matplotlib")],
 )
 def test_what_is_never_imported(module: str, unwanted: str) -> None:
     code = f"import {module}, sys; sys.exit('{unwanted}' in sys.modules)"

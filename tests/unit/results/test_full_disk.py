@@ -11,10 +11,10 @@ import pytest
 
 from gbflux.cli import main as command
 from gbflux.errors import InputError, MeshError
-from gbflux.mesh.storage import faults_told
-from gbflux.results.disk import disk_faults_told, require_room
-from gbflux.results.vtkhdf import fields_bytes, write_fields
-from gbflux.simulation.remeasure import remeasure
+from gbflux.mesh.build import disk_errors_as_mesh_errors
+from gbflux.results.fields import fields_bytes, write_fields
+from gbflux.results.folder import disk_faults_told, require_room
+from gbflux.simulation.files import remeasure
 from small_cases import LAYERS, NO_FIGURES, TINY, case_text, solved
 
 SOON_S = 60.0
@@ -129,7 +129,7 @@ def test_errors_of_the_disk_are_told(error: Exception, words: str, tmp_path: Pat
 def test_other_faults_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="oops"), disk_faults_told(tmp_path):
         raise RuntimeError("oops")
-    with pytest.raises(ValueError, match="oops"), faults_told(tmp_path):
+    with pytest.raises(ValueError, match="oops"), disk_errors_as_mesh_errors(tmp_path):
         raise ValueError("oops")
 
 
@@ -167,12 +167,12 @@ def test_an_archive_that_cannot_be_closed(tmp_path: Path) -> None:
         finally:
             raise ValueError("seek of closed file")
 
-    with pytest.raises(MeshError, match="No space left"), faults_told(tmp_path):
+    with pytest.raises(MeshError, match="No space left"), disk_errors_as_mesh_errors(tmp_path):
         save()
 
 
 def test_measuring_on_a_full_disk_leaves_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gbflux.simulation import remeasure as room
+    from gbflux.simulation import files as room
 
     assert command.exit_code(["run", str(case_file(tmp_path, NO_FIGURES)), "-o", str(tmp_path / "out")]) == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
@@ -191,12 +191,12 @@ def test_measuring_on_a_full_disk_leaves_the_tables(tmp_path: Path, monkeypatch:
 def test_a_comparison_that_finds_no_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from gbflux.report import comparison
+    from gbflux.report.figures import case
 
     def failing(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(comparison, "draw_comparison", failing)
+    monkeypatch.setattr(case, "draw_comparison", failing)
     words = ["compare", str(case_file(tmp_path, NO_FIGURES, LAYERS)), "-o", str(tmp_path / "out")]
     assert command.exit_code(words) == 2
     assert "must have room for the run's files; got 'No space left on device'" in capsys.readouterr().err

@@ -9,40 +9,25 @@ import pickle
 
 import pytest
 
-from gbflux.results import Result
+from gbflux.measure import HLProfile, HotSpots
+from gbflux.measure.metrics import metric_fields
+from gbflux.results import METRICS, Result
 from gbflux.results.result import SCHEMA_VERSION
+from gbflux.study.table import flat
 from small_cases import LAYERS, TINY, solved
 
-SPOTS = {
-    "max_over_mean": None,
-    "p95_over_mean": None,
-    "p99_over_mean": None,
-    "p999_over_mean": None,
-    "window_max_over_mean": {"200_nm": None, "1_um": None, "3_um": None},
-    "grain_max_over_mean": None,
-    "grain_max_over_median": None,
-    "grain_max_over_min": None,
-    "grain_max_over_mean_area_cut": None,
-    "rms_over_mean": None,
-    "gini": None,
-    "area_fraction_above": {"2": None, "3": None, "5": None, "10": None},
-    "smallest_facet_um": None,
-    "mean_over_mean": None,
-}
-PROFILE = {
-    "distance_um": None,
-    "max_over_mean": None,
-    "p99_over_mean": None,
-    "std_over_mean": None,
-    "homogenized_at_um": None,
-    "decay_length_um": None,
-    "reason": None,
-}
+
+def members(record: type) -> dict:
+    """The keys of a record's block."""
+    return {name: dict.fromkeys(found.of) or None for name, found in metric_fields(record).items()}
+
+
+SPOTS, PROFILE = members(HotSpots), members(HLProfile)
 ERROR = {"estimated_error": None, "converged": None}
 SPOT_ERRORS = {
     key: ERROR if value is None else dict.fromkeys(value, ERROR)
     for key, value in SPOTS.items()
-    if key not in ("smallest_facet_um", "mean_over_mean")
+    if metric_fields(HotSpots)[key].error is not None
 } | {"max_over_mean": {**ERROR, "divergent": None}}
 PROFILE_ERRORS = {"homogenized_at_um": ERROR, "decay_length_um": ERROR}
 TREE = {
@@ -165,6 +150,32 @@ def test_keys(dimension: int, sides: str | None) -> None:
     assert json.loads(json.dumps(tree, allow_nan=False)) == tree
     numbers = [leaf for part in ("mesh", "solver", "transport", "hot_spots") for leaf in leaves(tree[part])]
     assert {type(leaf) for leaf in numbers} <= {int, float, str, type(None)}
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_every_number_is_a_metric_and_none_of_this_version_is_gone(dimension: int) -> None:
+    """Keys of version 1; a new one is added to none of these lists."""
+    result = solved(CASES[dimension], {"output.bracket": True, **LAYERS}).result
+    numbers = {name for name in flat(result) if not name.startswith(("errors.", "timings_s."))}
+    assert numbers - {"mesh.method"} <= METRICS.keys()
+    spots = "max p95 p99 p999 rms mean grain_max"
+    stored = {f"{name}_over_mean" for name in spots.split()} | {"gini", "smallest_facet_um"}
+    stored |= {"grain_max_over_median", "grain_max_over_min", "grain_max_over_mean_area_cut"}
+    stored |= {f"window_max_over_mean.{size}" for size in ("200_nm", "1_um", "3_um")}
+    stored |= {f"area_fraction_above.{multiple}" for multiple in (2, 3, 5, 10)}
+    planes = [f"{part}.{side}" for part in ("hot_spots", "hot_spots_electrolyte") for side in SIDES["both"]]
+    expected = {f"{plane}.{name}" for plane in planes for name in stored}
+    layer = ("homogenized_at_um", "decay_length_um", "reason")
+    expected |= {f"homogenizing_layer.{side}.{name}" for side in SIDES["both"] for name in layer}
+    assert expected <= numbers
+
+
+def test_extremes_hang_on_the_area_and_lengths_have_units() -> None:
+    extreme = {key for key, found in METRICS.items() if found.kind == "extreme"}
+    assert all("max" in key or "p9" in key for key in extreme)
+    assert not any("max" in key or "p9" in key for key in METRICS.keys() - extreme if "hot_spots" in key)
+    for key, found in METRICS.items():
+        assert found.unit == "µm" or found.of or not key.endswith("_um"), key
 
 
 def test_what_was_applied_has_no_error_and_what_it_takes_has() -> None:

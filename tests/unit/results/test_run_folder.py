@@ -16,9 +16,9 @@ from gbflux.case import load_case
 from gbflux.cli import main as command
 from gbflux.errors import InputError, MeshError
 from gbflux.results import RunFolder
-from gbflux.results.claim import ASIDE
+from gbflux.results.folder import ASIDE
 from gbflux.results.result import read_result
-from gbflux.simulation import pipeline as pipeline_room
+from gbflux.simulation import run as run_room
 from gbflux.simulation import shared_mesh as shared_mesh_room
 from small_cases import LAYERS, NO_FIGURES, TINY, case_text
 
@@ -176,7 +176,7 @@ def test_the_result_is_written_last(case_file: Path, tmp_path: Path, monkeypatch
     def failing(*arguments: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr(pipeline_room, "provenance", failing)
+    monkeypatch.setattr(run_room, "provenance", failing)
     assert run(case_file, tmp_path / "out") == 1
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert left == FILES - {"result.json", "provenance.json"}
@@ -195,7 +195,7 @@ def test_a_run_that_input_ends_leaves_nothing(
 
     monkeypatch.setattr(shared_mesh_room, "build_mesh", failing_mesh)
     if log_fails:
-        monkeypatch.setattr(pipeline_room, "log_file", failing_log)
+        monkeypatch.setattr(run_room, "log_file", failing_log)
     assert run(case_file, tmp_path / "new" / "out") == 2
     assert not (tmp_path / "new").exists()
     (tmp_path / "mine").mkdir()

@@ -13,8 +13,8 @@ from gbflux.errors import MeshError, SolverError
 from gbflux.results.folder import RunFolder
 from gbflux.results.result import read_result
 from gbflux.simulation import shared_mesh
-from gbflux.simulation.pipeline import run_case
-from gbflux.simulation.unit import Unit, run_unit, units
+from gbflux.simulation.run import run_case, run_unit
+from gbflux.simulation.shared_mesh import Unit, units
 from small_cases import LAYERS, TINY, case
 
 QUICK = {**TINY, "output.fields": False, "output.figures": False}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gbflux.simulation.ranks import on_cores
+from gbflux.simulation.mpi_job import on_cores
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="this system does not tell which cores a process may use"
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 BOUND = """
 import os
 from mpi4py import MPI
-from gbflux.simulation.ranks import cores_beside_root
+from gbflux.simulation.mpi_job import cores_beside_root
 comm, cores = MPI.COMM_WORLD, sorted(os.sched_getaffinity(0))
 os.sched_setaffinity(0, {cores[comm.rank % len(cores)]})
 together = cores_beside_root(comm)

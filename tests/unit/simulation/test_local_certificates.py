@@ -9,7 +9,7 @@ import pytest
 from gbflux.case import estimate
 from gbflux.cli.run import certificate_line, report_lines
 from gbflux.results import Result
-from gbflux.simulation.remeasure import remeasure
+from gbflux.simulation.files import remeasure
 from small_cases import LAYERS, NO_FIGURES, TINY, case, case_text, solved
 
 CERTIFY = {"output.certify": {"grains": 2, "windows_um": [6, 0.5]}, "mesh.boundary_end_um": 0}
@@ -127,7 +127,7 @@ def test_measuring_again_keeps_them(tmp_path) -> None:
     from mpi4py import MPI
 
     from gbflux.case import parse_case
-    from gbflux.simulation.pipeline import run_case
+    from gbflux.simulation.run import run_case
 
     chosen = parse_case(case_text(TINY, NO_FIGURES, CERTIFY))
     first = run_case(chosen, tmp_path, comm=MPI.COMM_SELF).result

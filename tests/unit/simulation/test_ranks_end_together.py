@@ -61,7 +61,7 @@ def test_an_exception_on_one_rank_ends_all(
     ("where", "error", "code"),
     [
         ("gbflux.simulation.shared_mesh.build_mesh", "__import__('gbflux').MeshError('mesh: no')", 2),
-        ("gbflux.simulation.pipeline.measure", "__import__('gbflux').InputError('flux: no')", 2),
+        ("gbflux.simulation.run.measure", "__import__('gbflux').InputError('flux: no')", 2),
         ("gbflux.simulation.shared_mesh.build_mesh", "MemoryError('no')", 1),
     ],
 )

@@ -11,12 +11,12 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.case import Memory
-from gbflux.case.estimate import memory_MiB
+from gbflux.case.cost import memory_MiB
 from gbflux.cli import main as command
 from gbflux.errors import MeshError
 from gbflux.results.result import Result
 from gbflux.simulation import refinement, shared_mesh
-from gbflux.simulation.pipeline import Outcome, run_case
+from gbflux.simulation.run import Outcome, run_case
 from gbflux.simulation.summary import asked_and_reached
 from small_cases import LAYERS, NO_FIGURES, TINY, case, case_text, solved
 

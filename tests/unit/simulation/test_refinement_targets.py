@@ -18,9 +18,9 @@ from gbflux.conduction.records import Bracket
 from gbflux.errors import MeshError, SolverError
 from gbflux.measure import Measurement
 from gbflux.simulation import refinement
-from gbflux.simulation.pipeline import Outcome, run_case
 from gbflux.simulation.progress import Progress
 from gbflux.simulation.refinement import History, missed, refined
+from gbflux.simulation.run import Outcome, run_case
 from gbflux.simulation.targets import HotSpotMeasures, Solved, Standing, targets
 from small_cases import NO_FIGURES, TINY, case, case_text, solved
 

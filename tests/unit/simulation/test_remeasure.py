@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gbflux.cli import main as command
-from gbflux.simulation import remeasure
+from gbflux.simulation import files
 from small_cases import LAYERS, NO_FIGURES, TINY, case_text
 
 THREE_D = {"name": "tiny3d", "geometry.size_um": [12, 10, 15]}
@@ -69,7 +69,7 @@ def test_a_folder_that_cannot_be_written_is_named(
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")  # root may write everywhere
 
-    monkeypatch.setattr(remeasure, "write_tables", refuse)
+    monkeypatch.setattr(files, "write_tables", refuse)
     assert command.exit_code(["measure", str(folder)]) == 2
     assert f"{folder}: must be writable; got 'Permission denied'." in capsys.readouterr().err
 

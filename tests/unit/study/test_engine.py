@@ -16,7 +16,7 @@ from tests.study_cases import StandIn, made
 from gbflux.case import Memory
 from gbflux.errors import InputError
 from gbflux.study import Engine, Event, Plan, StudyFolder, open_cases, tally
-from gbflux.study.children import MARK, check_launcher, clean_environment, end, start
+from gbflux.study.worker import MARK, check_launcher, clean_environment, end, start
 
 SWEEP = {"temperature_C": [21, 22, 23], "grains.mean_size_um": [8, 9, 10]}  # three units of three cases
 
@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_written_stops_the_run(study, monkeypatch):
 def test_a_child_ends_with_its_driver(tmp_path):
     """A driver is killed with -9; the kernel ends what it has started."""
     code = (
-        "import sys; from pathlib import Path; from gbflux.study.children import start; "
+        "import sys; from pathlib import Path; from gbflux.study.worker import start; "
         "p = start([sys.executable, '-c', 'import time; time.sleep(1e6)'], Path(sys.argv[1])); "
         "print(p.pid, flush=True); sys.stdin.read()"
     )
@@ -255,7 +255,7 @@ def test_launcher_variables_are_stripped_and_settings_stay():
 
 
 def test_a_driver_is_one_process(monkeypatch):
-    monkeypatch.setattr("gbflux.study.children.job_size", lambda: 4)
+    monkeypatch.setattr("gbflux.study.worker.job_size", lambda: 4)
     with pytest.raises(InputError, match="must be one process; got 4 ranks"):
         check_launcher(1)
 

@@ -15,11 +15,11 @@ import pytest
 from tests.study_cases import StandIn, made, study_data, study_file
 
 from gbflux.case import estimate
-from gbflux.case.estimate import MESH_PER_CELL_S, START_S
+from gbflux.case.cost import MESH_PER_CELL_S, START_S
 from gbflux.errors import InputError
-from gbflux.mesh.drawing import cores
+from gbflux.mesh.gmsh_model import cores
 from gbflux.study import Plan, StudyFolder, forget_failures, load_study, open_cases, plan, tally
-from gbflux.study.locks import is_locked, locked
+from gbflux.study.folder import is_locked, locked
 from gbflux.study.planning import MEMORY_PER_RANK_MIB, MORE, MORE_OF_A_LAYER
 
 HL = "homogenizing_layer"
@@ -211,7 +211,7 @@ def _hold(path: Path) -> None:
 def test_planning_loads_neither_mpi_nor_dolfinx(tmp_path):
     code = (
         "import sys; from gbflux.study import *; "
-        "from gbflux.study import engine, worker, cluster, snakefile; "
+        "from gbflux.study import engine, worker, cluster; "
         f"plan(load_study({str(study_file(tmp_path, {'temperature_C': [1, 2]}))!r})); "
         "print(*({'mpi4py', 'dolfinx', 'petsc4py', 'gmsh', 'matplotlib', 'pyarrow'} & set(sys.modules)))"
     )

@@ -13,12 +13,11 @@ from rich.console import Console
 from tests.study_cases import StandIn, made, study_file
 
 from gbflux.cli import main as command
-from gbflux.cli.sweep_progress import Standing, _picture, plain_line
+from gbflux.cli.sweep_progress import Standing, live_display, plain_line
 from gbflux.errors import InputError
 from gbflux.study import Event, cluster
-from gbflux.study.cluster import job_scripts, submit
-from gbflux.study.labels import labels
-from gbflux.study.snakefile import snakefile
+from gbflux.study.cluster import job_scripts, snakefile, submit
+from gbflux.study.planning import labels
 
 SWEEP = {"temperature_C": [21, 22], "grains.mean_size_um": [8, 9, 10]}
 CLUSTER = {
@@ -191,7 +190,7 @@ def test_time_left_follows_the_work_done(tmp_path):
     now[0] = 14.0
     assert standing.under_way() == [("temperature_C=21", "mesh", 4.0)]
     screen = Console(file=io.StringIO(), width=80)
-    screen.print(_picture(standing))
+    screen.print(live_display(standing))
     assert re.search(r" 4 s  mesh +temperature_C=21", screen.file.getvalue())
     assert re.search(r"0/3, about \d+ s left", screen.file.getvalue())
     standing.take(Event("done", first))
@@ -248,7 +247,7 @@ def test_results_of_other_cases_are_told_of_and_their_tables_stay(tmp_path, caps
     said = capsys.readouterr().out
     assert "1 of 2 cases done" in said
     assert "1 result here is of other cases (the study or its case has changed since" in said
-    monkeypatch.setattr("gbflux.case.hashing.PHYSICS_VERSION", 99)
+    monkeypatch.setattr("gbflux.case.model.PHYSICS_VERSION", 99)
     for key in worked_out.keys:
         (folder.case(key) / "provenance.json").write_text('{"physics_version": 2}', encoding="ascii")
     assert command.exit_code(["sweep", "plan", str(folder.path)]) == 0

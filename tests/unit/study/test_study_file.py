@@ -10,7 +10,7 @@ from tests.study_cases import study_data, study_file
 
 from gbflux.errors import CaseError
 from gbflux.study import load_study
-from gbflux.study.axes import spaced
+from gbflux.study.blocks import spaced
 
 HL = "homogenizing_layer.thickness_um"
 GB = "grain_boundary.conductivity_S_per_cm"

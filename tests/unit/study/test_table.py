@@ -11,7 +11,7 @@ import pytest
 from tests.small_cases import TINY, solved
 from tests.study_cases import StandIn, made
 
-from gbflux.case.schema import schema
+from gbflux.case.text import schema
 from gbflux.study import StudyFolder, collect, write_collection
 from gbflux.study.table import csv_text, is_extreme, write_parquet
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from gbflux.case import Case
-from gbflux.case.quantity import unit_of
+from gbflux.case.blocks import unit_of
 from gbflux.measure import error_text
-from gbflux.report.page.study_folder import number
+from gbflux.measure.metrics import Metric
+from gbflux.report.page.folders import number
+from gbflux.results.result import METRICS as METRICS_OF_RESULTS
 
 DASH = error_text.DASH
 #: How keys spell their units.
@@ -46,56 +47,32 @@ def interval(low: float | None, high: float | None, digits: int = 4) -> str:
     return "" if low is None or high is None else f"{written(low, digits)} … {written(high, digits)}"
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A number of ``result.json``: its dotted key, what a reader calls it, its unit, what it means."""
-
-    key: str
-    name: str
-    unit: str = ""
-    meaning: str = ""
-
-    @property
-    def label(self) -> str:
-        """Name with unit, which no line end parts."""
-        unit = self.unit.replace(" ", "\N{NO-BREAK SPACE}")
-        return f"{self.name} ({unit})" if unit else self.name
+def _metrics(*keys: str) -> tuple[Metric, ...]:
+    """The metrics of these keys, in the order in which a page shows them."""
+    return tuple(METRICS_OF_RESULTS[key] for key in keys)
 
 
-P99 = "largest but for 1 % of the area, over the mean"
-CELL = (
-    Metric("transport.mean_current_density_mA_per_cm2", "mean current density", "mA/cm²", "over the area"),
-    Metric("transport.sigma_eff_S_per_cm", "σ_eff of the electrolyte", "S/cm", "layers left out"),
-    Metric("transport.asr_ohm_cm2", "resistance of the cell", "Ω cm²", "electrode to electrode"),
+CELL = _metrics(
+    "transport.mean_current_density_mA_per_cm2", "transport.sigma_eff_S_per_cm", "transport.asr_ohm_cm2"
 )
-
 #: What σ_eff is compared with.
-ESTIMATES = (
-    Metric("transport.brick_layer_S_per_cm", "brick layer", "S/cm", "σ_g/(1 + Bi), an estimate of σ_eff"),
-    Metric("transport.wiener_lower_S_per_cm", "lower Wiener bound", "S/cm", "σ_eff is not below"),
-    Metric("transport.wiener_upper_S_per_cm", "upper Wiener bound", "S/cm", "σ_eff is not above"),
+ESTIMATES = _metrics(
+    "transport.brick_layer_S_per_cm", "transport.wiener_lower_S_per_cm", "transport.wiener_upper_S_per_cm"
 )
 
 
 def side_metrics(side: str) -> tuple[Metric, ...]:
-    """Return the metrics that are measured on one side."""
+    """Metrics that are measured on one side."""
     spots, inner = f"hot_spots.{side}", f"hot_spots_electrolyte.{side}"
-    layer = f"homogenizing_layer.{side}"
-    window = "window_max_over_mean"
-    return (
-        Metric(f"{spots}.p99_over_mean", f"P99/mean, {side} electrode", "", P99),
-        Metric(f"{spots}.{window}.1_um", f"1 µm window max/mean, {side}", "", "largest mean over 1 µm"),
-        Metric(f"{spots}.{window}.3_um", f"3 µm window max/mean, {side}", "", "largest mean over 3 µm"),
-        Metric(
-            f"{spots}.grain_max_over_mean_area_cut",
-            f"grain max/mean, {side}",
-            "",
-            "largest mean over a grain, slivers left out",
-        ),
-        Metric(f"{spots}.max_over_mean", f"pointwise max/mean, {side}", "", "set by the mesh too"),
-        Metric(f"{inner}.p99_over_mean", f"P99/mean, electrolyte|layer, {side}", "", P99),
-        Metric(f"{layer}.homogenized_at_um", f"homogenized at, {side}", "µm", "max/mean stays below 1.1"),
-        Metric(f"{layer}.decay_length_um", f"decay length, {side}", "µm", "λ of the fitted cosh"),
+    return _metrics(
+        f"{spots}.p99_over_mean",
+        f"{spots}.window_max_over_mean.1_um",
+        f"{spots}.window_max_over_mean.3_um",
+        f"{spots}.grain_max_over_mean_area_cut",
+        f"{spots}.max_over_mean",
+        f"{inner}.p99_over_mean",
+        f"homogenizing_layer.{side}.homogenized_at_um",
+        f"homogenizing_layer.{side}.decay_length_um",
     )
 
 
@@ -103,7 +80,7 @@ METRICS = (*CELL, *side_metrics("top"), *side_metrics("bottom"))
 
 
 def axis_label(axis: str) -> str:
-    """Return the name of a swept key, with its unit.
+    """Name of a swept key, with its unit.
 
     >>> axis_label("homogenizing_layer.thickness_um")
     'homogenizing layer: thickness (µm)'
@@ -152,11 +129,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     """The block among the types of a field."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for inner in typing.get_args(annotation):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
+    return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
 
 
 def axis_value(text: str) -> str:
