@@ -61,7 +61,7 @@ def leave_files(folder: RunFolder, snapshot: Snapshot | None, pictures: Pictures
     InputError
         On all ranks together, if the disk has no room for them.
     """
-    from gbflux.conduction.parallel import errors_of_root, raise_together, wait_asleep
+    from gbflux.conduction.mpi import errors_of_root, raise_together, wait_asleep
 
     artist = comm.size - 1
     views = error = None

@@ -16,7 +16,15 @@ from typing import Any
 
 from gbflux.case import Case
 from gbflux.case.cost import certifies, element_order
-from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
+from gbflux.conduction import (
+    ButlerVolmer,
+    Electrode,
+    Resistance,
+    Solution,
+    SolverSettings,
+    bottom_electrode,
+    top_electrode,
+)
 from gbflux.errors import InputError, MissingLibrary
 from gbflux.measure import electrode_parts, measure
 from gbflux.mesh import BuiltMesh, SizeField
@@ -181,7 +189,7 @@ def _solved(
         elif comm.rank == comm.size - 1:
             prepare()
     certify = _at_once(case)
-    solution = shared.solve(sigma, *electrodes(case), settings(case, certify))
+    solution = shared.solve(sigma, electrodes(case), settings(case, certify))
     del sigma
     with errors_of_root(comm) as is_root:
         if is_root:
@@ -200,7 +208,7 @@ def _certified_again(case: Case, solved: Solved, comm: Any, progress: Progress) 
     conductivities, _ = _conduction()
     shared = SharedMesh(comm, built=solved.built)
     sigma = conductivities(solved.built.mesh, case) if comm.rank == 0 else None
-    shared.solve(sigma, *electrodes(case), settings(case, certify=True))
+    shared.solve(sigma, electrodes(case), settings(case, certify=True))
     return _certified(case, solved, shared, progress)
 
 
@@ -235,7 +243,7 @@ def _conduction():
     """The solver, loaded late: DOLFINx takes a second and may be missing."""
     try:
         from gbflux.conduction.materials import conductivities
-        from gbflux.conduction.parallel import errors_of_root
+        from gbflux.conduction.mpi import errors_of_root
     except ImportError as error:
         raise MissingLibrary(
             f"solver: DOLFINx, petsc4py and mpi4py must be importable; got {error}. "
@@ -283,24 +291,25 @@ def _measured(
 
 def electrodes(case: Case) -> tuple[Electrode, Electrode]:
     """The electrodes, bottom and top; an applied current enters at the top."""
-    parts = (
-        case.potentials,
-        case.electrode_asr,
-        (_law(case, 0), _law(case, 1)),
-        (None, case.applied_current_density),
+    bottom, top = case.potentials
+    return (
+        bottom_electrode(bottom, _law(case, 0)),
+        top_electrode(top, _law(case, 1), case.applied_current_density),
     )
-    bottom, top = zip(*parts, strict=True)
-    return Electrode(*bottom), Electrode(*top)
 
 
-def _law(case: Case, side: int) -> ButlerVolmer | None:
-    """The kinetics of an electrode at the case's temperature."""
-    law = case.electrode_kinetics[side]
-    return law and ButlerVolmer(
-        exchange_current_density=case.exchange_current_density[side],
+def _law(case: Case, side: int) -> ButlerVolmer | Resistance:
+    """Return the law of an electrode at the case's temperature."""
+    law, asr = case.electrode_kinetics[side], case.electrode_asr[side]
+    exchange = case.exchange_current_density[side]
+    if law is None or exchange is None:
+        return Resistance(asr)
+    return ButlerVolmer(
+        exchange_current_density=exchange,
         anodic=law.anodic_transfer_coefficient,
         cathodic=law.cathodic_transfer_coefficient,
         temperature=kelvin(case.temperature_C),
+        asr=asr,
     )
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from gbflux.case import Case
 from gbflux.case.model import canonical, digest
-from gbflux.conduction.records import Electrode, LocalCurrent, Solution, SolverSettings
+from gbflux.conduction import LocalCurrent, Solution, SolverSettings
+from gbflux.conduction.electrodes import Electrodes
 from gbflux.errors import MissingLibrary
 from gbflux.measure.cells import CellGeometry, cell_geometry
 from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
@@ -50,7 +51,7 @@ def load_solver() -> None:
     """
     with _ctrl_c_later():
         with contextlib.suppress(ImportError, MissingLibrary):
-            import gbflux.conduction.conductor  # noqa: F401
+            import gbflux.conduction.solver  # noqa: F401
         with contextlib.suppress(ImportError):
             import scipy.spatial  # noqa: F401
         with contextlib.suppress(ImportError):
@@ -117,7 +118,7 @@ class SharedMesh:
         self._failure: Exception | None = None
         self._cut: Cut | None = None
         self._geometry: Future[CellGeometry] | None = None
-        self._conductor: Any = None
+        self._solver: Any = None
 
     def meshed(self, case: Case, progress: Progress, field: SizeField | None = None) -> BuiltMesh:
         """The mesh of a case, on rank 0; `field` counts for the first case alone; times are of this call.
@@ -147,18 +148,18 @@ class SharedMesh:
         self._cut = None if self._nest is None else self._nest.cut(case.hl_um)
         return built if self._cut is None else replace(built, mesh=self._cut.mesh)
 
-    def solve(self, sigma: Any, bottom: Electrode, top: Electrode, settings: SolverSettings) -> Solution:
-        """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.conductor.Conductor`.
+    def solve(self, sigma: Any, electrodes: Electrodes, settings: SolverSettings) -> Solution:
+        """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.ConductionSolver`.
 
         After an error the next solve begins afresh. Where settings say so, `certify` follows.
         """
-        from gbflux.conduction.conductor import Conductor
+        from gbflux.conduction import ConductionSolver
 
         try:
-            if self._conductor is None:
+            if self._solver is None:
                 mesh = self._built.mesh if self.comm.rank == 0 else None
-                self._conductor = Conductor(self.comm, mesh, many=self._left > 1)
-            solution = self._conductor.solve(sigma, bottom, top, settings, self._cut)
+                self._solver = ConductionSolver(self.comm, mesh, many=self._left > 1)
+            solution = self._solver.solve(sigma, electrodes, settings, self._cut)
         except Exception:
             self.close()
             raise
@@ -168,9 +169,9 @@ class SharedMesh:
         return solution
 
     def certify(self, weights: Sequence[tuple[str, Any]] | None) -> list[LocalCurrent | None]:
-        """Bound local currents of the last solve; *collective*. See `Conductor.certify`."""
+        """Bound local currents of the last solve; *collective*. See `ConductionSolver.certify`."""
         try:
-            return self._conductor.certify(weights)
+            return self._solver.certify(weights)
         finally:
             if self._left == 0:
                 self.close()
@@ -182,9 +183,9 @@ class SharedMesh:
 
     def close(self) -> None:
         """Free what solves share; *collective*."""
-        if self._conductor is not None:
-            self._conductor.close()
-        self._conductor = None
+        if self._solver is not None:
+            self._solver.close()
+        self._solver = None
 
 
 #: Planes of one mesh are this share of `mesh.electrode_size_um` apart, and so many grain boundaries thick.

@@ -75,7 +75,7 @@ def work(directory: Path, unit_key: str, keys: Sequence[str], pictures: Pictures
     InputError
         If another process is at work on the unit, or it has no such case.
     """
-    from gbflux.conduction.parallel import errors_of_root
+    from gbflux.conduction.mpi import errors_of_root
 
     if os.environ.get(MARK):
         watch_parent() if job_size() else end_with_parent(signal.SIGKILL)

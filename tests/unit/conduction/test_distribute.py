@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gbflux.conduction.partition import beside, bisect, facets_within
+from gbflux.conduction.distribute import beside, bisect, facets_within
 from meshes_by_hand import FULL_STACK, stack
 
 

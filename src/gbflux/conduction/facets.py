@@ -1,4 +1,4 @@
-"""Electrodes on the distributed mesh, and quadrature on their facets.
+"""Electrodes on the distributed mesh: nodes, dofs and cells they touch, and quadrature on their facets.
 
 An electrode may lie inside the mesh. What is beyond it counts for nothing then, and its facets have a cell on
 one side only: the one that has nodes it does not cover.
@@ -16,10 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from petsc4py import PETSc
 from scipy.sparse import csr_array
 
 from gbflux.conduction import compat
-from gbflux.conduction.planes import covered_dofs, touched_dofs
+from gbflux.conduction.compat import FunctionSpace
+from gbflux.conduction.records import Array, IntArray, Mask
 
 #: Edges of the reference cell by their vertices, in the order in which their dofs are numbered.
 _EDGES = {2: ((1, 2), (0, 2), (0, 1)), 3: ((2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1))}
@@ -46,7 +48,7 @@ class ScaledElectrode:
         Whether its current is left to `newton`: to a linear system it is a wall.
     """
 
-    covered: NDArray[np.bool_]
+    covered: Mask
     potential: float
     kappa: float | None
     nonlinear: bool = False
@@ -56,13 +58,13 @@ class ScaledElectrode:
         """True where the cell beside it has the potential of the metal."""
         return self.kappa is None and not self.nonlinear
 
-    def dofs(self, space: compat.fem.FunctionSpace) -> NDArray[np.int32]:
+    def dofs(self, space: FunctionSpace) -> IntArray:
         """Return the dofs on its plane and beyond, ghosts included."""
         nodes = compat.cell_nodes(space.mesh)
         touched = np.logical_or.reduce([self.covered[column] for column in nodes.T])
         return np.flatnonzero(covered_dofs(space, self.covered, np.flatnonzero(touched))).astype(np.int32)
 
-    def facets(self, space: compat.fem.FunctionSpace) -> ElectrodeFacets:
+    def facets(self, space: FunctionSpace) -> ElectrodeFacets:
         """Return its facets; *collective*."""
         return electrode_facets(space, self.covered)
 
@@ -91,30 +93,30 @@ class ElectrodeFacets:
         Dofs on this rank, ghosts included.
     """
 
-    cells: NDArray[np.int64]
-    opposite: NDArray[np.int64]
-    dofs: NDArray[np.int32]
-    shapes: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    plane: NDArray[np.int32]
-    beyond: NDArray[np.int32]
-    cells_beyond: NDArray[np.bool_]
+    cells: IntArray
+    opposite: IntArray
+    dofs: IntArray
+    shapes: Array
+    weights: Array
+    plane: IntArray
+    beyond: IntArray
+    cells_beyond: Mask
     count: int
 
-    def at_points(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def at_points(self, values: Array) -> Array:
         """Return (f, q) values at the points of a function given by those at all local dofs."""
         return values[self.dofs] @ self.shapes.T
 
-    def load(self, density: NDArray[np.float64]) -> NDArray[np.float64]:
+    def load(self, density: Array) -> Array:
         """Return (count,) integrals of a density, given at the points, times each shape function."""
         shares = (self.weights * density) @ self.shapes
         return np.bincount(self.dofs.ravel(), shares.ravel(), minlength=self.count)
 
-    def integral(self, density: NDArray[np.float64]) -> float:
+    def integral(self, density: Array) -> float:
         """Return the integral of a density over the facets of this rank."""
         return float(np.sum(self.weights * density))
 
-    def mass(self, factor: NDArray[np.float64]) -> csr_array:
+    def mass(self, factor: Array) -> csr_array:
         """Return (count, count) integrals of a factor, given at the points, times two shape functions."""
         blocks = np.einsum("fq,qi,qj->fij", self.weights * factor, self.shapes, self.shapes)
         k = self.dofs.shape[1]
@@ -123,7 +125,7 @@ class ElectrodeFacets:
         return csr_array(entries, shape=(self.count, self.count))
 
 
-def electrode_facets(space: compat.fem.FunctionSpace, covered: NDArray[np.bool_]) -> ElectrodeFacets:
+def electrode_facets(space: FunctionSpace, covered: Mask) -> ElectrodeFacets:
     """Return the facets of an electrode; *collective*.
 
     Parameters
@@ -159,9 +161,7 @@ def electrode_facets(space: compat.fem.FunctionSpace, covered: NDArray[np.bool_]
     )
 
 
-def _dofs(
-    space: compat.fem.FunctionSpace, covered: NDArray[np.bool_], count: NDArray[np.int8]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _dofs(space: FunctionSpace, covered: Mask, count: NDArray[np.int8]) -> tuple[IntArray, IntArray]:
     """Return the dofs in the plane and beyond it, `count` being how many nodes of each cell are covered."""
     dimension = space.mesh.topology.dim
     beside = (count > 0) & (count <= dimension)
@@ -172,11 +172,11 @@ def _dofs(
 
 
 def _elements(
-    space: compat.fem.FunctionSpace,
-    cells: NDArray[np.int64],
-    corner: NDArray[np.int64],
-    opposite: NDArray[np.int64],
-) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    space: FunctionSpace,
+    cells: IntArray,
+    corner: IntArray,
+    opposite: IntArray,
+) -> tuple[IntArray, Array, Array]:
     """Return the dofs of facets, and shape functions at the points of their rule, and weights."""
     layout, dimension = space.dofmap.dof_layout, space.mesh.topology.dim
     if not layout.entity_dofs(0, 0):  # Crouzeix–Raviart
@@ -189,9 +189,7 @@ def _elements(
     return dofs, _shapes(points, order), weights
 
 
-def _edge_dofs(
-    space: compat.fem.FunctionSpace, cells: NDArray[np.int64], corner: NDArray[np.int64]
-) -> NDArray[np.int32]:
+def _edge_dofs(space: FunctionSpace, cells: IntArray, corner: IntArray) -> IntArray:
     """Return the dofs at the edges of facets, in the order of the pairs of their vertices."""
     dimension = space.mesh.topology.dim
     layout, table = space.dofmap.dof_layout, compat.cell_dofs(space)[cells]
@@ -203,7 +201,7 @@ def _edge_dofs(
     return np.take_along_axis(table, chosen, axis=1)
 
 
-def _rule(dimension: int, order: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _rule(dimension: int, order: int) -> tuple[Array, Array]:
     """Return (q, dimension) barycentric points on a facet and (q,) weights that add up to 1."""
     if dimension == 2:
         x, weights = np.polynomial.legendre.leggauss(order + 1)
@@ -215,7 +213,7 @@ def _rule(dimension: int, order: int) -> tuple[NDArray[np.float64], NDArray[np.f
     return np.array(points), np.array(weights) / np.sum(weights)
 
 
-def _shapes(points: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+def _shapes(points: Array, order: int) -> Array:
     """Return (q, k) Lagrange shape functions: those of the vertices, then those of the edges."""
     if order == 1:
         return points
@@ -224,9 +222,50 @@ def _shapes(points: NDArray[np.float64], order: int) -> NDArray[np.float64]:
     return np.column_stack([points * (2.0 * points - 1.0), *edges])
 
 
-def _areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+def _areas(corners: Array) -> Array:
     """Return the areas of facets given by (f, dimension, dimension) corners (µm²; in 2D lengths, µm)."""
     sides = corners[:, 1:] - corners[:, :1]
     if sides.shape[1] == 1:
         return np.linalg.norm(sides[:, 0], axis=1)
     return 0.5 * np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+
+
+def covered_dofs(space: FunctionSpace, nodes: Mask, cells: IntArray) -> Mask:
+    """Return (n_local,) which dofs, ghosts last, have all nodes of their vertex, edge or facet chosen.
+
+    Parameters
+    ----------
+    space : dolfinx.fem.FunctionSpace
+        A scalar space with at most one dof on each vertex, edge and facet.
+    nodes : (n_nodes,) bool array
+        The chosen ones of the local geometry nodes, the same on all ranks that share them.
+    cells : (k,) int array
+        The local cells to look at.
+    """
+    chosen, dofs = nodes[compat.cell_nodes(space.mesh)[cells]], compat.cell_dofs(space)[cells]
+    index_map = space.dofmap.index_map
+    found = np.zeros(index_map.size_local + index_map.num_ghosts, dtype=bool)
+    for column, vertices in compat.dof_vertices(space).items():
+        found[dofs[np.logical_and.reduce([chosen[:, vertex] for vertex in vertices]), column]] = True
+    return found
+
+
+def touched_dofs(space: FunctionSpace, cells: Mask) -> Mask:
+    """Return (n_local,) which dofs, ghosts last, one of the chosen cells touches, on any rank; *collective*.
+
+    Parameters
+    ----------
+    space : dolfinx.fem.FunctionSpace
+        A scalar space.
+    cells : (m_local,) bool array
+        The chosen ones of the local cells.
+    """
+    count = compat.create_vector(space)
+    with count.localForm() as local:
+        local.array[compat.cell_dofs(space)[cells].ravel()] = 1.0
+    count.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+    count.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
+    with count.localForm() as local:
+        touched = local.array_r > 0.0
+    count.destroy()
+    return touched

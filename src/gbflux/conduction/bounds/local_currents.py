@@ -34,7 +34,7 @@ be had from these six numbers: P − B and B − C are known to be positive semi
 
 Not converged, yet bounds. P needs no minimum. C(h) of a potential off the minimum by ε_h is too large by
 ‖ε_h‖², the norm that of the power at h = 0, and ‖ε_g ± t ε_w‖ ≤ ‖ε_g‖ + t‖ε_w‖. So with the excesses
-x_h ≥ ‖ε_h‖² of `minimum`, Δ_h becomes Δ_h + x_h, and the half-width, at whatever t, grows by √(x_g x_w)/2.
+x_h ≥ ‖ε_h‖² of `minimise`, Δ_h becomes Δ_h + x_h, and the half-width, at whatever t, grows by √(x_g x_w)/2.
 Sums are wrong by `ROUND_OFF` of their terms, those of B(g, w) by no more than that of √(P(g) P(w)).
 
 By the maximum principle no current enters at the electrode of lower potential and none leaves at the other,
@@ -50,12 +50,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gbflux.conduction.bracket import ROUND_OFF, TwoBounds, least, with_lift
-from gbflux.conduction.minimum import minimise
-from gbflux.conduction.power import Applied
-from gbflux.conduction.records import LocalCurrent
+from gbflux.conduction.bounds.bracket import ROUND_OFF, ConductanceBounds, least_power, minimise, with_lift
+from gbflux.conduction.bounds.crouzeix_raviart import Applied
+from gbflux.conduction.records import Array, LocalCurrent
 
 #: The excess of a weight's potentials is at most this share of its power, above, and of its gap, below: that
 #: widens an interval by less than a hundredth.
@@ -71,14 +69,12 @@ class Gap:
     excess: float
 
 
-def local_current(
-    bounds: TwoBounds, weight: NDArray[np.float64], is_top: bool, gap: NDArray[np.float64]
-) -> LocalCurrent | None:
+def local_current(bounds: ConductanceBounds, weight: Array, is_top: bool, gap: Array) -> LocalCurrent | None:
     """Bound the scaled current through part of an electrode; *collective*.
 
     Parameters
     ----------
-    bounds : TwoBounds
+    bounds : ConductanceBounds
         On the conductance.
     weight : (n_nodes,) float64 array
         w at the local geometry nodes, from 0 to 1, zero but on the plane of one electrode.
@@ -93,19 +89,19 @@ def local_current(
         For scaled potentials 1 apart, `gap` by local cell; None where round-off spoils a preconditioner.
     """
     upper = _least_above(bounds, weight)
-    highest, above = bounds.above.mutual(upper, upper), bounds.above.mutual(bounds.upper, upper)
-    problem = bounds.discrete.with_metal(weight, upper[0])
-    lowest, found, v = least(problem, bounds.levels, highest, BELOW, bounds.settings)
+    highest, above = bounds.power.mutual(upper, upper), bounds.power.mutual(bounds.upper, upper)
+    problem = bounds.problem.with_metal(weight, upper[0])
+    lowest, found, v = least_power(problem, bounds.preconditioner, highest, BELOW, bounds.settings)
     problem.rhs.destroy()
-    if not math.isfinite(found.excess + bounds.found.excess):
+    if not math.isfinite(found.excess + bounds.minimum.excess):
         return None
     lower = v, problem.applied
     below = problem.form.mutual(bounds.lower, lower)
     sign = 1.0 if is_top else -1.0
-    of_g = _gap(bounds.highest, bounds.lowest, bounds.found.excess)
+    of_g = _gap(bounds.highest, bounds.lowest, bounds.minimum.excess)
     of_w = _gap(highest, lowest, found.excess)
     middle, half = sign * (above + below) / 2.0, _half_width(of_g, of_w)
-    shares = gap, problem.gap(upper, lower)
+    shares = gap, problem.form.gap(upper, lower)
     return LocalCurrent(
         value=sign * above,
         lower=max(0.0, middle - half),
@@ -115,20 +111,20 @@ def local_current(
     )
 
 
-def _least_above(bounds: TwoBounds, weight: NDArray[np.float64]) -> Applied:
+def _least_above(bounds: ConductanceBounds, weight: Array) -> Applied:
     """Return a Lagrange potential of nearly the least power for a weight; *collective*."""
-    applied = bounds.above.applied(weight)
+    applied = bounds.power.applied(weight)
     lift = np.zeros(len(applied))
-    lift[bounds.fixed] = applied[bounds.fixed]
-    residual = bounds.above.load(applied, bounds.fixed)
+    lift[bounds.upper_fixed] = applied[bounds.upper_fixed]
+    residual = bounds.power.load(applied, bounds.upper_fixed)
     solution = residual.duplicate()
     solution.set(0.0)
-    start = bounds.above.mutual((lift, applied), (lift, applied))
+    start = bounds.power.mutual((lift, applied), (lift, applied))
     minimise(
-        bounds.matrix,
+        bounds.upper_matrix,
         residual,
         solution,
-        bounds.preconditioner.apply,
+        bounds.upper_preconditioner.apply,
         lambda lowered: ABOVE * (start - lowered),
         bounds.settings.max_iterations,
     )
@@ -150,9 +146,7 @@ def _half_width(one: Gap, other: Gap) -> float:
     return half + ROUND_OFF * math.sqrt(one.highest * other.highest)
 
 
-def _by_cell(
-    of_g: Gap, of_w: Gap, gap_g: NDArray[np.float64], gap_w: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _by_cell(of_g: Gap, of_w: Gap, gap_g: Array, gap_w: Array) -> Array:
     """Return the cells' contributions to the width of the interval."""
     ratio = math.sqrt(of_w.width / of_g.width)
     return (ratio * gap_g + gap_w / ratio) / 2.0 if ratio > 0.0 else np.zeros(len(gap_g))

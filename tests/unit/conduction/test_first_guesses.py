@@ -10,9 +10,15 @@ from mpi4py import MPI
 from petsc4py import PETSc
 from scipy import sparse
 
-from gbflux.conduction import Electrode, SolverSettings, elements
-from gbflux.conduction.conductor import Conductor
-from gbflux.conduction.guess import Past, least_energy, least_residual
+from gbflux.conduction import (
+    ConductionSolver,
+    Resistance,
+    SolverSettings,
+    bottom_electrode,
+    recycling,
+    top_electrode,
+)
+from gbflux.conduction.recycling import PreviousSolution, least_energy, least_residual
 from gbflux.conduction.system import LinearSystem
 from gbflux.mesh.cut import cut_slabs
 from meshes_by_hand import FULL_STACK, stack
@@ -76,7 +82,7 @@ def left(rows: int, guess: PETSc.Vec) -> float:
 
 @pytest.mark.parametrize("count", [1, 2, 4, 6])
 def test_no_combination_leaves_less(count: int) -> None:
-    past = [Past(potential(1 + k), 0.0, 1, fixed_and_lift(1 + k)[0]) for k in range(count)]
+    past = [PreviousSolution(potential(1 + k), 0.0, 1, fixed_and_lift(1 + k)[0]) for k in range(count)]
     one, beside, free = system(1 + count)
     guess = least_residual(one, beside, past)
     basis = np.array([np.ones(N * N), *(p.values for p in past)]).T[free]
@@ -92,7 +98,10 @@ def test_no_combination_leaves_less(count: int) -> None:
 def test_a_potential_of_the_same_electrodes_is_found() -> None:
     one, beside, _ = system(3)
     held = fixed_and_lift(2)[0]
-    past = [Past(potential(2), 1e-12, 1, held), Past(5.0 * potential(3) - 2.0, 1e-12, 1, held)]
+    past = [
+        PreviousSolution(potential(2), 1e-12, 1, held),
+        PreviousSolution(5.0 * potential(3) - 2.0, 1e-12, 1, held),
+    ]
     assert left(3, least_residual(one, beside, past)) < 1e-11
 
 
@@ -104,7 +113,9 @@ def test_errors_of_former_potentials_are_not_blown_up() -> None:
     for k in range(6):
         values = potential(3) + error * 1e-3 * k * potential(2)
         values[free] += error * random.standard_normal(len(free))
-        past.append(Past(values, float(np.linalg.norm((one.rhs.array - A @ values)[free])), 1, one.fixed))
+        past.append(
+            PreviousSolution(values, float(np.linalg.norm((one.rhs.array - A @ values)[free])), 1, one.fixed)
+        )
     guess = least_residual(one, beside, past)
     alone = least_residual(one, beside, past[:1])
     assert left(4, guess) < 2.0 * left(4, alone)
@@ -117,18 +128,18 @@ def test_where_an_electrode_has_moved_out_former_potentials_do_not_mislead(
     """In the plane where the bottom electrode was a former potential lacks the current it took there."""
     found = []
 
-    def spy(system: LinearSystem, beside: PETSc.Mat, past: list[Past]) -> PETSc.Vec:
+    def spy(system: LinearSystem, beside: PETSc.Mat, past: list[PreviousSolution]) -> PETSc.Vec:
         guess = least_residual(system, beside, past)
         rest = system.rhs - system.matrix * guess
         found.append((len(past), rest.norm() / system.reference))
         return guess
 
-    monkeypatch.setattr(elements, "least_residual", spy)
+    monkeypatch.setattr(recycling, "least_residual", spy)
     mesh = stack(FULL_STACK, 2, across=2)
     sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))
     below, above = (abs(a - b) for a, b in zip(mesh.z_electrodes, mesh.z_electrolyte, strict=True))
-    top = Electrode(0.1)
-    with Conductor(MPI.COMM_SELF, mesh, many=True) as conductor:
+    top = top_electrode(0.1)
+    with ConductionSolver(MPI.COMM_SELF, mesh, many=True) as conductor:
         for hl_um, asr in (
             ((below, above), 0.0),
             ((0.0, above), first),
@@ -136,6 +147,8 @@ def test_where_an_electrode_has_moved_out_former_potentials_do_not_mislead(
             ((0.0, 0.0), 0.0),
         ):
             cut = cut_slabs(mesh, hl_um)
-            conductor.solve(sigma[cut.cells], Electrode(0.0, asr), top, SolverSettings(), cut)
+            conductor.solve(
+                sigma[cut.cells], (bottom_electrode(0.0, Resistance(asr)), top), SolverSettings(), cut
+            )
     assert [count for count, _ in found][-2:] == [1, 3]
     assert max(residual for _, residual in found) < 1.0

@@ -1,11 +1,25 @@
-"""Facets that thin cells tie together, and the inverse of the matrix on each such cluster.
+"""Two-level preconditioner of facet unknowns: clusters of facets above, the P1 solve below.
 
-Where a triple line is filled, cells are a layer's thickness δ wide in two directions and h long. They couple
-their long facets like σh, the rest of the mesh couples to these like σδ: a potential that is constant on the
-facets of one filling is nearly free, and no point smoother moves it. The same holds for the facets of a cell
-between triple lines, for those stacked in one layer where layers conduct well, and for slivers among the
-cells of grains. Such clusters hold a dozen facets, so they are solved exactly. They are read off the matrix,
-in which two facets share an entry if they share a cell, and are whole also where ranks meet.
+**Below.** P1 lies in the Crouzeix–Raviart space: the value at a facet is the mean of its vertices. With that
+prolongation P, PᵀAP is the P1 matrix itself (with resistive electrodes close to it), so its
+preconditioner is at hand; so it is with potentials linear on facets, which P1 gives its traces.
+
+**Above.** What is left is local, but for layers, where facets couple over a few nanometres and over
+micrometres at once. Where a triple line is filled, cells are a layer's thickness δ wide in two directions and
+h long. They couple their long facets like σh, the rest of the mesh couples to these like σδ: a potential that
+is constant on the facets of one filling is nearly free, and no point smoother moves it. The same holds for
+the facets of a cell between triple lines, for those stacked in one layer where layers conduct well, and for
+slivers among the cells of grains. Such clusters hold a dozen facets, so they are solved exactly. They are
+read off the matrix, in which two facets share an entry if they share a cell, and are whole also where ranks
+meet.
+
+One application is
+
+    smoother, P (P1 preconditioner) Pᵀ, smoother
+
+symmetric and positive definite. The smoother is a Chebyshev polynomial of degree 2 in B⁻¹A, B the matrix on
+the clusters, for the upper part of its spectrum, whose end is known: A ≤ (dimension + 1) B. It knows nothing
+of ranks.
 """
 
 from __future__ import annotations
@@ -20,6 +34,130 @@ from petsc4py import PETSc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from gbflux.conduction import compat
+from gbflux.conduction.compat import FunctionSpace
+from gbflux.conduction.records import Array, IntArray, Mask
+
+#: The smoother damps eigenvalues between the largest and this share of it.
+_DAMPED = 0.2
+
+
+class TwoLevel:
+    """The preconditioner M⁻¹; `destroy` frees its PETSc objects except the arguments.
+
+    Parameters
+    ----------
+    matrix : PETSc.Mat
+        A, with identity rows at fixed facets.
+    inverse : PETSc.Mat
+        B⁻¹, from `clusters`.
+    prolongation : PETSc.Mat
+        P, from `prolongation`.
+    coarse : PETSc.PC
+        Preconditioner of the P1 matrix.
+    largest : float
+        A ≤ largest·B.
+    """
+
+    def __init__(
+        self,
+        matrix: PETSc.Mat,
+        inverse: PETSc.Mat,
+        prolongation: PETSc.Mat,
+        coarse: PETSc.PC,
+        largest: float,
+    ):
+        self._matrix, self._inverse, self._prolongation, self._coarse = matrix, inverse, prolongation, coarse
+        centre, half = largest * (1.0 + _DAMPED) / 2.0, largest * (1.0 - _DAMPED) / 2.0
+        # p(t) with 1 − t p(t) = T₂((centre − t)/half)/T₂(centre/half), T₂(x) = 2x² − 1
+        scale = 2.0 * centre**2 / half**2 - 1.0
+        self._constant, self._linear = 4.0 * centre / half**2 / scale, -2.0 / half**2 / scale
+        fine, below = prolongation.createVecLeft, prolongation.createVecRight
+        self._residual, self._step, self._product, self._smooth = fine(), fine(), fine(), fine()
+        self._below, self._coarse_step = below(), below()
+
+    def apply(self, residual: PETSc.Vec, step: PETSc.Vec) -> None:
+        """Set `step` to M⁻¹ `residual`; *collective*."""
+        self._smoothed(residual, step)
+        self._remaining(residual, step)
+        self._prolongation.multTranspose(self._residual, self._below)
+        self._coarse.apply(self._below, self._coarse_step)
+        self._prolongation.multAdd(self._coarse_step, step, step)
+        self._remaining(residual, step)
+        self._smoothed(self._residual, self._smooth)
+        step.axpy(1.0, self._smooth)
+
+    def destroy(self) -> None:
+        """Free the work vectors; *collective*."""
+        for vector in (
+            self._residual,
+            self._step,
+            self._product,
+            self._smooth,
+            self._below,
+            self._coarse_step,
+        ):
+            vector.destroy()
+
+    def _remaining(self, residual: PETSc.Vec, step: PETSc.Vec) -> None:
+        """Keep the residual that a step leaves."""
+        self._matrix.mult(step, self._residual)
+        self._residual.aypx(-1.0, residual)
+
+    def _smoothed(self, residual: PETSc.Vec, step: PETSc.Vec) -> None:
+        """Set `step` to p(B⁻¹A) B⁻¹ `residual`."""
+        self._inverse.mult(residual, self._step)
+        self._matrix.mult(self._step, self._product)
+        self._inverse.mult(self._product, step)
+        step.scale(self._linear)
+        step.axpy(self._constant, self._step)
+
+
+def prolongation(
+    fine: FunctionSpace,
+    coarse: FunctionSpace,
+    fixed_facets: np.ndarray,
+    fixed_vertices: np.ndarray,
+) -> PETSc.Mat:
+    """Return P, which takes means over vertices to facets, zero where either is fixed; *collective*.
+
+    Parameters
+    ----------
+    fine, coarse : dolfinx.fem.FunctionSpace
+        The Crouzeix–Raviart and the P1 space.
+    fixed_facets, fixed_vertices : int arrays
+        Local dofs at ideal electrodes.
+
+    Returns
+    -------
+    PETSc.Mat
+        One row for each facet.
+    """
+    dimension = fine.mesh.topology.dim
+    facets, vertices = compat.facet_dofs(fine), compat.vertex_dofs(coarse)
+    owned, owned_below = (space.dofmap.index_map.size_local for space in (fine, coarse))
+    numbers = compat.global_dofs(coarse)
+    columns = np.zeros((owned, dimension), dtype=PETSc.IntType)
+    weights = np.full(len(numbers), 1.0 / dimension)
+    weights[fixed_vertices] = 0.0
+    values = np.zeros((owned, dimension))
+    for opposite in range(dimension + 1):
+        row = facets[:, opposite]
+        here = row < owned
+        corners = np.delete(vertices, opposite, axis=1)[here]
+        columns[row[here]] = numbers[corners]
+        values[row[here]] = weights[corners]
+    values[fixed_facets[fixed_facets < owned]] = 0.0
+    offsets = np.arange(0, owned * dimension + 1, dimension, dtype=PETSc.IntType)
+    sizes = (
+        (owned, fine.dofmap.index_map.size_global),
+        (owned_below, coarse.dofmap.index_map.size_global),
+    )
+    matrix = PETSc.Mat().createAIJ(sizes, csr=(offsets, columns.ravel(), values.ravel()), comm=fine.mesh.comm)
+    matrix.assemble()
+    return matrix
+
+
 #: Two facets are tied if |a_ij| > √(θ_i a_ii θ_j a_jj), θ the first for facets of layers, else the second.
 THRESHOLDS = (0.15, 0.4)
 #: Clusters larger than this are taken apart with thresholds so many times as high, in the end into facets.
@@ -33,18 +171,16 @@ class _Rows:
 
     first: int
     last: int
-    row: NDArray[np.int64]
-    column: NDArray[np.int64]
-    value: NDArray[np.float64]
+    row: IntArray
+    column: IntArray
+    value: Array
 
-    def owned(self, dofs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def owned(self, dofs: IntArray) -> Mask:
         """Return which dofs this rank owns."""
         return (self.first <= dofs) & (dofs < self.last)
 
 
-def cluster_inverse(
-    matrix: PETSc.Mat, layered: NDArray[np.bool_], facets: PETSc.Mat | None = None
-) -> PETSc.Mat:
+def cluster_inverse(matrix: PETSc.Mat, layered: Mask, facets: PETSc.Mat | None = None) -> PETSc.Mat:
     """Invert a matrix on each cluster of facets alone; *collective*.
 
     Parameters
@@ -90,7 +226,7 @@ def _rows(matrix: PETSc.Mat) -> _Rows:
     return _Rows(first, last, row, column, value)
 
 
-def _tied(rows: _Rows, diagonal: PETSc.Vec, threshold: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+def _tied(rows: _Rows, diagonal: PETSc.Vec, threshold: Array) -> tuple[NDArray, NDArray]:
     """Return rows and columns of the entries that tie two facets together; *collective*.
 
     Whether an entry whose column another rank owns does so, both ranks agree on.
@@ -117,7 +253,7 @@ def _tied(rows: _Rows, diagonal: PETSc.Vec, threshold: NDArray[np.float64]) -> t
     return row[kept], column[kept]
 
 
-def _fetched(vector: PETSc.Vec, dofs: NDArray[np.int64]) -> NDArray[np.float64]:
+def _fetched(vector: PETSc.Vec, dofs: IntArray) -> Array:
     """Return the values of a distributed vector at any dofs; *collective*."""
     wanted, place = np.unique(dofs, return_inverse=True)
     index = PETSc.IS().createGeneral(wanted.astype(PETSc.IntType), comm=PETSc.COMM_SELF)
@@ -130,15 +266,13 @@ def _fetched(vector: PETSc.Vec, dofs: NDArray[np.int64]) -> NDArray[np.float64]:
     return result
 
 
-def _parts(one: NDArray, other: NDArray, count: int) -> NDArray[np.int32]:
+def _parts(one: NDArray, other: NDArray, count: int) -> IntArray:
     """Return the connected component of each of `count` nodes of a graph."""
     graph = coo_matrix((np.ones(len(one), dtype=np.int8), (one, other)), shape=(count, count))
     return connected_components(graph, directed=False)[1]
 
 
-def _labels(
-    comm: MPI.Intracomm, rows: _Rows, tied: tuple[NDArray, NDArray]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _labels(comm: MPI.Intracomm, rows: _Rows, tied: tuple[NDArray, NDArray]) -> tuple[IntArray, IntArray]:
     """Return the largest dof in the cluster of each owned dof, and the labels of those on several ranks.
 
     *collective*
@@ -164,17 +298,13 @@ def _labels(
     return np.where(labels[place] == label, highest[joined[place]], label), np.unique(highest)
 
 
-def _gathered(
-    comm: MPI.Intracomm, columns: tuple[NDArray, ...], chosen: NDArray[np.bool_]
-) -> tuple[NDArray, ...]:
+def _gathered(comm: MPI.Intracomm, columns: tuple[NDArray, ...], chosen: Mask) -> tuple[NDArray, ...]:
     """Return the chosen rows of all ranks' columns on every rank; *collective*."""
     everywhere = comm.allgather(tuple(column[chosen] for column in columns))
     return tuple(np.concatenate(pieces) for pieces in zip(*everywhere, strict=True))
 
 
-def _entries(
-    rows: _Rows, label: NDArray[np.int64], members: tuple[NDArray[np.int64], ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _entries(rows: _Rows, label: IntArray, members: tuple[IntArray, ...]) -> tuple[IntArray, IntArray]:
     """Return which of the owned entries lie in a cluster's block, and its label.
 
     `members` are the facets, and their labels, of clusters on several ranks.
@@ -189,7 +319,7 @@ def _entries(
     return entry, other[entry]
 
 
-def _blocks(matrix: PETSc.Mat, rows: _Rows, entry: NDArray[np.int64]) -> NDArray[np.float64]:
+def _blocks(matrix: PETSc.Mat, rows: _Rows, entry: IntArray) -> Array:
     """Return the block of rows and columns of `matrix` behind each of some entries of the facets' matrix."""
     offsets, _, values = matrix.getValuesCSR()
     start = np.searchsorted(rows.row, np.arange(rows.first, rows.last))
@@ -201,11 +331,11 @@ def _blocks(matrix: PETSc.Mat, rows: _Rows, entry: NDArray[np.int64]) -> NDArray
 
 
 def _inverted(
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    blocks: NDArray[np.float64],
-    labels: NDArray[np.int64],
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    rows: IntArray,
+    columns: IntArray,
+    blocks: Array,
+    labels: IntArray,
+) -> Iterator[tuple[IntArray, Array]]:
     """Yield the facets, (n, k), of the clusters of each size k and their inverses, (n, k·width, k·width)."""
     facets, first, row = np.unique(rows, return_index=True, return_inverse=True)
     column, width = np.searchsorted(facets, columns), blocks.shape[1]
@@ -225,7 +355,7 @@ def _inverted(
         yield member, np.linalg.inv(whole.reshape(len(chosen), k * width, k * width))
 
 
-def _empty(matrix: PETSc.Mat, label: NDArray[np.int64], members: tuple[NDArray, NDArray]) -> PETSc.Mat:
+def _empty(matrix: PETSc.Mat, label: IntArray, members: tuple[NDArray, NDArray]) -> PETSc.Mat:
     """Return a matrix with room for a row of blocks, for each owned facet, as long as its cluster."""
     _, place, count = np.unique(label, return_inverse=True, return_counts=True)
     near = count[place]
@@ -244,7 +374,7 @@ def _empty(matrix: PETSc.Mat, label: NDArray[np.int64], members: tuple[NDArray, 
     return inverse
 
 
-def _insert(inverse: PETSc.Mat, facets: NDArray[np.int64], blocks: NDArray[np.float64]) -> None:
+def _insert(inverse: PETSc.Mat, facets: IntArray, blocks: Array) -> None:
     """Put in the rows of clusters that this rank owns."""
     numbers = np.ascontiguousarray(facets, dtype=PETSc.IntType)
     inverse.setValuesBlockedRCV(numbers, numbers, np.ascontiguousarray(blocks).reshape(len(numbers), -1))

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gbflux.conduction.moments import Cells, Quadratic
+from gbflux.conduction.bounds.linear_facets import LinearFluxes, QuadraticPotential
 
 
 def simplex(dimension: int, seed: int = 0, thickness: float = 1.0) -> np.ndarray:
@@ -72,9 +72,9 @@ def test_powers_are_those_of_the_definition(dimension: int, thickness: float) ->
     for seed in range(4):
         corners = simplex(dimension, seed, thickness)[:, rng.permutation(dimension + 1)]  # of either sign
         potential = rng.random((1, dimension * (dimension + 1)))
-        cells = Cells(corners, np.array([0.7]))
+        cells = LinearFluxes(corners, np.array([0.7]))
         expected = by_definition(corners[0], 0.7, potential[0])
-        assert cells.powers(potential)[0] == pytest.approx(expected, rel=1e-8)
+        assert cells.mutual(potential, potential)[0] == pytest.approx(expected, rel=1e-8)
         assert potential[0] @ cells.matrices()[0] @ potential[0] == pytest.approx(expected, rel=1e-8)
 
 
@@ -83,9 +83,10 @@ def test_a_linear_potential_drives_its_own_flux(dimension: int) -> None:
     corners, slope = simplex(dimension, 5), np.arange(1.0, dimension + 1)
     sides = corners[0, 1:] - corners[0, 0]
     volume = abs(np.linalg.det(sides)) / np.prod(range(1, dimension + 1))
-    phi = Quadratic(corners @ slope, {})
-    cells = Cells(corners, np.array([2.0]))
-    assert cells.powers(phi.at_facets())[0] == pytest.approx(2.0 * slope @ slope * volume, rel=1e-12)
+    phi = QuadraticPotential(corners @ slope, {})
+    cells = LinearFluxes(corners, np.array([2.0]))
+    linear = phi.at_facets()
+    assert cells.mutual(linear, linear)[0] == pytest.approx(2.0 * slope @ slope * volume, rel=1e-12)
     assert cells.distances(phi.at_facets(), phi.gradient())[0] == pytest.approx(0.0, abs=1e-12)
 
 
@@ -98,7 +99,7 @@ def test_facets_take_the_linear_part_of_quadratic_potentials(dimension: int) -> 
     def f(x: np.ndarray) -> np.ndarray:
         return x[..., 0] ** 2 - 3 * x[..., 0] * x[..., -1] + x[..., -1]
 
-    phi = Quadratic(f(corners), {(a, b): f((corners[:, a] + corners[:, b]) / 2) for a, b in pairs})
+    phi = QuadraticPotential(f(corners), {(a, b): f((corners[:, a] + corners[:, b]) / 2) for a, b in pairs})
     rng = np.random.default_rng(0)
     for facet in range(dimension + 1):
         side = np.delete(corners[0], facet, axis=0)
