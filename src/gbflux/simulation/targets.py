@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.case import Case
-from gbflux.conduction.records import LocalCurrent, Solution
+from gbflux.conduction import Bracket, LocalCurrent, Solution
 from gbflux.errors import SolverError
 from gbflux.measure import HotSpots, Measurement
 from gbflux.measure.estimated_errors import indicator
@@ -59,6 +59,24 @@ class Solved:
     snapshot: Snapshot | None
     certificates: tuple[LocalCertificate, ...] = ()
     local_currents: tuple[LocalCurrent | None, ...] = ()
+
+    @property
+    def root_mesh(self) -> BuiltMesh:
+        """The mesh, on rank 0."""
+        assert self.built is not None
+        return self.built
+
+    @property
+    def root_snapshot(self) -> Snapshot:
+        """The snapshot, on rank 0."""
+        assert self.snapshot is not None
+        return self.snapshot
+
+    @property
+    def root_bracket(self) -> Bracket:
+        """The bracket of a target that requires one."""
+        assert self.solution.bracket is not None
+        return self.solution.bracket
 
 
 @dataclass(frozen=True)
