@@ -193,8 +193,7 @@ def _header(lines: list[str], rows: _Trial) -> tuple[tuple[str, ...], set[int]]:
     """Header fields, and the lines they were taken from; a line of units below the names joins them."""
     first, units = rows.rows[0], None
     # a column that is empty in all rows (a separator begins or ends every line) may lack its name
-    ends = [split(lines[k], rows.separator) for k in rows.rows]
-    bare = not any(fields[0] for fields in ends), not any(fields[-1] for fields in ends)
+    bare = tuple(all(not split(lines[k], rows.separator)[end] for k in rows.rows) for end in (0, -1))
     for number in range(first - 1, max(-1, first - _HEADER_WITHIN), -1):
         # a tab that a line begins with is an empty first field (Gamry), not a margin
         line = lines[number].rstrip() if rows.separator == "\t" else lines[number].strip()
@@ -214,7 +213,7 @@ def _header(lines: list[str], rows: _Trial) -> tuple[tuple[str, ...], set[int]]:
     return ("",) * rows.width, set()
 
 
-def _header_fields(line: str, separator: str, width: int, bare: tuple[bool, bool]) -> list[str] | None:
+def _header_fields(line: str, separator: str, width: int, bare: tuple[bool, ...]) -> list[str] | None:
     """Fields of a line that can be a header: one for each column, one at least with a letter.
 
     `bare`: the first and the last column are empty in all rows, and may have no name.
