@@ -1,7 +1,11 @@
 """gbflux: current density at a Li|solid-electrolyte interface, with grain boundaries a few nanometres thick.
 
-Public names load on first use, so that ``import gbflux`` is instant and needs neither gmsh nor DOLFINx:
-`load_case` and `parse_case` make a `Case`, `run` computes it; every error is a `GbfluxError`.
+Eight nouns carry it. A `Case` is what a user writes. Its grains are a `Tessellation`; its `Mesh` gives them
+boundaries of true thickness. A `ConductionSolver` takes the conductivities of a `Material` and two
+`Electrode`s to `Fields`. A `Result` holds what is measured on them. `load_case` and `parse_case` make a
+`Case`, `run` computes it; every error is a `GbfluxError`.
+
+Public names load on first use, so that ``import gbflux`` is instant and needs neither gmsh nor DOLFINx.
 """
 
 from __future__ import annotations
@@ -11,18 +15,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gbflux.api import run
     from gbflux.case import Case, load_case, parse_case
+    from gbflux.conduction import ConductionSolver, Electrode, Fields, Material
     from gbflux.errors import CaseError, GbfluxError, InputError, MeshError, MissingLibrary, SolverError
+    from gbflux.grains import Tessellation
+    from gbflux.mesh import Mesh
+    from gbflux.results import Result
 
     __version__: str
 
 __all__ = [
     "Case",
     "CaseError",
+    "ConductionSolver",
+    "Electrode",
+    "Fields",
     "GbfluxError",
     "InputError",
+    "Material",
+    "Mesh",
     "MeshError",
     "MissingLibrary",
+    "Result",
     "SolverError",
+    "Tessellation",
     "__version__",
     "load_case",
     "parse_case",
@@ -44,24 +59,41 @@ def _installed_version() -> str:
 
 def __getattr__(name: str) -> Any:
     """Load a public name on first use."""
-    if name == "__version__":
-        value = _installed_version()
-    elif name in ("Case", "load_case", "parse_case"):
-        import gbflux.case
+    if name not in __all__:
+        raise AttributeError(f"module 'gbflux' has no attribute {name!r}")
+    value = globals()[name] = _installed_version() if name == "__version__" else getattr(_room_of(name), name)
+    return value
 
-        value = getattr(gbflux.case, name)
-    elif name == "run":
+
+def _room_of(name: str) -> Any:
+    """Return the room that a public name comes from."""
+    if name == "run":
         import gbflux.api
 
-        value = gbflux.api.run
-    elif name in __all__:
-        import gbflux.errors
+        return gbflux.api
+    if name in ("Case", "load_case", "parse_case"):
+        import gbflux.case
 
-        value = getattr(gbflux.errors, name)
-    else:
-        raise AttributeError(f"module 'gbflux' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+        return gbflux.case
+    if name == "Tessellation":
+        import gbflux.grains
+
+        return gbflux.grains
+    if name == "Mesh":
+        import gbflux.mesh
+
+        return gbflux.mesh
+    if name in ("ConductionSolver", "Electrode", "Fields", "Material"):
+        import gbflux.conduction
+
+        return gbflux.conduction
+    if name == "Result":
+        import gbflux.results
+
+        return gbflux.results
+    import gbflux.errors
+
+    return gbflux.errors
 
 
 def __dir__() -> list[str]:

@@ -45,6 +45,17 @@ def test_errors_are_gbfluxs_own(tmp_path: Path) -> None:
         gbflux.run(gbflux.parse_case(case_text(large)))
 
 
+@pytest.mark.parametrize("name", gbflux.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(gbflux, name) is not None
+    assert name in dir(gbflux)
+
+
+def test_a_name_that_is_not_public_is_refused() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Conductor'"):
+        gbflux.Conductor  # noqa: B018
+
+
 def test_a_path_is_no_case() -> None:
     with pytest.raises(gbflux.InputError, match=r"got 'case.yaml'. Read one with gbflux.load_case"):
         gbflux.run("case.yaml")

@@ -242,7 +242,7 @@ def _run_lines(result: Result) -> list[str]:
     from gbflux.simulation.progress import newton_steps
 
     solver = result.solver
-    steps = newton_steps(solver)  # type: ignore[arg-type]  # frozen: its counts are read-only
+    steps = newton_steps(solver)
     text = (
         f"{solver.iterations} iterations{steps}, "
         f"current in − out {solver.current_imbalance:.0e}, worst grain {solver.grain_imbalance:.0e}; "

@@ -5,7 +5,6 @@ conductivities of a `Material`, and returns a `Solution` with `Fields`. The only
 PETSc and UFL: `ConductionSolver` and `solve` load them on first use.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gbflux.conduction.electrodes import (
@@ -40,11 +39,14 @@ __all__ = [
 ]
 
 
-_FILE_OF = {"ConductionSolver": "solver", "solve": "solver", "Material": "materials"}
-
-
 def __getattr__(name: str) -> Any:
     """Load on first use what takes DOLFINx or the cases."""
-    if name in _FILE_OF:
-        return getattr(import_module(f"gbflux.conduction.{_FILE_OF[name]}"), name)
+    if name in ("ConductionSolver", "solve"):
+        import gbflux.conduction.solver
+
+        return getattr(gbflux.conduction.solver, name)
+    if name == "Material":
+        import gbflux.conduction.materials
+
+        return gbflux.conduction.materials.Material
     raise AttributeError(f"module 'gbflux.conduction' has no attribute {name!r}")

@@ -264,7 +264,7 @@ def _spaced_values(block: Mapping[str, Any], place: tuple[str, ...]) -> tuple[li
         return [], [Finding((*place, spacing), f"must be > 0 for equal logarithms; got {min(ends):g}.")]
     if not (isinstance(points, int) and not isinstance(points, bool) and 2 <= points <= 100_000):
         return [], [Finding((*place, "points"), f"must be a whole number from 2 on; got {shown(points)}.")]
-    values = spaced(spacing, *ends, points)
+    values = spaced(spacing, ends[0], ends[1], points)
     if len(set(values)) < points:
         between = f"between {ends[0]:g} and {ends[1]:g}"
         message = f"must be fewer; {points} values {between} are not all different."

@@ -55,7 +55,8 @@ def job_scripts(
 def _words(plan: Plan, folder: StudyFolder, key: str, cases: Sequence[str]) -> str:
     """Arguments that name a unit; with its cases if some of those not done are not wanted."""
     unit = plan.unit(key)
-    failed = [case for case in unit.cases if case not in cases and folder.result(case) is None]
+    members = () if unit is None else unit.cases
+    failed = [case for case in members if case not in cases and folder.result(case) is None]
     chosen = [word for case in cases for word in ("--case", case)] if failed else []
     return " ".join([key[:KEY_DIGITS], *chosen])
 
@@ -170,7 +171,7 @@ def submit(plan: Plan, folder: StudyFolder, engine: str, wanted: Mapping[str, Se
     home = folder.path / "cluster"
     home.mkdir(exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    said = []
+    said: list[str] = []
     for number, text in enumerate(job_scripts(plan, folder, engine, wanted), start=1):
         script = home / f"{engine}-{stamp}-{number}.sh"
         write_text(script, text)

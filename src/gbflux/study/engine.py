@@ -228,8 +228,8 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     main = threading.current_thread() is threading.main_thread()
-    numbers = (signal.SIGTERM, signal.SIGHUP) if main else ()
-    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # nohup
+    ends = (signal.SIGTERM, signal.SIGHUP) if main else ()
+    numbers = [number for number in ends if signal.getsignal(number) != signal.SIG_IGN]  # nohup
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield

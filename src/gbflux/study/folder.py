@@ -216,7 +216,7 @@ class StudyFolder:
     def _resolved(self, study: Study) -> str:
         """Text of ``study.resolved.yaml``: JSON, which is YAML too; seeds files are copied beside it."""
         copies: dict[str, str] = {}
-        for seeds in {case.grains.file for case in study.cases} - {None}:
+        for seeds in {case.grains.file for case in study.cases if case.grains.file is not None}:
             copies |= self._copied(seeds, study.case.folder)
         data = {**study.data, "name": study.name, "case": case_data(study)}
         text = json.dumps(_with_copies(data, "", copies, study.case.folder), indent=2, ensure_ascii=False)

@@ -114,9 +114,9 @@ def load_study(path: str | Path) -> Study:
     except CaseError as error:
         problems += error.problems
     points: list[Point] = []
-    if source is not None and not problems:
+    if source is not None and blocks is not None and not problems:
         points, problems = _Maker(document, source, axes, blocks).points()
-    if problems:
+    if problems or source is None or blocks is None:
         raise CaseError(sorted(dict.fromkeys(problems), key=_position))
     keys = tuple(key for axis in axes for key in axis.keys)
     return Study(blocks.name, keys, tuple(points), blocks.run, blocks.cluster, source, data)

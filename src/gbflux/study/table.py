@@ -203,8 +203,9 @@ def _summary(worked_out: Plan, table: Sequence[Row], names: Sequence[str]) -> It
         rows = by_point.get(point.number, [])
         for name in metrics:
             found = asdict(spread([row[name] for row in rows if _number(row[name])]))
-            errors = [row.get(_ERRORS + name) for row in rows if _number(row[name])]
-            known = bool(errors) and all(map(_number, errors))
+            stated = [row.get(_ERRORS + name) for row in rows if _number(row[name])]
+            errors = [error for error in stated if error is not None and _number(error)]
+            known = bool(stated) and len(errors) == len(stated)
             of_extreme = is_extreme(name)
             yield {
                 **head,
