@@ -148,4 +148,5 @@ def boundary_currents(mesh: Mesh, fields: Fields, cells: slice | IntArray, volum
     layer = np.bincount(pair, volume, minlength=count)
     flux = np.bincount(pair, volume * normal_flux, minlength=count)
     area = np.asarray(mesh.boundary_area, dtype=float)
-    return area * UM_TO_M ** (mesh.dimension - 1) * flux / np.where(layer > 0, layer, 1.0)
+    currents: Array = area * UM_TO_M ** (mesh.dimension - 1) * flux / np.where(layer > 0, layer, 1.0)
+    return currents

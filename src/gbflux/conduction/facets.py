@@ -110,7 +110,10 @@ class ElectrodeFacets:
     def load(self, density: Array) -> Array:
         """Return (count,) integrals of a density, given at the points, times each shape function."""
         shares = (self.weights * density) @ self.shapes
-        return np.bincount(self.dofs.ravel(), shares.ravel(), minlength=self.count)
+        load: Array = np.bincount(self.dofs.ravel(), shares.ravel(), minlength=self.count).astype(
+            float, copy=False
+        )
+        return load
 
     def integral(self, density: Array) -> float:
         """Return the integral of a density over the facets of this rank."""
@@ -168,7 +171,8 @@ def _dofs(space: FunctionSpace, covered: Mask, count: NDArray[np.int8]) -> tuple
     inside = touched_dofs(space, beside)
     found = covered_dofs(space, covered, np.flatnonzero(beside))
     found[compat.cell_dofs(space)[count > dimension]] = True
-    return tuple(np.flatnonzero(found & side).astype(np.int32) for side in (inside, ~inside))
+    plane, beyond = (np.flatnonzero(found & side).astype(np.int32) for side in (inside, ~inside))
+    return plane, beyond
 
 
 def _elements(
@@ -204,7 +208,7 @@ def _edge_dofs(space: FunctionSpace, cells: IntArray, corner: IntArray) -> IntAr
 def _rule(dimension: int, order: int) -> tuple[Array, Array]:
     """Return (q, dimension) barycentric points on a facet and (q,) weights that add up to 1."""
     if dimension == 2:
-        x, weights = np.polynomial.legendre.leggauss(order + 1)
+        x, weights = np.polynomial.legendre.leggauss(order + 1)  # type: ignore[no-untyped-call] # of NumPy
         return np.stack([(1.0 - x) / 2.0, (1.0 + x) / 2.0], axis=1), weights / 2.0
     points, weights = [], []
     for shared, weight in _TRIANGLE[order]:
@@ -225,9 +229,9 @@ def _shapes(points: Array, order: int) -> Array:
 def _areas(corners: Array) -> Array:
     """Return the areas of facets given by (f, dimension, dimension) corners (µm²; in 2D lengths, µm)."""
     sides = corners[:, 1:] - corners[:, :1]
-    if sides.shape[1] == 1:
-        return np.linalg.norm(sides[:, 0], axis=1)
-    return 0.5 * np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    flat = sides.shape[1] == 1
+    areas: Array = np.linalg.norm(sides[:, 0] if flat else 0.5 * np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    return areas
 
 
 def covered_dofs(space: FunctionSpace, nodes: Mask, cells: IntArray) -> Mask:
@@ -266,6 +270,6 @@ def touched_dofs(space: FunctionSpace, cells: Mask) -> Mask:
     count.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
     count.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
     with count.localForm() as local:
-        touched = local.array_r > 0.0
+        touched: Mask = local.array_r > 0.0
     count.destroy()
     return touched

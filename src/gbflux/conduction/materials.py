@@ -102,7 +102,8 @@ def lognormal(median: float, sigma: float, normal: Array) -> Array:
     >>> lognormal(2.0, 0.5, np.array([0.0, 2.0])).round(3).tolist()
     [2.0, 5.437]
     """
-    return median * np.exp(sigma * normal)
+    values: Array = median * np.exp(sigma * normal)
+    return values
 
 
 def contact_conductivity(thickness: float, contact_asr: float, sigma_hl: float) -> float:

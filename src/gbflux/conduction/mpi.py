@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 
 #: Pause between two looks at a pending request (s).
 NAP = 5.0e-3
+#: Largest message (bytes).
+MESSAGE = 2**28
+_TAG = 17
 
 
 def raise_together(comm: MPI.Intracomm, error: Exception | None) -> None:
@@ -70,13 +74,7 @@ def wait_asleep(comm: MPI.Intracomm) -> None:
         time.sleep(NAP)
 
 
-#: Largest message (bytes).
-MESSAGE = 2**28
-
-_TAG = 17
-
-
-def send(comm: MPI.Intracomm, array: NDArray, rank: int) -> None:
+def send(comm: MPI.Intracomm, array: NDArray[Any], rank: int) -> None:
     """Send an array of any size to `rank`, which must call `receive`."""
     array = np.ascontiguousarray(array)
     comm.send((array.shape, array.dtype.str), rank, _TAG)
@@ -84,7 +82,7 @@ def send(comm: MPI.Intracomm, array: NDArray, rank: int) -> None:
         comm.Send([piece, MPI.BYTE], rank, _TAG)
 
 
-def receive(comm: MPI.Intracomm, rank: int) -> NDArray:
+def receive(comm: MPI.Intracomm, rank: int) -> NDArray[Any]:
     """Receive the array that `rank` gives to `send`."""
     shape, dtype = comm.recv(source=rank, tag=_TAG)
     array = np.empty(shape, dtype=dtype)
@@ -93,22 +91,22 @@ def receive(comm: MPI.Intracomm, rank: int) -> NDArray:
     return array
 
 
-def _pieces(array: NDArray) -> list[NDArray[np.uint8]]:
+def _pieces(array: NDArray[Any]) -> list[NDArray[np.uint8]]:
     """Return the bytes of a contiguous array in views no larger than a message."""
     data = array.reshape(-1).view(np.uint8)
     return [data[start : start + MESSAGE] for start in range(0, len(data), MESSAGE)]
 
 
-def scatter(comm: MPI.Intracomm, part: Callable[[int], NDArray] | None) -> NDArray:
+def scatter(comm: MPI.Intracomm, part: Callable[[int], NDArray[Any]]) -> NDArray[Any]:
     """Give each rank its own array; *collective*.
 
     Parameters
     ----------
     comm : MPI.Intracomm
         The ranks.
-    part : callable or None
+    part : callable
         On rank 0 returns the array of a rank; called for one rank after the other so that one copy exists at
-        a time.
+        a time. Not called elsewhere.
 
     Returns
     -------
@@ -123,8 +121,8 @@ def scatter(comm: MPI.Intracomm, part: Callable[[int], NDArray] | None) -> NDArr
 
 
 def gather_rows(
-    comm: MPI.Intracomm, rows: NDArray, places: Sequence[NDArray] | None, count: int
-) -> NDArray | None:
+    comm: MPI.Intracomm, rows: NDArray[Any], places: Sequence[NDArray[Any]], count: int
+) -> NDArray[Any] | None:
     """Collect rows on rank 0; *collective*.
 
     Parameters
@@ -133,7 +131,7 @@ def gather_rows(
         The ranks.
     rows : (k, ...) array
         This rank's rows.
-    places : sequence of (k,) int arrays or None
+    places : sequence of (k,) int arrays
         On rank 0, where the rows of each rank go. Rows of several ranks at one place must be equal.
     count : int
         Number of rows in all; used on rank 0 only.

@@ -211,14 +211,14 @@ def made_for(system: LinearSystem, fixed: Mask, settings: SolverSettings) -> Bas
 def diagonal_of(matrix: PETSc.Mat) -> Array:
     """Return (n_owned,) the diagonal of a matrix; *collective*."""
     vector = matrix.getDiagonal()
-    values = vector.array.copy()
+    values: Array = vector.array.copy()
     vector.destroy()
     return values
 
 
 def fixed_mask(system: LinearSystem) -> Mask:
     """Return (n_local,) which dofs, ghosts last, are fixed in a system."""
-    fixed = np.zeros(len(system.lift.x.array), dtype=bool)
+    fixed = np.zeros(len(system.lift.x.array), dtype=np.bool_)
     fixed[system.fixed] = True
     return fixed
 
@@ -286,7 +286,7 @@ class _Reused:
         self._inner, self._dofs, self._overlap = base.ksp.getPC(), base.dofs, overlap
         self._fixed = system.fixed[system.fixed < system.rhs.getLocalSize()]
         self._rest = system.rhs.duplicate()
-        self._parts = () if base.dofs is None else base.ksp.getOperators()[0].createVecs()
+        self._parts = None if base.dofs is None else base.ksp.getOperators()[0].createVecs()
 
     def apply(self, _: PETSc.PC, residual: PETSc.Vec, step: PETSc.Vec) -> None:
         """Set `step` to the preconditioned residual, zero at the fixed dofs, where the residual is zero."""
@@ -301,7 +301,7 @@ class _Reused:
 
     def _apply_base(self, residual: PETSc.Vec, step: PETSc.Vec) -> None:
         """Set `step` to M⁻¹ `residual`, zero at the fixed dofs."""
-        if self._dofs is None:
+        if self._parts is None:
             self._inner.apply(residual, step)
             step.array[self._fixed] = 0.0
             return
@@ -314,14 +314,14 @@ class _Reused:
 
     def destroy(self, _: PETSc.PC) -> None:
         """Free what PETSc holds."""
-        for vector in (self._rest, *self._parts):
+        for vector in (self._rest, *(self._parts or ())):
             vector.destroy()
         if self._overlap is not None:
             self._overlap.destroy()
 
 
 class _Overlap:
-    """A matrix among this rank's dofs of a overlap, factorised, and between them and its other dofs."""
+    """A matrix among this rank's dofs of an overlap, factorised, and between them and its other dofs."""
 
     def __init__(self, matrix: PETSc.Mat, dofs: IntArray):
         self.dofs = dofs
@@ -345,19 +345,22 @@ class _Overlap:
         """Return A_SS⁻¹ times values on the overlap."""
         self._overlap.array[:] = values
         self._solver.apply(self._overlap, self._found)
-        return self._found.array.copy()
+        solved: Array = self._found.array.copy()
+        return solved
 
     def spread(self, values: Array) -> Array:
         """Return A times values on the overlap, at all dofs of this rank."""
         self._overlap.array[:] = values
         self._rows.multTranspose(self._overlap, self._all)
-        return self._all.array_r
+        spread: Array = self._all.array_r
+        return spread
 
     def product(self, values: Array) -> Array:
         """Return A times values at all dofs of this rank, on the overlap."""
         self._all.array[:] = values
         self._rows.mult(self._all, self._overlap)
-        return self._overlap.array.copy()
+        product: Array = self._overlap.array.copy()
+        return product
 
     def destroy(self) -> None:
         """Free what PETSc holds."""

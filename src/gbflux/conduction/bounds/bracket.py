@@ -264,7 +264,8 @@ def with_lift(solution: PETSc.Vec, lift: Array) -> Array:
     """Return a solution plus the lift, which has the electrodes' potentials, with ghosts; *collective*."""
     solution.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
     with solution.localForm() as local:
-        return lift + local.array_r
+        values: Array = lift + local.array_r
+        return values
 
 
 @dataclass(frozen=True)
