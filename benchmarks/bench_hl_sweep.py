@@ -38,8 +38,9 @@ def unit(options: argparse.Namespace, thicknesses: list[float], folder: Path) ->
     """Run all thicknesses as one unit, on each rank of an MPI job; cases are made as a study makes them."""
     from gbflux.case.load import CaseSource
     from gbflux.case.yaml import read_document
-    from gbflux.simulation.run import run_unit
-    from gbflux.simulation.shared_mesh import units
+    from gbflux.simulation.mpi_job import world
+    from gbflux.simulation.run import run_case
+    from gbflux.simulation.shared_mesh import SharedMesh, units
 
     edge = round(10 * options.grains ** (1 / 3), 6)
     text = CASE.format(
@@ -49,7 +50,9 @@ def unit(options: argparse.Namespace, thicknesses: list[float], folder: Path) ->
     (one,) = units(
         [source.case({"homogenizing_layer.thickness_um": um, "name": f"bench-{um}"}) for um in thicknesses]
     )
-    run_unit(one, [(case, folder / case.name) for case in one.cases])
+    with SharedMesh(world(), one.hl_planes_um, solves=len(one.cases)) as shared:
+        for case in one.cases:
+            run_case(case, folder / case.name, shared=shared)
 
 
 def timed(options: argparse.Namespace, thicknesses: list[float]) -> tuple[float, float, list[dict]]:

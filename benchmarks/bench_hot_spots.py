@@ -26,7 +26,7 @@ from gbflux.mesh.refine import closed, uncut_nodes
 from gbflux.results.fields import Snapshot
 from gbflux.simulation import refinement
 from gbflux.simulation.progress import Progress
-from gbflux.simulation.run import electrodes, settings
+from gbflux.simulation.shared_mesh import electrodes, settings
 from gbflux.simulation.targets import MEASURES, WINDOWS, Solved
 
 CASE = """\

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from mpi4py import MPI
 
 from gbflux.case import Case, parse_case
 from gbflux.mesh import Mesh
+from gbflux.results import Result
 from gbflux.simulation.run import Outcome, run_case
+from gbflux.simulation.shared_mesh import SharedMesh, Unit
 
 BASE = json.dumps(
     {
@@ -57,6 +60,26 @@ def solved(*overrides: Mapping[str, Any]) -> Outcome:
 @functools.cache
 def _solved(text: str) -> Outcome:
     return run_case(parse_case(text), comm=MPI.COMM_SELF)
+
+
+def run_unit(
+    unit: Unit,
+    wanted: Sequence[tuple[Case, Path]],
+    comm: Any = MPI.COMM_WORLD,
+    failed: Callable[[Case, Path, Exception], object] | None = None,
+) -> list[Result | None]:
+    """Run members of a unit on their shared mesh, as a study does; a failed one is told of, or raised."""
+    results: list[Result | None] = []
+    with SharedMesh(comm, unit.hl_planes_um, solves=len(wanted)) as shared:
+        for one, folder in wanted:
+            try:
+                results.append(run_case(one, folder, comm=comm, shared=shared).result)
+            except Exception as error:
+                if failed is None:
+                    raise
+                failed(one, folder, error)
+                results.append(None)
+    return results
 
 
 def mirrored(mesh: Mesh, axis: int) -> Mesh:

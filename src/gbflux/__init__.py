@@ -6,7 +6,6 @@ Public names load on first use, so that ``import gbflux`` is instant and needs n
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,19 +29,6 @@ __all__ = [
     "run",
 ]
 
-_ROOM_OF = {
-    "Case": "case",
-    "load_case": "case",
-    "parse_case": "case",
-    "CaseError": "errors",
-    "GbfluxError": "errors",
-    "InputError": "errors",
-    "MeshError": "errors",
-    "MissingLibrary": "errors",
-    "SolverError": "errors",
-    "run": "api",
-}
-
 
 def _installed_version() -> str:
     """Version from the installed metadata; from the source tree where gbflux is not installed."""
@@ -60,8 +46,18 @@ def __getattr__(name: str) -> Any:
     """Load a public name on first use."""
     if name == "__version__":
         value = _installed_version()
-    elif name in _ROOM_OF:
-        value = getattr(import_module(f"gbflux.{_ROOM_OF[name]}"), name)
+    elif name in ("Case", "load_case", "parse_case"):
+        import gbflux.case
+
+        value = getattr(gbflux.case, name)
+    elif name == "run":
+        import gbflux.api
+
+        value = gbflux.api.run
+    elif name in __all__:
+        import gbflux.errors
+
+        value = getattr(gbflux.errors, name)
     else:
         raise AttributeError(f"module 'gbflux' has no attribute {name!r}")
     globals()[name] = value

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gbflux.case import Case, estimate, machine_memory, require_memory
 from gbflux.errors import InputError
-from gbflux.simulation.files import Pictures
-from gbflux.simulation.run import Outcome, run_case
+from gbflux.simulation.mpi_job import on_root
+from gbflux.simulation.run import Outcome, Run, begun, files_left, finish, solve
 
 if TYPE_CHECKING:
     from gbflux.report.figures.views import CaseViews
@@ -64,33 +64,73 @@ def run_with_pictures(
     warning = require_memory(estimate(case), machine_memory())
     if warning and progress is not None:
         progress.note("memory", warning)
-    seen: list[CaseViews] = []
-    outcome = run_case(
-        case,
-        None if directory is None else Path(directory),
-        comm=comm,
-        force=force,
-        pictures=pictures(seen),
-        progress=progress,
-    )
-    return outcome, seen[0] if seen else None
+    return _run_and_draw(case, directory, force=force, comm=comm, progress=progress)
 
 
-def pictures(seen: list[CaseViews] | None = None) -> Pictures:
-    """Return the two steps that make the pictures of cases; the views drawn are added to `seen` (rank 0)."""
+def run_unit(directory: Path, unit_key: str, keys: Sequence[str] = ()) -> list[str]:
+    """Compute cases of a study that share a mesh, one after the other; *collective*.
 
-    def look(snapshot: Snapshot) -> CaseViews:
-        found = views(snapshot)
-        if seen is not None:
-            seen.append(found)
-        return found
+    Parameters
+    ----------
+    directory : Path
+        Folder of the study.
+    unit_key : str
+        Key of their unit of work, or its beginning.
+    keys : sequence of str
+        Keys of the wanted cases; none: all that are not done.
 
-    def draw(folder: Path, shown: CaseViews) -> None:
-        from gbflux.report.figures.case import draw_views
+    Returns
+    -------
+    list of str
+        Keys of the cases that failed, the same on all ranks.
 
-        draw_views(folder, shown)
+    Raises
+    ------
+    InputError
+        If another process is at work on the unit, or it has no such case.
+    """
+    from gbflux.study.worker import unit_held
 
-    return Pictures(look, draw, lambda: import_module("gbflux.report.figures.case"))
+    with unit_held(directory, unit_key, keys) as unit:
+        for case, folder in unit.wanted:
+            with unit.reported(case) as progress:
+                _run_and_draw(case, folder, comm=unit.comm, progress=progress, shared=unit.shared)
+    return unit.failed
+
+
+def _run_and_draw(
+    case: Case, directory: str | Path | None, **options: Any
+) -> tuple[Outcome, CaseViews | None]:
+    """Run a case, the pictures drawn before its result is written: that is last; *collective*."""
+    with begun(case, None if directory is None else Path(directory), **options) as run:
+        if run.stored is not None:
+            return Outcome(run.stored, None), None
+        solved, history = solve(run)
+        seen, shown = _views_of_run(run, solved.snapshot)
+        with files_left(run, solved.snapshot):
+            if run.folder is not None and shown is not None:
+                from gbflux.report.figures.case import draw_views
+
+                run.folder.figures.mkdir(exist_ok=True)
+                draw_views(run.folder.figures, shown)
+        return finish(run, solved, history), seen
+
+
+def _views_of_run(run: Run, snapshot: Snapshot | None) -> tuple[CaseViews | None, CaseViews | None]:
+    """Views for the pictures of a run: on rank 0, and on the rank that draws; *collective*.
+
+    The last rank draws, so that rank 0 can write files meanwhile; views are small, meshes are not.
+    """
+    if run.folder is None or not run.case.output.figures:
+        return None, None
+    with run.progress.stage("write"):
+        seen = on_root(run.comm, lambda: snapshot and views(snapshot))
+    artist = run.comm.size - 1
+    if artist == 0:
+        return seen, seen
+    if run.comm.rank == 0:
+        run.comm.send(seen, artist)
+    return seen, run.comm.recv(source=0) if run.comm.rank == artist else None
 
 
 def views(snapshot: Snapshot) -> CaseViews:

@@ -10,9 +10,8 @@ from mpi4py import MPI
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from unit_program import QUIET
 
-from gbflux.simulation.run import run_unit
 from gbflux.simulation.shared_mesh import units
-from small_cases import LAYERS, case
+from small_cases import LAYERS, case, run_unit
 
 if __name__ == "__main__":
     axis = [

@@ -11,9 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from unit_program import QUIET
 
 from gbflux.conduction import recycling
-from gbflux.simulation.run import run_unit
 from gbflux.simulation.shared_mesh import units
-from small_cases import LAYERS, case
+from small_cases import LAYERS, case, run_unit
 
 
 def main(folder: Path) -> None:

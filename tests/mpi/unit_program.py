@@ -9,9 +9,8 @@ from pathlib import Path
 from mpi4py import MPI
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from gbflux.simulation.run import run_unit
 from gbflux.simulation.shared_mesh import units
-from small_cases import LAYERS, case
+from small_cases import LAYERS, case, run_unit
 
 QUIET = {"output.fields": False, "output.figures": False, "mesh.size_um": 3, "mesh.electrode_size_um": 3}
 KINETICS = {

@@ -17,7 +17,7 @@ from gbflux.measure import Measurement
 from gbflux.mesh import CellKind, build_mesh, recipe
 from gbflux.mesh.refine import closed
 from gbflux.simulation.progress import Progress
-from gbflux.simulation.run import Outcome, _solved, run_case
+from gbflux.simulation.run import Outcome, run_case, solve_once
 from gbflux.simulation.shared_mesh import SharedMesh
 from gbflux.simulation.targets import MEASURES, WINDOWS
 from small_cases import FLAT, NO_FIGURES, case
@@ -35,7 +35,7 @@ def truth() -> Measurement:
     now = closed(mesh)
     away = cKDTree(now.points[np.unique(mesh.node[ends])]).query(now.points)[0]
     field = replace(now, size_um=np.minimum(0.2, 0.01 + 0.2 * away))
-    return _solved(one, field, SharedMesh(MPI.COMM_SELF), lambda: None, Progress()).snapshot.measurement
+    return solve_once(one, SharedMesh(MPI.COMM_SELF), Progress(), field).snapshot.measurement
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from gbflux.errors import MeshError
 from gbflux.mesh import CellKind, build_mesh, recipe
 from gbflux.mesh.cut import cut_slabs, nested
 from gbflux.results.result import Result
-from gbflux.simulation.run import run_case, run_unit
+from gbflux.simulation.run import run_case
 from gbflux.simulation.shared_mesh import units
-from small_cases import FLAT, LAYERS, case, volumes_um
+from small_cases import FLAT, LAYERS, case, run_unit, volumes_um
 
 EXACT = 1.0e-9
 UM, NM = 1.0e-4, 1.0e-7  # cm

@@ -71,13 +71,13 @@ def _run(case: Case, folder: Path, rank: int, force: bool) -> tuple[Result, Case
 def _show(folder: Path, results: dict[str, Result], seen: dict[str, CaseViews | None]) -> None:
     """Draw the figure, unless it is there and nothing was run, and print the table."""
     from gbflux.report.figures.case import comparison_table, draw_comparison
-    from gbflux.results.folder import disk_faults_told
+    from gbflux.results.folder import disk_errors_as_input_errors
 
     picture = folder / "comparison.png"
     if any(seen.values()) or not picture.exists():
         titles = {"bare": "bare", "with_hl": "with homogenizing layers"}
         both = [_titled(seen[name] or _stored(folder / name), titles[name]) for name in ("bare", "with_hl")]
-        with disk_faults_told(folder):
+        with disk_errors_as_input_errors(folder):
             draw_comparison(picture, *both)
     typer.echo(comparison_table(*(results[name].as_dict() for name in ("bare", "with_hl"))))
     typer.echo(f"\nfigure: {picture}")

@@ -247,11 +247,11 @@ def unit(
     """
     from gbflux import api
     from gbflux.simulation.mpi_job import mpi_job
-    from gbflux.study.worker import find_unit, work
+    from gbflux.study.worker import find_unit
 
     words = ["sweep", "unit", str(folder), key, *(word for name in case or () for word in ("--case", name))]
     with mpi_job(ranks, words, check=lambda: find_unit(folder, key)) as rank, progress_shown(rank):
-        failed = work(folder, key, case or (), api.pictures())
+        failed = api.run_unit(folder, key, case or ())
         if failed:
             raise StudyError(f"{len(failed)} cases of the unit failed", len(failed))
 

@@ -310,7 +310,7 @@ def require_room(folder: Path, needed_bytes: int) -> None:
 
 
 @contextmanager
-def disk_faults_told(folder: Path, needed_bytes: int = 0) -> Iterator[None]:
+def disk_errors_as_input_errors(folder: Path, needed_bytes: int = 0) -> Iterator[None]:
     """Turn errors of the disk in a block into messages that say where, how much, and what to do.
 
     Parameters

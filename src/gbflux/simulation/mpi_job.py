@@ -12,11 +12,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from gbflux.errors import GbfluxError, InputError, MissingLibrary, Silenced
 from gbflux.mesh import guard
 
+_T = TypeVar("_T")
 # How launchers tell a process the size of its job.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_SIZE")
 _SLURM_SIZE = "SLURM_STEP_NUM_TASKS"
@@ -130,6 +131,29 @@ def world() -> Any:
     from mpi4py import MPI
 
     return MPI.COMM_WORLD
+
+
+def on_root(comm: Any, work: Callable[[], _T]) -> _T | None:
+    """Do some work on rank 0 while the others sleep, and raise its error on all ranks; *collective*.
+
+    Returns
+    -------
+    object or None
+        Outcome of the work on rank 0, None on the others.
+    """
+    from gbflux.conduction.mpi import errors_of_root
+
+    found = None
+    with errors_of_root(comm) as is_root:
+        if is_root:
+            found = work()
+    return found
+
+
+def from_root(comm: Any, work: Callable[[], _T]) -> _T:
+    """As `on_root`, with the outcome sent to all ranks; *collective*."""
+    found: _T = comm.bcast(on_root(comm, work))
+    return found
 
 
 def mpi_library() -> str:

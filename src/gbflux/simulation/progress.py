@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from gbflux.conduction.records import LocalCurrent, Solution
+from gbflux.conduction import LocalCurrent, Solution
 from gbflux.mesh import BuiltMesh
 from gbflux.results.certificate import LocalCertificate
 from gbflux.results.folder import not_writable
@@ -174,8 +174,13 @@ def note_certificates(
 class Counts(Protocol):
     """Record that counts the steps of a nonlinear solve."""
 
-    newton_iterations: int
-    load_steps: int
+    @property
+    def newton_iterations(self) -> int:
+        """Newton steps; 0 for a linear problem."""
+
+    @property
+    def load_steps(self) -> int:
+        """Steps in which the load was raised."""
 
 
 def newton_steps(counts: Counts) -> str:

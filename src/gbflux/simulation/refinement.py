@@ -70,7 +70,7 @@ class MeshTooLarge(MeshError):
         )
         self.cells, self.room = cells, room
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[MeshTooLarge], tuple[int, float]]:
         return type(self), (self.cells, self.room)
 
 

@@ -1,40 +1,33 @@
 """One case from grains to numbers, on all ranks of a communicator.
 
-Rank 0 makes the mesh and measures; all ranks solve. While rank 0 works alone the others sleep.
+A run is a straight line: `begun` takes the folder, `solve` meshes, solves and measures, `files_left` writes
+tables and fields, while what is in its block may draw, and `finish` writes the result, last of all. Rank 0
+makes the mesh and measures; all ranks solve. While rank 0 works alone the others sleep.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import compress
+from logging import Handler
 from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case
-from gbflux.case.cost import certifies, element_order
-from gbflux.conduction import (
-    ButlerVolmer,
-    Electrode,
-    Resistance,
-    Solution,
-    SolverSettings,
-    bottom_electrode,
-    top_electrode,
-)
 from gbflux.errors import InputError, MissingLibrary
-from gbflux.measure import electrode_parts, measure
+from gbflux.measure import ElectrodePart, electrode_parts, measure
 from gbflux.mesh import BuiltMesh, SizeField
 from gbflux.results.certificate import local_certificates
-from gbflux.results.fields import Snapshot
-from gbflux.results.folder import Claim, RunFolder, settled
+from gbflux.results.fields import Snapshot, fields_bytes
+from gbflux.results.folder import Claim, RunFolder, disk_errors_as_input_errors, require_room, settled
 from gbflux.results.provenance import peak_MiB, provenance
 from gbflux.results.result import Result
-from gbflux.simulation.files import Pictures, leave_files, leave_result
-from gbflux.simulation.mpi_job import cores_beside_root, mpi_library, on_cores, world
+from gbflux.simulation.files import write_files
+from gbflux.simulation.mpi_job import cores_beside_root, from_root, mpi_library, on_cores, on_root, world
 from gbflux.simulation.progress import (
     Progress,
     log_file,
@@ -43,11 +36,10 @@ from gbflux.simulation.progress import (
     note_mesh,
     note_solution,
 )
-from gbflux.simulation.refinement import MeshTooLarge, refined
-from gbflux.simulation.shared_mesh import SharedMesh, Unit, case_key, load_solver
+from gbflux.simulation.refinement import History, MeshTooLarge, refined
+from gbflux.simulation.shared_mesh import SharedMesh, case_key, load_drawing, load_solver
 from gbflux.simulation.summary import peak_of_all, result_of
 from gbflux.simulation.targets import Solved
-from gbflux.units import kelvin
 
 
 @dataclass(frozen=True)
@@ -66,34 +58,42 @@ class Outcome:
     snapshot: Snapshot | None
 
 
-def run_case(
-    case: Case,
-    directory: Path | None = None,
-    *,
-    comm: Any = None,
-    force: bool = False,
-    pictures: Pictures | None = None,
-    progress: Progress | None = None,
-    shared: SharedMesh | None = None,
-) -> Outcome:
-    """Run a case; *collective*.
+@dataclass(frozen=True)
+class Run:
+    """A case under way.
+
+    Attributes
+    ----------
+    case : Case
+    folder : RunFolder or None
+        Where it leaves files; None leaves none.
+    comm : MPI.Intracomm
+        The ranks that share the work.
+    progress : Progress
+    shared : SharedMesh
+        The mesh of the case, which it may share with others.
+    stored : Result or None
+        The result, where the folder holds the case finished: nothing is left to do then.
+    """
+
+    case: Case
+    folder: RunFolder | None
+    comm: Any
+    progress: Progress
+    shared: SharedMesh
+    stored: Result | None = None
+
+
+def run_case(case: Case, directory: Path | None = None, **options: Any) -> Outcome:
+    """Run a case without drawing; *collective*.
 
     Parameters
     ----------
     case : Case
-        The case to compute.
     directory : Path, optional
         Where to leave files; None leaves none.
-    comm : MPI.Intracomm, optional
-        The ranks that share the work; all of them by default.
-    force : bool
-        Replace another case's files, and run again what is finished.
-    pictures : Pictures, optional
-        Makes the pictures, if the case asks for them.
-    progress : Progress, optional
-        Keeps the time and reports stages; looked at on rank 0.
-    shared : SharedMesh, optional
-        The mesh, on `comm`, where other cases have it too; by default one of the case's own.
+    **options
+        Those of `begun`.
 
     Returns
     -------
@@ -105,269 +105,279 @@ def run_case(
     InputError, MeshError, SolverError, MissingLibrary
         On all ranks together.
     """
-    _, errors_of_root = _conduction()
+    with begun(case, directory, **options) as run:
+        if run.stored is not None:
+            return Outcome(run.stored, None)
+        solved, history = solve(run)
+        with files_left(run, solved.snapshot):
+            pass
+        return finish(run, solved, history)
+
+
+@contextmanager
+def begun(
+    case: Case,
+    directory: Path | None = None,
+    *,
+    comm: Any = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    shared: SharedMesh | None = None,
+) -> Iterator[Run]:
+    """Take the folder of a run, and log into it during a block that runs the case; *collective*.
+
+    Parameters
+    ----------
+    case : Case
+    directory : Path, optional
+        Where to leave files; None leaves none.
+    comm : MPI.Intracomm, optional
+        The ranks that share the work; all of them by default.
+    force : bool
+        Replace another case's files, and run again what is finished.
+    progress : Progress, optional
+        Keeps the time and reports stages; looked at on rank 0.
+    shared : SharedMesh, optional
+        The mesh, on `comm`, where other cases have it too; by default one of the case's own.
+
+    Raises
+    ------
+    InputError, MissingLibrary
+        On all ranks together.
+    """
+    _require_solver()
     comm = world() if comm is None else comm
-    progress = progress or Progress()
     shared = shared or SharedMesh(comm)
     folder = None if directory is None else RunFolder(Path(directory))
-    done = taken = log = None
-    with errors_of_root(comm) as is_root:
-        if is_root and folder is not None:
-            done = None if force else folder.finished(case, case_key(case, shared.hl_planes_um))
-            taken, log = (None, None) if done is not None else _taken(folder, case)
-    done = comm.bcast(done)
-    if done is not None:
-        return Outcome(done, None)
-    with settled(taken), logged_to(log):
-        return _run_all(case, folder, comm, pictures, progress, shared)
+    run = Run(case, folder, comm, progress or Progress(), shared)
+    if folder is None:
+        yield run
+        return
+    key = case_key(case, shared.hl_planes_um)
+    stored = None if force else from_root(comm, lambda: folder.finished(case, key))
+    if stored is not None:
+        yield replace(run, stored=stored)
+        return
+    claim, log = on_root(comm, lambda: _claimed(folder, case)) or (None, None)
+    with settled(claim), logged_to(log):
+        yield run
 
 
-def _run_all(
-    case: Case,
-    folder: RunFolder | None,
-    comm: Any,
-    pictures: Pictures | None,
-    progress: Progress,
-    shared: SharedMesh,
-) -> Outcome:
-    """All stages of a case that is not finished; *collective*."""
-    _, errors_of_root = _conduction()
-    prepare = pictures.prepare if pictures is not None and folder is not None else lambda: None
-    result = history = None
+def solve(run: Run) -> tuple[Solved, History | None]:
+    """Solve a case, on ever finer meshes where an accuracy is asked for; *collective*.
+
+    Returns
+    -------
+    Solved
+    History or None
+        Of the meshes on the way to the accuracy asked for.
+    """
+    case, history = run.case, None
     if case.accuracy is None:
-        solved = _solved(case, None, shared, prepare, progress)
+        solved = solve_once(case, run.shared, run.progress)
     else:
 
-        def stage(field: SizeField | None, room: float) -> Solved:
-            return _solved(case, field, SharedMesh(comm), prepare, progress, room)
+        def on_mesh(field: SizeField | None, room: float) -> Solved:
+            return solve_once(case, SharedMesh(run.comm), run.progress, field, room)
 
-        solved, history = refined(case, comm, stage, progress)
-    if case.certify is not None and not _at_once(case):
-        solved = _certified_again(case, solved, comm, progress)
-    built, snapshot = solved.built, solved.snapshot
-    if folder is not None:
-        with progress.stage("write"):
-            leave_files(folder, snapshot, pictures, comm)
-        if comm.rank == 0:
-            progress.note("write", f"{progress.seconds['write']:.1f} s")
-    peaks = comm.gather(peak_MiB())
-    with errors_of_root(comm) as is_root:
-        if is_root:
-            peak = peak_of_all(built, peaks)
-            result = result_of(solved, history, progress, peak, shared.hl_planes_um)
-            if folder is not None:
-                leave_result(folder, result, provenance(result.case_hash, built, comm.size, mpi_library()))
-                result = replace(result, directory=folder.path)
-    return Outcome(comm.bcast(result), snapshot)
+        solved, history = refined(case, run.comm, on_mesh, run.progress)
+    if case.certify is not None and not _certified_at_once(case):
+        # once more on the best mesh: keeping what bounds take of every round would hold memory
+        shared = SharedMesh(run.comm, built=solved.built)
+        shared.solve(case, certify=True)
+        solved = _certified(case, solved, shared, run.progress)
+    return solved, history
 
 
-def _solved(
+def solve_once(
     case: Case,
-    field: SizeField | None,
     shared: SharedMesh,
-    prepare: Callable[[], Any],
     progress: Progress,
+    field: SizeField | None = None,
     room: float = math.inf,
 ) -> Solved:
-    """Mesh, solve and measure once; *collective*. Ranks load what they need while rank 0 meshes."""
-    conductivities, errors_of_root = _conduction()
-    comm = shared.comm
-    built = sigma = snapshot = None
-    cores = cores_beside_root(comm)
-    with errors_of_root(comm) as is_root:
-        try:
-            if is_root:
-                with on_cores(cores):
-                    built = _meshed(case, field, progress, shared)
-        finally:
-            load_solver()  # even after an error: the other ranks have begun to, and wait for this one
-        if is_root:
-            if len(built.mesh.cells) > room:
-                raise MeshTooLarge(len(built.mesh.cells), room)
-            sigma = conductivities(built.mesh, case)
-            progress.begin("solve")
-        elif comm.rank == comm.size - 1:
-            prepare()
-    certify = _at_once(case)
-    solution = shared.solve(sigma, electrodes(case), settings(case, certify))
-    del sigma
-    with errors_of_root(comm) as is_root:
-        if is_root:
-            snapshot = _measured(case, built, solution, shared, progress)
-    solved = Solved(built, solution, snapshot)
+    """Mesh, solve and measure once; *collective*.
+
+    Parameters
+    ----------
+    case : Case
+    shared : SharedMesh
+    progress : Progress
+    field : SizeField, optional
+        Sizes of the mesh, on rank 0; by default those of the case.
+    room : float
+        Most cells that the mesh may have.
+
+    Raises
+    ------
+    MeshTooLarge
+        On all ranks, if it has more.
+    """
+    certify = _certified_at_once(case)
+    built = _meshed(case, shared, progress, field, room)
+    if built is not None:
+        progress.begin("solve")
+    solution = shared.solve(case, certify)
+
+    def measured() -> Snapshot:
+        before = progress.seconds["measure"]
+        progress.add(dict(solution.timings))
+        note_solution(progress, solution)
+        with progress.stage("measure"):
+            measurement = measure(
+                shared.mesh,
+                solution.fields,
+                mean_grain_size_um=case.mean_grain_size_um,
+                potentials=solution.potentials,
+                ideal=case.ideal_electrodes,
+                geometry=shared.geometry(),
+            )
+        progress.note("measure", f"{progress.seconds['measure'] - before:.1f} s")
+        return Snapshot(case, shared.mesh, solution.fields, measurement)
+
+    solved = Solved(built, solution, on_root(shared.comm, measured))
     return _certified(case, solved, shared, progress) if certify else solved
 
 
-def _at_once(case: Case) -> bool:
+@contextmanager
+def files_left(run: Run, snapshot: Snapshot | None) -> Iterator[None]:
+    """Write tables, surfaces and fields on rank 0, then run a block; *collective*.
+
+    Other ranks are in the block while rank 0 writes. What fails on one of them, here or in the block, is
+    raised on all when all are done.
+
+    Raises
+    ------
+    InputError
+        If the disk has no room for the files.
+    """
+    if run.folder is None:
+        yield
+        return
+    from gbflux.conduction.mpi import raise_together, wait_asleep
+
+    folder, error = run.folder, None
+    with run.progress.stage("write"):
+        size = from_root(run.comm, lambda: _required_room(folder, snapshot))
+        try:
+            with disk_errors_as_input_errors(folder.path, size):
+                if snapshot is not None:
+                    write_files(folder, snapshot)
+                yield
+        except Exception as caught:
+            error = caught
+        wait_asleep(run.comm)
+        raise_together(run.comm, error)
+    if snapshot is not None:
+        run.progress.note("write", f"{run.progress.seconds['write']:.1f} s")
+
+
+def finish(run: Run, solved: Solved, history: History | None) -> Outcome:
+    """Put the result together and write it, and its provenance, into the folder; *collective*.
+
+    Raises
+    ------
+    InputError
+        On all ranks, if the disk has no room for them.
+    """
+    peaks = run.comm.gather(peak_MiB())
+
+    def stored() -> Result:
+        peak = peak_of_all(solved.root_mesh, peaks)
+        result = result_of(solved, history, run.progress, peak, run.shared.hl_planes_um)
+        if run.folder is None:
+            return result
+        facts = provenance(result.case_hash, solved.root_mesh, run.comm.size, mpi_library())
+        with disk_errors_as_input_errors(run.folder.path):
+            run.folder.write_json("provenance.json", facts)
+            run.folder.write_json("result.json", result.as_dict())
+        return replace(result, directory=run.folder.path)
+
+    return Outcome(from_root(run.comm, stored), solved.snapshot)
+
+
+def _require_solver() -> None:
+    """Load what ranks agree with; DOLFINx itself is loaded while the mesh is made."""
+    try:
+        import gbflux.conduction.mpi  # noqa: F401
+    except ImportError as error:
+        raise MissingLibrary(
+            f"solver: DOLFINx, petsc4py and mpi4py must be importable; got {error}. "
+            "Run `make setup`, or load your cluster's module; `gbflux doctor` tells more."
+        ) from error
+
+
+def _claimed(folder: RunFolder, case: Case) -> tuple[Claim, Handler]:
+    """The folder made ready, and its log begun; as it was if that fails."""
+    claim = folder.begin(case)
+    try:
+        return claim, log_file(folder.log_file)
+    except InputError:
+        claim.undo()
+        raise
+
+
+def _meshed(
+    case: Case, shared: SharedMesh, progress: Progress, field: SizeField | None, room: float
+) -> BuiltMesh | None:
+    """The mesh on rank 0; ranks load what they need while it is made; *collective*."""
+    from gbflux.conduction.mpi import errors_of_root
+
+    comm = shared.comm
+    cores = cores_beside_root(comm)
+    with errors_of_root(comm) as is_root:
+        try:
+            with on_cores(cores):
+                built = shared.meshed(case, progress, field) if is_root else None
+        finally:
+            load_solver()  # even after an error: the other ranks have begun to, and wait for this one
+        if built is not None:
+            note_mesh(progress, built)
+            if len(built.mesh.cells) > room:
+                raise MeshTooLarge(len(built.mesh.cells), room)
+        elif case.output.figures and comm.rank == comm.size - 1:  # the last rank draws
+            load_drawing()
+    return built
+
+
+def _certified_at_once(case: Case) -> bool:
     """Test whether local currents are certified with every solve; else, if at all, on the best mesh."""
     return case.certify is not None and (case.accuracy is None or case.refined_for("hot_spot"))
 
 
-def _certified_again(case: Case, solved: Solved, comm: Any, progress: Progress) -> Solved:
-    """Solve once more on the best mesh: keeping bounds of every round would hold memory; *collective*."""
-    conductivities, _ = _conduction()
-    shared = SharedMesh(comm, built=solved.built)
-    sigma = conductivities(solved.built.mesh, case) if comm.rank == 0 else None
-    shared.solve(sigma, electrodes(case), settings(case, certify=True))
-    return _certified(case, solved, shared, progress)
-
-
 def _certified(case: Case, solved: Solved, shared: SharedMesh, progress: Progress) -> Solved:
     """A solved case with its bounds on local currents, these on rank 0; *collective*."""
-    _, errors_of_root = _conduction()
-    comm, parts, tried, weights = shared.comm, [], [], None
     progress.begin("certify")
     before = time.perf_counter()
-    with errors_of_root(comm) as is_root:
-        if is_root:
-            snapshot, asked = solved.snapshot, case.certify
-            mesh = snapshot.mesh
-            parts = electrode_parts(
-                snapshot.measurement.electrodes, case.mean_grain_size_um, asked.grains, asked.windows_um
-            )
-            tried = [part.reason is None or case.accuracy is not None for part in parts]
-            count = len(mesh.points)
-            weights = [(part.electrode, part.at_points(count)) for part in compress(parts, tried)]
-    bounds = iter(shared.certify(weights))
-    if comm.rank != 0:
+    chosen = on_root(shared.comm, lambda: _chosen_parts(case, solved.root_snapshot))
+    if chosen is None:
+        shared.certify(None)
         return solved
+    parts, tried, weights = chosen
+    bounds = iter(shared.certify(weights))
     found = [next(bounds) if has_bounds else None for has_bounds in tried]
-    current = solved.snapshot.measurement.transport.current
+    current = solved.root_snapshot.measurement.transport.current
     certificates = local_certificates(case, solved.solution, parts, found, current)
     progress.add({"bracket": time.perf_counter() - before})
     note_certificates(progress, certificates, found)
     return replace(solved, certificates=certificates, local_currents=tuple(found))
 
 
-def _conduction():
-    """The solver, loaded late: DOLFINx takes a second and may be missing."""
-    try:
-        from gbflux.conduction.materials import conductivities
-        from gbflux.conduction.mpi import errors_of_root
-    except ImportError as error:
-        raise MissingLibrary(
-            f"solver: DOLFINx, petsc4py and mpi4py must be importable; got {error}. "
-            "Run `make setup`, or load your cluster's module; `gbflux doctor` tells more."
-        ) from error
-    return conductivities, errors_of_root
-
-
-def _taken(folder: RunFolder, case: Case) -> tuple[Claim, logging.Handler]:
-    """The folder made ready, and its log begun; as it was if that fails."""
-    taken = folder.begin(case)
-    try:
-        return taken, log_file(folder.log_file)
-    except InputError:
-        taken.undo()
-        raise
-
-
-def _meshed(case: Case, field: SizeField | None, progress: Progress, shared: SharedMesh) -> BuiltMesh:
-    """The case's mesh, or one of other sizes, with a line for each stage."""
-    built = shared.meshed(case, progress, field)
-    note_mesh(progress, built)
-    return built
-
-
-def _measured(
-    case: Case, built: BuiltMesh, solution: Solution, shared: SharedMesh, progress: Progress
-) -> Snapshot:
-    """The solved case with its measures, on rank 0."""
-    progress.add(dict(solution.timings))
-    note_solution(progress, solution)
-    before = progress.seconds["measure"]
-    with progress.stage("measure"):
-        measurement = measure(
-            built.mesh,
-            solution.fields,
-            mean_grain_size_um=case.mean_grain_size_um,
-            potentials=solution.potentials,
-            ideal=case.ideal_electrodes,
-            geometry=shared.geometry(),
-        )
-    progress.note("measure", f"{progress.seconds['measure'] - before:.1f} s")
-    return Snapshot(case, built.mesh, solution.fields, measurement)
-
-
-def electrodes(case: Case) -> tuple[Electrode, Electrode]:
-    """The electrodes, bottom and top; an applied current enters at the top."""
-    bottom, top = case.potentials
-    return (
-        bottom_electrode(bottom, _law(case, 0)),
-        top_electrode(top, _law(case, 1), case.applied_current_density),
+def _chosen_parts(
+    case: Case, snapshot: Snapshot
+) -> tuple[list[ElectrodePart], list[bool], list[tuple[str, Any]]]:
+    """Parts of the electrodes to certify; which of them can have bounds; electrode and weights of these."""
+    parts = electrode_parts(
+        snapshot.measurement.electrodes, case.mean_grain_size_um, case.certify.grains, case.certify.windows_um
     )
+    # refining goes by the bounds of a cone also where a window is too narrow to be certified
+    tried = [part.reason is None or case.accuracy is not None for part in parts]
+    count = len(snapshot.mesh.points)
+    return parts, tried, [(part.electrode, part.at_points(count)) for part in compress(parts, tried)]
 
 
-def _law(case: Case, side: int) -> ButlerVolmer | Resistance:
-    """Return the law of an electrode at the case's temperature."""
-    law, asr = case.electrode_kinetics[side], case.electrode_asr[side]
-    exchange = case.exchange_current_density[side]
-    if law is None or exchange is None:
-        return Resistance(asr)
-    return ButlerVolmer(
-        exchange_current_density=exchange,
-        anodic=law.anodic_transfer_coefficient,
-        cathodic=law.cathodic_transfer_coefficient,
-        temperature=kelvin(case.temperature_C),
-        asr=asr,
-    )
-
-
-def settings(case: Case, certify: bool = False) -> SolverSettings:
-    """Return the solver's settings; with `certify` it keeps what bounds on local currents need."""
-    s = case.solver
-    return SolverSettings(
-        s.rtol, s.max_iterations, s.preconditioner, element_order(case), certifies(case), certify
-    )
-
-
-def run_unit(
-    unit: Unit,
-    wanted: Sequence[tuple[Case, Path]],
-    *,
-    comm: Any = None,
-    pictures: Pictures | None = None,
-    progress: Callable[[Case], Progress] = lambda case: Progress(),
-    failed: Callable[[Case, Path, Exception], None] | None = None,
-) -> list[Result | None]:
-    """Run those cases of a unit that are wanted, each into its folder; *collective*.
-
-    Parameters
-    ----------
-    unit : Unit
-        All cases that share the mesh, wanted or not: they fix the mesh.
-    wanted : sequence of (Case, Path)
-        Members of the unit and their folders. A folder that holds its case finished is left as it is.
-    comm : MPI.Intracomm, optional
-        The ranks that share the work; all of them by default.
-    pictures : Pictures, optional
-        Makes the pictures, where a case asks for them.
-    progress : callable
-        Makes the progress report of a case.
-    failed : callable, optional
-        Told of a case that ended with an error, on all ranks; the next case then goes on. Without it the
-        error is raised.
-
-    Returns
-    -------
-    list of Result or None
-        One for each wanted case, the same on all ranks; None for a failed one.
-    """
-    comm = world() if comm is None else comm
-    shared = SharedMesh(comm, unit.hl_planes_um, solves=len(wanted))
-    results: list[Result | None] = []
-    try:
-        for case, folder in wanted:
-            try:
-                outcome = run_case(
-                    case, folder, comm=comm, pictures=pictures, progress=progress(case), shared=shared
-                )
-                results.append(outcome.result)
-            except Exception as error:
-                if failed is None:
-                    raise
-                failed(case, folder, error)
-                results.append(None)
-    finally:
-        shared.close()
-    return results
+def _required_room(folder: RunFolder, snapshot: Snapshot) -> int:
+    """Bytes of the fields, which are nearly all that a run leaves, once the disk has room for them."""
+    size = fields_bytes(snapshot.mesh) if snapshot.case.output.fields else 0
+    require_room(folder.path, size)
+    return size

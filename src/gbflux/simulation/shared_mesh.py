@@ -1,4 +1,8 @@
-"""The mesh of one case or of many, and what all solves on it share."""
+"""The mesh of one case or of many, what all solves on it share, and which cases of a study share one.
+
+Cases share a mesh that differ in nothing the mesh depends on. Cases that differ in the thickness of their
+homogenizing layers share one too: it has the largest thickness and a plane at each of the others.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +10,42 @@ import contextlib
 import signal
 import threading
 from bisect import insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gbflux.case import Case
+from gbflux.case.cost import certifies, element_order
 from gbflux.case.model import canonical, digest
-from gbflux.conduction import LocalCurrent, Solution, SolverSettings
-from gbflux.conduction.electrodes import Electrodes
+from gbflux.conduction import (
+    ButlerVolmer,
+    Electrode,
+    LocalCurrent,
+    Resistance,
+    Solution,
+    SolverSettings,
+    bottom_electrode,
+    top_electrode,
+)
 from gbflux.errors import MissingLibrary
 from gbflux.measure.cells import CellGeometry, cell_geometry
-from gbflux.mesh import BuiltMesh, SizeField, build_mesh, recipe
+from gbflux.mesh import BuiltMesh, Mesh, SizeField, build_mesh, recipe
 from gbflux.mesh.build import MESHER
 from gbflux.mesh.cut import Cut, NestedMesh, nested
+from gbflux.simulation.mpi_job import on_root
 from gbflux.simulation.progress import Progress
+from gbflux.units import kelvin
 
 if TYPE_CHECKING:
-    from gbflux.case import Case
+    from gbflux.conduction import ConductionSolver
 
 #: Distances from the electrolyte of mesh planes in the bottom and the top homogenizing layer (µm).
 Planes = tuple[tuple[float, ...], tuple[float, ...]]
+#: Planes of one mesh are this share of `mesh.electrode_size_um` apart, and so many grain boundaries thick.
+CLOSEST, CLOSEST_LAYERS = 0.1, 4.0
 
 
 def case_key(case: Case, hl_planes_um: Planes | None) -> str:
@@ -48,19 +64,60 @@ def case_key(case: Case, hl_planes_um: Planes | None) -> str:
     return digest({"physics": case.physics_hash, **method})
 
 
+def electrodes(case: Case) -> tuple[Electrode, Electrode]:
+    """The electrodes, bottom and top; an applied current enters at the top."""
+    bottom, top = case.potentials
+    return (
+        bottom_electrode(bottom, _law(case, 0)),
+        top_electrode(top, _law(case, 1), case.applied_current_density),
+    )
+
+
+def _law(case: Case, side: int) -> ButlerVolmer | Resistance:
+    """Return the law of an electrode at the case's temperature."""
+    law, asr = case.electrode_kinetics[side], case.electrode_asr[side]
+    exchange = case.exchange_current_density[side]
+    if law is None or exchange is None:
+        return Resistance(asr)
+    return ButlerVolmer(
+        exchange_current_density=exchange,
+        anodic=law.anodic_transfer_coefficient,
+        cathodic=law.cathodic_transfer_coefficient,
+        temperature=kelvin(case.temperature_C),
+        asr=asr,
+    )
+
+
+def settings(case: Case, certify: bool = False) -> SolverSettings:
+    """Return the solver's settings; with `certify` it keeps what bounds on local currents need."""
+    s = case.solver
+    return SolverSettings(
+        s.rtol, s.max_iterations, s.preconditioner, element_order(case), certifies(case), certify
+    )
+
+
 def load_solver() -> None:
     """Load what solving, measuring and writing need, which takes a second; *collective*, as PETSc's start is.
 
     A library that is missing is reported where it is needed.
     """
-    with _ctrl_c_later():
-        for name in ("gbflux.conduction.solver", "scipy.spatial", "h5py"):
-            with contextlib.suppress(ImportError, MissingLibrary):
-                import_module(name)
+    with _interrupt_deferred():
+        with contextlib.suppress(ImportError, MissingLibrary):
+            import gbflux.conduction.solver  # noqa: F401
+        with contextlib.suppress(ImportError):
+            import scipy.spatial  # noqa: F401
+        with contextlib.suppress(ImportError):
+            import h5py  # noqa: F401
+
+
+def load_drawing() -> None:
+    """Load the slow part of what drawing needs, where there is time for it; as `load_solver`."""
+    with _interrupt_deferred(), contextlib.suppress(ImportError):
+        import matplotlib.backends.backend_agg  # noqa: F401
 
 
 @contextmanager
-def _ctrl_c_later() -> Iterator[None]:
+def _interrupt_deferred() -> Iterator[None]:
     """Keep Ctrl-C until the end of a block: DOLFINx could not be loaded again if it were cut short."""
     before = signal.getsignal(signal.SIGINT)
     if before is None or threading.current_thread() is not threading.main_thread():
@@ -76,20 +133,12 @@ def _ctrl_c_later() -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
 
-def _beside(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-    """Call a function in a thread of its own."""
-    pool = ThreadPoolExecutor(1)
-    future = pool.submit(function, *arguments)
-    pool.shutdown(wait=False)
-    return future
-
-
 class SharedMesh:
     """A mesh that is made when the first case needs it, and solved on by one case after the other.
 
     All thicknesses of a homogenizing layer are solved on the whole mesh. What lies beyond an ideal electrode
     is clamped to its potential; one with a resistance or kinetics moves to the plane where the layer ends,
-    and what lies beyond is switched off.
+    and what lies beyond is switched off. As a context manager it frees at the end what solves share.
 
     Parameters
     ----------
@@ -119,7 +168,24 @@ class SharedMesh:
         self._failure: Exception | None = None
         self._cut: Cut | None = None
         self._geometry: Future[CellGeometry] | None = None
-        self._solver: Any = None
+        self._solver: ConductionSolver | None = None
+
+    def __enter__(self) -> SharedMesh:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def mesh(self) -> Mesh:
+        """The mesh of the case that was meshed last, on rank 0."""
+        return self._whole if self._cut is None else self._cut.mesh
+
+    @property
+    def _whole(self) -> Mesh:
+        """The mesh that is solved on, on rank 0."""
+        assert self._built is not None
+        return self._built.mesh
 
     def meshed(self, case: Case, progress: Progress, field: SizeField | None = None) -> BuiltMesh:
         """The mesh of a case, on rank 0; `field` counts for the first case alone; times are of this call.
@@ -133,44 +199,54 @@ class SharedMesh:
         if self._failure is not None:
             raise self._failure
         if self._built is None:
-            try:
-                self._built = build_mesh(recipe(case, field, self.hl_planes_um), load_solver)
-            except Exception as error:
-                self._failure = error
-                raise
-            if self.hl_planes_um is not None:
-                self._nest = nested(self._built.mesh, self.hl_planes_um)
-                self._built = replace(self._built, mesh=self._nest.mesh)
-            built = self._built
-            self._geometry = _beside(cell_geometry, built.mesh)  # dealing out begins with rank 0 alone
+            built = self._built = self._made(case, field)
+            # measuring needs it; a thread has time for it, as rank 0 alone sends the mesh to the others first
+            pool = ThreadPoolExecutor(1)
+            self._geometry = pool.submit(cell_geometry, built.mesh)
+            pool.shutdown(wait=False)
         else:
             built = replace(self._built, timings={}, from_cache=True, worker_peak_MiB=0.0)
         progress.add(built.timings)
         self._cut = None if self._nest is None else self._nest.cut(case.hl_um)
-        return built if self._cut is None else replace(built, mesh=self._cut.mesh)
+        return replace(built, mesh=self.mesh)
 
-    def solve(self, sigma: Any, electrodes: Electrodes, settings: SolverSettings) -> Solution:
+    def _made(self, case: Case, field: SizeField | None) -> BuiltMesh:
+        """The whole mesh; a failure is kept, for the cases after this one would fail alike."""
+        try:
+            built = build_mesh(recipe(case, field, self.hl_planes_um), load_solver)
+        except Exception as error:
+            self._failure = error
+            raise
+        if self.hl_planes_um is None:
+            return built
+        self._nest = nested(built.mesh, self.hl_planes_um)
+        return replace(built, mesh=self._nest.mesh)
+
+    def solve(self, case: Case, certify: bool = False) -> Solution:
         """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.ConductionSolver`.
 
-        After an error the next solve begins afresh. Where settings say so, `certify` follows.
+        After an error the next solve begins afresh. With `certify` the method of this name may follow.
         """
         from gbflux.conduction import ConductionSolver
+        from gbflux.conduction.materials import conductivities
 
+        sigma = on_root(self.comm, lambda: conductivities(self.mesh, case))
         try:
             if self._solver is None:
-                mesh = self._built.mesh if self.comm.rank == 0 else None
-                self._solver = ConductionSolver(self.comm, mesh, many=self._left > 1)
-            solution = self._solver.solve(sigma, electrodes, settings, self._cut)
+                whole = self._whole if self.comm.rank == 0 else None
+                self._solver = ConductionSolver(self.comm, whole, many=self._left > 1)
+            solution = self._solver.solve(sigma, electrodes(case), settings(case, certify), self._cut)
         except Exception:
             self.close()
             raise
         self._left -= 1
-        if self._left == 0 and not settings.certify:
+        if self._left == 0 and not certify:
             self.close()
         return solution
 
     def certify(self, weights: Sequence[tuple[str, Any]] | None) -> list[LocalCurrent | None]:
         """Bound local currents of the last solve; *collective*. See `ConductionSolver.certify`."""
+        assert self._solver is not None
         try:
             return self._solver.certify(weights)
         finally:
@@ -179,6 +255,7 @@ class SharedMesh:
 
     def geometry(self) -> CellGeometry:
         """Return the geometry that measures need, of the mesh of the case meshed last, on rank 0."""
+        assert self._geometry is not None
         geometry = self._geometry.result()
         return geometry if self._cut is None else geometry.of(self._cut)
 
@@ -187,10 +264,6 @@ class SharedMesh:
         if self._solver is not None:
             self._solver.close()
         self._solver = None
-
-
-#: Planes of one mesh are this share of `mesh.electrode_size_um` apart, and so many grain boundaries thick.
-CLOSEST, CLOSEST_LAYERS = 0.1, 4.0
 
 
 @dataclass(frozen=True)

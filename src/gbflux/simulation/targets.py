@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.case import Case
-from gbflux.conduction.records import LocalCurrent, Solution
+from gbflux.conduction import Bracket, LocalCurrent, Solution
 from gbflux.errors import SolverError
 from gbflux.measure import HotSpots, Measurement
 from gbflux.measure.estimated_errors import indicator
@@ -59,6 +59,24 @@ class Solved:
     snapshot: Snapshot | None
     certificates: tuple[LocalCertificate, ...] = ()
     local_currents: tuple[LocalCurrent | None, ...] = ()
+
+    @property
+    def root_mesh(self) -> BuiltMesh:
+        """The mesh, on rank 0."""
+        assert self.built is not None
+        return self.built
+
+    @property
+    def root_snapshot(self) -> Snapshot:
+        """The snapshot, on rank 0."""
+        assert self.snapshot is not None
+        return self.snapshot
+
+    @property
+    def root_bracket(self) -> Bracket:
+        """The bracket of a target that requires one."""
+        assert self.solution.bracket is not None
+        return self.solution.bracket
 
 
 @dataclass(frozen=True)
@@ -144,7 +162,7 @@ class Conductance:
                 "Leave accuracy out."
             )
 
-    def standing(self, solved, measurements, cells) -> Standing:
+    def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """The relative width of the bracket."""
         return Standing(self.asked, solved.solution.bracket.relative_width)
 
@@ -180,7 +198,7 @@ class HotSpotMeasures:
     def require(self, solution: Solution) -> None:
         """Nothing: any solution has a distribution on its planes."""
 
-    def standing(self, solved, measurements, cells) -> Standing:
+    def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """The largest error of the measures that count."""
         now, before, share = measurements[-1], *_before(measurements, cells)
         worst, largest = None, 0.0
@@ -232,7 +250,7 @@ class LocalCurrents:
                 "Leave accuracy.hot_spot out."
             )
 
-    def standing(self, solved, measurements, cells) -> Standing:
+    def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """The widest interval."""
         parts = [_part_name(one) for one in solved.certificates]
         error, worst = max(zip(_half_widths(solved), parts, strict=True), default=(0.0, None))

@@ -13,7 +13,7 @@ from gbflux.cli import main as command
 from gbflux.errors import InputError, MeshError
 from gbflux.mesh.build import disk_errors_as_mesh_errors
 from gbflux.results.fields import fields_bytes, write_fields
-from gbflux.results.folder import disk_faults_told, require_room
+from gbflux.results.folder import disk_errors_as_input_errors, require_room
 from gbflux.simulation.files import remeasure
 from small_cases import LAYERS, NO_FIGURES, TINY, case_text, solved
 
@@ -122,12 +122,12 @@ def test_fields_that_fit_nowhere_raise_when_hdf5_is_done(tmp_path: Path, small_d
     ],
 )
 def test_errors_of_the_disk_are_told(error: Exception, words: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=words), disk_faults_told(tmp_path, 3 << 20):
+    with pytest.raises(InputError, match=words), disk_errors_as_input_errors(tmp_path, 3 << 20):
         raise error
 
 
 def test_other_faults_stay_what_they_are(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="oops"), disk_faults_told(tmp_path):
+    with pytest.raises(RuntimeError, match="oops"), disk_errors_as_input_errors(tmp_path):
         raise RuntimeError("oops")
     with pytest.raises(ValueError, match="oops"), disk_errors_as_mesh_errors(tmp_path):
         raise ValueError("oops")

@@ -13,9 +13,9 @@ from gbflux.errors import MeshError, SolverError
 from gbflux.results.folder import RunFolder
 from gbflux.results.result import read_result
 from gbflux.simulation import shared_mesh
-from gbflux.simulation.run import run_case, run_unit
+from gbflux.simulation.run import run_case
 from gbflux.simulation.shared_mesh import Unit, units
-from small_cases import LAYERS, TINY, case
+from small_cases import LAYERS, TINY, case, run_unit
 
 QUICK = {**TINY, "output.fields": False, "output.figures": False}
 

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from gbflux import units
 from gbflux.lab.ccd import CcdResult, CurrentTest
 from gbflux.lab.iv.analyse import CurveResult, IVResult
-from gbflux.lab.iv.many import ManyResult
-from gbflux.lab.stats.survival import Survival
+from gbflux.lab.iv.many import ManyResult, Survival
 from gbflux.report.figures import style
 
 _MOST_CURVES = 8

@@ -16,9 +16,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from gbflux.lab.memristor.filament_fit import FilamentFit
-from gbflux.lab.memristor.statistics import AreaTrend
+from gbflux.lab.memristor.statistics import AreaTrend, Weibull
 from gbflux.lab.memristor.switching import MemristorResult
-from gbflux.lab.stats.weibull import Weibull
 from gbflux.report.figures import style
 
 _UM2_PER_M2 = 1e12

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gbflux.lab.profile.analyse import ProfileResult
+from gbflux.lab.profile import ProfileResult
 from gbflux.report.figures import style
 
 _M_TO_NM = 1e9

@@ -22,7 +22,7 @@ from scipy.optimize import least_squares
 from scipy.special import ndtr
 
 from gbflux.errors import InputError
-from gbflux.lab.profile.lines import LineScans
+from gbflux.lab.readers.lines import LineScans
 from gbflux.lab.stats.uncertainty import Interval
 
 Array = NDArray[np.float64]
@@ -38,54 +38,28 @@ _MARGIN = 0.08  # of the line at either end, where a dip looks like a step
 
 @dataclass(frozen=True)
 class ProfileResult:
-    """The grain boundary in the mean of the lines.
-
-    Parameters
-    ----------
-    lines : LineScans
-    shifts : (k,) array
-        By which each line was moved (m).
-    starts : (k,) array
-        Where each moved line begins, from the boundary (m).
-    position : (m,) array
-        Where all moved lines overlap, 0 at the boundary (m).
-    mean, low, high : (m,) array
-        Mean line and its 95 % band from the scatter between lines; the band is NaN with one line.
-    fitted : (m,) array
-        The model.
-    grain, left, right : Interval
-        Value in the grains: mean of both sides, and either side.
-    boundary : Interval
-        Value at the boundary.
-    depth : Interval
-        Boundary minus mean of the grains; negative for a dip.
-    step : Interval
-        Right minus left.
-    width : Interval
-        Full width of the dip at half depth (m).
-    probability : float
-        Chance of so deep a dip in noise like that of the lines.
-    significant : bool
-        `probability` ≤ 0.005.
-    """
+    """The grain boundary in the mean of the lines."""
 
     lines: LineScans
-    shifts: Array
-    starts: Array
-    position: Array
+    shifts: Array  # (k,): by which each line was moved (m)
+    starts: Array  # (k,): where each moved line begins, from the boundary (m)
+    position: Array  # (m,): where all moved lines overlap, 0 at the boundary (m)
+    # mean, low, high: (m,): mean line and its 95 % band from the scatter between lines; the band is NaN with
+    # one line
     mean: Array
     low: Array
     high: Array
-    fitted: Array
+    fitted: Array  # (m,): the model
+    # grain, left, right: value in the grains: mean of both sides, and either side
     grain: Interval
     left: Interval
     right: Interval
-    boundary: Interval
-    depth: Interval
-    step: Interval
-    width: Interval
-    probability: float
-    significant: bool
+    boundary: Interval  # value at the boundary
+    depth: Interval  # boundary minus mean of the grains; negative for a dip
+    step: Interval  # right minus left
+    width: Interval  # full width of the dip at half depth (m)
+    probability: float  # chance of so deep a dip in noise like that of the lines
+    significant: bool  # `probability` ≤ 0.005
 
 
 def analyse_profile(
@@ -108,10 +82,6 @@ def analyse_profile(
         A line is moved by at most so much (m); a tenth of the line if left out.
     seed : int, optional
         For the noise that the dip is compared with.
-
-    Returns
-    -------
-    ProfileResult
 
     Raises
     ------
@@ -141,7 +111,8 @@ def _dip_model(parameters: Array, position: Array) -> Array:
     """Line (n,) of the parameters left, right, depth, x0, s."""
     left, right, depth, x0, s = parameters
     u = (position - x0) / s
-    return left + (right - left) * ndtr(u) + depth * np.exp(-(u**2) / 2)
+    found: Array = left + (right - left) * ndtr(u) + depth * np.exp(-(u**2) / 2)
+    return found
 
 
 def _fit_dip(position: Array, line: Array, start: Array) -> Array:
@@ -157,14 +128,16 @@ def _fit_dip(position: Array, line: Array, start: Array) -> Array:
         return (_dip_model(scaled * units_of, position) - line) / scale
 
     outcome = least_squares(residual, guess / units_of, bounds=(low / units_of, high / units_of))
-    return outcome.x * units_of
+    found: Array = outcome.x * units_of
+    return found
 
 
 def _levelled(position: Array, values: Array) -> Array:
     """Lines without their straight slope."""
     x = position - position.mean()
     slopes = values @ x / (x @ x)
-    return values - slopes[:, None] * x
+    found: Array = values - slopes[:, None] * x
+    return found
 
 
 def _moved(position: Array, values: Array, found: _Dip) -> tuple[Array, Array]:
@@ -197,25 +170,31 @@ def _measured(
         reach = float(t.ppf(0.975, count - 1))
     else:
         errors, reach = _errors_from_residuals(position, mean, best), 1.96
-    intervals = [
+    grain, left, right, boundary, depth, step, width = (
         Interval(float(value), float(value - reach * error), float(value + reach * error))
         for value, error in zip(numbers, errors, strict=True)
-    ]
+    )
     band = np.full(mean.shape, np.nan)
     if count > 1:
         band = t.ppf(0.975, count - 1) * moved.std(axis=0, ddof=1) / count**0.5
     return ProfileResult(
         lines,
-        found.centres - found.centres.mean(),
-        lines.position[0] - found.centres - best[3],
-        position - best[3],
-        mean,
-        mean - band,
-        mean + band,
-        _dip_model(best, position),
-        *intervals,
-        probability,
-        probability <= _SIGNIFICANT,
+        shifts=found.centres - found.centres.mean(),
+        starts=lines.position[0] - found.centres - best[3],
+        position=position - best[3],
+        mean=mean,
+        low=mean - band,
+        high=mean + band,
+        fitted=_dip_model(best, position),
+        grain=grain,
+        left=left,
+        right=right,
+        boundary=boundary,
+        depth=depth,
+        step=step,
+        width=width,
+        probability=probability,
+        significant=probability <= _SIGNIFICANT,
     )
 
 
@@ -248,29 +227,18 @@ def _errors_from_residuals(position: Array, line: Array, best: Array) -> Array:
     slopes = np.array(
         [(_numbers(best + h) - _numbers(best - h)) / (2 * h[k]) for k, h in enumerate(np.diag(steps))]
     )
-    return np.sqrt(np.maximum(np.einsum("ki,kl,li->i", slopes, covariance, slopes), 0.0))
+    found: Array = np.sqrt(np.maximum(np.einsum("ki,kl,li->i", slopes, covariance, slopes), 0.0))
+    return found
 
 
 @dataclass(frozen=True)
 class _Dip:
-    """The best dip.
+    """The best dip."""
 
-    Parameters
-    ----------
-    centres : (k,) array
-        Place in each line (m).
-    width : float
-        Standard deviation of the dip (m).
-    depth : float
-        Mean over the lines, with its sign.
-    score : float
-        |depth| over its error in white noise of the lines' own size.
-    """
-
-    centres: Array
-    width: float
-    depth: float
-    score: float
+    centres: Array  # (k,): place in each line (m)
+    width: float  # standard deviation of the dip (m)
+    depth: float  # mean over the lines, with its sign
+    score: float  # |depth| over its error in white noise of the lines' own size
 
 
 @dataclass(frozen=True)
@@ -354,7 +322,8 @@ def _search(templates: _Templates, trials: Array, largest_shift: float) -> tuple
 
 def _white_size(trials: Array) -> Array:
     """Standard deviation of the lines of each trial from differences of neighbours; a dip hardly counts."""
-    return np.sqrt(np.mean(np.diff(trials, axis=2) ** 2, axis=(1, 2)) / 2)
+    found: Array = np.sqrt(np.mean(np.diff(trials, axis=2) ** 2, axis=(1, 2)) / 2)
+    return found
 
 
 def _without_step(position: Array, values: Array, found: _Dip) -> Array:

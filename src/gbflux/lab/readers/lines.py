@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gbflux import units
 from gbflux.errors import InputError
+from gbflux.lab.readers import read_table
 from gbflux.lab.readers.maps import ScanMap
-from gbflux.lab.readers.tables import read_table
 
 _FEWEST_POINTS = 16
 _MOST_POINTS = 4096
@@ -24,25 +24,15 @@ Array = NDArray[np.float64]
 class LineScans:
     """Lines across one grain boundary, one below the other.
 
-    Parameters
-    ----------
-    position : (n,) array
-        Evenly spaced, increasing (m).
-    values : (k, n) array
-        One line a row, in `unit`.
-    name, unit : str
-        What was measured.
-    source : str
-    notes : tuple of str
-
     Raises
     ------
     InputError
         If there are fewer than 16 points, or a number is missing.
     """
 
-    position: Array
-    values: Array
+    position: Array  # (n,): evenly spaced, increasing (m)
+    values: Array  # (k, n): one line a row, in `unit`
+    # name, unit: what was measured
     name: str
     unit: str
     source: str = "lines"
