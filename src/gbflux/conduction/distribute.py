@@ -59,39 +59,20 @@ class DistributedMesh:
     point_count: int
 
     def scatter_cells(self, values: NDArray[Any] | None) -> NDArray[Any]:
-        """Return the values of the local cells; *collective*.
-
-        Parameters
-        ----------
-        values : (m,) array or None
-            On rank 0, a value for each cell of the mesh.
-        """
+        """Return the values of the local cells, given on rank 0 those of all cells; *collective*."""
         if values is not None and self.comm.size == 1:
             return values.take(self.handed_in)
         rows = mpi.scatter(self.comm, lambda rank: _given(values).take(self.parts[rank]))
         return rows.take(self.handed_in)
 
     def scatter_points(self, values: NDArray[Any] | None) -> NDArray[Any]:
-        """Return the values at the local geometry nodes; *collective*.
-
-        Parameters
-        ----------
-        values : (n,) array or None
-            On rank 0, a value for each mesh point.
-        """
+        """Return the values at the local nodes, given on rank 0 those at all mesh points; *collective*."""
         return mpi.scatter(self.comm, lambda rank: _given(values)[self.nodes[rank]])
 
     def collect_cells(
         self, rows: NDArray[Any], chosen: IntArray | slice = slice(None)
     ) -> NDArray[Any] | None:
-        """Return on rank 0 the rows of all cells, or of some, given those of the local cells; *collective*.
-
-        Parameters
-        ----------
-        rows : (m_local, ...) array
-        chosen : int array or slice
-            Cells of the mesh; looked at on rank 0 only.
-        """
+        """Return on rank 0 the rows of all cells, or of those chosen, given the local ones; *collective*."""
         if self.comm.size == 1:
             return rows.take(self._local_cell[chosen], axis=0)
         whole = mpi.gather_rows(self.comm, rows.take(self._local_cell, axis=0), self.parts, self.cell_count)
@@ -110,19 +91,7 @@ class DistributedMesh:
 
 
 def distribute(comm: MPI.Intracomm, mesh: Mesh | None) -> DistributedMesh:
-    """Scatter the mesh of rank 0 over all ranks; *collective*.
-
-    Parameters
-    ----------
-    comm : MPI.Intracomm
-        The ranks.
-    mesh : Mesh or None
-        The mesh; looked at on rank 0 only.
-
-    Returns
-    -------
-    DistributedMesh
-        The mesh in parts of equal size.
+    """Scatter the mesh of rank 0 over all ranks in parts of equal size; *collective*.
 
     Raises
     ------
@@ -188,16 +157,7 @@ def _check_cell_count(cells: int, ranks: int) -> None:
 
 
 def bisect(points: NDArray[np.floating[Any]], cells: IntArray, parts: int) -> list[IntArray]:
-    """Split cells into parts of equal size that are compact in space.
-
-    Parameters
-    ----------
-    points : (n, dimension) float array
-        Points, in any unit.
-    cells : (m, corners) int32 array
-        Corners of the cells.
-    parts : int
-        Number of parts, at least 1 and at most m.
+    """Split (m, corners) cells into 1 to m parts of equal size that are compact in space.
 
     Returns
     -------
@@ -242,14 +202,7 @@ def _sums(axis: NDArray[np.float32], cells: IntArray) -> NDArray[np.float32]:
 
 
 def facets_within(cells: IntArray, shared: Mask) -> tuple[IntArray, IntArray]:
-    """Find the facets all of whose points are shared with other parts: those that can be another's too.
-
-    Parameters
-    ----------
-    cells : (m, dimension + 1) int32 array
-        The simplices of a part.
-    shared : (n,) bool array
-        Whether each point belongs to cells of several parts.
+    """Find facets all of whose points are shared with other parts: those that can be another's too.
 
     Returns
     -------
@@ -271,12 +224,7 @@ def facets_within(cells: IntArray, shared: Mask) -> tuple[IntArray, IntArray]:
 def beside(facets: Sequence[IntArray], part: int) -> tuple[IntArray, IntArray]:
     """Find which facets of a part are another part's too.
 
-    Parameters
-    ----------
-    facets : sequence of (k_i, dimension) int32 arrays
-        The facets of each part, their points ascending; those inside a part may be there twice.
-    part : int
-        The part asked about.
+    `facets` are those of each part, their points ascending; those inside a part may be there twice.
 
     Returns
     -------

@@ -131,12 +131,8 @@ class ElectrodeFacets:
 def electrode_facets(space: FunctionSpace, covered: Mask) -> ElectrodeFacets:
     """Return the facets of an electrode; *collective*.
 
-    Parameters
-    ----------
-    space : dolfinx.fem.FunctionSpace
-        Lagrange elements of order 1 or 2, or Crouzeix–Raviart elements.
-    covered : (n_nodes,) bool array
-        Local geometry nodes on the electrode's plane and beyond it; no cell has nodes on both sides.
+    `space` has Lagrange elements of order 1 or 2, or Crouzeix–Raviart elements; `covered` are the local
+    geometry nodes on the electrode's patch and beyond it; no cell has nodes on both sides.
     """
     domain = space.mesh
     dimension = domain.topology.dim
@@ -237,14 +233,8 @@ def _areas(corners: Array) -> Array:
 def covered_dofs(space: FunctionSpace, nodes: Mask, cells: IntArray) -> Mask:
     """Return (n_local,) which dofs, ghosts last, have all nodes of their vertex, edge or facet chosen.
 
-    Parameters
-    ----------
-    space : dolfinx.fem.FunctionSpace
-        A scalar space with at most one dof on each vertex, edge and facet.
-    nodes : (n_nodes,) bool array
-        The chosen ones of the local geometry nodes, the same on all ranks that share them.
-    cells : (k,) int array
-        The local cells to look at.
+    `space` has at most one dof on each vertex, edge and facet; `nodes` are the chosen ones of the local
+    geometry nodes, the same on all ranks that share them; only the given local `cells` are looked at.
     """
     chosen, dofs = nodes[compat.cell_nodes(space.mesh)[cells]], compat.cell_dofs(space)[cells]
     index_map = space.dofmap.index_map
@@ -255,15 +245,7 @@ def covered_dofs(space: FunctionSpace, nodes: Mask, cells: IntArray) -> Mask:
 
 
 def touched_dofs(space: FunctionSpace, cells: Mask) -> Mask:
-    """Return (n_local,) which dofs, ghosts last, one of the chosen cells touches, on any rank; *collective*.
-
-    Parameters
-    ----------
-    space : dolfinx.fem.FunctionSpace
-        A scalar space.
-    cells : (m_local,) bool array
-        The chosen ones of the local cells.
-    """
+    """Return (n_local,) which dofs, ghosts last, the chosen cells touch, on any rank; *collective*."""
     count = compat.create_vector(space)
     with count.localForm() as local:
         local.array[compat.cell_dofs(space)[cells].ravel()] = 1.0

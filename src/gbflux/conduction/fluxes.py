@@ -183,10 +183,7 @@ class NodalCurrents(ABC):
     def at_nodes(self, sigma: Array) -> Array:
         """Return (n_nodes,) currents at the local geometry nodes, summed over all ranks; *collective*.
 
-        Parameters
-        ----------
-        sigma : (m_local,) float64 array
-            Conductivity of the local cells; zero leaves a cell out.
+        A conductivity of zero leaves a cell out.
         """
         vector = self.by_dof(sigma)
         vector.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)

@@ -23,20 +23,7 @@ _TAG = 17
 
 
 def raise_together(comm: MPI.Intracomm, error: Exception | None) -> None:
-    """Raise on every rank if any rank has an error; *collective*.
-
-    Parameters
-    ----------
-    comm : MPI.Intracomm
-        The ranks that have to agree.
-    error : Exception or None
-        This rank's error.
-
-    Raises
-    ------
-    Exception
-        On each rank its own error, or else that of the lowest rank that has one.
-    """
+    """Raise on each rank its own error, or else that of the lowest rank that has one; *collective*."""
     first = next((e for e in comm.allgather(error) if e is not None), None)
     if first is not None:
         raise error if error is not None else first
@@ -100,18 +87,8 @@ def _pieces(array: NDArray[Any]) -> list[NDArray[np.uint8]]:
 def scatter(comm: MPI.Intracomm, part: Callable[[int], NDArray[Any]]) -> NDArray[Any]:
     """Give each rank its own array; *collective*.
 
-    Parameters
-    ----------
-    comm : MPI.Intracomm
-        The ranks.
-    part : callable
-        On rank 0 returns the array of a rank; called for one rank after the other so that one copy exists at
-        a time. Not called elsewhere.
-
-    Returns
-    -------
-    array
-        This rank's array.
+    On rank 0 `part` returns the array of a rank; it is called for one rank after the other so that one copy
+    exists at a time, and on no other rank.
     """
     if comm.rank != 0:
         return receive(comm, 0)
@@ -123,23 +100,9 @@ def scatter(comm: MPI.Intracomm, part: Callable[[int], NDArray[Any]]) -> NDArray
 def gather_rows(
     comm: MPI.Intracomm, rows: NDArray[Any], places: Sequence[NDArray[Any]], count: int
 ) -> NDArray[Any] | None:
-    """Collect rows on rank 0; *collective*.
+    """Return on rank 0 the (k, ...) rows of all ranks in place, (count, ...); *collective*.
 
-    Parameters
-    ----------
-    comm : MPI.Intracomm
-        The ranks.
-    rows : (k, ...) array
-        This rank's rows.
-    places : sequence of (k,) int arrays
-        On rank 0, where the rows of each rank go. Rows of several ranks at one place must be equal.
-    count : int
-        Number of rows in all; used on rank 0 only.
-
-    Returns
-    -------
-    (count, ...) array or None
-        The rows in place, on rank 0.
+    On rank 0 `places` says where the rows of each rank go; those of several ranks at one place must be equal.
     """
     if comm.rank != 0:
         send(comm, rows, 0)

@@ -183,10 +183,7 @@ class Problem:
     def rescaled(self, entering: tuple[float, ...]) -> Scaling:
         """Return the scaling under which a linear solution has the applied current, if there is one.
 
-        Parameters
-        ----------
-        entering : tuple of float
-            Scaled currents that enter at the electrodes, whose scaled potentials differ by 1.
+        `entering` are its scaled currents at the electrodes, whose scaled potentials differ by 1.
         """
         applied, scaling = self.electrodes[1].current_density, self.scaling
         if applied is None:

@@ -232,16 +232,8 @@ def free_count(system: LinearSystem) -> int:
 def reused(base: BasePreconditioner, system: LinearSystem, overlap: IntArray) -> PETSc.KSP:
     """Return CG for a system with more fixed dofs than that of `base`, or other rows; *collective*.
 
-    `base` must outlive what is returned, which the caller destroys.
-
-    Parameters
-    ----------
-    base : BasePreconditioner
-        Its preconditioner stays as it is from now on.
-    system : LinearSystem
-        With the fixed dofs of `base` and others.
-    overlap : (k,) int array
-        Free dofs of this rank, without ghosts, in which the system is solved exactly.
+    `base`, whose preconditioner stays as it is from now on, must outlive what is returned, which the caller
+    destroys. `overlap` are free owned dofs of this rank in which the system is solved exactly.
 
     Raises
     ------
@@ -390,7 +382,9 @@ class PreviousSolution:
     altered: IntArray
 
 
-def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[PreviousSolution]) -> PETSc.Vec:
+def least_residual(
+    system: LinearSystem, beside: PETSc.Mat, previous: Sequence[PreviousSolution]
+) -> PETSc.Vec:
     """Return the combination of potentials and a constant that leaves the least residual; *collective*.
 
     Parameters
@@ -399,8 +393,8 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Previ
         A and b of the next solve, all electrodes ideal.
     beside : PETSc.Mat
         A_fe: rows of free dofs, columns of all fixed ones.
-    past : sequence of PreviousSolution
-        Potentials of the same matrix of all cells, none of whose altered dofs is free now; at least one.
+    previous : sequence of PreviousSolution
+        Of the same matrix of all cells, none of whose altered dofs is free now; at least one.
 
     Returns
     -------
@@ -409,7 +403,7 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Previ
     """
     owned = system.rhs.getLocalSize()
     fixed = system.fixed[system.fixed < owned]
-    values = [np.ones(owned), *(one.values[:owned] for one in past)]
+    values = [np.ones(owned), *(one.values[:owned] for one in previous)]
     into, out = beside.createVecs()
     columns = []
     for column in (*values, system.lift.x.array):
@@ -419,7 +413,7 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Previ
     into.destroy()
     out.destroy()
     comm = system.rhs.getComm().tompi4py()
-    noise = np.diag([0.0, *(one.residual for one in past), 0.0])
+    noise = np.diag([0.0, *(one.residual for one in previous), 0.0])
     # the R factors of all ranks, one below the other, have the same least squares as all rows (TSQR)
     parts = comm.allgather(np.linalg.qr(np.stack(columns, axis=1), mode="r"))
     table = np.concatenate([*parts, noise])
@@ -431,24 +425,14 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Previ
     return guess
 
 
-def least_energy(system: LinearSystem, past: Sequence[PreviousSolution]) -> PETSc.Vec:
+def least_energy(system: LinearSystem, previous: Sequence[PreviousSolution]) -> PETSc.Vec:
     """Return the combination of former potentials and a constant that has the least energy; *collective*.
 
-    Parameters
-    ----------
-    system : LinearSystem
-        A and b of the next solve.
-    past : sequence of PreviousSolution
-        Of any matrix; at least one. The last few are looked at.
-
-    Returns
-    -------
-    PETSc.Vec
-        A guess for u, to be destroyed by the caller.
+    The last few are looked at, of any matrix; there must be one. The caller destroys the guess for u.
     """
     matrix, rhs = system.matrix, system.rhs
     basis, products = [], []
-    for values in (np.ones_like(past[-1].values), *(one.values for one in past[-FEW:])):
+    for values in (np.ones_like(previous[-1].values), *(one.values for one in previous[-FEW:])):
         vector, product = rhs.duplicate(), rhs.duplicate()
         vector.array[:] = values[: rhs.getLocalSize()]
         vector.array[system.fixed[system.fixed < rhs.getLocalSize()]] = 0.0

@@ -90,16 +90,7 @@ class LinearSystem:
 
 
 def assemble(space: FunctionSpace, sigma: Function, electrodes: Electrodes) -> LinearSystem:
-    """Assemble the scaled conduction problem; *collective*.
-
-    Parameters
-    ----------
-    space : dolfinx.fem.FunctionSpace
-        Space of the potential.
-    sigma : dolfinx.fem.Function
-        Scaled conductivity, constant in each cell.
-    electrodes : sequence of ScaledElectrode
-    """
+    """Assemble the scaled conduction problem, once; *collective*. See `Assembler`."""
     return Assembler(space, sigma).system(electrodes)
 
 
@@ -154,15 +145,7 @@ class Assembler:
         return LinearSystem(self._matrix, rhs, reference, lift, fixed, same, beyond, plane)
 
     def around(self, dofs: Mask, layers: int) -> Mask:
-        """Return (n_owned,) which dofs lie within so many layers of cells around given dofs; *collective*.
-
-        Parameters
-        ----------
-        dofs : (n_owned,) bool array
-            The given dofs, which count too.
-        layers : int
-            Number of layers of cells.
-        """
+        """Return (n_owned,) which dofs lie within layers of cells around given ones; *collective*."""
         reached, product = self._whole.createVecs()
         # entries of one row may cancel where all values are the same
         values = np.sqrt(np.arange(1.0, len(dofs) + 1.0))
@@ -176,14 +159,9 @@ class Assembler:
         return found
 
     def beside(self, fixed: IntArray) -> PETSc.Mat | None:
-        """Return the matrix between free dofs and fixed ones, without rows of zeros; *collective*.
+        """Return the matrix between free dofs and local `fixed` ones, without rows of zeros; *collective*.
 
         None if electrodes of the last system were not ideal: currents then enter at free dofs too.
-
-        Parameters
-        ----------
-        fixed : int array
-            Local dofs, ghosts among them.
         """
         if not self._many or not self._ideal:
             return None

@@ -247,7 +247,7 @@ import gbflux.conduction.solver as room
 def sleeping(*arguments):
     Path(sys.argv[1]).touch()
     time.sleep(60)
-room.Conductor.solve = sleeping
+room.ConductionSolver.solve = sleeping
 from gbflux.cli.main import main
 main(["run", *sys.argv[2:]])
 """

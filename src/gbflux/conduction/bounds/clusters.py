@@ -121,17 +121,8 @@ def prolongation(
 ) -> PETSc.Mat:
     """Return P, which takes means over vertices to facets, zero where either is fixed; *collective*.
 
-    Parameters
-    ----------
-    fine, coarse : dolfinx.fem.FunctionSpace
-        The Crouzeix–Raviart and the P1 space.
-    fixed_facets, fixed_vertices : int arrays
-        Local dofs at ideal electrodes.
-
-    Returns
-    -------
-    PETSc.Mat
-        One row for each facet.
+    `fine` and `coarse` are the Crouzeix–Raviart and the P1 space, `fixed_facets` and `fixed_vertices` their
+    local dofs at ideal electrodes. One row for each facet.
     """
     dimension = fine.mesh.topology.dim
     facets, vertices = compat.facet_dofs(fine), compat.vertex_dofs(coarse)
@@ -181,7 +172,10 @@ class _Rows:
 
 
 def cluster_inverse(matrix: PETSc.Mat, layered: Mask, facets: PETSc.Mat | None = None) -> PETSc.Mat:
-    """Invert a matrix on each cluster of facets alone; *collective*.
+    """Return B⁻¹, the inverse of a matrix on each cluster of facets alone; *collective*.
+
+    It is block diagonal but for the numbering; most facets are clusters of one. A ≤ (dimension + 1) B,
+    because that holds in each cell.
 
     Parameters
     ----------
@@ -191,12 +185,6 @@ def cluster_inverse(matrix: PETSc.Mat, layered: Mask, facets: PETSc.Mat | None =
         Facets of cells that belong to layers, among those this rank owns.
     facets : PETSc.Mat, optional
         The matrix of Crouzeix–Raviart elements, which ties facets together; by default `matrix` itself.
-
-    Returns
-    -------
-    PETSc.Mat
-        B⁻¹, block diagonal but for the numbering; most facets are clusters of one. A ≤ (dimension + 1) B,
-        because that holds in each cell.
     """
     comm = matrix.getComm().tompi4py()
     facets = matrix if facets is None else facets

@@ -104,14 +104,10 @@ class LinearFluxes:
         return products
 
     def distances(self, potential: Array, gradient: Array) -> Array:
-        """∫_K σ|∇φ − τ/σ|² dx, τ driven by a potential.
+        """∫_K σ|∇φ − τ/σ|² dx, τ driven by a potential (m, d(d + 1)) at the facets.
 
-        Parameters
-        ----------
-        potential : (m, d(d + 1)) float array
-            At the facets.
-        gradient : (m, d + 1, d) float array
-            ∇φ at the vertices with respect to reference coordinates; linear in between.
+        `gradient` is (m, d + 1, d) ∇φ at the vertices with respect to reference coordinates, linear in
+        between.
         """
         inverse = np.linalg.inv(self._jacobian)
         inverse = np.einsum("mai,mbi->mab", inverse, inverse) * self._weight[:, None, None]
@@ -256,10 +252,7 @@ class LinearFacets:
     def matrix(self, pattern: PETSc.Mat, fixed: IntArray) -> PETSc.Mat:
         """Return the matrix of the power with identity rows at local `fixed` unknowns; *collective*.
 
-        Parameters
-        ----------
-        pattern : PETSc.Mat
-            The matrix of Crouzeix–Raviart elements: each of its entries becomes a d × d block.
+        `pattern` is the matrix of Crouzeix–Raviart elements: each of its entries becomes a d × d block.
         """
         matrix = self._empty(pattern)
         numbers = compat.global_dofs(self.space).astype(PETSc.IntType)
@@ -353,13 +346,7 @@ class LinearFacets:
         return found
 
     def applied(self, metal: Array) -> Array:
-        """Return the metal's potential at unknowns on electrodes, zero elsewhere.
-
-        Parameters
-        ----------
-        metal : (n_nodes,) float64 array
-            Its potential at the local geometry nodes of the electrodes, linear in between.
-        """
+        """Return the metal's potential at unknowns on electrodes, zero elsewhere; see `Power.applied`."""
         index_map = self.space.dofmap.index_map
         found = np.zeros(self._d * (index_map.size_local + index_map.num_ghosts))
         chosen = np.zeros(len(found) // self._d, dtype=bool)
