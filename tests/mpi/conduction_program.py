@@ -101,9 +101,9 @@ def certificates() -> None:
             weights = [("bottom", on[0] * cone), ("top", on[1] * cone), ("top", on[1] * 1.0)]
         for order, asr in ((1, 0.0), (2, 1e-5)):
             settings = SolverSettings(order=order, bracket=True, certify=True)
-            with ConductionSolver(COMM, mesh) as conductor:
-                conductor.solve(sigma, (ZERO, top_electrode(0.1, Resistance(asr))), settings)
-                local = conductor.certify(weights)
+            with ConductionSolver(COMM, mesh) as solver:
+                solver.solve(sigma, (ZERO, top_electrode(0.1, Resistance(asr))), settings)
+                local = solver.certify(weights)
             gaps = COMM.bcast([one.gap.sum() for one in local] if COMM.rank == 0 else None)
             for one, gap in zip(local, gaps, strict=True):
                 assert one.lower <= one.value <= one.upper

@@ -42,11 +42,11 @@ def main() -> None:
     sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))[cut.cells]
     given = (mesh, sigma, cut) if comm.rank == 0 else (None, None, None)
     differences = []
-    with ConductionSolver(comm, given[0], many=True) as conductor:
-        points = conductor._dealt.domain.geometry.x
+    with ConductionSolver(comm, given[0], many=True) as solver:
+        points = solver._parts.domain.geometry.x
         empty = comm.allreduce(int(points[:, 1].max() <= 0.0))
         for electrodes, settings in CASES:
-            ours = conductor.solve(given[1], electrodes, settings, given[2])
+            ours = solver.solve(given[1], electrodes, settings, given[2])
             if comm.rank == 0:
                 with ConductionSolver(MPI.COMM_SELF, cut.mesh) as alone:
                     theirs = alone.solve(sigma, electrodes, settings)

@@ -55,11 +55,11 @@ def certified(
     **settings: object,
 ) -> Certified:
     """Solve and certify on this rank alone."""
-    with ConductionSolver(MPI.COMM_SELF, mesh) as conductor:
+    with ConductionSolver(MPI.COMM_SELF, mesh) as solver:
         electrodes = bottom_electrode(0.0, Resistance(asr[0])), top_electrode(1.0, Resistance(asr[1]))
         asked = SolverSettings(bracket=True, certify=True, **settings)
-        solution = conductor.solve(sigma, electrodes, asked)
-        return Certified(solution.fields, solution.bracket, conductor.certify(weights), mesh)
+        solution = solver.solve(sigma, electrodes, asked)
+        return Certified(solution.fields, solution.bracket, solver.certify(weights), mesh)
 
 
 def on_electrode(mesh: Mesh, side: str) -> NDArray[np.bool_]:

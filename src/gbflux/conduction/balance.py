@@ -53,16 +53,7 @@ class Grains:
 
 
 def grains_of(mesh: Mesh) -> Grains:
-    """Return the points and boundary cells that the balance of a mesh's grains is computed from.
-
-    Parameters
-    ----------
-    mesh : Mesh
-
-    Returns
-    -------
-    Grains
-    """
+    """Return the points and boundary cells that the balance of a mesh's grains is computed from."""
     owner = np.full(len(mesh.points), -1, dtype=np.int32)
     inside = np.ones(len(mesh.points), dtype=bool)
     for start in range(0, len(mesh.cells), _BLOCK):
@@ -76,19 +67,10 @@ def grains_of(mesh: Mesh) -> Grains:
 
 
 def imbalances(mesh: Mesh, fields: Fields, grains: Grains | None = None) -> tuple[float, float]:
-    """Return the charge imbalance: current in less current out, over the current; and of the worst grain.
+    """Return the charge imbalance of the cell and that of the worst grain, both relative.
 
-    Parameters
-    ----------
-    mesh : Mesh
-    fields : Fields
-    grains : Grains, optional
-        `grains_of(mesh)`, where it is known.
-
-    Returns
-    -------
-    float, float
-        Dimensionless.
+    The first is the current in less the current out, over the current. `grains` is `grains_of(mesh)`, where
+    it is known.
     """
     entering = [float(fields.residual[points_on_plane(mesh, z)].sum()) for z in mesh.z_electrodes]
     current = 0.5 * sum(map(abs, entering))
@@ -96,19 +78,9 @@ def imbalances(mesh: Mesh, fields: Fields, grains: Grains | None = None) -> tupl
 
 
 def worst_grain_imbalance(mesh: Mesh, fields: Fields, grains: Grains | None = None) -> float:
-    """Largest charge imbalance of a grain relative to its inflow.
+    """Largest charge imbalance of a grain relative to its inflow; grains without inflow are left out.
 
-    Parameters
-    ----------
-    mesh : Mesh
-    fields : Fields
-    grains : Grains, optional
-        `grains_of(mesh)`, where it is known.
-
-    Returns
-    -------
-    float
-        Dimensionless; grains without inflow are left out.
+    `grains` is `grains_of(mesh)`, where it is known.
     """
     grains = grains_of(mesh) if grains is None else grains
     owner, inside = grains.owner, grains.inside.copy()
@@ -127,12 +99,10 @@ def worst_grain_imbalance(mesh: Mesh, fields: Fields, grains: Grains | None = No
 
 
 def boundary_currents(mesh: Mesh, fields: Fields, cells: slice | IntArray, volume: Array) -> Array:
-    """Net current through each grain boundary, positive from grain a to grain b.
+    """Net current through each grain boundary, positive from grain a to grain b (A; in 2D A/m).
 
     Parameters
     ----------
-    mesh : Mesh
-    fields : Fields
     cells : slice or (k,) int array
         The cells of all grain boundaries, junctions left out.
     volume : (k,) array
@@ -141,11 +111,12 @@ def boundary_currents(mesh: Mesh, fields: Fields, cells: slice | IntArray, volum
     Returns
     -------
     (nb,) array
-        Area × mean of J·n over the layer, n from a to b (A; in 2D A/m).
+        Area × mean of J·n over the layer, n from a to b.
     """
     pair, count = mesh.boundary[cells], len(mesh.boundaries)
     normal_flux = np.einsum("ci,ci->c", fields.j[cells], mesh.boundary_normal.take(pair, axis=0))
     layer = np.bincount(pair, volume, minlength=count)
     flux = np.bincount(pair, volume * normal_flux, minlength=count)
     area = np.asarray(mesh.boundary_area, dtype=float)
-    return area * UM_TO_M ** (mesh.dimension - 1) * flux / np.where(layer > 0, layer, 1.0)
+    currents: Array = area * UM_TO_M ** (mesh.dimension - 1) * flux / np.where(layer > 0, layer, 1.0)
+    return currents

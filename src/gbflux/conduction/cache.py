@@ -95,16 +95,10 @@ class SolverCache:
         self._balanced_at = 1.0  # relative residual at which the currents of the last system balanced
 
     def system(self, sigma: Array, electrodes: Electrodes) -> tuple[LinearSystem, Array]:
-        """Return the system of a problem, and the conductivities that count in it; *collective*.
+        """Return the system for conductivities of all local cells, and those that count in it; *collective*.
 
-        Conductivities are zero beyond electrodes that current can cross, also in `self.sigma`. Its matrix is
-        made from that of all cells, which can stay as it is.
-
-        Parameters
-        ----------
-        sigma : (m_local,) float64 array
-            Scaled conductivity of all local cells.
-        electrodes : sequence of ScaledElectrode
+        They are zero beyond electrodes that current can cross, also in `self.sigma`. The matrix is made from
+        that of all cells, which can stay as it is.
         """
         set_cell_values(self.sigma, sigma)
         system = self.assembler.system(electrodes)

@@ -11,6 +11,7 @@ import inspect
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -132,7 +133,8 @@ def handed_in_cells(domain: mesh.Mesh) -> IntArray:
     """Return (m_local,) row of each local cell among the cells this rank handed in."""
     index_map = domain.topology.index_map(domain.topology.dim)
     original = np.asarray(domain.topology.original_cell_index)[: index_map.size_local]
-    return original - index_map.local_range[0]
+    rows: IntArray = original - index_map.local_range[0]
+    return rows
 
 
 def input_points(domain: mesh.Mesh) -> IntArray:
@@ -215,11 +217,12 @@ class MidpointValues:
         self._expression = fem.Expression(expression, midpoint)
         self._cells = np.arange(domain.topology.index_map(dimension).size_local, dtype=np.int32)
         takes_mesh = "mesh" in inspect.signature(self._expression.eval).parameters
-        self._first = (domain,) if takes_mesh else ()
+        self._first: tuple[Any, ...] = (domain,) if takes_mesh else ()
 
     def __call__(self) -> Array:
         """Return (m_local, components) values."""
-        values = self._expression.eval(*self._first, self._cells)
+        evaluate: Any = self._expression.eval  # its arguments differ between releases
+        values: Array = evaluate(*self._first, self._cells)
         return values.reshape(len(self._cells), -1)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from mpi4py import MPI
@@ -24,6 +25,9 @@ from gbflux.conduction.records import IntArray, Mask
 from gbflux.errors import InputError
 from gbflux.mesh import Mesh
 from gbflux.mesh.simplices import ascending
+
+T = TypeVar("T")
+_SAMPLE = 4096  # cells from which the longest side of a part is found
 
 
 @dataclass(frozen=True)
@@ -54,38 +58,21 @@ class DistributedMesh:
     cell_count: int
     point_count: int
 
-    def scatter_cells(self, values: NDArray | None) -> NDArray:
-        """Return the values of the local cells; *collective*.
-
-        Parameters
-        ----------
-        values : (m,) array or None
-            On rank 0, a value for each cell of the mesh.
-        """
-        if self.comm.size == 1:
+    def scatter_cells(self, values: NDArray[Any] | None) -> NDArray[Any]:
+        """Return the values of the local cells, given on rank 0 those of all cells; *collective*."""
+        if values is not None and self.comm.size == 1:
             return values.take(self.handed_in)
-        scattered = mpi.scatter(self.comm, lambda rank: values.take(self.parts[rank]))
-        return scattered.take(self.handed_in)
+        rows = mpi.scatter(self.comm, lambda rank: _given(values).take(self.parts[rank]))
+        return rows.take(self.handed_in)
 
-    def scatter_points(self, values: NDArray | None) -> NDArray:
-        """Return the values at the local geometry nodes; *collective*.
+    def scatter_points(self, values: NDArray[Any] | None) -> NDArray[Any]:
+        """Return the values at the local nodes, given on rank 0 those at all mesh points; *collective*."""
+        return mpi.scatter(self.comm, lambda rank: _given(values)[self.nodes[rank]])
 
-        Parameters
-        ----------
-        values : (n,) array or None
-            On rank 0, a value for each mesh point.
-        """
-        return mpi.scatter(self.comm, lambda rank: values[self.nodes[rank]])
-
-    def collect_cells(self, rows: NDArray, chosen: IntArray | slice = slice(None)) -> NDArray | None:
-        """Return on rank 0 the rows of all cells, or of some, given those of the local cells; *collective*.
-
-        Parameters
-        ----------
-        rows : (m_local, ...) array
-        chosen : int array or slice
-            Cells of the mesh; looked at on rank 0 only.
-        """
+    def collect_cells(
+        self, rows: NDArray[Any], chosen: IntArray | slice = slice(None)
+    ) -> NDArray[Any] | None:
+        """Return on rank 0 the rows of all cells, or of those chosen, given the local ones; *collective*."""
         if self.comm.size == 1:
             return rows.take(self._local_cell[chosen], axis=0)
         whole = mpi.gather_rows(self.comm, rows.take(self._local_cell, axis=0), self.parts, self.cell_count)
@@ -98,25 +85,13 @@ class DistributedMesh:
         found[self.handed_in] = np.arange(len(found))
         return found
 
-    def collect_points(self, values: NDArray) -> NDArray | None:
+    def collect_points(self, values: NDArray[Any]) -> NDArray[Any] | None:
         """Return on rank 0 the values at all mesh points, given those at the local nodes; *collective*."""
         return mpi.gather_rows(self.comm, values, self.nodes, self.point_count)
 
 
 def distribute(comm: MPI.Intracomm, mesh: Mesh | None) -> DistributedMesh:
-    """Scatter the mesh of rank 0 over all ranks; *collective*.
-
-    Parameters
-    ----------
-    comm : MPI.Intracomm
-        The ranks.
-    mesh : Mesh or None
-        The mesh; looked at on rank 0 only.
-
-    Returns
-    -------
-    DistributedMesh
-        The mesh in parts of equal size.
+    """Scatter the mesh of rank 0 over all ranks in parts of equal size; *collective*.
 
     Raises
     ------
@@ -126,14 +101,14 @@ def distribute(comm: MPI.Intracomm, mesh: Mesh | None) -> DistributedMesh:
     on_root = comm.rank == 0
     with errors_of_root(comm):
         if on_root:
-            _check_cell_count(len(mesh.cells), comm.size)
-    parts = tuple(bisect(mesh.points, mesh.cells, comm.size)) if on_root else ()
-    point_count = comm.bcast(len(mesh.points) if on_root else None)
+            _check_cell_count(len(_given(mesh).cells), comm.size)
+    parts = tuple(bisect(_given(mesh).points, _given(mesh).cells, comm.size)) if on_root else ()
+    point_count = comm.bcast(len(_given(mesh).points) if on_root else None)
     starts = [rank * point_count // comm.size for rank in range(comm.size + 1)]
-    points = mpi.scatter(comm, lambda rank: mesh.points[starts[rank] : starts[rank + 1]])
+    points = mpi.scatter(comm, lambda rank: _given(mesh).points[starts[rank] : starts[rank + 1]])
     # DOLFINx sorts facets by their vertices: cells and their vertices in ascending order save it a quarter
     # of the time of create_mesh
-    cells = mpi.scatter(comm, lambda rank: mesh.cells.take(parts[rank], axis=0))
+    cells = mpi.scatter(comm, lambda rank: _given(mesh).cells.take(parts[rank], axis=0))
     columns = ascending([np.ascontiguousarray(column) for column in cells.T])
     order = np.argsort(columns[0], kind="stable")
     cells = np.column_stack([column.take(order) for column in columns])
@@ -143,21 +118,21 @@ def distribute(comm: MPI.Intracomm, mesh: Mesh | None) -> DistributedMesh:
     del points, cells, neighbours
 
     numbers = compat.input_points(domain)
+    nodes: tuple[IntArray, ...] = ()
     if on_root:
         nodes = (numbers, *(mpi.receive(comm, rank) for rank in range(1, comm.size)))
     else:
         mpi.send(comm, numbers, 0)
-        nodes = ()
     handed_in = order[compat.handed_in_cells(domain)]
-    return DistributedMesh(
-        comm,
-        domain,
-        handed_in,
-        parts,
-        nodes,
-        len(mesh.cells) if on_root else 0,
-        point_count if on_root else 0,
-    )
+    counts = (len(_given(mesh).cells), point_count) if on_root else (0, 0)
+    return DistributedMesh(comm, domain, handed_in, parts, nodes, *counts)
+
+
+def _given(value: T | None) -> T:
+    """Return what rank 0 has; asked for on rank 0 alone."""
+    if value is None:
+        raise TypeError("rank 0 must give a value")
+    return value
 
 
 def _neighbours(comm: MPI.Intracomm, cells: IntArray, point_count: int) -> IntArray:
@@ -181,20 +156,8 @@ def _check_cell_count(cells: int, ranks: int) -> None:
         )
 
 
-_SAMPLE = 4096  # cells from which the longest side is found
-
-
-def bisect(points: NDArray[np.floating], cells: IntArray, parts: int) -> list[IntArray]:
-    """Split cells into parts of equal size that are compact in space.
-
-    Parameters
-    ----------
-    points : (n, dimension) float array
-        Points, in any unit.
-    cells : (m, corners) int32 array
-        Corners of the cells.
-    parts : int
-        Number of parts, at least 1 and at most m.
+def bisect(points: NDArray[np.floating[Any]], cells: IntArray, parts: int) -> list[IntArray]:
+    """Split (m, corners) cells into 1 to m parts of equal size that are compact in space.
 
     Returns
     -------
@@ -222,7 +185,7 @@ def _split(axes: list[NDArray[np.float32]], cells: IntArray, members: IntArray, 
     count = len(members) * lower_parts // parts
     whole = len(members) == len(cells)
     order = np.argpartition(_sums(longest, cells if whole else cells[members]), count)
-    lower = np.zeros(len(members), dtype=bool)
+    lower = np.zeros(len(members), dtype=np.bool_)
     lower[order[:count]] = True
     return [
         *_split(axes, cells, members[lower], lower_parts),
@@ -232,21 +195,14 @@ def _split(axes: list[NDArray[np.float32]], cells: IntArray, members: IntArray, 
 
 def _sums(axis: NDArray[np.float32], cells: IntArray) -> NDArray[np.float32]:
     """Return the sum of the corners' coordinates of each cell: its centre but for a factor."""
-    total = axis[cells[:, 0]]
+    total: NDArray[np.float32] = axis[cells[:, 0]]
     for corner in cells.T[1:]:
         total += axis[corner]
     return total
 
 
 def facets_within(cells: IntArray, shared: Mask) -> tuple[IntArray, IntArray]:
-    """Find the facets all of whose points are shared with other parts: those that can be another's too.
-
-    Parameters
-    ----------
-    cells : (m, dimension + 1) int32 array
-        The simplices of a part.
-    shared : (n,) bool array
-        Whether each point belongs to cells of several parts.
+    """Find facets all of whose points are shared with other parts: those that can be another's too.
 
     Returns
     -------
@@ -268,12 +224,7 @@ def facets_within(cells: IntArray, shared: Mask) -> tuple[IntArray, IntArray]:
 def beside(facets: Sequence[IntArray], part: int) -> tuple[IntArray, IntArray]:
     """Find which facets of a part are another part's too.
 
-    Parameters
-    ----------
-    facets : sequence of (k_i, dimension) int32 arrays
-        The facets of each part, their points ascending; those inside a part may be there twice.
-    part : int
-        The part asked about.
+    `facets` are those of each part, their points ascending; those inside a part may be there twice.
 
     Returns
     -------

@@ -177,18 +177,7 @@ def top_electrode(
 
 
 def current_density(law: ButlerVolmer, eta: ArrayLike) -> Array:
-    """Return j of the overpotential; infinite where the exponential overflows.
-
-    Parameters
-    ----------
-    law : ButlerVolmer
-    eta : array
-        Overpotentials (V).
-
-    Returns
-    -------
-    array
-        Densities of the current that enters the cell (A/m²).
+    """Return j of the overpotential (A/m²); infinite where the exponential overflows.
 
     Examples
     --------
@@ -202,20 +191,7 @@ def current_density(law: ButlerVolmer, eta: ArrayLike) -> Array:
 
 
 def overpotential(law: ButlerVolmer, j: ArrayLike) -> tuple[Array, Array]:
-    """Return η and dη/dj of a current density: the inverse of `current_density`.
-
-    Parameters
-    ----------
-    law : ButlerVolmer
-    j : array
-        Densities of the current that enters the cell (A/m²).
-
-    Returns
-    -------
-    eta : array
-        Overpotentials (V).
-    slope : array
-        dη/dj > 0 (Ω m²).
+    """Return η (V) and dη/dj > 0 (Ω m²) of a current density (A/m²): the inverse of `current_density`.
 
     Examples
     --------
@@ -242,21 +218,10 @@ def overpotential(law: ButlerVolmer, j: ArrayLike) -> tuple[Array, Array]:
 
 
 def series_current(electrodes: Electrodes, asr: float, voltage: float) -> float:
-    """Return the current density through two electrodes and a resistance between them.
+    """Return the current density from the second electrode to the first through a resistance (A/m²).
 
-    Parameters
-    ----------
-    electrodes : (Electrode, Electrode)
-        Their own potentials are not looked at.
-    asr : float
-        Resistance between them, > 0 (Ω m²).
-    voltage : float
-        Potential of the second less that of the first (V).
-
-    Returns
-    -------
-    float
-        Positive from the second to the first (A/m²).
+    `asr` > 0 is that resistance (Ω m²), `voltage` the potential of the second less that of the first (V);
+    their own potentials are not looked at.
     """
     from scipy.optimize import brentq
 

@@ -110,7 +110,10 @@ class ElectrodeFacets:
     def load(self, density: Array) -> Array:
         """Return (count,) integrals of a density, given at the points, times each shape function."""
         shares = (self.weights * density) @ self.shapes
-        return np.bincount(self.dofs.ravel(), shares.ravel(), minlength=self.count)
+        load: Array = np.bincount(self.dofs.ravel(), shares.ravel(), minlength=self.count).astype(
+            float, copy=False
+        )
+        return load
 
     def integral(self, density: Array) -> float:
         """Return the integral of a density over the facets of this rank."""
@@ -128,12 +131,8 @@ class ElectrodeFacets:
 def electrode_facets(space: FunctionSpace, covered: Mask) -> ElectrodeFacets:
     """Return the facets of an electrode; *collective*.
 
-    Parameters
-    ----------
-    space : dolfinx.fem.FunctionSpace
-        Lagrange elements of order 1 or 2, or Crouzeix–Raviart elements.
-    covered : (n_nodes,) bool array
-        Local geometry nodes on the electrode's plane and beyond it; no cell has nodes on both sides.
+    `space` has Lagrange elements of order 1 or 2, or Crouzeix–Raviart elements; `covered` are the local
+    geometry nodes on the electrode's patch and beyond it; no cell has nodes on both sides.
     """
     domain = space.mesh
     dimension = domain.topology.dim
@@ -168,7 +167,8 @@ def _dofs(space: FunctionSpace, covered: Mask, count: NDArray[np.int8]) -> tuple
     inside = touched_dofs(space, beside)
     found = covered_dofs(space, covered, np.flatnonzero(beside))
     found[compat.cell_dofs(space)[count > dimension]] = True
-    return tuple(np.flatnonzero(found & side).astype(np.int32) for side in (inside, ~inside))
+    plane, beyond = (np.flatnonzero(found & side).astype(np.int32) for side in (inside, ~inside))
+    return plane, beyond
 
 
 def _elements(
@@ -204,7 +204,7 @@ def _edge_dofs(space: FunctionSpace, cells: IntArray, corner: IntArray) -> IntAr
 def _rule(dimension: int, order: int) -> tuple[Array, Array]:
     """Return (q, dimension) barycentric points on a facet and (q,) weights that add up to 1."""
     if dimension == 2:
-        x, weights = np.polynomial.legendre.leggauss(order + 1)
+        x, weights = np.polynomial.legendre.leggauss(order + 1)  # type: ignore[no-untyped-call] # of NumPy
         return np.stack([(1.0 - x) / 2.0, (1.0 + x) / 2.0], axis=1), weights / 2.0
     points, weights = [], []
     for shared, weight in _TRIANGLE[order]:
@@ -225,22 +225,16 @@ def _shapes(points: Array, order: int) -> Array:
 def _areas(corners: Array) -> Array:
     """Return the areas of facets given by (f, dimension, dimension) corners (µm²; in 2D lengths, µm)."""
     sides = corners[:, 1:] - corners[:, :1]
-    if sides.shape[1] == 1:
-        return np.linalg.norm(sides[:, 0], axis=1)
-    return 0.5 * np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    flat = sides.shape[1] == 1
+    areas: Array = np.linalg.norm(sides[:, 0] if flat else 0.5 * np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    return areas
 
 
 def covered_dofs(space: FunctionSpace, nodes: Mask, cells: IntArray) -> Mask:
     """Return (n_local,) which dofs, ghosts last, have all nodes of their vertex, edge or facet chosen.
 
-    Parameters
-    ----------
-    space : dolfinx.fem.FunctionSpace
-        A scalar space with at most one dof on each vertex, edge and facet.
-    nodes : (n_nodes,) bool array
-        The chosen ones of the local geometry nodes, the same on all ranks that share them.
-    cells : (k,) int array
-        The local cells to look at.
+    `space` has at most one dof on each vertex, edge and facet; `nodes` are the chosen ones of the local
+    geometry nodes, the same on all ranks that share them; only the given local `cells` are looked at.
     """
     chosen, dofs = nodes[compat.cell_nodes(space.mesh)[cells]], compat.cell_dofs(space)[cells]
     index_map = space.dofmap.index_map
@@ -251,21 +245,13 @@ def covered_dofs(space: FunctionSpace, nodes: Mask, cells: IntArray) -> Mask:
 
 
 def touched_dofs(space: FunctionSpace, cells: Mask) -> Mask:
-    """Return (n_local,) which dofs, ghosts last, one of the chosen cells touches, on any rank; *collective*.
-
-    Parameters
-    ----------
-    space : dolfinx.fem.FunctionSpace
-        A scalar space.
-    cells : (m_local,) bool array
-        The chosen ones of the local cells.
-    """
+    """Return (n_local,) which dofs, ghosts last, the chosen cells touch, on any rank; *collective*."""
     count = compat.create_vector(space)
     with count.localForm() as local:
         local.array[compat.cell_dofs(space)[cells].ravel()] = 1.0
     count.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
     count.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
     with count.localForm() as local:
-        touched = local.array_r > 0.0
+        touched: Mask = local.array_r > 0.0
     count.destroy()
     return touched

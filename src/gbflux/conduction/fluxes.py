@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import ufl
@@ -43,8 +44,7 @@ class MeanGradient:
         self._dofs = compat.cell_dofs(space)
         self._weights = _midpoint_slopes(space)
         self._kept: list[_Block] | None = None
-        self._values: Array | None = None
-        self._mean: Array | None = None
+        self._last: tuple[Array, Array] | None = None  # values of the function, its gradients
 
     def __call__(self) -> Array:
         """Return (dimension, m_local) gradients, not to be written to.
@@ -52,10 +52,9 @@ class MeanGradient:
         A gradient is linear at most (order 2), so its value at the midpoint is its mean.
         """
         values = self.phi.x.array
-        if self._values is None or not np.array_equal(values, self._values):
-            self._mean = self._computed(values)
-            self._values = values.copy()
-        return self._mean
+        if self._last is None or not np.array_equal(values, self._last[0]):
+            self._last = values.copy(), self._computed(values)
+        return self._last[1]
 
     def shape_gradients(self) -> Iterator[tuple[slice, Array, Array]]:
         """Yield blocks of cells: which, (d, d, k) gradients of λ_1 … λ_d by axis, volumes."""
@@ -92,10 +91,8 @@ class MeanGradient:
 
 def _combined(weights: Array, values: list[Array]) -> Array:
     """Return a linear combination, terms of weight 0 left out."""
-    total = 0.0
-    for k in np.flatnonzero(weights):
-        total = total + (values[k] if weights[k] == 1.0 else weights[k] * values[k])
-    return total
+    terms = (values[k] if weights[k] == 1.0 else weights[k] * values[k] for k in np.flatnonzero(weights))
+    return reduce(np.add, terms)
 
 
 def _midpoint_slopes(space: FunctionSpace) -> Array:
@@ -159,7 +156,8 @@ class NodalCurrents(ABC):
     def __init__(self, phi: Function, space: FunctionSpace):
         self.phi, self.space = phi, space
         self.node_dofs = compat.node_dofs(space)
-        self._last: tuple[Array, ...] | None = None  # potential, conductivity, currents
+        nothing = np.full(1, np.nan)  # equal to no potential
+        self._last = nothing, nothing, nothing  # potential, conductivity, currents
 
     @abstractmethod
     def _added_up(self, sigma: Array) -> PETSc.Vec:
@@ -171,11 +169,11 @@ class NodalCurrents(ABC):
         The currents of the last call are kept.
         """
         phi = self.phi.x.array
-        known = self._last is not None and np.array_equal(self._last[0], phi)
-        known = known and np.array_equal(self._last[1], sigma)
+        last_phi, last_sigma, currents = self._last
+        known = np.array_equal(last_phi, phi) and np.array_equal(last_sigma, sigma)
         if self.space.mesh.comm.allreduce(known, MPI.LAND):
             vector = compat.create_vector(self.space)
-            vector.array[:] = self._last[2]
+            vector.array[:] = currents
             return vector
         vector = self._added_up(sigma)
         vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
@@ -185,15 +183,12 @@ class NodalCurrents(ABC):
     def at_nodes(self, sigma: Array) -> Array:
         """Return (n_nodes,) currents at the local geometry nodes, summed over all ranks; *collective*.
 
-        Parameters
-        ----------
-        sigma : (m_local,) float64 array
-            Conductivity of the local cells; zero leaves a cell out.
+        A conductivity of zero leaves a cell out.
         """
         vector = self.by_dof(sigma)
         vector.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
         with vector.localForm() as local:
-            values = local.array_r[self.node_dofs]
+            values: Array = local.array_r[self.node_dofs]
         vector.destroy()
         return values
 
@@ -203,7 +198,7 @@ class NodalCurrents(ABC):
         What enters at one electrode leaves at the other, and elsewhere nothing does.
         """
         vector = self.by_dof(sigma)
-        total = vector.norm(PETSc.NormType.NORM_1)
+        total = float(vector.norm(PETSc.NormType.NORM_1))
         vector.destroy()
         return 0.5 * total
 
@@ -271,7 +266,10 @@ class KeptCurrents(NodalCurrents):
             for block, gradients, volume in self._gradient.shape_gradients():
                 _share_out(sigma[block] * volume, mean[:, block], gradients, shares[:, block])
         pairs = zip(corners, shares, strict=True)
-        return sum(np.bincount(corner, share, minlength=count) for corner, share in pairs)
+        return reduce(
+            np.add,
+            [np.asarray(np.bincount(corner, share, minlength=count), float) for corner, share in pairs],
+        )
 
     def _chosen(self, cells: IntArray) -> _Picked:
         """Return the kept geometry of some cells; that of the last call's cells is at hand."""
@@ -358,7 +356,8 @@ def set_cell_values(function: Function, values: Array) -> None:
 
 def cell_values(function: Function) -> Array:
     """Return (m_local,) values of a function that is constant in each cell."""
-    return function.x.array[compat.cell_dofs(function.function_space)[:, 0]]
+    values: Array = function.x.array[compat.cell_dofs(function.function_space)[:, 0]]
+    return values
 
 
 class ElectrolyteBoundary:

@@ -102,25 +102,15 @@ def lognormal(median: float, sigma: float, normal: Array) -> Array:
     >>> lognormal(2.0, 0.5, np.array([0.0, 2.0])).round(3).tolist()
     [2.0, 5.437]
     """
-    return median * np.exp(sigma * normal)
+    values: Array = median * np.exp(sigma * normal)
+    return values
 
 
 def contact_conductivity(thickness: float, contact_asr: float, sigma_hl: float) -> float:
-    """Return σ_c of a contact layer, contact and homogenizing layer in series: t/σ_c = ASR + t/σ_HL.
+    """Return σ_c of a contact layer, contact and homogenizing layer in series: t/σ_c = ASR + t/σ_HL (S/m).
 
-    Parameters
-    ----------
-    thickness : float
-        Thickness t of the layer (m).
-    contact_asr : float
-        Area-specific resistance of the contact (Ω m²).
-    sigma_hl : float
-        Conductivity of the homogenizing layer that the contact layer displaces (S/m).
-
-    Returns
-    -------
-    float
-        Conductivity (S/m).
+    `thickness` is t (m), `contact_asr` the area-specific resistance of the contact (Ω m²), `sigma_hl` the
+    conductivity of the homogenizing layer that the contact layer displaces (S/m).
 
     Examples
     --------

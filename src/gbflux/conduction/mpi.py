@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
@@ -16,23 +17,13 @@ from numpy.typing import NDArray
 
 #: Pause between two looks at a pending request (s).
 NAP = 5.0e-3
+#: Largest message (bytes).
+MESSAGE = 2**28
+_TAG = 17
 
 
 def raise_together(comm: MPI.Intracomm, error: Exception | None) -> None:
-    """Raise on every rank if any rank has an error; *collective*.
-
-    Parameters
-    ----------
-    comm : MPI.Intracomm
-        The ranks that have to agree.
-    error : Exception or None
-        This rank's error.
-
-    Raises
-    ------
-    Exception
-        On each rank its own error, or else that of the lowest rank that has one.
-    """
+    """Raise on each rank its own error, or else that of the lowest rank that has one; *collective*."""
     first = next((e for e in comm.allgather(error) if e is not None), None)
     if first is not None:
         raise error if error is not None else first
@@ -70,13 +61,7 @@ def wait_asleep(comm: MPI.Intracomm) -> None:
         time.sleep(NAP)
 
 
-#: Largest message (bytes).
-MESSAGE = 2**28
-
-_TAG = 17
-
-
-def send(comm: MPI.Intracomm, array: NDArray, rank: int) -> None:
+def send(comm: MPI.Intracomm, array: NDArray[Any], rank: int) -> None:
     """Send an array of any size to `rank`, which must call `receive`."""
     array = np.ascontiguousarray(array)
     comm.send((array.shape, array.dtype.str), rank, _TAG)
@@ -84,7 +69,7 @@ def send(comm: MPI.Intracomm, array: NDArray, rank: int) -> None:
         comm.Send([piece, MPI.BYTE], rank, _TAG)
 
 
-def receive(comm: MPI.Intracomm, rank: int) -> NDArray:
+def receive(comm: MPI.Intracomm, rank: int) -> NDArray[Any]:
     """Receive the array that `rank` gives to `send`."""
     shape, dtype = comm.recv(source=rank, tag=_TAG)
     array = np.empty(shape, dtype=dtype)
@@ -93,27 +78,17 @@ def receive(comm: MPI.Intracomm, rank: int) -> NDArray:
     return array
 
 
-def _pieces(array: NDArray) -> list[NDArray[np.uint8]]:
+def _pieces(array: NDArray[Any]) -> list[NDArray[np.uint8]]:
     """Return the bytes of a contiguous array in views no larger than a message."""
     data = array.reshape(-1).view(np.uint8)
     return [data[start : start + MESSAGE] for start in range(0, len(data), MESSAGE)]
 
 
-def scatter(comm: MPI.Intracomm, part: Callable[[int], NDArray] | None) -> NDArray:
+def scatter(comm: MPI.Intracomm, part: Callable[[int], NDArray[Any]]) -> NDArray[Any]:
     """Give each rank its own array; *collective*.
 
-    Parameters
-    ----------
-    comm : MPI.Intracomm
-        The ranks.
-    part : callable or None
-        On rank 0 returns the array of a rank; called for one rank after the other so that one copy exists at
-        a time.
-
-    Returns
-    -------
-    array
-        This rank's array.
+    On rank 0 `part` returns the array of a rank; it is called for one rank after the other so that one copy
+    exists at a time, and on no other rank.
     """
     if comm.rank != 0:
         return receive(comm, 0)
@@ -123,25 +98,11 @@ def scatter(comm: MPI.Intracomm, part: Callable[[int], NDArray] | None) -> NDArr
 
 
 def gather_rows(
-    comm: MPI.Intracomm, rows: NDArray, places: Sequence[NDArray] | None, count: int
-) -> NDArray | None:
-    """Collect rows on rank 0; *collective*.
+    comm: MPI.Intracomm, rows: NDArray[Any], places: Sequence[NDArray[Any]], count: int
+) -> NDArray[Any] | None:
+    """Return on rank 0 the (k, ...) rows of all ranks in place, (count, ...); *collective*.
 
-    Parameters
-    ----------
-    comm : MPI.Intracomm
-        The ranks.
-    rows : (k, ...) array
-        This rank's rows.
-    places : sequence of (k,) int arrays or None
-        On rank 0, where the rows of each rank go. Rows of several ranks at one place must be equal.
-    count : int
-        Number of rows in all; used on rank 0 only.
-
-    Returns
-    -------
-    (count, ...) array or None
-        The rows in place, on rank 0.
+    On rank 0 `places` says where the rows of each rank go; those of several ranks at one place must be equal.
     """
     if comm.rank != 0:
         send(comm, rows, 0)

@@ -37,7 +37,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 from petsc4py import PETSc
@@ -370,7 +370,7 @@ class Equations:
             beside = np.zeros(len(self._electrodes))
             for k, electrode in enumerate(self._electrodes):
                 if electrode.current is not None:
-                    du, beside[k], more = self._border(ksp, k, du, at, defects)
+                    du, beside[k], more = self._border(ksp, k, electrode.current, du, at, defects)
                     iterations += more
         finally:
             ksp.destroy()
@@ -395,7 +395,7 @@ class Equations:
         return low or high  # a share of 0 would be no step
 
     def _border(
-        self, ksp: PETSc.KSP, k: int, du: Array, at: Iterate, defects: Defects
+        self, ksp: PETSc.KSP, k: int, current: float, du: Array, at: Iterate, defects: Defects
     ) -> tuple[Array, float, int]:
         """Return the step with the change of potential k that brings its current to the one applied."""
         facets, drop, slope = self._electrodes[k].facets, defects.drops[k], defects.slopes[k]
@@ -409,7 +409,7 @@ class Equations:
         have = facets.integral(at.j[k] + (drop - facets.at_points(du)) / slope)
         gain = facets.integral(-facets.at_points(response) / slope)
         have, gain = self._comm.allreduce(np.array([have, gain]))
-        change = (self._load * self._electrodes[k].current - have) / gain
+        change = (self._load * current - have) / gain
         return du + change * response, float(change), iterations
 
     def _solved(self, ksp: PETSc.KSP, rhs: PETSc.Vec, rtol: float) -> tuple[Array, int]:
@@ -440,12 +440,12 @@ class Equations:
         through = [
             abs(self._comm.allreduce(e.facets.integral(d))) for e, d in zip(self._electrodes, j, strict=True)
         ]
-        return max(through)
+        return float(max(through))
 
     def _nodal(self, densities: Iterable[Array]) -> PETSc.Vec:
         """Return the nodal currents of current densities on the electrodes."""
         pairs = zip(self._electrodes, densities, strict=True)
-        return self._vector(sum(e.facets.load(density) for e, density in pairs), add=True)
+        return self._vector(reduce(np.add, [e.facets.load(density) for e, density in pairs]), add=True)
 
     def _vector(self, values: Array, add: bool = False) -> PETSc.Vec:
         """Return a vector of values at the local dofs; `add`: what ghosts hold goes to their owners."""

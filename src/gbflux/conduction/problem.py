@@ -183,10 +183,7 @@ class Problem:
     def rescaled(self, entering: tuple[float, ...]) -> Scaling:
         """Return the scaling under which a linear solution has the applied current, if there is one.
 
-        Parameters
-        ----------
-        entering : tuple of float
-            Scaled currents that enter at the electrodes, whose scaled potentials differ by 1.
+        `entering` are its scaled currents at the electrodes, whose scaled potentials differ by 1.
         """
         applied, scaling = self.electrodes[1].current_density, self.scaling
         if applied is None:
@@ -213,7 +210,7 @@ def raise_faults(faults: Iterator[str]) -> None:
 
 
 def problem_faults(
-    mesh: Mesh, sigma: Array, electrodes: Electrodes, settings: SolverSettings
+    mesh: Mesh, sigma: Array | None, electrodes: Electrodes, settings: SolverSettings
 ) -> Iterator[str]:
     """Yield what is wrong with conductivities, electrodes and settings on a mesh that is sound."""
     yield from _sigma_faults(mesh, sigma)
@@ -250,9 +247,9 @@ def patch_faults(mesh: Mesh, electrodes: Electrodes) -> Iterator[str]:
             )
 
 
-def _sigma_faults(mesh: Mesh, sigma: Array) -> Iterator[str]:
+def _sigma_faults(mesh: Mesh, given: Array | None) -> Iterator[str]:
     """Yield what is wrong with the conductivities."""
-    sigma = np.asarray(sigma)
+    sigma = np.asarray(given)
     if sigma.shape != (len(mesh.cells),):
         yield (
             f"conduction: sigma must hold one conductivity for each of {len(mesh.cells)} cells; "

@@ -211,14 +211,14 @@ def made_for(system: LinearSystem, fixed: Mask, settings: SolverSettings) -> Bas
 def diagonal_of(matrix: PETSc.Mat) -> Array:
     """Return (n_owned,) the diagonal of a matrix; *collective*."""
     vector = matrix.getDiagonal()
-    values = vector.array.copy()
+    values: Array = vector.array.copy()
     vector.destroy()
     return values
 
 
 def fixed_mask(system: LinearSystem) -> Mask:
     """Return (n_local,) which dofs, ghosts last, are fixed in a system."""
-    fixed = np.zeros(len(system.lift.x.array), dtype=bool)
+    fixed = np.zeros(len(system.lift.x.array), dtype=np.bool_)
     fixed[system.fixed] = True
     return fixed
 
@@ -232,16 +232,8 @@ def free_count(system: LinearSystem) -> int:
 def reused(base: BasePreconditioner, system: LinearSystem, overlap: IntArray) -> PETSc.KSP:
     """Return CG for a system with more fixed dofs than that of `base`, or other rows; *collective*.
 
-    `base` must outlive what is returned, which the caller destroys.
-
-    Parameters
-    ----------
-    base : BasePreconditioner
-        Its preconditioner stays as it is from now on.
-    system : LinearSystem
-        With the fixed dofs of `base` and others.
-    overlap : (k,) int array
-        Free dofs of this rank, without ghosts, in which the system is solved exactly.
+    `base`, whose preconditioner stays as it is from now on, must outlive what is returned, which the caller
+    destroys. `overlap` are free owned dofs of this rank in which the system is solved exactly.
 
     Raises
     ------
@@ -286,7 +278,7 @@ class _Reused:
         self._inner, self._dofs, self._overlap = base.ksp.getPC(), base.dofs, overlap
         self._fixed = system.fixed[system.fixed < system.rhs.getLocalSize()]
         self._rest = system.rhs.duplicate()
-        self._parts = () if base.dofs is None else base.ksp.getOperators()[0].createVecs()
+        self._parts = None if base.dofs is None else base.ksp.getOperators()[0].createVecs()
 
     def apply(self, _: PETSc.PC, residual: PETSc.Vec, step: PETSc.Vec) -> None:
         """Set `step` to the preconditioned residual, zero at the fixed dofs, where the residual is zero."""
@@ -301,7 +293,7 @@ class _Reused:
 
     def _apply_base(self, residual: PETSc.Vec, step: PETSc.Vec) -> None:
         """Set `step` to M⁻¹ `residual`, zero at the fixed dofs."""
-        if self._dofs is None:
+        if self._parts is None:
             self._inner.apply(residual, step)
             step.array[self._fixed] = 0.0
             return
@@ -314,14 +306,14 @@ class _Reused:
 
     def destroy(self, _: PETSc.PC) -> None:
         """Free what PETSc holds."""
-        for vector in (self._rest, *self._parts):
+        for vector in (self._rest, *(self._parts or ())):
             vector.destroy()
         if self._overlap is not None:
             self._overlap.destroy()
 
 
 class _Overlap:
-    """A matrix among this rank's dofs of a overlap, factorised, and between them and its other dofs."""
+    """A matrix among this rank's dofs of an overlap, factorised, and between them and its other dofs."""
 
     def __init__(self, matrix: PETSc.Mat, dofs: IntArray):
         self.dofs = dofs
@@ -345,19 +337,22 @@ class _Overlap:
         """Return A_SS⁻¹ times values on the overlap."""
         self._overlap.array[:] = values
         self._solver.apply(self._overlap, self._found)
-        return self._found.array.copy()
+        solved: Array = self._found.array.copy()
+        return solved
 
     def spread(self, values: Array) -> Array:
         """Return A times values on the overlap, at all dofs of this rank."""
         self._overlap.array[:] = values
         self._rows.multTranspose(self._overlap, self._all)
-        return self._all.array_r
+        spread: Array = self._all.array_r
+        return spread
 
     def product(self, values: Array) -> Array:
         """Return A times values at all dofs of this rank, on the overlap."""
         self._all.array[:] = values
         self._rows.mult(self._all, self._overlap)
-        return self._overlap.array.copy()
+        product: Array = self._overlap.array.copy()
+        return product
 
     def destroy(self) -> None:
         """Free what PETSc holds."""
@@ -387,7 +382,9 @@ class PreviousSolution:
     altered: IntArray
 
 
-def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[PreviousSolution]) -> PETSc.Vec:
+def least_residual(
+    system: LinearSystem, beside: PETSc.Mat, previous: Sequence[PreviousSolution]
+) -> PETSc.Vec:
     """Return the combination of potentials and a constant that leaves the least residual; *collective*.
 
     Parameters
@@ -396,8 +393,8 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Previ
         A and b of the next solve, all electrodes ideal.
     beside : PETSc.Mat
         A_fe: rows of free dofs, columns of all fixed ones.
-    past : sequence of PreviousSolution
-        Potentials of the same matrix of all cells, none of whose altered dofs is free now; at least one.
+    previous : sequence of PreviousSolution
+        Of the same matrix of all cells, none of whose altered dofs is free now; at least one.
 
     Returns
     -------
@@ -406,7 +403,7 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Previ
     """
     owned = system.rhs.getLocalSize()
     fixed = system.fixed[system.fixed < owned]
-    values = [np.ones(owned), *(one.values[:owned] for one in past)]
+    values = [np.ones(owned), *(one.values[:owned] for one in previous)]
     into, out = beside.createVecs()
     columns = []
     for column in (*values, system.lift.x.array):
@@ -416,7 +413,7 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Previ
     into.destroy()
     out.destroy()
     comm = system.rhs.getComm().tompi4py()
-    noise = np.diag([0.0, *(one.residual for one in past), 0.0])
+    noise = np.diag([0.0, *(one.residual for one in previous), 0.0])
     # the R factors of all ranks, one below the other, have the same least squares as all rows (TSQR)
     parts = comm.allgather(np.linalg.qr(np.stack(columns, axis=1), mode="r"))
     table = np.concatenate([*parts, noise])
@@ -428,24 +425,14 @@ def least_residual(system: LinearSystem, beside: PETSc.Mat, past: Sequence[Previ
     return guess
 
 
-def least_energy(system: LinearSystem, past: Sequence[PreviousSolution]) -> PETSc.Vec:
+def least_energy(system: LinearSystem, previous: Sequence[PreviousSolution]) -> PETSc.Vec:
     """Return the combination of former potentials and a constant that has the least energy; *collective*.
 
-    Parameters
-    ----------
-    system : LinearSystem
-        A and b of the next solve.
-    past : sequence of PreviousSolution
-        Of any matrix; at least one. The last few are looked at.
-
-    Returns
-    -------
-    PETSc.Vec
-        A guess for u, to be destroyed by the caller.
+    The last few are looked at, of any matrix; there must be one. The caller destroys the guess for u.
     """
     matrix, rhs = system.matrix, system.rhs
     basis, products = [], []
-    for values in (np.ones_like(past[-1].values), *(one.values for one in past[-FEW:])):
+    for values in (np.ones_like(previous[-1].values), *(one.values for one in previous[-FEW:])):
         vector, product = rhs.duplicate(), rhs.duplicate()
         vector.array[:] = values[: rhs.getLocalSize()]
         vector.array[system.fixed[system.fixed < rhs.getLocalSize()]] = 0.0

@@ -9,6 +9,7 @@ takes six steps: check, pose, assemble, converge, bound, balance.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -124,12 +125,11 @@ class ConductionSolver:
 
     def __init__(self, comm: MPI.Intracomm, mesh: Mesh | None, many: bool = False):
         self._comm, self._many = comm, many
+        self._mesh: Any = mesh  # None on ranks other than 0, which do not look at it
         self._watch = _Stopwatch()
         with errors_of_root(comm) as is_root:
             if is_root:
-                raise_faults(mesh_faults(mesh))
-        # None on the other ranks: what is asked of it is asked on rank 0 alone
-        self._mesh: Any = mesh
+                raise_faults(mesh_faults(self._left(None)))
         with self._watch("distribute"):
             self._parts = distribute(comm, mesh)
             self._kind = self._parts.scatter_cells(None if mesh is None else mesh.kind)
@@ -226,9 +226,9 @@ class ConductionSolver:
     ) -> Problem:
         """Scale the problem, and scatter its conductivities and electrodes over the ranks."""
         parts, given = self._parts, None
-        sigma = None if sigma is None else np.asarray(sigma, dtype=np.float64)
+        sigma = np.asarray(sigma, dtype=np.float64) if self._comm.rank == 0 else None
         with self._watch("distribute"):
-            if sigma is not None and self._comm.rank == 0:
+            if sigma is not None:
                 section = float(np.prod(self._mesh.size_um[:-1]))
                 given = self._left(cut).z_electrodes, section, float(np.max(sigma))
             planes, section, largest = self._comm.bcast(given)
@@ -339,8 +339,11 @@ class ConductionSolver:
             finally:
                 split.destroy()
         if best.worst > enough and self._comm.rank == 0:
-            found = best.cell, best.grain
-            log.warning("solver: converged, but currents out of balance by %.1e, in a grain %.1e", *found)
+            log.warning(
+                "solver: converged, but currents out of balance by %.1e, in a grain %.1e",
+                best.cell,
+                best.grain,
+            )
         return best
 
     def _balanced(self, parts: tuple[Currents, ...], assembled: _Assembled, scaling: Scaling) -> Balanced:
@@ -351,7 +354,7 @@ class ConductionSolver:
         with self._watch("distribute"):
             fields = self._collected(local, problem)
         with self._watch("solve"), errors_of_root(self._comm) as is_root:
-            found = None
+            found = math.nan, math.nan
             if is_root and fields is not None:
                 self._grains = self._grains or grains_of(self._mesh)
                 grains = self._grains if problem.cut is None else self._grains.of(problem.cut)
@@ -383,14 +386,14 @@ class ConductionSolver:
         """Bring local fields to rank 0, on the mesh that a cut leaves."""
         parts, cut = self._parts, problem.cut
         points = slice(None) if cut is None else cut.points
-        found = {}
+        found: dict[str, Any] = {}
         for name, values in local.items():
             if name == "j":
                 found[name] = parts.collect_cells(values, _cells_left(cut))
             else:
                 whole = parts.collect_points(values)
                 found[name] = None if whole is None else whole[points]
-        if self._comm.rank != 0:
+        if problem.given_sigma is None:
             return None
         found.setdefault("residual_electrolyte", found["residual"])
         return Fields(sigma=problem.given_sigma, **found)

@@ -15,6 +15,7 @@ cells contribute in the plane of the electrode is taken off again if current can
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +29,25 @@ from gbflux.conduction.compat import Function, FunctionSpace
 from gbflux.conduction.facets import ElectrodeFacets, ScaledElectrode
 from gbflux.conduction.records import Array, IntArray, Mask
 
-Electrodes = tuple[ScaledElectrode, ScaledElectrode]
-#: Each electrode with its facets, None for an ideal one.
-Pairs = tuple[tuple[ScaledElectrode, ElectrodeFacets | None], ...]
+Electrodes = Sequence[ScaledElectrode]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A resistive electrode: its exchange coefficient κ, the potential of its metal, and its facets."""
+
+    kappa: float
+    potential: float
+    facets: ElectrodeFacets
+
+    def load(self) -> Array:
+        """Return (n_local,) integrals of κV times each shape function."""
+        drive = self.kappa * self.potential
+        return self.facets.load(np.full_like(self.facets.weights, drive))
+
+    def mass(self) -> csr_array:
+        """Return (n_local, n_local) integrals of κ times two shape functions."""
+        return self.facets.mass(np.full_like(self.facets.weights, self.kappa))
 
 
 @dataclass(frozen=True)
@@ -73,22 +90,7 @@ class LinearSystem:
 
 
 def assemble(space: FunctionSpace, sigma: Function, electrodes: Electrodes) -> LinearSystem:
-    """Assemble the scaled conduction problem; *collective*.
-
-    Parameters
-    ----------
-    space : dolfinx.fem.FunctionSpace
-        Space of the potential.
-    sigma : dolfinx.fem.Function
-        Scaled conductivity, constant in each cell.
-    electrodes : pair of ScaledElectrode
-        Bottom and top.
-
-    Returns
-    -------
-    LinearSystem
-        The eliminated system.
-    """
+    """Assemble the scaled conduction problem, once; *collective*. See `Assembler`."""
     return Assembler(space, sigma).system(electrodes)
 
 
@@ -106,51 +108,44 @@ class Assembler:
 
     def __init__(self, space: FunctionSpace, sigma: Function, many: bool = False):
         self._space, self._sigma, self._many = space, sigma, many
-        self._form: object = None
-        self._matrix: PETSc.Mat | None = None
-        self._whole: PETSc.Mat | None = None
-        self._content: Array | None = None
+        u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
+        self._form = compat.fem.form(forms.conduction(sigma, u, v))
+        self._whole = compat.fem.petsc.create_matrix(self._form)  # of all cells
+        self._whole.setOption(PETSc.Mat.Option.SPD, True)
+        self._whole.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
+        self._matrix: PETSc.Mat = None  # of the last system; made when that of all cells has its entries
+        self._content: Array | None = None  # conductivities that the matrix of all cells was made of
         self._node_dofs: IntArray | None = None
-        self._fixed = np.zeros(0, dtype=np.int32)
+        self._fixed: IntArray = np.zeros(0, dtype=np.int32)
         self._laws: tuple[tuple[float | None, bool], ...] = ()
         self._ideal = True  # whether nothing but unit rows distinguishes the matrix of the last system
         self.made = 0
 
     def system(self, electrodes: Electrodes) -> LinearSystem:
         """Return the system with the conductivities as they are and these electrodes; *collective*."""
-        facets = [None if electrode.ideal else electrode.facets(self._space) for electrode in electrodes]
-        pairs = tuple(zip(electrodes, facets, strict=True))
-        lift, fixed = self._held(pairs)
-        same = self._assembled()
+        facets = [(one, one.facets(self._space)) for one in electrodes if not one.ideal]
+        resistive = [Exchange(one.kappa, one.potential, at) for one, at in facets if one.kappa is not None]
+        crossed = [at for _, at in facets]
+        lift, fixed = self._held([one for one in electrodes if one.ideal], crossed)
+        same = self._update_whole()
         rhs = compat.create_vector(self._space)
-        for electrode, at in pairs:
-            if electrode.kappa is not None:
-                with rhs.localForm() as local:
-                    drive = electrode.kappa * electrode.potential
-                    local.array[:] += at.load(np.full_like(at.weights, drive))
+        with rhs.localForm() as local:
+            for exchange in resistive:
+                local.array[:] += exchange.load()
         rhs.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
         _subtract_product(self._whole, lift, rhs)
         owned = fixed[fixed < rhs.getLocalSize()]
         rhs.array[owned] = 0.0
-        matrix = self._with_electrodes(pairs, owned, same)
-        reference = self._reference(matrix, rhs, pairs)
-        crossed = [at for at in facets if at is not None]
+        self._put_in_electrodes(resistive, crossed, owned, same)
+        reference = self._reference(rhs, resistive)
         beyond = np.logical_or.reduce([at.cells_beyond for at in crossed]) if crossed else None
         plane = np.concatenate([at.plane for at in crossed]) if crossed else None
         laws = tuple((electrode.kappa, electrode.nonlinear) for electrode in electrodes)
         same, self._laws = same and laws == self._laws, laws
-        return LinearSystem(matrix, rhs, reference, lift, fixed, same, beyond, plane)
+        return LinearSystem(self._matrix, rhs, reference, lift, fixed, same, beyond, plane)
 
     def around(self, dofs: Mask, layers: int) -> Mask:
-        """Return (n_owned,) which dofs lie within so many layers of cells around given dofs; *collective*.
-
-        Parameters
-        ----------
-        dofs : (n_owned,) bool array
-            The given dofs, which count too.
-        layers : int
-            Number of layers of cells.
-        """
+        """Return (n_owned,) which dofs lie within layers of cells around given ones; *collective*."""
         reached, product = self._whole.createVecs()
         # entries of one row may cancel where all values are the same
         values = np.sqrt(np.arange(1.0, len(dofs) + 1.0))
@@ -164,19 +159,14 @@ class Assembler:
         return found
 
     def beside(self, fixed: IntArray) -> PETSc.Mat | None:
-        """Return the matrix between free dofs and fixed ones, without rows of zeros; *collective*.
+        """Return the matrix between free dofs and local `fixed` ones, without rows of zeros; *collective*.
 
         None if electrodes of the last system were not ideal: currents then enter at free dofs too.
-
-        Parameters
-        ----------
-        fixed : int array
-            Local dofs, ghosts among them.
         """
         if not self._many or not self._ideal:
             return None
         owned = self._whole.getLocalSize()[0]
-        is_fixed = np.zeros(owned, dtype=bool)
+        is_fixed = np.zeros(owned, dtype=np.bool_)
         is_fixed[fixed[fixed < owned]] = True
         first, comm = self._whole.getOwnershipRange()[0], self._whole.getComm()
         rows, columns = (
@@ -193,21 +183,19 @@ class Assembler:
         for matrix in (self._matrix, self._whole):
             if matrix is not None:
                 matrix.destroy()
-        self._matrix = self._whole = self._content = None
 
-    def _with_electrodes(
-        self,
-        pairs: Pairs,
-        fixed: IntArray,
-        same: bool,
-    ) -> PETSc.Mat:
-        """Return the matrix with unit rows at owned dofs; where more are fixed than were, these are added."""
+    def _put_in_electrodes(
+        self, resistive: list[Exchange], crossed: list[ElectrodeFacets], fixed: IntArray, same: bool
+    ) -> None:
+        """Bring the matrix up to date, unit rows at owned `fixed` dofs.
+
+        Where all electrodes are ideal and more dofs are fixed than were, those rows are added.
+        """
         if self._matrix is None:
             self._matrix = self._whole.duplicate() if self._many else self._whole
-        matrix = self._matrix
-        is_fixed = np.zeros(matrix.getLocalSize()[0], dtype=bool)
+        matrix, ideal = self._matrix, not crossed
+        is_fixed = np.zeros(matrix.getLocalSize()[0], dtype=np.bool_)
         is_fixed[fixed] = True
-        ideal = all(electrode.ideal for electrode, _ in pairs)
         if self._many:
             more = same and ideal and self._ideal and bool(is_fixed[self._fixed].all())
             if self._space.mesh.comm.allreduce(more, MPI.LAND):
@@ -216,20 +204,18 @@ class Assembler:
                 self._whole.copy(matrix, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
             self._fixed = fixed
         self._ideal = ideal
-        self._switch_off(matrix, [facets for _, facets in pairs if facets is not None])
-        for electrode, facets in pairs:
-            if electrode.kappa is not None:
-                add_local(matrix, facets.mass(np.full_like(facets.weights, electrode.kappa)))
+        self._switch_off(crossed)
+        for exchange in resistive:
+            add_local(matrix, exchange.mass())
         first = matrix.getOwnershipRange()[0]
         matrix.zeroRowsColumns((np.flatnonzero(is_fixed) + first).astype(PETSc.IntType))
-        return matrix
 
-    def _switch_off(self, matrix: PETSc.Mat, electrodes: list[ElectrodeFacets]) -> None:
+    def _switch_off(self, electrodes: list[ElectrodeFacets]) -> None:
         """Subtract from the matrix the entries of cells beyond electrodes in their planes; *collective*."""
         domain, cell_dofs = self._space.mesh, compat.cell_dofs(self._space)
         chosen = [np.zeros(0, dtype=np.int32)]
         for facets in electrodes:
-            in_plane = np.zeros(facets.count, dtype=bool)
+            in_plane = np.zeros(facets.count, dtype=np.bool_)
             in_plane[facets.plane] = True
             cells = np.flatnonzero(facets.cells_beyond).astype(np.int32)
             chosen.append(cells[in_plane[cell_dofs[cells]].any(axis=1)])
@@ -240,17 +226,18 @@ class Assembler:
         dx = ufl.Measure("dx", domain=domain, subdomain_data=tags)
         u, v = ufl.TrialFunction(self._space), ufl.TestFunction(self._space)
         form = compat.fem.form(forms.conduction(-self._sigma, u, v, dx(1)))
-        compat.fem.petsc.assemble_matrix(matrix, form)
-        matrix.assemble()
+        compat.fem.petsc.assemble_matrix(self._matrix, form)
+        self._matrix.assemble()
 
-    def _held(self, pairs: Pairs) -> tuple[Function, IntArray]:
+    def _held(
+        self, ideal: list[ScaledElectrode], crossed: list[ElectrodeFacets]
+    ) -> tuple[Function, IntArray]:
         """Return a function that is zero but for the potentials of ideal electrodes; and the fixed dofs."""
         function = Function(self._space)
-        is_fixed = np.zeros(len(function.x.array), dtype=bool)
-        for electrode, facets in pairs:
-            if facets is not None:
-                is_fixed[facets.beyond] = True
-                continue
+        is_fixed = np.zeros(len(function.x.array), dtype=np.bool_)
+        for facets in crossed:
+            is_fixed[facets.beyond] = True
+        for electrode in ideal:
             dofs = self._dofs(electrode)
             is_fixed[dofs] = True
             function.x.array[dofs] = electrode.potential
@@ -265,14 +252,8 @@ class Assembler:
             self._node_dofs = compat.node_dofs(self._space)
         return self._node_dofs[electrode.covered]
 
-    def _assembled(self) -> bool:
+    def _update_whole(self) -> bool:
         """Bring the matrix of all cells up to date; return whether it already was; *collective*."""
-        if self._whole is None:
-            u, v = ufl.TrialFunction(self._space), ufl.TestFunction(self._space)
-            self._form = compat.fem.form(forms.conduction(self._sigma, u, v))
-            self._whole = compat.fem.petsc.create_matrix(self._form)
-            self._whole.setOption(PETSc.Mat.Option.SPD, True)
-            self._whole.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
         if self._many:
             values = self._sigma.x.array
             same = self._content is not None and np.array_equal(self._content, values)
@@ -285,17 +266,16 @@ class Assembler:
         self._whole.assemble()
         return False
 
-    def _reference(self, matrix: PETSc.Mat, rhs: PETSc.Vec, pairs: Pairs) -> float:
+    def _reference(self, rhs: PETSc.Vec, resistive: list[Exchange]) -> float:
         """Return ‖b − A u₀‖; *collective*."""
-        resistive = [(electrode, facets) for electrode, facets in pairs if electrode.kappa is not None]
         if not resistive:
-            return rhs.norm()
+            return float(rhs.norm())
         start = Function(self._space)
-        for electrode, facets in resistive:
-            start.x.array[facets.plane] = electrode.potential
+        for exchange in resistive:
+            start.x.array[exchange.facets.plane] = exchange.potential
         residual = rhs.copy()
-        _subtract_product(matrix, start, residual)
-        norm = residual.norm()
+        _subtract_product(self._matrix, start, residual)
+        norm = float(residual.norm())
         residual.destroy()
         return norm
 

@@ -139,7 +139,7 @@ def test_where_an_electrode_has_moved_out_former_potentials_do_not_mislead(
     sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))
     below, above = (abs(a - b) for a, b in zip(mesh.z_electrodes, mesh.z_electrolyte, strict=True))
     top = top_electrode(0.1)
-    with ConductionSolver(MPI.COMM_SELF, mesh, many=True) as conductor:
+    with ConductionSolver(MPI.COMM_SELF, mesh, many=True) as solver:
         for hl_um, asr in (
             ((below, above), 0.0),
             ((0.0, above), first),
@@ -147,7 +147,7 @@ def test_where_an_electrode_has_moved_out_former_potentials_do_not_mislead(
             ((0.0, 0.0), 0.0),
         ):
             cut = cut_slabs(mesh, hl_um)
-            conductor.solve(
+            solver.solve(
                 sigma[cut.cells], (bottom_electrode(0.0, Resistance(asr)), top), SolverSettings(), cut
             )
     assert [count for count, _ in found][-2:] == [1, 3]

@@ -44,7 +44,7 @@ def test_a_resistance_of_electrodes_does_not_set_the_target_of_others(
         bottom_electrode(0.0),
     ]
     learnt = [False, True, False, True, False]  # Newton's method has targets of its own
-    with ConductionSolver(MPI.COMM_SELF, mesh, many=True) as conductor:
+    with ConductionSolver(MPI.COMM_SELF, mesh, many=True) as solver:
         for bottom in bottoms:
-            conductor.solve(sigma, (bottom, top_electrode(0.1)), SolverSettings())
+            solver.solve(sigma, (bottom, top_electrode(0.1)), SolverSettings())
     assert [target != 1.0 for target in targets] == learnt

@@ -230,15 +230,7 @@ def least_power(
 ) -> tuple[float, Minimum, Array]:
     """Return the power of an admissible potential, its excess over the least, and itself; *collective*.
 
-    Parameters
-    ----------
-    problem : FacetProblem
-    preconditioner : TwoLevel
-    upper : float
-        Upper bound on the least power.
-    share : float
-        The excess may be this share of the gap below `upper`.
-    settings : SolverSettings
+    The excess may be a `share` of the gap below `upper`, an upper bound on the least power.
     """
     solution, residual = problem.rhs.duplicate(), problem.rhs.duplicate()
     owned = solution.getLocalSize()
@@ -264,7 +256,8 @@ def with_lift(solution: PETSc.Vec, lift: Array) -> Array:
     """Return a solution plus the lift, which has the electrodes' potentials, with ghosts; *collective*."""
     solution.ghostUpdate(addv=PETSc.InsertMode.INSERT, mode=PETSc.ScatterMode.FORWARD)
     with solution.localForm() as local:
-        return lift + local.array_r
+        values: Array = lift + local.array_r
+        return values
 
 
 @dataclass(frozen=True)
@@ -295,18 +288,13 @@ def minimise(
 
     Parameters
     ----------
-    matrix : PETSc.Mat
-        A, symmetric and positive definite.
-    residual : PETSc.Vec
-        b − Ax; kept up to date.
-    solution : PETSc.Vec
-        x; improved.
+    matrix, residual, solution : PETSc.Mat, PETSc.Vec, PETSc.Vec
+        A, symmetric and positive definite; b − Ax, kept up to date; x, improved.
     precondition : callable
         Takes r and a vector to be set to M⁻¹r, M⁻¹ symmetric and positive definite.
     allowed : callable
         Takes the amount by which the energy was lowered so far and returns the excess to stop at.
     max_iterations : int
-        Most iterations.
 
     Returns
     -------

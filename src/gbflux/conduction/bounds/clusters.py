@@ -26,10 +26,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
-from numpy.typing import NDArray
 from petsc4py import PETSc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
@@ -116,22 +116,13 @@ class TwoLevel:
 def prolongation(
     fine: FunctionSpace,
     coarse: FunctionSpace,
-    fixed_facets: np.ndarray,
-    fixed_vertices: np.ndarray,
+    fixed_facets: IntArray,
+    fixed_vertices: IntArray,
 ) -> PETSc.Mat:
     """Return P, which takes means over vertices to facets, zero where either is fixed; *collective*.
 
-    Parameters
-    ----------
-    fine, coarse : dolfinx.fem.FunctionSpace
-        The Crouzeix–Raviart and the P1 space.
-    fixed_facets, fixed_vertices : int arrays
-        Local dofs at ideal electrodes.
-
-    Returns
-    -------
-    PETSc.Mat
-        One row for each facet.
+    `fine` and `coarse` are the Crouzeix–Raviart and the P1 space, `fixed_facets` and `fixed_vertices` their
+    local dofs at ideal electrodes. One row for each facet.
     """
     dimension = fine.mesh.topology.dim
     facets, vertices = compat.facet_dofs(fine), compat.vertex_dofs(coarse)
@@ -181,7 +172,10 @@ class _Rows:
 
 
 def cluster_inverse(matrix: PETSc.Mat, layered: Mask, facets: PETSc.Mat | None = None) -> PETSc.Mat:
-    """Invert a matrix on each cluster of facets alone; *collective*.
+    """Return B⁻¹, the inverse of a matrix on each cluster of facets alone; *collective*.
+
+    It is block diagonal but for the numbering; most facets are clusters of one. A ≤ (dimension + 1) B,
+    because that holds in each cell.
 
     Parameters
     ----------
@@ -191,12 +185,6 @@ def cluster_inverse(matrix: PETSc.Mat, layered: Mask, facets: PETSc.Mat | None =
         Facets of cells that belong to layers, among those this rank owns.
     facets : PETSc.Mat, optional
         The matrix of Crouzeix–Raviart elements, which ties facets together; by default `matrix` itself.
-
-    Returns
-    -------
-    PETSc.Mat
-        B⁻¹, block diagonal but for the numbering; most facets are clusters of one. A ≤ (dimension + 1) B,
-        because that holds in each cell.
     """
     comm = matrix.getComm().tompi4py()
     facets = matrix if facets is None else facets
@@ -205,15 +193,17 @@ def cluster_inverse(matrix: PETSc.Mat, layered: Mask, facets: PETSc.Mat | None =
     tied = _tied(rows, diagonal, np.where(layered, *THRESHOLDS))
     diagonal.destroy()
     label, cross = _labels(comm, rows, tied)
-    members = _gathered(comm, (np.arange(rows.first, rows.last), label), np.isin(label, cross))
-    entry, entry_label = _entries(rows, label, members)
+    facet, facet_label = _gathered(
+        comm, (np.arange(rows.first, rows.last), label), np.isin(label, cross)
+    )  # of clusters on several ranks
+    entry, entry_label = _entries(rows, label, (facet, facet_label))
     columns = rows.row[entry], rows.column[entry], _blocks(matrix, rows, entry), entry_label
     at_cut = np.isin(entry_label, cross)
-    inverse = _empty(matrix, label, members)
-    for cluster in _inverted(*(column[~at_cut] for column in columns)):
-        _insert(inverse, *cluster)
-    for cluster in _inverted(*_gathered(comm, columns, at_cut)):
-        _insert(inverse, *cluster)
+    inverse = _empty(matrix, label, facet_label)
+    inside: tuple[Any, ...] = tuple(values[~at_cut] for values in columns)
+    for chosen in (inside, _gathered(comm, columns, at_cut)):
+        for cluster in _inverted(*chosen):
+            _insert(inverse, *cluster)
     inverse.assemble()
     return inverse
 
@@ -226,7 +216,7 @@ def _rows(matrix: PETSc.Mat) -> _Rows:
     return _Rows(first, last, row, column, value)
 
 
-def _tied(rows: _Rows, diagonal: PETSc.Vec, threshold: Array) -> tuple[NDArray, NDArray]:
+def _tied(rows: _Rows, diagonal: PETSc.Vec, threshold: Array) -> tuple[IntArray, IntArray]:
     """Return rows and columns of the entries that tie two facets together; *collective*.
 
     Whether an entry whose column another rank owns does so, both ranks agree on.
@@ -260,19 +250,20 @@ def _fetched(vector: PETSc.Vec, dofs: IntArray) -> Array:
     values = PETSc.Vec().createSeq(len(wanted))
     scatter = PETSc.Scatter().create(vector, index, values, None)
     scatter.scatter(vector, values)
-    result = values.array_r[place]
+    result: Array = values.array_r[place]
     for used in (scatter, values, index):
         used.destroy()
     return result
 
 
-def _parts(one: NDArray, other: NDArray, count: int) -> IntArray:
+def _parts(one: IntArray, other: IntArray, count: int) -> IntArray:
     """Return the connected component of each of `count` nodes of a graph."""
     graph = coo_matrix((np.ones(len(one), dtype=np.int8), (one, other)), shape=(count, count))
-    return connected_components(graph, directed=False)[1]
+    component: IntArray = connected_components(graph, directed=False)[1]
+    return component
 
 
-def _labels(comm: MPI.Intracomm, rows: _Rows, tied: tuple[NDArray, NDArray]) -> tuple[IntArray, IntArray]:
+def _labels(comm: MPI.Intracomm, rows: _Rows, tied: tuple[IntArray, IntArray]) -> tuple[IntArray, IntArray]:
     """Return the largest dof in the cluster of each owned dof, and the labels of those on several ranks.
 
     *collective*
@@ -298,7 +289,7 @@ def _labels(comm: MPI.Intracomm, rows: _Rows, tied: tuple[NDArray, NDArray]) -> 
     return np.where(labels[place] == label, highest[joined[place]], label), np.unique(highest)
 
 
-def _gathered(comm: MPI.Intracomm, columns: tuple[NDArray, ...], chosen: Mask) -> tuple[NDArray, ...]:
+def _gathered(comm: MPI.Intracomm, columns: tuple[Any, ...], chosen: Mask) -> tuple[Any, ...]:
     """Return the chosen rows of all ranks' columns on every rank; *collective*."""
     everywhere = comm.allgather(tuple(column[chosen] for column in columns))
     return tuple(np.concatenate(pieces) for pieces in zip(*everywhere, strict=True))
@@ -327,7 +318,8 @@ def _blocks(matrix: PETSc.Mat, rows: _Rows, entry: IntArray) -> Array:
     place = entry - start[facet]
     width = np.arange(matrix.getBlockSize())
     begin = offsets[len(width) * facet[:, None] + width] + len(width) * place[:, None]
-    return values[begin[:, :, None] + width]
+    blocks: Array = values[begin[:, :, None] + width]
+    return blocks
 
 
 def _inverted(
@@ -355,11 +347,14 @@ def _inverted(
         yield member, np.linalg.inv(whole.reshape(len(chosen), k * width, k * width))
 
 
-def _empty(matrix: PETSc.Mat, label: IntArray, members: tuple[NDArray, NDArray]) -> PETSc.Mat:
-    """Return a matrix with room for a row of blocks, for each owned facet, as long as its cluster."""
+def _empty(matrix: PETSc.Mat, label: IntArray, shared: IntArray) -> PETSc.Mat:
+    """Return a matrix with room for a row of blocks, for each owned facet, as long as its cluster.
+
+    `shared` are the labels of all facets in clusters on several ranks.
+    """
     _, place, count = np.unique(label, return_inverse=True, return_counts=True)
     near = count[place]
-    labels, total = np.unique(members[1], return_counts=True)
+    labels, total = np.unique(shared, return_counts=True)
     at = np.minimum(np.searchsorted(labels, label), max(len(labels) - 1, 0))
     far = np.zeros_like(near)
     if len(labels):

@@ -53,12 +53,8 @@ class Power:
     def applied(self, metal: Array) -> Array:
         """Return (n_local,) the metal's potential at unknowns on electrodes, zero elsewhere.
 
-        That is its mean at the vertices of each unknown's vertex, edge or facet.
-
-        Parameters
-        ----------
-        metal : (n_nodes,) float64 array
-            Its potential at the local geometry nodes of the electrodes, linear in between.
+        That is its mean at the vertices of each unknown's vertex, edge or facet; `metal` is (n_nodes,) its
+        potential at the local geometry nodes of the electrodes, linear in between.
         """
         nodes, dofs = compat.cell_nodes(self.space.mesh), compat.cell_dofs(self.space)
         means = np.zeros(len(self._first.x.array))
@@ -146,12 +142,8 @@ class FacetProblem:
     def with_metal(self, metal: Array, phi: Array) -> FacetProblem:
         """Return the problem for other potentials of the metal; *collective*. Its `rhs` is the caller's.
 
-        Parameters
-        ----------
-        metal : (n_nodes,) float64 array
-            At the local geometry nodes of the electrodes, linear in between.
-        phi : (n_local,) float64 array
-            The potential of the upper bound for it.
+        `metal` are (n_nodes,) those at the local geometry nodes of the electrodes, linear in between, `phi`
+        is (n_local,) the potential of the upper bound for them.
         """
         applied = self.form.applied(metal)
         lift = np.zeros(len(applied))

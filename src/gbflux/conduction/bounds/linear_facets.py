@@ -95,32 +95,33 @@ class LinearFluxes:
 
     def matrices(self) -> Array:
         """B A⁻¹ Bᵀ of each cell, (m, d(d + 1), d(d + 1))."""
-        return _reference(self._d)[1] @ self._responses()
+        matrices: Array = _reference(self._d)[1] @ self._responses()
+        return matrices
 
     def mutual(self, first: Array, second: Array) -> Array:
         """λᵀBA⁻¹Bᵀμ of two potentials (m, d(d + 1))."""
-        return np.einsum("mj,mj->m", self._drive(first), self._fluxes(self._drive(second)))
+        products: Array = np.einsum("mj,mj->m", self._drive(first), self._fluxes(self._drive(second)))
+        return products
 
     def distances(self, potential: Array, gradient: Array) -> Array:
-        """∫_K σ|∇φ − τ/σ|² dx, τ driven by a potential.
+        """∫_K σ|∇φ − τ/σ|² dx, τ driven by a potential (m, d(d + 1)) at the facets.
 
-        Parameters
-        ----------
-        potential : (m, d(d + 1)) float array
-            At the facets.
-        gradient : (m, d + 1, d) float array
-            ∇φ at the vertices with respect to reference coordinates; linear in between.
+        `gradient` is (m, d + 1, d) ∇φ at the vertices with respect to reference coordinates, linear in
+        between.
         """
         inverse = np.linalg.inv(self._jacobian)
         inverse = np.einsum("mai,mbi->mab", inverse, inverse) * self._weight[:, None, None]
         tau = np.einsum("vja,mj->mva", _reference(self._d)[0], self._fluxes(self._drive(potential)))
         off = np.einsum("mab,mvb->mva", inverse, gradient) - tau
         measured = np.einsum("mva,mab->mvb", off, self._metric)
-        return np.einsum("mvb,mwb,vw->m", measured, off, _barycentric_products(self._d), optimize=True)
+        products = _barycentric_products(self._d)
+        squares: Array = np.einsum("mvb,mwb,vw->m", measured, off, products, optimize=True)
+        return squares
 
     def _drive(self, potential: Array) -> Array:
         """Bᵀλ, after taking off a constant, which drives nothing."""
-        return (potential - potential.mean(axis=1, keepdims=True)) @ _reference(self._d)[1]
+        drive: Array = (potential - potential.mean(axis=1, keepdims=True)) @ _reference(self._d)[1]
+        return drive
 
     def _fluxes(self, drive: Array) -> Array:
         """A⁻¹ times Bᵀλ: the coefficients of the fluxes."""
@@ -131,7 +132,8 @@ class LinearFluxes:
         """A⁻¹ Bᵀ."""
         a, scale = self._products()
         through = _reference(self._d)[1]
-        return np.linalg.solve(a, scale[:, :, None] * through.T) * scale[:, :, None]
+        responses: Array = np.linalg.solve(a, scale[:, :, None] * through.T) * scale[:, :, None]
+        return responses
 
     def _products(self) -> tuple[Array, Array]:
         """A with a diagonal of ones, and what its rows and columns were multiplied by for that."""
@@ -176,7 +178,8 @@ class QuadraticPotential:
         """Mean square over a facet of the potential less that linear part, (m,)."""
         own, other = _BUBBLES[self._d]
         bubbles = np.stack([bubble for _, bubble in self._on(facet)])
-        return (own - other) * (bubbles**2).sum(axis=0) + other * bubbles.sum(axis=0) ** 2
+        square: Array = (own - other) * (bubbles**2).sum(axis=0) + other * bubbles.sum(axis=0) ** 2
+        return square
 
     def gradient(self) -> Array:
         """Gradient of the potential at the vertices by reference coordinates, (m, d + 1, d)."""
@@ -220,13 +223,15 @@ class LinearFacets:
         self._facets = compat.facet_dofs(self.space)
         self._place = self._places(compat.input_points(domain)[nodes])
         self._on_electrodes = np.concatenate([e.facets(self.space).plane for e in electrodes])
-        self._exchanges = []
+        # facets of resistive electrodes: number in their cell, cell, κ times area
+        self._exchanges: list[tuple[int, IntArray, Array]] = []
         for electrode in electrodes:
             if electrode.kappa is not None:
                 own = electrode.facets(self.space)
                 for facet in np.unique(own.opposite):
                     here = own.opposite == facet
-                    self._exchanges.append((electrode, int(facet), own.cells[here], own.weights[here, 0]))
+                    exchange = electrode.kappa * own.weights[here, 0]
+                    self._exchanges.append((int(facet), own.cells[here], exchange))
 
     def _places(self, nodes: IntArray) -> IntArray:
         """Local numbers of the unknowns of each cell, (m, d(d + 1)), `nodes` those of its vertices."""
@@ -247,10 +252,7 @@ class LinearFacets:
     def matrix(self, pattern: PETSc.Mat, fixed: IntArray) -> PETSc.Mat:
         """Return the matrix of the power with identity rows at local `fixed` unknowns; *collective*.
 
-        Parameters
-        ----------
-        pattern : PETSc.Mat
-            The matrix of Crouzeix–Raviart elements: each of its entries becomes a d × d block.
+        `pattern` is the matrix of Crouzeix–Raviart elements: each of its entries becomes a d × d block.
         """
         matrix = self._empty(pattern)
         numbers = compat.global_dofs(self.space).astype(PETSc.IntType)
@@ -283,8 +285,7 @@ class LinearFacets:
     def _add_exchanges(self, matrix: PETSc.Mat, numbers: IntArray) -> None:
         """Add the contributions of resistive electrodes."""
         d = self._d
-        for electrode, facet, cells, areas in self._exchanges:
-            exchange = electrode.kappa * areas
+        for facet, cells, exchange in self._exchanges:
             block = numbers[self._facets[cells, facet]][:, None]
             mass = exchange[:, None] * (np.ones((d, d)) + np.eye(d)).ravel() / (d * (d + 1))
             matrix.setValuesBlockedRCV(block, block, mass, addv=PETSc.InsertMode.ADD)
@@ -316,7 +317,7 @@ class LinearFacets:
         vector.set(0.0)
         return vector
 
-    def prolongation(self, coarse: FunctionSpace, fixed: Array, fixed_vertices: Array) -> PETSc.Mat:
+    def prolongation(self, coarse: FunctionSpace, fixed: IntArray, fixed_vertices: IntArray) -> PETSc.Mat:
         """Return the matrix that takes linear elements to their traces, zero where fixed; *collective*."""
         d = self._d
         index_map, below = self.space.dofmap.index_map, coarse.dofmap.index_map
@@ -345,13 +346,7 @@ class LinearFacets:
         return found
 
     def applied(self, metal: Array) -> Array:
-        """Return the metal's potential at unknowns on electrodes, zero elsewhere.
-
-        Parameters
-        ----------
-        metal : (n_nodes,) float64 array
-            Its potential at the local geometry nodes of the electrodes, linear in between.
-        """
+        """Return the metal's potential at unknowns on electrodes, zero elsewhere; see `Power.applied`."""
         index_map = self.space.dofmap.index_map
         found = np.zeros(self._d * (index_map.size_local + index_map.num_ghosts))
         chosen = np.zeros(len(found) // self._d, dtype=bool)
@@ -359,7 +354,7 @@ class LinearFacets:
         for facet in range(self._d + 1):
             here = chosen[self._facets[:, facet]]
             corners = np.delete(self._nodes[here], facet, axis=1)
-            found[self._on(facet, self._place[here])] = metal[corners]
+            found[self._place[here, self._on(facet)]] = metal[corners]
         return found
 
     def load(self, applied: Array, fixed: IntArray) -> PETSc.Vec:
@@ -372,12 +367,12 @@ class LinearFacets:
         beside = self._active[given[self._place[self._active]].any(axis=1)]  # cells with anything given
         for piece, cells in self._pieces(beside):
             share = np.einsum("mij,mj->mi", cells.matrices(), given[self._place[piece]])
-            np.subtract.at(load, self._place[piece], share)
-        for electrode, facet, cells, areas in self._exchanges:
-            place = self._on(facet, self._place[cells])
+            np.add.at(load, self._place[piece], -share)
+        for facet, rows, exchange in self._exchanges:
+            place = self._place[rows, self._on(facet)]
             metal = applied[place]
             share = (metal + metal.sum(axis=1, keepdims=True)) / (self._d * (self._d + 1))
-            np.add.at(load, place, electrode.kappa * areas[:, None] * share)
+            np.add.at(load, place, exchange[:, None] * share)
         rhs = self._vector()
         with rhs.localForm() as local:
             local.array[:] = load
@@ -389,11 +384,11 @@ class LinearFacets:
         """Return the power of a potential, electrodes included, as a form of two; *collective*."""
         one, two = (values[self._place] for values, _ in (first, second))
         found = sum(float(cells.mutual(one[piece], two[piece]).sum()) for piece, cells in self._pieces())
-        for electrode, facet, cells, areas in self._exchanges:
-            place = self._on(facet, self._place[cells])
+        for facet, rows, exchange in self._exchanges:
+            place = self._place[rows, self._on(facet)]
             drops = [values[place] - applied[place] for values, applied in (first, second)]
-            found += electrode.kappa * float(areas @ _mean_product(*drops))
-        return self._comm.allreduce(found, MPI.SUM)
+            found += float(exchange @ _mean_product(*drops))
+        return float(self._comm.allreduce(found, MPI.SUM))
 
     def gap(self, upper: Applied, lower: Applied) -> Array:
         """Return (m_local,) contributions of the cells to the gap between both potentials.
@@ -406,10 +401,10 @@ class LinearFacets:
         for piece, cells in self._pieces():
             gap[piece] = cells.distances(here[piece], gradient[piece])
         traces = phi.at_facets()
-        for electrode, facet, cells, areas in self._exchanges:
-            off = self._on(facet, (traces - here)[cells])
-            square = _mean_product(off, off) + phi.beyond_linear(facet)[cells]
-            gap[cells] += electrode.kappa * areas * square
+        for facet, rows, exchange in self._exchanges:
+            off = (traces - here)[rows, self._on(facet)]
+            square = _mean_product(off, off) + phi.beyond_linear(facet)[rows]
+            gap[rows] += exchange * square
         return gap
 
     def _quadratic(self, values: Array) -> QuadraticPotential:
@@ -422,9 +417,9 @@ class LinearFacets:
         }
         return QuadraticPotential(values[compat.vertex_dofs(space)], edges)
 
-    def _on(self, facet: int, potential: Array) -> Array:
-        """Return the values at one facet of each cell, (m, d), from the values at all its facets."""
-        return potential[:, self._d * facet : self._d * (facet + 1)]
+    def _on(self, facet: int) -> slice:
+        """Return the columns of one facet among those of all facets of a cell."""
+        return slice(self._d * facet, self._d * (facet + 1))
 
 
 def linear_facet_problem(
@@ -458,4 +453,5 @@ def linear_facet_problem(
 def _mean_product(one: Array, two: Array) -> Array:
     """Return the mean product of two linear functions over facets, given at the corners."""
     d = one.shape[1]
-    return ((one * two).sum(axis=1) + one.sum(axis=1) * two.sum(axis=1)) / (d * (d + 1))
+    mean: Array = ((one * two).sum(axis=1) + one.sum(axis=1) * two.sum(axis=1)) / (d * (d + 1))
+    return mean

@@ -17,11 +17,9 @@ def test_currents_of_the_electrolyte_are_those_of_its_cells(dimension: int, many
     layers = [Layer(CellKind.HL, 3.0, 4), Layer(CellKind.GRAIN, 10.0, 6), Layer(CellKind.HL, 3.0, 4)]
     mesh = stack(layers, dimension)
     sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))
-    with ConductionSolver(MPI.COMM_SELF, mesh, many=many) as conductor:
+    with ConductionSolver(MPI.COMM_SELF, mesh, many=many) as solver:
         for _ in range(2):
-            fields = conductor.solve(
-                sigma, (bottom_electrode(0.0), top_electrode(0.1)), SolverSettings()
-            ).fields
+            fields = solver.solve(sigma, (bottom_electrode(0.0), top_electrode(0.1)), SolverSettings()).fields
     expected = {name: np.zeros(len(mesh.points)) for name in ("residual", "residual_electrolyte")}
     inside = is_kind(mesh.kind, ELECTROLYTE)
     for cell, s, counts in zip(mesh.cells, sigma, inside, strict=True):

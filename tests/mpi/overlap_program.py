@@ -1,4 +1,4 @@
-"""Run on several ranks: ``python -m mpi4py seam_program.py FOLDER``, a seam one rank cannot factorise."""
+"""Run ``python -m mpi4py overlap_program.py FOLDER`` on several ranks: one cannot factorise its part."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def main(folder: Path) -> None:
     comm = MPI.COMM_WORLD
     true, calls = recycling._Overlap, []
 
-    def seam(*arguments: object) -> object:
+    def overlap(*arguments: object) -> object:
         calls.append(1)
         if comm.rank == comm.size - 1 and len(calls) == 1:
             raise MemoryError("no memory")
         return true(*arguments)
 
-    recycling._Overlap = seam
+    recycling._Overlap = overlap
     (unit,) = units([case(LAYERS, QUIET, {"homogenizing_layer.thickness_um": um}) for um in (5, 3.5, 2)])
     wanted = [(one, folder / str(one.hl_um[0])) for one in unit.cases]
     told = []

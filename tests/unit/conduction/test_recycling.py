@@ -1,4 +1,4 @@
-"""A preconditioner of one system for another: symmetric, positive, exact in the seam, zero where fixed."""
+"""A preconditioner of one system for another: symmetric, positive, exact in the overlap, zero where fixed."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def dense(pc: PETSc.PC, vector: PETSc.Vec) -> np.ndarray:
 
 
 @pytest.mark.parametrize("count", [N // 2, 3 * N], ids=["made for all dofs", "made for the free ones"])
-@pytest.mark.parametrize("seam_rows", [0, 1, 3])
-def test_it_is_a_preconditioner_and_exact_in_the_seam(count: int, seam_rows: int) -> None:
+@pytest.mark.parametrize("overlap_rows", [0, 1, 3])
+def test_it_is_a_preconditioner_and_exact_in_the_overlap(count: int, overlap_rows: int) -> None:
     before, was_fixed = system(count)
     base = made_for(before, was_fixed, SolverSettings())
     assert (base.dofs is None) == (count < N)
     after, is_fixed = system(6 * N)
-    seam = np.arange(6 * N, (6 + seam_rows) * N)
-    ksp = reused(base, after, seam)
+    overlap = np.arange(6 * N, (6 + overlap_rows) * N)
+    ksp = reused(base, after, overlap)
     inverse = dense(ksp.getPC(), after.rhs)
     free = ~is_fixed
     assert np.all(inverse[is_fixed] == 0.0)
@@ -60,14 +60,14 @@ def test_it_is_a_preconditioner_and_exact_in_the_seam(count: int, seam_rows: int
     assert inverse == pytest.approx(inverse.T, abs=1e-6 * np.abs(inverse).max())
     assert np.linalg.eigvalsh((inverse + inverse.T) / 2).min() > 0.0
     a = laplacian().toarray()[np.ix_(free, free)]
-    exact = (a @ inverse)[: len(seam)]
-    assert exact == pytest.approx(np.eye(len(inverse))[: len(seam)], abs=1e-12)
+    exact = (a @ inverse)[: len(overlap)]
+    assert exact == pytest.approx(np.eye(len(inverse))[: len(overlap)], abs=1e-12)
     ksp.destroy()
     base.destroy()
 
 
-def test_a_seam_makes_up_for_what_was_fixed_since() -> None:
-    """Eigenvalues of M⁻¹A lie closer together the wider the seam is."""
+def test_an_overlap_makes_up_for_what_was_fixed_since() -> None:
+    """Eigenvalues of M⁻¹A lie closer together the wider the overlap is."""
     before, was_fixed = system(N)
     base = made_for(before, was_fixed, SolverSettings())
     after, is_fixed = system(6 * N)

@@ -1,4 +1,4 @@
-"""One rank without the memory to factorise its seam: all ranks raise, none waits."""
+"""One rank without the memory to factorise its overlap: all ranks raise, none waits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from gbflux.conduction.recycling import SET_UP
 
 pytestmark = pytest.mark.mpi
-PROGRAM = Path(__file__).with_name("seam_program.py")
+PROGRAM = Path(__file__).with_name("overlap_program.py")
 
 
 def test_all_ranks_raise_together(mpirun: Callable, tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_all_ranks_raise_together(mpirun: Callable, tmp_path: Path) -> None:
 
 
 def test_a_preconditioner_that_serves_badly_is_given_up(mpirun: Callable, tmp_path: Path) -> None:
-    """On four ranks, whose seams do not see each other, one thickness would take 146 iterations."""
+    """On four ranks, whose overlaps do not see each other, one thickness would take 146 iterations."""
     program = PROGRAM.with_name("patience_program.py")
     iterations = [int(word) for word in mpirun(4, program, tmp_path).stdout.splitlines()[-1].split()]
     assert len(iterations) == 8
