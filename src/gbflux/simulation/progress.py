@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from gbflux.conduction.records import LocalCurrent, Solution
 from gbflux.mesh import BuiltMesh
 from gbflux.results.certificate import LocalCertificate
 from gbflux.results.folder import not_writable
+from gbflux.results.result import SolverFacts
 
 logger = logging.getLogger(__name__)
 
@@ -171,14 +171,7 @@ def note_certificates(
     progress.note("certify", f"{len(widths)} local currents to ± {closest} to {widest} %, {count} iterations")
 
 
-class Counts(Protocol):
-    """Record that counts the steps of a nonlinear solve."""
-
-    newton_iterations: int
-    load_steps: int
-
-
-def newton_steps(counts: Counts) -> str:
+def newton_steps(counts: Solution | SolverFacts) -> str:
     """Return the number of Newton steps as part of a line on the solver; empty for a linear problem."""
     if not counts.newton_iterations:
         return ""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,7 +70,7 @@ class MeshTooLarge(MeshError):
         )
         self.cells, self.room = cells, room
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[MeshTooLarge], tuple[int, float]]:
         return type(self), (self.cells, self.room)
 
 
@@ -147,7 +147,9 @@ def refined(
     story = _Story(case, targets(case), memory)
     if comm.rank == 0:
         progress.note("refine", _first_line(story))
-    best = next_mesh = reason = None
+    best: Solved | None = None
+    next_mesh: _Next | None = None
+    reason: str | None = None
     while True:
         began = time.perf_counter()
         try:
@@ -167,7 +169,7 @@ def refined(
             next_mesh, reason = _decided(story, solved)
             progress.note("refine", _line(story, next_mesh, reason))
         is_best, go_on, reason = comm.bcast((is_best, next_mesh is not None, reason))
-        best = solved if is_best else best
+        best = solved if is_best or best is None else best
         if not go_on:
             break
     if comm.rank == 0 and story.best < len(story.rounds) - 1:
@@ -202,16 +204,22 @@ class _Story:
 
     def add(self, solved: Solved, seconds: float, plan: _Next | None) -> None:
         """Take a round in."""
-        shot, bracket = solved.snapshot, solved.solution.bracket
-        self.measurements.append(replace(shot.measurement, electrodes={}))  # numbers alone
-        judged = self.measurements, [*(one.cells for one in self.rounds), len(solved.built.mesh.cells)]
+        mesh, bracket = solved.root_mesh.mesh, solved.solution.bracket
+        self.measurements.append(replace(solved.root_snapshot.measurement, electrodes={}))  # numbers alone
+        judged = self.measurements, [*(one.cells for one in self.rounds), len(mesh.cells)]
         self.standings.append({one.name: one.standing(solved, *judged) for one in self.targets})
-        bounds = (
-            (None, None, None) if bracket is None else (bracket.lower, bracket.upper, bracket.relative_width)
+        self.rounds.append(
+            Round(
+                cells=len(mesh.cells),
+                nodes=len(mesh.points),
+                mesh_hash=mesh.hash,
+                lower_S=None if bracket is None else bracket.lower,
+                upper_S=None if bracket is None else bracket.upper,
+                relative_width=None if bracket is None else bracket.relative_width,
+                seconds=seconds,
+                errors={name: one.error for name, one in self.standings[-1].items()},
+            )
         )
-        mesh = solved.built.mesh
-        errors = {name: one.error for name, one in self.standings[-1].items()}
-        self.rounds.append(Round(len(mesh.cells), len(mesh.points), mesh.hash, *bounds, seconds, errors))
         self.plans.append(plan)
         self.room = _cells_that_fit(self.case, len(mesh.cells), len(mesh.points), self.memory)
         if _excess(self.standings[-1]) <= _excess(self.standings[self.best]):
@@ -257,7 +265,7 @@ def _decided(story: _Story, solved: Solved) -> tuple[_Next | None, str | None]:
         return None, "rounds"
     if story.in_vain(target):
         return None, "stalled"
-    mesh, standing = solved.built.mesh, story.standings[-1][target.name]
+    mesh, standing = solved.root_mesh.mesh, story.standings[-1][target.name]
     cells = len(mesh.cells)
     share = target.indicator(solved)
     total = float(share.sum())
@@ -266,7 +274,8 @@ def _decided(story: _Story, solved: Solved) -> tuple[_Next | None, str | None]:
     most = min(MOST_GROWTH * cells, room)
     if most < cells:
         return None, "memory"
-    before = story.plans[-1] and story.plans[-1].sizes.field
+    plan = story.plans[-1]
+    before = None if plan is None else plan.sizes.field
     order = element_order(story.case)
     sizes = next_sizes(mesh, share, wanted * total, most, before, order, room)
     if sizes.cells >= 0.99 * most and most < WORTHWHILE * cells:
@@ -317,6 +326,5 @@ def _line(story: _Story, plan: _Next | None, reason: str | None) -> str:
 
 def missed(case: Case, accuracy: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The warnings of a run that ended short of some targets, by what `History.accuracy` says."""
-    found: Sequence[Target] = () if case.accuracy is None else targets(case)
-    facts = [(one, accuracy[one.name]) for one in found if one.name in accuracy]
+    facts = [(one, accuracy[one.name]) for one in targets(case) if one.name in accuracy]
     return [one.missed(tree, REASONS[tree["stopped_by"]]) for one, tree in facts if not tree["reached"]]

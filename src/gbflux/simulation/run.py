@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case
+from gbflux.conduction.records import Solution
 from gbflux.errors import InputError, MissingLibrary
 from gbflux.measure import ElectrodePart, electrode_parts, measure
 from gbflux.mesh import BuiltMesh, SizeField
@@ -218,24 +219,8 @@ def solve_once(
     if built is not None:
         progress.begin("solve")
     solution = shared.solve(case, certify)
-
-    def measured() -> Snapshot:
-        before = progress.seconds["measure"]
-        progress.add(dict(solution.timings))
-        note_solution(progress, solution)
-        with progress.stage("measure"):
-            measurement = measure(
-                shared.mesh,
-                solution.fields,
-                mean_grain_size_um=case.mean_grain_size_um,
-                potentials=solution.potentials,
-                ideal=case.ideal_electrodes,
-                geometry=shared.geometry(),
-            )
-        progress.note("measure", f"{progress.seconds['measure'] - before:.1f} s")
-        return Snapshot(case, shared.mesh, solution.fields, measurement)
-
-    solved = Solved(built, solution, on_root(shared.comm, measured))
+    snapshot = on_root(shared.comm, lambda: _measured(case, solution, shared, progress))
+    solved = Solved(built, solution, snapshot)
     return _certified(case, solved, shared, progress) if certify else solved
 
 
@@ -340,6 +325,25 @@ def _meshed(
     return built
 
 
+def _measured(case: Case, solution: Solution, shared: SharedMesh, progress: Progress) -> Snapshot:
+    """The solved case with its measures, on rank 0."""
+    assert solution.fields is not None
+    progress.add(dict(solution.timings))
+    note_solution(progress, solution)
+    before = progress.seconds["measure"]
+    with progress.stage("measure"):
+        measurement = measure(
+            shared.mesh,
+            solution.fields,
+            mean_grain_size_um=case.mean_grain_size_um,
+            potentials=solution.potentials,
+            ideal=case.ideal_electrodes,
+            geometry=shared.geometry(),
+        )
+    progress.note("measure", f"{progress.seconds['measure'] - before:.1f} s")
+    return Snapshot(case, shared.mesh, solution.fields, measurement)
+
+
 def _certified_at_once(case: Case) -> bool:
     """Test whether local currents are certified with every solve; else, if at all, on the best mesh."""
     return case.certify is not None and (case.accuracy is None or case.refined_for("hot_spot"))
@@ -367,8 +371,10 @@ def _chosen_parts(
     case: Case, snapshot: Snapshot
 ) -> tuple[list[ElectrodePart], list[bool], list[tuple[str, Any]]]:
     """Parts of the electrodes to certify; which of them can have bounds; electrode and weights of these."""
+    asked = case.certify
+    assert asked is not None
     parts = electrode_parts(
-        snapshot.measurement.electrodes, case.mean_grain_size_um, case.certify.grains, case.certify.windows_um
+        snapshot.measurement.electrodes, case.mean_grain_size_um, asked.grains, asked.windows_um
     )
     # refining goes by the bounds of a cone also where a window is too narrow to be certified
     tried = [part.reason is None or case.accuracy is not None for part in parts]
@@ -376,8 +382,8 @@ def _chosen_parts(
     return parts, tried, [(part.electrode, part.at_points(count)) for part in compress(parts, tried)]
 
 
-def _required_room(folder: RunFolder, snapshot: Snapshot) -> int:
+def _required_room(folder: RunFolder, snapshot: Snapshot | None) -> int:
     """Bytes of the fields, which are nearly all that a run leaves, once the disk has room for them."""
-    size = fields_bytes(snapshot.mesh) if snapshot.case.output.fields else 0
+    size = fields_bytes(snapshot.mesh) if snapshot is not None and snapshot.case.output.fields else 0
     require_room(folder.path, size)
     return size

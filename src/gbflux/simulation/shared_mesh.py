@@ -347,7 +347,7 @@ def _in_order(cases: list[Case]) -> list[Case]:
     def group(data: dict[str, Any]) -> int:
         return groups.setdefault(digest(data), len(groups))
 
-    def place(case: Case) -> tuple:
+    def place(case: Case) -> tuple[int, bool, int, tuple[float, ...], int]:
         data = canonical(case)
         electrodes = group(data.pop("electrodes", {}))
         layer = data.pop("homogenizing_layer", {})
