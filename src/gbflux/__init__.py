@@ -1,47 +1,80 @@
 """gbflux: current density at a Li|solid-electrolyte interface, with grain boundaries a few nanometres thick.
 
 Public names load on first use, so that ``import gbflux`` is instant and needs neither gmsh nor DOLFINx:
-`load_case` and `parse_case` make a `Case`, `run` computes it; every error is a `GbfluxError`.
+`load_case` and `parse_case` make a `Case`, `run` computes it; every error is a `GbfluxError`. On the way are
+a `Tessellation` into grains, a `Mesh`, two `Electrode`, a `ConductionSolver`, its `Fields` and a `Result`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gbflux.api import run
     from gbflux.case import Case, load_case, parse_case
+    from gbflux.conduction import Electrode, Fields
+    from gbflux.conduction.conductor import Conductor as ConductionSolver
     from gbflux.errors import CaseError, GbfluxError, InputError, MeshError, MissingLibrary, SolverError
+    from gbflux.grains import Tessellation
+    from gbflux.mesh import Mesh
+    from gbflux.results import Result
 
     __version__: str
 
 __all__ = [
     "Case",
     "CaseError",
+    "ConductionSolver",
+    "Electrode",
+    "Fields",
     "GbfluxError",
     "InputError",
+    "Mesh",
     "MeshError",
     "MissingLibrary",
+    "Result",
     "SolverError",
+    "Tessellation",
     "__version__",
     "load_case",
     "parse_case",
     "run",
 ]
 
-_ROOM_OF = {
-    "Case": "case",
-    "load_case": "case",
-    "parse_case": "case",
-    "CaseError": "errors",
-    "GbfluxError": "errors",
-    "InputError": "errors",
-    "MeshError": "errors",
-    "MissingLibrary": "errors",
-    "SolverError": "errors",
-    "run": "api",
-}
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name not in __all__:
+        raise AttributeError(f"module 'gbflux' has no attribute {name!r}")
+    value = globals()[name] = _loaded(name)
+    return value
+
+
+def _loaded(name: str) -> Any:
+    """A public name, from the room that makes it."""
+    room: Any
+    match name:
+        case "__version__":
+            return _installed_version()
+        case "ConductionSolver":
+            from gbflux.conduction.conductor import Conductor
+
+            return Conductor
+        case "Case" | "load_case" | "parse_case":
+            import gbflux.case as room
+        case "Electrode" | "Fields":
+            import gbflux.conduction as room
+        case "Tessellation":
+            import gbflux.grains as room
+        case "Mesh":
+            import gbflux.mesh as room
+        case "Result":
+            import gbflux.results as room
+        case "run":
+            import gbflux.api as room
+        case _:
+            import gbflux.errors as room
+    return getattr(room, name)
 
 
 def _installed_version() -> str:
@@ -54,18 +87,6 @@ def _installed_version() -> str:
         from gbflux._version import __version__
 
         return __version__
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name on first use."""
-    if name == "__version__":
-        value = _installed_version()
-    elif name in _ROOM_OF:
-        value = getattr(import_module(f"gbflux.{_ROOM_OF[name]}"), name)
-    else:
-        raise AttributeError(f"module 'gbflux' has no attribute {name!r}")
-    globals()[name] = value
-    return value
 
 
 def __dir__() -> list[str]:

@@ -25,15 +25,7 @@ from gbflux.units import SIDES
 
 
 def write_files(folder: RunFolder, snapshot: Snapshot) -> None:
-    """Write what a case asks for into its folder.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        The folder, made ready.
-    snapshot : Snapshot
-        The solved case.
-    """
+    """Write what a case asks for into its folder, made ready."""
     write_tables(folder, snapshot)
     if snapshot.case.output.fields:
         write_fields(folder.fields_file, snapshot.mesh, snapshot.fields)
@@ -109,12 +101,7 @@ def _errors_again(before: Mapping[str, Any], errors: dict[str, Any]) -> dict[str
 def remeasure(directory: Path) -> tuple[Result, Snapshot]:
     """Repeat the measuring of a finished run and replace its tables and result.
 
-    Returns
-    -------
-    Result
-        With the measured parts new; mesh, solver and times as they were.
-    Snapshot
-        The case, mesh and fields that were measured.
+    Returns the result, mesh, solver and times as they were, and the case, mesh and fields measured.
 
     Raises
     ------

@@ -23,14 +23,9 @@ STAGES = ("grains", "mesh", "layers", "distribute", "assemble", "solve", "bracke
 
 @dataclass
 class Progress:
-    """Keeps the time of a run's stages and reports them.
+    """Keeps the time of a run's stages (`seconds`, by stage) and reports them.
 
-    Attributes
-    ----------
-    announce : callable, optional
-        Called with a stage's name when it begins, for a display that can be wiped.
-    seconds : dict
-        Time by stage (s).
+    `announce` is called with a stage's name when it begins, for a display that can be wiped.
     """
 
     announce: Callable[[str], None] | None = None
@@ -65,13 +60,7 @@ class Progress:
 
 
 def log_file(path: Path) -> logging.FileHandler:
-    """A log file begun afresh, for `logged_to`.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    """
+    """A log file begun afresh, for `logged_to`; an InputError if it cannot be written."""
     try:
         handler = _LogFile(path, mode="w", encoding="utf-8")
     except OSError as error:

@@ -53,15 +53,7 @@ REASONS = {
 
 
 class MeshTooLarge(MeshError):
-    """A mesh that turned out larger than memory has room for.
-
-    Attributes
-    ----------
-    cells : int
-        Cells of the mesh.
-    room : float
-        Most cells that it may have.
-    """
+    """A mesh that turned out larger than memory has room for: its cells, and the most it may have."""
 
     def __init__(self, cells: int, room: float):
         super().__init__(
@@ -76,27 +68,13 @@ class MeshTooLarge(MeshError):
 
 @dataclass(frozen=True)
 class History:
-    """Course of a refinement; the same on all ranks but for the measurements.
+    """Course of a refinement; the same on all ranks but for the measurements."""
 
-    Attributes
-    ----------
-    rounds : tuple of Round
-        In order.
-    best : int
-        Number of the round that the result is from, counted from 0.
-    standings : dict of Standing
-        Standing of the best round by target.
-    stopped_by : str or None
-        A key of `REASONS`; None where all targets were reached.
-    measurements : tuple of Measurement
-        Of the rounds up to the best, on rank 0.
-    """
-
-    rounds: tuple[Round, ...]
-    best: int
-    standings: Mapping[str, Standing]
-    stopped_by: str | None
-    measurements: tuple[Measurement, ...]
+    rounds: tuple[Round, ...]  # in order
+    best: int  # number of the round that the result is from, counted from 0
+    standings: Mapping[str, Standing]  # of the best round, by target
+    stopped_by: str | None  # a key of `REASONS`; None where all targets were reached
+    measurements: tuple[Measurement, ...]  # of the rounds up to the best, on rank 0
 
     def accuracy(self) -> dict[str, dict[str, Any]]:
         """Return the accuracies asked for and reached by target, as in ``result.json``."""
@@ -122,7 +100,6 @@ def refined(
     case : Case
         With an accuracy.
     comm : MPI.Intracomm
-        The ranks.
     stage : callable
         Solves the case on a mesh of given sizes (None: those of the case) unless it has more cells than the
         second argument allows, which is a `MeshTooLarge`; *collective*. Both are looked at on rank 0.
@@ -134,7 +111,6 @@ def refined(
     Solved
         On the best mesh.
     History
-        Of all meshes.
 
     Raises
     ------

@@ -45,61 +45,28 @@ from gbflux.simulation.targets import Solved
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a run on each rank.
+    """Outcome of a run on each rank."""
 
-    Attributes
-    ----------
-    result : Result
-        The same on all ranks.
-    snapshot : Snapshot or None
-        The solved case on rank 0; None on other ranks and for a case that was finished before.
-    """
-
-    result: Result
-    snapshot: Snapshot | None
+    result: Result  # the same on all ranks
+    snapshot: Snapshot | None  # on rank 0; None for a case that was finished before
 
 
 @dataclass(frozen=True)
 class Run:
-    """A case under way.
-
-    Attributes
-    ----------
-    case : Case
-    folder : RunFolder or None
-        Where it leaves files; None leaves none.
-    comm : MPI.Intracomm
-        The ranks that share the work.
-    progress : Progress
-    shared : SharedMesh
-        The mesh of the case, which it may share with others.
-    stored : Result or None
-        The result, where the folder holds the case finished: nothing is left to do then.
-    """
+    """A case under way."""
 
     case: Case
-    folder: RunFolder | None
-    comm: Any
+    folder: RunFolder | None  # where it leaves files; None leaves none
+    comm: Any  # the ranks that share the work
     progress: Progress
-    shared: SharedMesh
-    stored: Result | None = None
+    shared: SharedMesh  # the mesh of the case, which it may share with others
+    stored: Result | None = None  # the result of a case that is finished: nothing is left to do
 
 
 def run_case(case: Case, directory: Path | None = None, **options: Any) -> Outcome:
-    """Run a case without drawing; *collective*.
+    """Run a case without drawing, with the options of `begun`; *collective*.
 
-    Parameters
-    ----------
-    case : Case
-    directory : Path, optional
-        Where to leave files; None leaves none.
-    **options
-        Those of `begun`.
-
-    Returns
-    -------
-    Outcome
-        With the stored result, and no snapshot, if the folder holds this case finished.
+    The result is the stored one, without a snapshot, if the folder holds this case finished.
 
     Raises
     ------
@@ -129,7 +96,6 @@ def begun(
 
     Parameters
     ----------
-    case : Case
     directory : Path, optional
         Where to leave files; None leaves none.
     comm : MPI.Intracomm, optional
@@ -167,11 +133,7 @@ def begun(
 def solve(run: Run) -> tuple[Solved, History | None]:
     """Solve a case, on ever finer meshes where an accuracy is asked for; *collective*.
 
-    Returns
-    -------
-    Solved
-    History or None
-        Of the meshes on the way to the accuracy asked for.
+    Returns the solved case, and the meshes on the way to the accuracy.
     """
     case, history = run.case, None
     if case.accuracy is None:
@@ -201,18 +163,10 @@ def solve_once(
 
     Parameters
     ----------
-    case : Case
-    shared : SharedMesh
-    progress : Progress
     field : SizeField, optional
         Sizes of the mesh, on rank 0; by default those of the case.
     room : float
-        Most cells that the mesh may have.
-
-    Raises
-    ------
-    MeshTooLarge
-        On all ranks, if it has more.
+        Most cells that the mesh may have; a larger one is a `MeshTooLarge` on all ranks.
     """
     certify = _certified_at_once(case)
     built = _meshed(case, shared, progress, field, room)

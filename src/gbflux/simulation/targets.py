@@ -42,24 +42,13 @@ GROWN = 1.2
 
 @dataclass(frozen=True)
 class Solved:
-    """A case solved on one mesh; all but the solution on rank 0 only.
-
-    Attributes
-    ----------
-    built : BuiltMesh or None
-    solution : Solution
-    snapshot : Snapshot or None
-    certificates : tuple of LocalCertificate
-        Of the local currents that were bounded.
-    local_currents : tuple of LocalCurrent or None
-        The bounds of each that was tried.
-    """
+    """A case solved on one mesh; all but the solution on rank 0 only."""
 
     built: BuiltMesh | None
     solution: Solution
     snapshot: Snapshot | None
-    certificates: tuple[LocalCertificate, ...] = ()
-    local_currents: tuple[LocalCurrent | None, ...] = ()
+    certificates: tuple[LocalCertificate, ...] = ()  # of the local currents that were bounded
+    local_currents: tuple[LocalCurrent | None, ...] = ()  # the bounds of each that was tried
 
     @property
     def root_mesh(self) -> BuiltMesh:
@@ -76,21 +65,11 @@ class Solved:
 
 @dataclass(frozen=True)
 class Standing:
-    """Error of a round against a target.
+    """Error of a round against a target."""
 
-    Attributes
-    ----------
-    asked : float
-        Largest error asked for (1).
-    error : float
-        Error reached (1).
-    worst : str or None
-        The measure with this error, where a target has several.
-    """
-
-    asked: float
-    error: float
-    worst: str | None = None
+    asked: float  # largest error asked for (1)
+    error: float  # reached (1)
+    worst: str | None = None  # the measure with this error, where a target has several
 
     @property
     def reached(self) -> bool:
@@ -105,28 +84,14 @@ class Standing:
 
 @dataclass(frozen=True)
 class Target(ABC):
-    """One thing to refine for. All methods but `require` are called on rank 0.
+    """One thing to refine for. All methods but `require` are called on rank 0."""
 
-    Attributes
-    ----------
-    asked : float
-        Largest error asked for (1).
-    name : str
-        Its key in the case's accuracy.
-    patience : int
-        Rounds in vain, one after the other, that end the refining.
-    known : str
-        Subject of a round's line.
-    missed_known, advice : str
-        Subject of the warning of a run that ended short of the target, and what to make of it.
-    """
-
-    asked: float
-    name: ClassVar[str]
-    patience: ClassVar[int]
-    known: ClassVar[str]
-    missed_known: ClassVar[str]
-    advice: ClassVar[str]
+    asked: float  # largest error asked for (1)
+    name: ClassVar[str]  # its key in the case's accuracy
+    patience: ClassVar[int]  # rounds in vain, one after the other, that end the refining
+    known: ClassVar[str]  # subject of a round's line
+    missed_known: ClassVar[str]  # subject of the warning of a run that ended short of it
+    advice: ClassVar[str]  # and what to make of it
 
     def require(self, solution: Solution) -> None:  # noqa: B027 - most have nothing to require
         """Raise a `SolverError` on all ranks if the target cannot be judged."""
