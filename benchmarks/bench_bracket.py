@@ -31,9 +31,8 @@ def measured(grains: int, ratio: float, repeat: int) -> None:
     from mpi4py import MPI
 
     from gbflux.case import parse_case
-    from gbflux.conduction import Electrode, SolverSettings
+    from gbflux.conduction import SolverSettings, bottom_electrode, solve, top_electrode
     from gbflux.conduction.materials import conductivities
-    from gbflux.conduction.solve import solve
     from gbflux.mesh import build_mesh, recipe
 
     comm = MPI.COMM_WORLD
@@ -45,7 +44,8 @@ def measured(grains: int, ratio: float, repeat: int) -> None:
         sigma = conductivities(mesh, case)
     runs = []
     for _ in range(repeat + 1):  # the first compiles forms
-        solution = solve(comm, mesh, sigma, Electrode(0.0), Electrode(0.1), SolverSettings(bracket=True))
+        electrodes = bottom_electrode(0.0), top_electrode(0.1)
+        solution = solve(comm, mesh, sigma, electrodes, SolverSettings(bracket=True))
         runs.append([solution.timings[name] for name in ("distribute", "assemble", "solve", "bracket")])
     if comm.rank == 0:
         distribute, assemble, p1, bracket = np.min(runs[1:], axis=0)

@@ -18,8 +18,8 @@ import numpy as np
 from mpi4py import MPI
 
 from gbflux.case import Case, parse_case
+from gbflux.conduction import solve
 from gbflux.conduction.materials import conductivities
-from gbflux.conduction.solve import solve
 from gbflux.measure import Measurement, measure
 from gbflux.mesh import CellKind, Mesh, SizeField, build_mesh, recipe
 from gbflux.mesh.refine import closed, uncut_nodes
@@ -56,7 +56,7 @@ def solved(one: Case, field: SizeField | None = None) -> Solved:
     """A case on one mesh."""
     built = build_mesh(recipe(one, field))
     sigma = conductivities(built.mesh, one)
-    solution = solve(MPI.COMM_SELF, built.mesh, sigma, *electrodes(one), settings(one))
+    solution = solve(MPI.COMM_SELF, built.mesh, sigma, electrodes(one), settings(one))
     measured = measure(
         built.mesh,
         solution.fields,

@@ -19,7 +19,7 @@ import numpy as np
 
 from gbflux.lab.demo.iv import INTERIOR, simulate
 from gbflux.lab.iv.analyse import analyse_iv
-from gbflux.lab.readers.tables import read_table
+from gbflux.lab.readers import read_table
 
 
 def write(path: Path, rows: int, sweeps: int, tails: bool = False) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from gbflux.lab.demo.memristor import DEVICES, device_cycles
+from gbflux.lab.demo.iv import DEVICES, device_cycles
 from gbflux.lab.memristor.switching import analyse_memristor
-from gbflux.lab.readers.tables import read_table
+from gbflux.lab.readers import read_table
 
 device = DEVICES["tip"]
 number, bias, current, truth = device_cycles(device, np.random.default_rng(4))

@@ -14,7 +14,7 @@ import numpy as np
 
 from gbflux.lab.demo.iv import GRAIN_BOUNDARY, simulate
 from gbflux.lab.iv.analyse import analyse_iv
-from gbflux.lab.readers.tables import read_table
+from gbflux.lab.readers import read_table
 
 voltage, current = simulate(GRAIN_BOUNDARY, np.random.default_rng(1))
 with tempfile.TemporaryDirectory() as folder:

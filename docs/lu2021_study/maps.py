@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.planes import electrode_plane
 from gbflux.mesh import CellKind
-from gbflux.report import style
-from gbflux.report.paint import paint
-from gbflux.report.panels import draw_section
-from gbflux.report.views import section_view
+from gbflux.report.figures import style
+from gbflux.report.figures.case import draw_section
+from gbflux.report.figures.views import paint, section_view
 from gbflux.results.fields import Snapshot
 from gbflux.simulation.run import run_case
 from lu2021_study.cases import Run

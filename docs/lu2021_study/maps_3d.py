@@ -13,8 +13,8 @@ from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.planes import PlaneFacets, electrode_plane
 from gbflux.measure.section import slice_plane
 from gbflux.mesh import CellKind, Mesh
-from gbflux.report import style
-from gbflux.report.paint import paint
+from gbflux.report.figures import style
+from gbflux.report.figures.views import paint
 from gbflux.results.fields import Snapshot
 from lu2021_study.pictures import small_png
 

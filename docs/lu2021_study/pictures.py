@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gbflux.report import style
+from gbflux.report.figures import style
 from lu2021_study.cases import ASR, BI, SEEDS, Run
 from lu2021_study.runs import SIDES, solved
 from lu2021_study.spreads import Rows, crossings, faces

@@ -2,7 +2,8 @@
 
 Public names load on first use, so that ``import gbflux`` is instant and needs neither gmsh nor DOLFINx:
 `load_case` and `parse_case` make a `Case`, `run` computes it; every error is a `GbfluxError`. On the way are
-a `Tessellation` into grains, a `Mesh`, two `Electrode`, a `ConductionSolver`, its `Fields` and a `Result`.
+a `Tessellation` into grains, a `Mesh`, its `Material`, two `Electrode`, a `ConductionSolver`, `Fields` and a
+`Result`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gbflux.api import run
     from gbflux.case import Case, load_case, parse_case
-    from gbflux.conduction import Electrode, Fields
-    from gbflux.conduction.conductor import Conductor as ConductionSolver
+    from gbflux.conduction import ConductionSolver, Electrode, Fields, Material
     from gbflux.errors import CaseError, GbfluxError, InputError, MeshError, MissingLibrary, SolverError
     from gbflux.grains import Tessellation
     from gbflux.mesh import Mesh
@@ -29,6 +29,7 @@ __all__ = [
     "Fields",
     "GbfluxError",
     "InputError",
+    "Material",
     "Mesh",
     "MeshError",
     "MissingLibrary",
@@ -56,13 +57,9 @@ def _loaded(name: str) -> Any:
     match name:
         case "__version__":
             return _installed_version()
-        case "ConductionSolver":
-            from gbflux.conduction.conductor import Conductor
-
-            return Conductor
         case "Case" | "load_case" | "parse_case":
             import gbflux.case as room
-        case "Electrode" | "Fields":
+        case "ConductionSolver" | "Electrode" | "Fields" | "Material":
             import gbflux.conduction as room
         case "Tessellation":
             import gbflux.grains as room

@@ -12,7 +12,7 @@ from gbflux.simulation.mpi_job import on_root
 from gbflux.simulation.run import Outcome, Run, begun, files_left, finish, solve
 
 if TYPE_CHECKING:
-    from gbflux.report.views import CaseViews
+    from gbflux.report.figures.views import CaseViews
     from gbflux.results import Result, Snapshot
     from gbflux.simulation import Progress
 
@@ -109,7 +109,7 @@ def _run_and_draw(
         seen, shown = _views_of_run(run, solved.snapshot)
         with files_left(run, solved.snapshot):
             if run.folder is not None and shown is not None:
-                from gbflux.report.case_figures import draw_views
+                from gbflux.report.figures.case import draw_views
 
                 run.folder.figures.mkdir(exist_ok=True)
                 draw_views(run.folder.figures, shown)
@@ -135,7 +135,7 @@ def _views_of_run(run: Run, snapshot: Snapshot | None) -> tuple[CaseViews | None
 
 def views(snapshot: Snapshot) -> CaseViews:
     """Return the images and lines that the pictures of a solved case are drawn from."""
-    from gbflux.report.views import case_views
+    from gbflux.report.figures.views import case_views
 
     case = snapshot.case
     given = case.potentials[1] is None

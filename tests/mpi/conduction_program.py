@@ -11,17 +11,24 @@ import numpy as np
 from mpi4py import MPI
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, newton
-from gbflux.conduction.conductor import Conductor
-from gbflux.conduction.parallel import errors_of_root
-from gbflux.conduction.solve import solve
+from gbflux.conduction import (
+    ButlerVolmer,
+    ConductionSolver,
+    Resistance,
+    SolverSettings,
+    bottom_electrode,
+    newton,
+    solve,
+    top_electrode,
+)
+from gbflux.conduction.mpi import errors_of_root
 from gbflux.errors import GbfluxError
 from gbflux.mesh import CellKind, Mesh, build_mesh, recipe
 from meshes_by_hand import FULL_STACK, Layer, area_m2, resistance, stack
 from small_cases import FLAT, LAYERS, case
 
 COMM = MPI.COMM_WORLD
-ZERO, TOP = Electrode(0.0), Electrode(0.1)
+ZERO, TOP = bottom_electrode(0.0), top_electrode(0.1)
 
 
 def varied(mesh: Mesh) -> np.ndarray:
@@ -46,7 +53,7 @@ def fields(path: str, rtol: str) -> None:
         mesh, sigma = on_root(lambda d=dimension: stack(FULL_STACK, d, across=4))
         for order, asr in ((1, 0.0), (1, 1e-3), (2, 0.0), (2, 1e-3)):
             settings = SolverSettings(rtol=float(rtol), order=order)
-            solution = solve(COMM, mesh, sigma, ZERO, Electrode(0.1, asr), settings)
+            solution = solve(COMM, mesh, sigma, (ZERO, top_electrode(0.1, Resistance(asr))), settings)
             counts = (solution.dofs, solution.iterations, solution.relative_residual)
             assert len(set(COMM.allgather(counts))) == 1
             assert (solution.fields is None) == (COMM.rank != 0)
@@ -70,7 +77,9 @@ def brackets() -> None:
                 sigma = np.array([1.0, 0.2, ratio, ratio, 1e-3])[mesh.kind]
             for order, asr in ((1, 0.0), (2, 1e-5)):
                 settings = SolverSettings(order=order, bracket=True)
-                bracket = solve(COMM, mesh, sigma, ZERO, Electrode(0.1, asr), settings).bracket
+                bracket = solve(
+                    COMM, mesh, sigma, (ZERO, top_electrode(0.1, Resistance(asr))), settings
+                ).bracket
                 bracket = replace(bracket, gap=None)  # by cell, on rank 0 alone
                 assert len(set(COMM.allgather(bracket))) == 1
                 found[f"{name} {ratio} {order}"] = asdict(bracket)
@@ -92,8 +101,8 @@ def certificates() -> None:
             weights = [("bottom", on[0] * cone), ("top", on[1] * cone), ("top", on[1] * 1.0)]
         for order, asr in ((1, 0.0), (2, 1e-5)):
             settings = SolverSettings(order=order, bracket=True, certify=True)
-            with Conductor(COMM, mesh) as conductor:
-                conductor.solve(sigma, ZERO, Electrode(0.1, asr), settings)
+            with ConductionSolver(COMM, mesh) as conductor:
+                conductor.solve(sigma, (ZERO, top_electrode(0.1, Resistance(asr))), settings)
                 local = conductor.certify(weights)
             gaps = COMM.bcast([one.gap.sum() for one in local] if COMM.rank == 0 else None)
             for one, gap in zip(local, gaps, strict=True):
@@ -109,7 +118,7 @@ def certificates() -> None:
 def expect(error: str, mesh: Mesh | None, sigma: np.ndarray | None, **settings: object) -> None:
     """Print on rank 0 what each rank raised."""
     try:
-        solve(COMM, mesh, sigma, ZERO, TOP, SolverSettings(**settings))
+        solve(COMM, mesh, sigma, (ZERO, TOP), SolverSettings(**settings))
         raised = "nothing"
     except GbfluxError as caught:
         raised = f"{type(caught).__name__} {caught.exit_code} {getattr(caught, 'iterations', None)}"
@@ -129,7 +138,9 @@ def ramp() -> None:
     newton.MOST_STEPS = 4
     slow = ButlerVolmer(1e-3, 0.3, 0.7, 298.15)
     mesh, sigma = on_root(lambda: stack(FULL_STACK, 2, across=4))
-    found = solve(COMM, mesh, sigma, Electrode(0.0, 0.0, slow), Electrode(-10.0, 0.0, slow), SolverSettings())
+    found = solve(
+        COMM, mesh, sigma, (bottom_electrode(0.0, slow), top_electrode(-10.0, slow)), SolverSettings()
+    )
     counts = COMM.allgather((found.load_steps, found.newton_iterations))
     assert len(set(counts)) == 1
     if COMM.rank == 0:
@@ -147,7 +158,7 @@ def as_many_cells_as_ranks() -> None:
     """Six tetrahedra can have a rank each, which may own no facet."""
     mesh, sigma = on_root(lambda: stack([Layer(CellKind.GRAIN, 10.0)], 3, across=1))
     for order in (1, 2):
-        solution = solve(COMM, mesh, sigma, ZERO, TOP, SolverSettings(order=order, bracket=True))
+        solution = solve(COMM, mesh, sigma, (ZERO, TOP), SolverSettings(order=order, bracket=True))
         assert 0.0 < solution.bracket.lower < solution.bracket.upper
         if COMM.rank == 0:
             assert abs(solution.fields.residual.sum()) <= 1e-9 * np.abs(solution.fields.residual).max()
@@ -169,7 +180,7 @@ def exact_bracket() -> None:
         sigma = np.array([0.05, 0.01, 2.5e-5, 2.5e-5, 3.0e-6])[mesh.kind]
         exact = area_m2(mesh) / resistance(mesh, sigma)
     exact = COMM.bcast(exact)
-    bracket = solve(COMM, mesh, sigma, ZERO, TOP, SolverSettings(bracket=True)).bracket
+    bracket = solve(COMM, mesh, sigma, (ZERO, TOP), SolverSettings(bracket=True)).bracket
     everywhere = COMM.gather(bracket.lower <= exact <= bracket.upper and bracket.relative_width < 1e-9)
     if COMM.rank == 0:
         print("agreed:", set(everywhere))

@@ -10,7 +10,7 @@ from mpi4py import MPI
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from unit_program import QUIET
 
-from gbflux.conduction import reuse
+from gbflux.conduction import recycling
 from gbflux.simulation.shared_mesh import units
 from small_cases import LAYERS, case, run_unit
 
@@ -18,7 +18,7 @@ from small_cases import LAYERS, case, run_unit
 def main(folder: Path) -> None:
     """Print what every rank met: the second case fails, the third starts afresh."""
     comm = MPI.COMM_WORLD
-    true, calls = reuse._Seam, []
+    true, calls = recycling._Overlap, []
 
     def seam(*arguments: object) -> object:
         calls.append(1)
@@ -26,7 +26,7 @@ def main(folder: Path) -> None:
             raise MemoryError("no memory")
         return true(*arguments)
 
-    reuse._Seam = seam
+    recycling._Overlap = seam
     (unit,) = units([case(LAYERS, QUIET, {"homogenizing_layer.thickness_um": um}) for um in (5, 3.5, 2)])
     wanted = [(one, folder / str(one.hl_um[0])) for one in unit.cases]
     told = []

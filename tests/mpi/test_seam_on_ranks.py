@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gbflux.conduction.elements import SET_UP
+from gbflux.conduction.recycling import SET_UP
 
 pytestmark = pytest.mark.mpi
 PROGRAM = Path(__file__).with_name("seam_program.py")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gbflux.lab.contact import filament, ionic, mechanics, spreading
-from gbflux.lab.contact.ionic import layer_asr
+from gbflux.lab.contact import filament, mechanics, spreading
+from gbflux.lab.contact.spreading import layer_asr
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,14 +52,14 @@ def test_dendrite_of_440_ohm():
 
 def test_ionic_current_through_the_tip():
     """Lu 2021: "~2e-2 pA" at 10 V from 30 nm² and 5e-4 S/cm over 300 µm."""
-    assert ionic.one_dimensional_current(0.05, 30e-18, 300e-6, 10) == pytest.approx(5.0e-14)
-    assert ionic.spreading_current(0.05, 30e-18, 10) == pytest.approx(6.18e-9, rel=1e-3)
+    assert spreading.one_dimensional_current(0.05, 30e-18, 300e-6, 10) == pytest.approx(5.0e-14)
+    assert spreading.spreading_current(0.05, 30e-18, 10) == pytest.approx(6.18e-9, rel=1e-3)
     # the ratio of the two is 4aL/A = 4L/(π a)
-    ratio = ionic.spreading_current(0.05, 30e-18, 10) / ionic.one_dimensional_current(
+    ratio = spreading.spreading_current(0.05, 30e-18, 10) / spreading.one_dimensional_current(
         0.05, 30e-18, 300e-6, 10
     )
     assert ratio == pytest.approx(1.2e5, rel=0.04)
-    assert ionic.ionic_current(0.05, 30e-18, 10, asr=1e-4) == pytest.approx(3e-12, rel=1e-3)
+    assert spreading.ionic_current(0.05, 30e-18, 10, asr=1e-4) == pytest.approx(3e-12, rel=1e-3)
 
 
 def test_spot_in_series_with_the_filament():

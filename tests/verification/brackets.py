@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
-from gbflux.conduction import Bracket, Electrode, SolverSettings, bracket
-from gbflux.conduction.solve import solve
+from gbflux.conduction import Bracket, Electrode, SolverSettings, bottom_electrode, solve, top_electrode
+from gbflux.conduction.bounds import bracket
 from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import Layer, stack, volumes
 
-ZERO, TOP = Electrode(0.0), Electrode(0.1)
+ZERO, TOP = bottom_electrode(0.0), top_electrode(0.1)
 UM = 1.0e-6
 
 
@@ -29,7 +29,7 @@ def bracketed(
     **settings: object,
 ) -> Bracket:
     """The bracket of one problem."""
-    return solve(MPI.COMM_SELF, mesh, sigma, bottom, top, SolverSettings(bracket=True, **settings)).bracket
+    return solve(MPI.COMM_SELF, mesh, sigma, (bottom, top), SolverSettings(bracket=True, **settings)).bracket
 
 
 def bracketed_to_the_end(monkeypatch: pytest.MonkeyPatch, *problem: object, **settings: object) -> Bracket:

@@ -6,8 +6,7 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from gbflux.conduction import Electrode, Solution, SolverSettings
-from gbflux.conduction.solve import solve
+from gbflux.conduction import Electrode, Solution, SolverSettings, bottom_electrode, solve, top_electrode
 from gbflux.mesh import CellKind, Mesh
 
 #: Conductivities of the field (S/m): grain 5e-4 S/cm, grain boundary 2.5e-7 S/cm, layer 1e-4 S/cm.
@@ -28,12 +27,12 @@ def sigma_by_kind(mesh: Mesh) -> NDArray[np.float64]:
 def solved(
     mesh: Mesh,
     sigma: NDArray[np.float64],
-    bottom: Electrode = Electrode(0.0),  # noqa: B008  (frozen)
-    top: Electrode = Electrode(0.1),  # noqa: B008  (frozen)
+    bottom: Electrode = bottom_electrode(0.0),  # noqa: B008  (frozen)
+    top: Electrode = top_electrode(0.1),  # noqa: B008  (frozen)
     **settings: object,
 ) -> Solution:
     """Solve on this rank alone."""
-    return solve(MPI.COMM_SELF, mesh, sigma, bottom, top, SolverSettings(**settings))
+    return solve(MPI.COMM_SELF, mesh, sigma, (bottom, top), SolverSettings(**settings))
 
 
 def electrode_currents(mesh: Mesh, solution: Solution) -> tuple[float, float]:

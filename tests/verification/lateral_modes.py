@@ -13,7 +13,7 @@ import numpy as np
 from conduction_cases import currents_into, solved
 from numpy.typing import NDArray
 
-from gbflux.conduction import Electrode, Solution
+from gbflux.conduction import Resistance, Solution, top_electrode
 from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import GB_UM, Layer, stack
 
@@ -77,7 +77,7 @@ def driven(
     of_cell = np.searchsorted(bottom[:-1], centre[:, -1]) - 1
     of_cell[centre[:, -1] < 0] = -1
     sigma = np.where(of_cell < 0, drive * (1 + SWING * lateral), np.array([s.sigma for s in sheets])[of_cell])
-    top = Electrode(VOLT, asr)
+    top = top_electrode(VOLT, Resistance(asr))
     solution = solved(mesh, sigma, top=top, rtol=1.0e-12, preconditioner="lu")
     mode = np.prod(np.cos(wave * mesh.points[:, :-1]), axis=1)
     mean = -drive * VOLT / (GB_UM * 1.0e-6)  # current flows down, from the top electrode at VOLT

@@ -13,8 +13,15 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
-from gbflux.conduction import Bracket, Electrode, LocalCurrent, SolverSettings
-from gbflux.conduction.conductor import Conductor
+from gbflux.conduction import (
+    Bracket,
+    ConductionSolver,
+    LocalCurrent,
+    Resistance,
+    SolverSettings,
+    bottom_electrode,
+    top_electrode,
+)
 from gbflux.conduction.records import Fields
 from gbflux.mesh import Mesh
 from gbflux.units import SIDES
@@ -48,10 +55,10 @@ def certified(
     **settings: object,
 ) -> Certified:
     """Solve and certify on this rank alone."""
-    with Conductor(MPI.COMM_SELF, mesh) as conductor:
-        electrodes = Electrode(0.0, asr[0]), Electrode(1.0, asr[1])
+    with ConductionSolver(MPI.COMM_SELF, mesh) as conductor:
+        electrodes = bottom_electrode(0.0, Resistance(asr[0])), top_electrode(1.0, Resistance(asr[1]))
         asked = SolverSettings(bracket=True, certify=True, **settings)
-        solution = conductor.solve(sigma, *electrodes, asked)
+        solution = conductor.solve(sigma, electrodes, asked)
         return Certified(solution.fields, solution.bracket, conductor.certify(weights), mesh)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from brackets import ZERO, bracketed, bracketed_to_the_end, least_power
 
-from gbflux.conduction import Electrode
-from gbflux.conduction.bracket import ROUND_OFF
+from gbflux.conduction import Resistance, top_electrode
+from gbflux.conduction.bounds.bracket import ROUND_OFF
 from gbflux.mesh import CellKind, Mesh
 from small_cases import FLAT, LAYERS, TINY, solved
 
@@ -33,7 +33,7 @@ def test_against_a_direct_solve(case: str, ratio: float) -> None:
     mesh = solved(POLYCRYSTALS[case]).snapshot.mesh
     sigma = conductivities(mesh, ratio)
     resistive = 0.0 if case.endswith("HL") else 2.0e-5
-    found = bracketed(mesh, sigma, ZERO, Electrode(0.1, resistive))
+    found = bracketed(mesh, sigma, ZERO, top_electrode(0.1, Resistance(resistive)))
     least = least_power(mesh, sigma, (0.0, resistive))
     slack = 2.0 * ROUND_OFF * least + 1.0e-12 * least
     assert found.lower <= least <= found.lower + found.algebraic_error + slack

@@ -11,7 +11,7 @@ from test_crouzeix_raviart_is_dual_to_linear_elements import turned
 from test_neutral_inclusion_leaves_the_field_uniform import BOX_UM, RADIUS_UM, SHELL_UM, SIGMA_CORE, meshed
 from test_neutral_inclusion_leaves_the_field_uniform import neutral_matrix as matrix_of
 
-from gbflux.conduction import Electrode
+from gbflux.conduction import Resistance, bottom_electrode, top_electrode
 from meshes_by_hand import BARE_STACK, FULL_STACK, area_m2, resistance, stack
 from small_cases import FLAT, LAYERS, TINY, solved
 
@@ -27,7 +27,13 @@ def test_flat_layers_in_series(dimension: int, layers: tuple, asr: str, order: i
     mesh = stack(layers, dimension)
     sigma = sigma_by_kind(mesh)
     bottom, top = ASR[asr]
-    found = bracketed(mesh, sigma, Electrode(0.0, bottom), Electrode(0.1, top), order=order)
+    found = bracketed(
+        mesh,
+        sigma,
+        bottom_electrode(0.0, Resistance(bottom)),
+        top_electrode(0.1, Resistance(top)),
+        order=order,
+    )
     exact = area_m2(mesh) / (resistance(mesh, sigma) + bottom + top)
     assert found.lower <= exact <= found.upper
     assert found.relative_width < 1.0e-9

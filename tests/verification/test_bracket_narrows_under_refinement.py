@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from brackets import bracketed, checkerboard, straight_box
 
-from gbflux.conduction import Electrode
+from gbflux.conduction import Resistance, top_electrode
 
 
 @pytest.mark.parametrize("asr", [0.0, 3.0e-7])
@@ -15,7 +15,7 @@ def test_nested_meshes(dimension: int, intervals: tuple, asr: float) -> None:
     found = []
     for count in intervals:
         mesh = straight_box(count, dimension)
-        found.append(bracketed(mesh, checkerboard(mesh, 1.0, 0.1), top=Electrode(0.1, asr)))
+        found.append(bracketed(mesh, checkerboard(mesh, 1.0, 0.1), top=top_electrode(0.1, Resistance(asr))))
     lower, upper, width = np.array([(b.lower, b.upper, b.relative_width) for b in found]).T
     assert (np.diff(lower) > 0).all()
     assert (np.diff(upper) < 0).all()

@@ -7,13 +7,14 @@ the top electrode follows the current, of that what the layers and the bottom el
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from conduction_cases import electrode_currents, sigma_by_kind, solved
 from scipy.optimize import brentq
 
-from gbflux.conduction import ButlerVolmer, Electrode
+from gbflux.conduction import ButlerVolmer, Electrode, Resistance, bottom_electrode, top_electrode
 from meshes_by_hand import FULL_STACK, area_m2, resistance, stack
 
 EXACT = 1.0e-9
@@ -33,14 +34,14 @@ def exact_current(voltage: float, cell: float, bottom: Electrode, top: Electrode
 
     def excess(eta: float) -> float:
         """Voltage too much, from the overpotential of the top electrode."""
-        j = butler_volmer(top.kinetics, eta)
-        drops = eta + j * (top.asr + cell + bottom.asr)
-        if bottom.kinetics is not None:
-            below = brentq(lambda e: butler_volmer(bottom.kinetics, e) + j, -5, 5, xtol=1e-16, rtol=1e-15)
+        j = butler_volmer(top.law, eta)
+        drops = eta + j * (top.law.asr + cell + bottom.law.asr)
+        if not bottom.law.linear:
+            below = brentq(lambda e: butler_volmer(bottom.law, e) + j, -5, 5, xtol=1e-16, rtol=1e-15)
             drops -= below
         return drops - voltage
 
-    return butler_volmer(top.kinetics, brentq(excess, -0.6, 0.6, xtol=1e-17, rtol=1e-15))
+    return butler_volmer(top.law, brentq(excess, -0.6, 0.6, xtol=1e-17, rtol=1e-15))
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -49,7 +50,7 @@ def exact_current(voltage: float, cell: float, bottom: Electrode, top: Electrode
 def test_current(dimension: int, order: int, voltage: float) -> None:
     mesh = stack(FULL_STACK, dimension)
     sigma = sigma_by_kind(mesh)
-    bottom, top = Electrode(-0.02, 0.0, BOTTOM), Electrode(voltage - 0.02, 1e-3, TOP)
+    bottom, top = bottom_electrode(-0.02, BOTTOM), top_electrode(voltage - 0.02, replace(TOP, asr=1e-3))
     solution = solved(mesh, sigma, bottom, top, order=order)
     exact = exact_current(voltage, resistance(mesh, sigma), bottom, top)
     entering = np.array(electrode_currents(mesh, solution)) / area_m2(mesh)
@@ -63,12 +64,12 @@ def test_current(dimension: int, order: int, voltage: float) -> None:
 def test_one_electrode_with_kinetics_and_one_without(asr: float) -> None:
     mesh = stack(FULL_STACK)
     sigma = sigma_by_kind(mesh)
-    bottom, top = Electrode(0.0, asr), Electrode(0.1, 0.0, TOP)
+    bottom, top = bottom_electrode(0.0, Resistance(asr)), top_electrode(0.1, TOP)
     solution = solved(mesh, sigma, bottom, top)
     exact = exact_current(0.1, resistance(mesh, sigma), bottom, top)
     entering = np.array(electrode_currents(mesh, solution)) / area_m2(mesh)
     assert entering == pytest.approx([-exact, exact], rel=EXACT)
-    upside_down = solved(mesh, sigma, Electrode(0.1, 0.0, TOP), Electrode(0.0, asr))
+    upside_down = solved(mesh, sigma, bottom_electrode(0.1, TOP), top_electrode(0.0, Resistance(asr)))
     entering = np.array(electrode_currents(mesh, upside_down)) / area_m2(mesh)
     assert entering == pytest.approx([exact, -exact], rel=EXACT)
 
@@ -78,7 +79,7 @@ def test_potential_beside_the_electrodes(voltage: float) -> None:
     """φ jumps by the overpotential: V − φ = η(j), at both ends."""
     mesh = stack(FULL_STACK, 2)
     sigma = sigma_by_kind(mesh)
-    solution = solved(mesh, sigma, Electrode(0.0, 0.0, BOTTOM), Electrode(voltage, 0.0, TOP))
+    solution = solved(mesh, sigma, bottom_electrode(0.0, BOTTOM), top_electrode(voltage, TOP))
     z, phi = mesh.points[:, -1], solution.fields.phi
     j = electrode_currents(mesh, solution)[1] / area_m2(mesh)
     for plane, metal, law, into in zip(

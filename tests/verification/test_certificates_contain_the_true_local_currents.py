@@ -12,7 +12,8 @@ from test_neutral_inclusion_leaves_the_field_uniform import BOX_UM, RADIUS_UM, S
 from test_neutral_inclusion_leaves_the_field_uniform import neutral_matrix as matrix_of
 
 from gbflux.case import Case
-from gbflux.conduction import Electrode, bracket, local_currents
+from gbflux.conduction import Resistance, bottom_electrode, top_electrode
+from gbflux.conduction.bounds import bracket, local_currents
 from gbflux.conduction.materials import conductivities
 from gbflux.measure import electrode_parts
 from gbflux.measure.planes import electrode_plane
@@ -162,7 +163,9 @@ def solved(mesh: Mesh, sigma: np.ndarray, asr: tuple[float, float]) -> Certified
     """Solve alone."""
     from conduction_cases import solved as on_one_rank
 
-    found = on_one_rank(mesh, sigma, Electrode(0.0, asr[0]), Electrode(1.0, asr[1]))
+    found = on_one_rank(
+        mesh, sigma, bottom_electrode(0.0, Resistance(asr[0])), top_electrode(1.0, Resistance(asr[1]))
+    )
     return Certified(found.fields, None, [], mesh)
 
 

@@ -12,7 +12,7 @@ import pytest
 from brackets import checkerboard, straight_box
 from local_currents import Weight, certified, cone, least_power, on_electrode, whole
 
-from gbflux.conduction import bracket, local_currents
+from gbflux.conduction.bounds import bracket, local_currents
 
 ASR = {"ideal": (0.0, 0.0), "top": (0.0, 3.0e-7), "bottom": (2.0e-7, 0.0), "both": (1.0e-6, 1.0e-7)}
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gbflux.conduction import ButlerVolmer
-from gbflux.conduction.butler_volmer import current_density
+from gbflux.conduction.electrodes import current_density
 from small_cases import solved
 
 CELL = {

@@ -12,7 +12,7 @@ import pytest
 from conduction_cases import electrode_currents
 from conduction_cases import solved as solved_on_one_rank
 
-from gbflux.conduction import Electrode
+from gbflux.conduction import Resistance, bottom_electrode, top_electrode
 from gbflux.mesh import CellKind, Mesh
 from meshes_by_hand import volumes
 from small_cases import LAYERS, TINY, solved
@@ -35,7 +35,9 @@ BASE = {
 
 def conductance_and_slope(mesh: Mesh, sigma: np.ndarray) -> tuple[float, np.ndarray]:
     """G (S; 2D: S/m), and ∂G/∂σ of each cell: |∇φ|² V at 1 V."""
-    solution = solved_on_one_rank(mesh, sigma, Electrode(0.0), Electrode(0.1, 1.0e-6), rtol=1.0e-11)
+    solution = solved_on_one_rank(
+        mesh, sigma, bottom_electrode(0.0), top_electrode(0.1, Resistance(1.0e-6)), rtol=1.0e-11
+    )
     field = solution.fields.j / sigma[:, None] / 0.1
     volume = volumes(mesh) * 1.0e-6**mesh.dimension
     return electrode_currents(mesh, solution)[1] / 0.1, np.einsum("ci,ci->c", field, field) * volume

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conduction_cases import sigma_by_kind, solved
 
-from gbflux.conduction import Electrode, Fields
+from gbflux.conduction import Fields, bottom_electrode, top_electrode
 from meshes_by_hand import FULL_STACK, stack
 
 
@@ -28,7 +28,7 @@ def assert_proportional(fields: Fields, base: Fields, factor: float) -> None:
 @pytest.mark.parametrize("factor", [1.0e-6, -1.0, 3.0, 1.0e4])
 def test_voltage(base: tuple, factor: float) -> None:
     mesh, sigma, fields = base
-    assert_proportional(solved(mesh, sigma, top=Electrode(0.1 * factor)).fields, fields, factor)
+    assert_proportional(solved(mesh, sigma, top=top_electrode(0.1 * factor)).fields, fields, factor)
 
 
 @pytest.mark.parametrize("factor", [1.0e-12, 7.0, 1.0e8])
@@ -41,6 +41,6 @@ def test_conductivity(base: tuple, factor: float) -> None:
 
 def test_offset(base: tuple) -> None:
     mesh, sigma, fields = base
-    shifted = solved(mesh, sigma, Electrode(5.0), Electrode(5.1)).fields
+    shifted = solved(mesh, sigma, bottom_electrode(5.0), top_electrode(5.1)).fields
     assert_proportional(shifted, fields, 1.0)
     assert shifted.phi - 5.0 == pytest.approx(fields.phi, abs=1e-10)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from brackets import bracketed, bracketed_to_the_end
 
-from gbflux.conduction.bracket import ROUND_OFF
+from gbflux.conduction.bounds.bracket import ROUND_OFF
 from gbflux.mesh import Mesh
 from small_cases import LAYERS, TINY, solved
 

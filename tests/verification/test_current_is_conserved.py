@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conduction_cases import electrode_currents, solved
 
-from gbflux.conduction import Electrode
+from gbflux.conduction import Resistance, top_electrode
 from gbflux.mesh import CellKind
 from meshes_by_hand import BARE_STACK, FULL_STACK, stack
 
@@ -18,7 +18,7 @@ def test_in_equals_out(ratio: float, asr: float, order: int) -> None:
     mesh = stack(FULL_STACK)
     sigma = np.random.default_rng(3).uniform(0.01, 0.05, len(mesh.cells))
     sigma[np.isin(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION))] *= ratio
-    solution = solved(mesh, sigma, top=Electrode(0.1, asr), order=order)
+    solution = solved(mesh, sigma, top=top_electrode(0.1, Resistance(asr)), order=order)
     entering_bottom, entering_top = electrode_currents(mesh, solution)
     assert entering_top > 0
     assert entering_bottom == pytest.approx(-entering_top, rel=1e-9)

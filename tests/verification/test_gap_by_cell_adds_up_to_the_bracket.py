@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from brackets import bracketed_to_the_end, checkerboard, straight_box
 
-from gbflux.conduction import Electrode
+from gbflux.conduction import Resistance, bottom_electrode, top_electrode
 from gbflux.conduction.materials import conductivities
 from gbflux.mesh import CellKind, Mesh, build_mesh, recipe
 from small_cases import FLAT, LAYERS, case
@@ -24,7 +24,7 @@ def polycrystal(dimension: str) -> tuple[Mesh, np.ndarray]:
 @pytest.mark.parametrize(("asr", "order"), [(0.0, 1), (1.0e-4, 1), (0.0, 2), (1.0e-4, 2)])
 def test_of_a_polycrystal(monkeypatch: pytest.MonkeyPatch, dimension: str, asr: float, order: int) -> None:
     mesh, sigma = polycrystal(dimension)
-    electrodes = Electrode(0.0, asr), Electrode(0.1, 2 * asr)
+    electrodes = bottom_electrode(0.0, Resistance(asr)), top_electrode(0.1, Resistance(2 * asr))
     found = bracketed_to_the_end(monkeypatch, mesh, sigma, *electrodes, order=order)
     width = found.upper - found.lower
     assert found.gap.shape == (len(mesh.cells),)
@@ -35,7 +35,7 @@ def test_of_a_polycrystal(monkeypatch: pytest.MonkeyPatch, dimension: str, asr: 
 def test_electrode_terms_count(monkeypatch: pytest.MonkeyPatch) -> None:
     mesh = straight_box(6)
     sigma = checkerboard(mesh, 1.0, 0.1)
-    electrodes = Electrode(0.0, 3.0e-7), Electrode(0.1, 3.0e-7)
+    electrodes = bottom_electrode(0.0, Resistance(3.0e-7)), top_electrode(0.1, Resistance(3.0e-7))
     found = bracketed_to_the_end(monkeypatch, mesh, sigma, *electrodes)
     assert found.gap.sum() == pytest.approx(found.upper - found.lower, rel=1e-8)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import Electrode, SolverSettings, solver
+from gbflux.conduction import SolverSettings, bottom_electrode, krylov, solve, top_electrode
 from gbflux.conduction.materials import conductivities
-from gbflux.conduction.solve import solve
 from gbflux.measure import measure
 from gbflux.mesh import build_mesh, recipe
 from small_cases import case
@@ -23,7 +22,7 @@ def assert_converges(ratio: float, size_um: float, most: int = 25) -> float:
     assert mesh.n_grains == 64
     sigma = conductivities(mesh, chosen)
     settings = SolverSettings(rtol=1.0e-10, preconditioner="hypre")
-    solution = solve(MPI.COMM_SELF, mesh, sigma, Electrode(0.0), Electrode(0.1), settings)
+    solution = solve(MPI.COMM_SELF, mesh, sigma, (bottom_electrode(0.0), top_electrode(0.1)), settings)
     assert solution.iterations <= most
     assert solution.relative_residual <= 1.0e-10
     found = measure(mesh, solution.fields, mean_grain_size_um=10.0, potentials=(0.0, 0.1))
@@ -41,7 +40,7 @@ def test_two_micrometre_cells(ratio: float) -> None:
 def test_coarsened_as_large_systems_are(ratio: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """More iterations, the same conductivity."""
     plain = assert_converges(ratio, 2.0)
-    monkeypatch.setattr(solver, "LARGE", 0)
+    monkeypatch.setattr(krylov, "LARGE", 0)
     assert assert_converges(ratio, 2.0, most=35) == pytest.approx(plain, rel=1e-9)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conduction_cases import solved
 
-from gbflux.conduction import ButlerVolmer, Electrode
+from gbflux.conduction import ButlerVolmer, bottom_electrode, top_electrode
 from gbflux.conduction.materials import conductivities
 from gbflux.mesh import build_mesh, recipe
 from small_cases import FLAT, case
@@ -29,7 +29,7 @@ def law(anodic: float, cathodic: float) -> ButlerVolmer:
 
 def j_at(voltage: float, bottom: ButlerVolmer, top: ButlerVolmer, offset: float = 0.0) -> np.ndarray:
     mesh, sigma = polycrystal()
-    ends = Electrode(offset, 0.0, bottom), Electrode(offset + voltage, 0.0, top)
+    ends = bottom_electrode(offset, bottom), top_electrode(offset + voltage, top)
     return solved(mesh, sigma, *ends).fields.j
 
 

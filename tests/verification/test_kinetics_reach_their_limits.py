@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conduction_cases import electrode_currents, solved
 
-from gbflux.conduction import ButlerVolmer, Electrode
+from gbflux.conduction import ButlerVolmer, Electrode, Resistance, bottom_electrode, top_electrode
 from gbflux.conduction.materials import conductivities
 from gbflux.measure.hot_spots import mean_density
 from gbflux.measure.planes import electrode_plane
@@ -31,6 +31,11 @@ def law(i0: float, anodic: float = 0.5, cathodic: float = 0.5) -> ButlerVolmer:
     return ButlerVolmer(i0, anodic, cathodic, 298.15)
 
 
+def between(law: object, bottom: float, top: float) -> tuple[Electrode, Electrode]:
+    """Two electrodes of one law at these potentials."""
+    return bottom_electrode(bottom, law), top_electrode(top, law)
+
+
 def hottest(mesh, solution) -> float:
     """Largest current density normal to the top electrode over its mean."""
     facets, nodes = electrode_plane(mesh, solution.fields, "top")
@@ -44,8 +49,8 @@ def test_small_voltages_see_a_resistance(coefficients: tuple[float, float]) -> N
     resistance = RT_OVER_F / (sum(coefficients) * 10.0)
     differences = []
     for voltage in (1e-4, 1e-5):
-        kinetic = solved(mesh, sigma, *(Electrode(v, 0.0, law(10.0, *coefficients)) for v in (0.0, voltage)))
-        linear = solved(mesh, sigma, *(Electrode(v, resistance) for v in (0.0, voltage)))
+        kinetic = solved(mesh, sigma, *between(law(10.0, *coefficients), 0.0, voltage))
+        linear = solved(mesh, sigma, *between(Resistance(resistance), 0.0, voltage))
         differences.append(np.abs(kinetic.fields.j - linear.fields.j).max() / np.abs(linear.fields.j).max())
     order = 2 if coefficients == (0.5, 0.5) else 1
     assert differences[0] <= (1e-4 / RT_OVER_F) ** order
@@ -56,12 +61,14 @@ def test_small_voltages_see_a_resistance(coefficients: tuple[float, float]) -> N
 def test_large_overpotentials_follow_tafel(anodic: float, cathodic: float) -> None:
     """Ten times the current takes RT/F ln 10 (1/α_a + 1/α_c) more, the cell's share taken off."""
     mesh, sigma = polycrystal()
-    ends = (Electrode(0.0, 0.0, law(1e-6, anodic, cathodic)), law(1e-6, anodic, cathodic))
+    ends = (bottom_electrode(0.0, law(1e-6, anodic, cathodic)), law(1e-6, anodic, cathodic))
     voltages = [
-        solved(mesh, sigma, ends[0], Electrode(None, 0.0, ends[1], current_density=j)).potentials[1]
+        solved(mesh, sigma, ends[0], top_electrode(None, ends[1], current_density=j)).potentials[1]
         for j in (0.1, 1.0)
     ]
-    linear = solved(mesh, sigma, Electrode(0.0), Electrode(None, current_density=0.9)).potentials[1]
+    linear = solved(mesh, sigma, bottom_electrode(0.0), top_electrode(None, current_density=0.9)).potentials[
+        1
+    ]
     expected = RT_OVER_F * np.log(10.0) * (1 / anodic + 1 / cathodic)
     # kinetics this slow make the current uniform at the electrodes, and the cell resist a little more
     assert voltages[1] - voltages[0] == pytest.approx(expected, abs=1.2 * linear)
@@ -74,7 +81,7 @@ def test_fast_kinetics_are_an_ideal_electrode() -> None:
     ideal = electrode_currents(mesh, solved(mesh, sigma))[1]
     differences = []
     for i0 in (1e7, 1e8, 1e13):
-        found = solved(mesh, sigma, *(Electrode(v, 0.0, law(i0)) for v in (0.0, 0.1)))
+        found = solved(mesh, sigma, *between(law(i0), 0.0, 0.1))
         differences.append(1.0 - electrode_currents(mesh, found)[1] / ideal)
     assert 1e-7 < differences[0] < 1e-3
     assert differences[0] / differences[1] == pytest.approx(10.0, rel=0.1)
@@ -84,7 +91,7 @@ def test_fast_kinetics_are_an_ideal_electrode() -> None:
 def test_slow_kinetics_make_the_current_uniform() -> None:
     """Blocking electrodes: |J| as the area, and the current that both laws take at half the voltage."""
     mesh, sigma = polycrystal()
-    found = solved(mesh, sigma, *(Electrode(v, 0.0, law(1e-5)) for v in (0.0, 0.1)))
+    found = solved(mesh, sigma, *between(law(1e-5), 0.0, 0.1))
     exact = 2e-5 * np.sinh(0.05 / (2 * RT_OVER_F))
     assert electrode_currents(mesh, found)[1] / area_m2(mesh) == pytest.approx(exact, rel=1e-5)
     through = np.array([-found.fields.j[:, -1].min(), -found.fields.j[:, -1].max()])
@@ -99,7 +106,7 @@ def test_hot_spots_fade_as_kinetics_slow_down() -> None:
     mesh, sigma = polycrystal()
     ratios = []
     for i0 in (1e9, 1e4, 1e3, 1e2, 1.0):
-        found = solved(mesh, sigma, *(Electrode(v, 0.0, law(i0)) for v in (0.0, 0.1)))
+        found = solved(mesh, sigma, *between(law(i0), 0.0, 0.1))
         ratios.append(hottest(mesh, found))
     assert all(slower < faster for faster, slower in itertools.pairwise(ratios))
     assert ratios[0] > 1.5

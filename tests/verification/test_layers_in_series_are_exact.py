@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conduction_cases import electrode_currents, sigma_by_kind, solved
 
-from gbflux.conduction import Electrode
+from gbflux.conduction import Resistance, bottom_electrode, top_electrode
 from meshes_by_hand import BARE_STACK, FULL_STACK, area_m2, resistance, stack
 
 EXACT = 1.0e-10
@@ -19,7 +19,13 @@ RESISTANCES = [(0.0, 0.0), (2.0e-3, 0.0), (0.0, 5.0e-4), (2.0e-4, 1.0e-3), (0.1,
 def test_current(dimension: int, layers: tuple, asr: tuple[float, float]) -> None:
     mesh = stack(layers, dimension)
     sigma = sigma_by_kind(mesh)
-    solution = solved(mesh, sigma, Electrode(3.0, asr[0]), Electrode(3.1, asr[1]), rtol=1e-12)
+    solution = solved(
+        mesh,
+        sigma,
+        bottom_electrode(3.0, Resistance(asr[0])),
+        top_electrode(3.1, Resistance(asr[1])),
+        rtol=1e-12,
+    )
     total = resistance(mesh, sigma) + sum(asr)
     exact = 0.1 * area_m2(mesh) / total
     entering_bottom, entering_top = electrode_currents(mesh, solution)
@@ -41,7 +47,14 @@ def test_current(dimension: int, layers: tuple, asr: tuple[float, float]) -> Non
 def test_order_two_has_the_same_field(dimension: int, asr: tuple[float, float], order: int) -> None:
     mesh = stack(FULL_STACK, dimension, across=2)
     sigma = sigma_by_kind(mesh)
-    solution = solved(mesh, sigma, Electrode(0.1, asr[0]), Electrode(0.0, asr[1]), rtol=1e-12, order=order)
+    solution = solved(
+        mesh,
+        sigma,
+        bottom_electrode(0.1, Resistance(asr[0])),
+        top_electrode(0.0, Resistance(asr[1])),
+        rtol=1e-12,
+        order=order,
+    )
     exact = 0.1 * area_m2(mesh) / (resistance(mesh, sigma) + sum(asr))
     assert electrode_currents(mesh, solution) == pytest.approx((exact, -exact), rel=EXACT)
 

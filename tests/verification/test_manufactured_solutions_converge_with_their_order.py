@@ -19,12 +19,12 @@ from mpi4py import MPI
 from orders import fitted_order
 from petsc4py import PETSc
 
-from gbflux.conduction import compat
+from gbflux.conduction import Plane, compat
 from gbflux.conduction.distribute import distribute
-from gbflux.conduction.electrode_facets import ScaledElectrode
-from gbflux.conduction.planes import plane_nodes
+from gbflux.conduction.facets import ScaledElectrode
 from gbflux.conduction.system import assemble
 from gbflux.mesh import CellKind, Mesh
+from gbflux.units import SIDES
 from meshes_by_hand import Layer, plain_mesh, stack, volumes
 
 KAPPA = 2.0
@@ -55,7 +55,8 @@ def test_smooth_source(dimension: int, order: int) -> None:
 def source_errors(dimension: int, order: int, intervals: int) -> tuple[float, float]:
     """Errors of φ in L2 and of ∇φ."""
     mesh = box(dimension, intervals)
-    domain = distribute(MPI.COMM_SELF, mesh).domain
+    parts = distribute(MPI.COMM_SELF, mesh)
+    domain = parts.domain
     space = compat.scalar_space(domain, "Lagrange", order)
     x = ufl.SpatialCoordinate(domain)
     z = x[dimension - 1]
@@ -64,7 +65,7 @@ def source_errors(dimension: int, order: int, intervals: int) -> tuple[float, fl
         lateral *= ufl.cos(np.pi * x[1])
     exact = z + lateral * (1.25 - z) * z**2
     sigma = 1.0 + (1.0 - z) * (x[0] / 2 + ufl.sin(3 * z) / 4)
-    bottom, top = (plane_nodes(domain, z) for z in mesh.z_electrodes)
+    bottom, top = (parts.scatter_points(Plane(side).points(mesh)) for side in SIDES)
     electrodes = (ScaledElectrode(bottom, 0.0, None), ScaledElectrode(top, 1.5, KAPPA))
     system = assemble(space, sigma, electrodes)
     form = -ufl.div(sigma * ufl.grad(exact)) * ufl.TestFunction(space) * ufl.dx(degree=8)

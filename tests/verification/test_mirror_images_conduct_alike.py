@@ -10,8 +10,7 @@ import pytest
 from mpi4py import MPI
 
 from gbflux.case import parse_case
-from gbflux.conduction import Electrode, SolverSettings
-from gbflux.conduction.solve import solve
+from gbflux.conduction import SolverSettings, bottom_electrode, solve, top_electrode
 from gbflux.measure import Measurement, measure
 from gbflux.simulation.run import run_case
 from small_cases import FLAT, LAYERS, case_text, mirrored, solved
@@ -23,8 +22,8 @@ GRAINS = {"2D": {**FLAT, **LAYERS, "homogenizing_layer.sides": "top"}, "3D": {}}
 
 def measured(mesh, sigma, bottom: float = 0.0, top: float = 0.1) -> Measurement:
     """Solve a mesh as it is, and measure it."""
-    ends = Electrode(bottom), Electrode(top)
-    fields = solve(MPI.COMM_SELF, mesh, sigma, *ends, SolverSettings()).fields
+    ends = bottom_electrode(bottom), top_electrode(top)
+    fields = solve(MPI.COMM_SELF, mesh, sigma, ends, SolverSettings()).fields
     return measure(mesh, fields, mean_grain_size_um=10.0, potentials=(bottom, top))
 
 

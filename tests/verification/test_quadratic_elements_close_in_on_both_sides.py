@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from brackets import bracketed, checkerboard, straight_box
 
-from gbflux.conduction import Electrode
+from gbflux.conduction import Resistance, bottom_electrode, top_electrode
 from gbflux.conduction.materials import conductivities
 from gbflux.mesh import build_mesh, recipe
 from small_cases import FLAT, LAYERS, case
@@ -34,7 +34,7 @@ def test_polycrystal(grains: dict, asr: tuple[float, float]) -> None:
     chosen = case(grains, LAYERS)
     mesh = build_mesh(recipe(chosen)).mesh
     sigma = conductivities(mesh, chosen)
-    electrodes = Electrode(0.0, asr[0]), Electrode(0.1, asr[1])
+    electrodes = bottom_electrode(0.0, Resistance(asr[0])), top_electrode(0.1, Resistance(asr[1]))
     one, two = (bracketed(mesh, sigma, *electrodes, order=order) for order in (1, 2))
     assert one.lower < two.lower < two.upper < one.upper
     assert two.relative_width < 0.5 * one.relative_width

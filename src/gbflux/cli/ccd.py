@@ -42,7 +42,7 @@ def ccd(
     plain = record(test, result)
     typer.echo(json_text(plain) if as_json else report(test, result))
     if output is not None:
-        from gbflux.report.ccd_figures import draw_current_test
+        from gbflux.report.figures.iv import draw_current_test
 
         options = {"command": "ccd", "area_cm2": area_cm2, "drop": drop, "noise_ratio": noise_ratio}
         write_analysis(output, {"steps.csv": plain["steps"]}, plain, [file], options)

@@ -12,7 +12,7 @@ from gbflux.cli.run import Force, Output, Ranks, job_words, progress_shown, repo
 
 if TYPE_CHECKING:
     from gbflux.case import Case
-    from gbflux.report.views import CaseViews
+    from gbflux.report.figures.views import CaseViews
     from gbflux.results import Result
 
 
@@ -70,7 +70,7 @@ def _run(case: Case, folder: Path, rank: int, force: bool) -> tuple[Result, Case
 
 def _show(folder: Path, results: dict[str, Result], seen: dict[str, CaseViews | None]) -> None:
     """Draw the figure, unless it is there and nothing was run, and print the table."""
-    from gbflux.report.comparison import comparison_table, draw_comparison
+    from gbflux.report.figures.case import comparison_table, draw_comparison
     from gbflux.results.folder import disk_errors_as_input_errors
 
     picture = folder / "comparison.png"

@@ -276,7 +276,7 @@ def _draw_covering(path: Path, size: float, grain: float, shape: str, rows: list
     import numpy as np
 
     from gbflux.lab.stats.covering import coverage_of_lines
-    from gbflux.report.contact_figures import draw_laws
+    from gbflux.report.figures.memristor import draw_laws
 
     sizes = size * np.geomspace(0.1, 10, 41)
     course = [coverage_of_lines(float(one), grain, shape) for one in sizes]
@@ -354,7 +354,7 @@ def _draw(path: Path, law: Law, given: Given, answer: Answer, varied: str) -> No
     import numpy as np
 
     from gbflux.cli.contact_laws import SI
-    from gbflux.report.contact_figures import draw_laws
+    from gbflux.report.figures.memristor import draw_laws
 
     quantity, unit = _quantity(varied)
     argument = ARGUMENTS.get(quantity, quantity)

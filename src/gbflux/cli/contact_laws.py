@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from gbflux import units
 from gbflux.errors import InputError
 from gbflux.lab.contact import filament as filaments
-from gbflux.lab.contact import ionic as ions
 from gbflux.lab.contact import require_positive
 from gbflux.lab.contact import spreading as spots
 from gbflux.lab.stats.uncertainty import Measured, propagate
@@ -212,13 +211,13 @@ def sharvin(given: Given) -> Answer:
 def ionic(given: Given) -> Answer:
     """Ionic current through a small contact: one-dimensional, spreading, limited by charge transfer."""
     results: list[Result] = [
-        ("one-dimensional, σAV/L", ions.one_dimensional_current, "A", "one_dimensional_A"),
-        ("spreading, 4σaV", ions.spreading_current, "A", "spreading_A"),
+        ("one-dimensional, σAV/L", spots.one_dimensional_current, "A", "one_dimensional_A"),
+        ("spreading, 4σaV", spots.spreading_current, "A", "spreading_A"),
     ]
     if "asr" in given:
         results += [
-            ("charge transfer alone, AV/ASR", ions.charge_transfer_current, "A", "charge_transfer_A"),
-            ("spreading and charge transfer", ions.ionic_current, "A", "current_A"),
+            ("charge transfer alone, AV/ASR", spots.charge_transfer_current, "A", "charge_transfer_A"),
+            ("spreading and charge transfer", spots.ionic_current, "A", "current_A"),
         ]
     return Answer(_rows(results, _with_spot(given)))
 
@@ -286,9 +285,9 @@ def asr(given: Given) -> Answer:
     if ("layer" in given) != ("layer_sigma" in given):
         raise InputError("contact asr: --layer-um and --layer-conductivity-S-per-cm must be given together.")
     results: dict[str, Result] = {
-        "asr": ("area-specific resistance", ions.asr, "Ω cm²", "asr_ohm_cm2"),
-        "resistance": ("resistance", ions.resistance, "Ω", "resistance_ohm"),
-        "area": ("contact area", ions.contact_area, "cm²", "area_cm2"),
+        "asr": ("area-specific resistance", spots.asr, "Ω cm²", "asr_ohm_cm2"),
+        "resistance": ("resistance", spots.resistance, "Ω", "resistance_ohm"),
+        "area": ("contact area", spots.contact_area, "cm²", "area_cm2"),
     }
     absent = [name for name in results if name not in given]
     rows = _rows([results[absent[0]]], given) if len(absent) == 1 else []
@@ -301,7 +300,7 @@ def asr(given: Given) -> Answer:
 
 def _layer_rows(given: Given) -> list[Row]:
     """The part of an area-specific resistance that is a layer's bulk, and the rest (interfaces)."""
-    own = propagate(ions.layer_asr, thickness=given["layer"], sigma=given["layer_sigma"])
+    own = propagate(spots.layer_asr, thickness=given["layer"], sigma=given["layer_sigma"])
     rows = [Row("of the layer's bulk", own * (1 / SI["Ω cm²"]), "Ω cm²", "layer_asr_ohm_cm2")]
     if "asr" in given:
         rest = propagate(lambda asr, own: asr - own, asr=given["asr"], own=own) * (1 / SI["Ω cm²"])

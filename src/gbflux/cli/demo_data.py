@@ -20,7 +20,7 @@ def demo_data(
     InputError
         If a kind is not known or the folder cannot be written.
     """
-    from gbflux.lab.demo.data import write_demo_data
+    from gbflux.lab.demo import write_demo_data
 
     files = write_demo_data(directory, seed, kind)
     typer.echo(f"wrote {len(files)} files into {directory}; the truth is in {files[-1].name}")

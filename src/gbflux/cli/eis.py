@@ -83,7 +83,7 @@ def eis(
         _write_case(case_block, result.brick_layer, file)
         typer.echo(f"case: {case_block}", err=as_json)
     if output is not None:
-        from gbflux.report.eis_figures import draw_spectrum
+        from gbflux.report.figures.impedance import draw_spectrum
 
         options: dict[str, Any] = {"command": "eis", "circuit": circuit, "weighting": weighting}
         options |= {"fix": fix, "start": start, "sweep": sweep, "kk_limit_percent": kk_limit_percent}

@@ -13,8 +13,7 @@ from gbflux.errors import InputError
 
 if TYPE_CHECKING:
     from gbflux.lab.iv.analyse import CurveResult, IVResult
-    from gbflux.lab.iv.many import ManyResult
-    from gbflux.lab.stats.survival import Survival
+    from gbflux.lab.iv.many import ManyResult, Survival
 
 POLARITIES = {"negative": -1, "positive": 1, "both": None}
 MA_TO_A, M_TO_NM = 1e-3, 1e9
@@ -60,7 +59,7 @@ def iv(
     """
     from gbflux.lab.iv.analyse import analyse_iv
     from gbflux.lab.iv.many import read_positions, together
-    from gbflux.lab.readers.tables import read_table
+    from gbflux.lab.readers import read_table
     from gbflux.lab.stats.uncertainty import parse_measured
 
     if polarity not in POLARITIES:
@@ -191,7 +190,7 @@ def _median(found: Survival) -> str:
 
 def _write(folder: Path, results: list[IVResult], many: ManyResult | None, options: dict[str, Any]) -> None:
     """Figures, CSV of results, JSON, provenance."""
-    from gbflux.report.iv_figures import draw_curves, draw_many
+    from gbflux.report.figures.iv import draw_curves, draw_many
 
     rows = []
     for result in results:

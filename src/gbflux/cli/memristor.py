@@ -22,9 +22,8 @@ from gbflux.errors import InputError
 
 if TYPE_CHECKING:
     from gbflux.lab.memristor.filament_fit import FilamentFit
-    from gbflux.lab.memristor.statistics import AreaTrend, Endurance
+    from gbflux.lab.memristor.statistics import AreaTrend, Endurance, Weibull
     from gbflux.lab.memristor.switching import MemristorResult, Resistance
-    from gbflux.lab.stats.weibull import Weibull
 
 POLARITIES = {"negative": -1, "positive": 1}
 M2_TO_UM2 = 1 / units.UM2_TO_M2
@@ -105,7 +104,7 @@ def memristor(
     from gbflux.lab.memristor.filament_fit import fit_cycle_of
     from gbflux.lab.memristor.statistics import area_trend, endurance
     from gbflux.lab.memristor.switching import analyse_memristor
-    from gbflux.lab.readers.tables import read_table
+    from gbflux.lab.readers import read_table
 
     _check_options(set_polarity, area_um2, len(files), fit, rate_V_per_s, compliance_mA)
     given = area_um2 * (len(files) // len(area_um2)) if area_um2 else [None] * len(files)
@@ -227,8 +226,7 @@ def _draw(
     folder: Path, stems: list[str], devices: list[Device], trend: AreaTrend | None, fit_cycle: int | None
 ) -> None:
     """Draw devices, fits and the dependence on area; measured and modelled current as CSV too."""
-    from gbflux.report.filament_figures import draw_fit
-    from gbflux.report.memristor_figures import draw_areas, draw_device
+    from gbflux.report.figures.memristor import draw_areas, draw_device, draw_fit
 
     for stem, device in zip(stems, devices, strict=True):
         draw_device(folder / f"{stem}.png", device.result, device.weibulls)
@@ -316,7 +314,7 @@ def distribution(result: MemristorResult, event: str) -> Weibull | None:
     """Weibull distribution of the size of the set or reset bias."""
     import numpy as np
 
-    from gbflux.lab.stats.weibull import weibull
+    from gbflux.lab.memristor.statistics import weibull
 
     seen, censored = biases(result, event)
     return weibull(np.array(seen), np.array(censored))

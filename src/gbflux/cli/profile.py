@@ -13,7 +13,7 @@ from gbflux.cli.output import FolderOption, JsonOption, json_text, table_text, w
 from gbflux.errors import InputError
 
 if TYPE_CHECKING:
-    from gbflux.lab.profile.analyse import ProfileResult
+    from gbflux.lab.profile import ProfileResult
 
 #: Unit of the field and factor, by SI unit.
 SHOWN = {"Pa": ("GPa", 1e-9), "V": ("mV", 1e3), "m": ("nm", 1e9)}
@@ -61,8 +61,8 @@ def profile(
     GbfluxError
         Files that cannot be used (exit code 2), a missing library (4).
     """
-    from gbflux.lab.profile.analyse import analyse_profile
-    from gbflux.lab.profile.lines import join_lines, lines_across, middle_lines, read_lines
+    from gbflux.lab.profile import analyse_profile
+    from gbflux.lab.readers.lines import join_lines, lines_across, middle_lines, read_lines
     from gbflux.lab.readers.maps import is_map, read_map
 
     ends = None if line_um is None else _ends(line_um)
@@ -83,7 +83,7 @@ def profile(
     result = analyse_profile(join_lines(scans), not no_align, level, shift, seed)
     typer.echo(json_text(record(result)) if as_json else report(result))
     if output is not None:
-        from gbflux.report.profile_figures import draw_profile
+        from gbflux.report.figures.profile import draw_profile
 
         options: dict[str, Any] = {"command": "profile", "quantity": quantity, "channel": channel}
         options |= {"line_um": line_um, "lines": lines, "align": not no_align, "width_um": width_um}

@@ -22,7 +22,7 @@ def measure(
         If the folder holds no finished run with fields, or cannot be written.
     """
     from gbflux.api import views
-    from gbflux.report.case_figures import draw_views
+    from gbflux.report.figures.case import draw_views
     from gbflux.results import RunFolder
     from gbflux.simulation.files import remeasure
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gbflux.conduction.records import Fields
+from gbflux.conduction.records import Array, Fields, IntArray, Mask
 from gbflux.mesh import CellKind, Mesh, contiguous_slice, points_on_plane
 from gbflux.mesh.cut import Cut
 from gbflux.mesh.simplices import signed_volumes
@@ -39,10 +38,10 @@ class Grains:
         Volumes of those cells (µm³; in 2D µm²).
     """
 
-    owner: NDArray[np.int32]
-    inside: NDArray[np.bool_]
-    between: slice | NDArray[np.intp]
-    volume: NDArray[np.float64]
+    owner: IntArray
+    inside: Mask
+    between: slice | IntArray
+    volume: Array
 
     def of(self, cut: Cut) -> Grains:
         """Return the same for the mesh that a cut leaves, which keeps all cells of grains and boundaries."""
@@ -127,9 +126,7 @@ def worst_grain_imbalance(mesh: Mesh, fields: Fields, grains: Grains | None = No
     return float(np.max(2 * gain[fed] / inflow[fed], initial=0.0))
 
 
-def boundary_currents(
-    mesh: Mesh, fields: Fields, cells: slice | NDArray[np.integer], volume: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def boundary_currents(mesh: Mesh, fields: Fields, cells: slice | IntArray, volume: Array) -> Array:
     """Net current through each grain boundary, positive from grain a to grain b.
 
     Parameters

@@ -13,15 +13,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gbflux.conduction.records import Array, IntArray
 from gbflux.errors import InputError, MissingLibrary
 
 _SET_UP = "Run `make setup`, or activate the environment that holds DOLFINx."
 try:
     import dolfinx.fem.petsc  # noqa: F401  (new releases load it only when asked)
     import ufl
-    from dolfinx import cpp, fem, mesh
+    from dolfinx import cpp
+    from dolfinx import fem as fem
+    from dolfinx import mesh as mesh
+    from dolfinx.fem import Function as Function
+    from dolfinx.fem import FunctionSpace as FunctionSpace
     from mpi4py import MPI
     from petsc4py import PETSc
 except ImportError as missing:
@@ -71,9 +75,9 @@ def quiet_compiler() -> Iterator[None]:
 
 def simplex_mesh(
     comm: MPI.Intracomm,
-    points: NDArray[np.float64],
-    cells: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
+    points: Array,
+    cells: IntArray,
+    neighbours: IntArray,
 ) -> mesh.Mesh:
     """Build a distributed mesh that leaves every cell where it is; *collective*.
 
@@ -107,7 +111,7 @@ def simplex_mesh(
     return mesh.create_mesh(comm, x=points, partitioner=lambda *_: ranks, **options)
 
 
-def _destinations(rank: int, count: int, ghosts: NDArray[np.int32]) -> cpp.graph.AdjacencyList_int32:
+def _destinations(rank: int, count: int, ghosts: IntArray) -> cpp.graph.AdjacencyList_int32:
     """Return the ranks that hold each cell: its owner `rank`, then those of `ghosts` (row, other rank)."""
     ghost_rows, ghost_ranks = ghosts.T
     ranks = np.insert(np.full(count, rank, dtype=np.int32), ghost_rows + 1, ghost_ranks)
@@ -124,50 +128,50 @@ def _coordinate_domain(dimension: int) -> ufl.Mesh:
     return ufl.Mesh(basix_ufl.element("Lagrange", cell, 1, shape=(dimension,)))
 
 
-def handed_in_cells(domain: mesh.Mesh) -> NDArray[np.int64]:
+def handed_in_cells(domain: mesh.Mesh) -> IntArray:
     """Return (m_local,) row of each local cell among the cells this rank handed in."""
     index_map = domain.topology.index_map(domain.topology.dim)
     original = np.asarray(domain.topology.original_cell_index)[: index_map.size_local]
     return original - index_map.local_range[0]
 
 
-def input_points(domain: mesh.Mesh) -> NDArray[np.int64]:
+def input_points(domain: mesh.Mesh) -> IntArray:
     """Return (n_nodes,) global number, as handed in, of each geometry node on this rank."""
     return np.asarray(domain.geometry.input_global_indices)
 
 
-def cell_nodes(domain: mesh.Mesh) -> NDArray[np.int32]:
+def cell_nodes(domain: mesh.Mesh) -> IntArray:
     """Return (m_local, dimension + 1) geometry nodes of each local cell, in reference order."""
     dofmaps = getattr(domain.geometry, "dofmaps", None)
     dofmap = dofmaps[0] if isinstance(dofmaps, (list, tuple)) else domain.geometry.dofmap
     return _as_table(dofmap, domain.topology.dim + 1)
 
 
-def cell_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+def cell_dofs(space: fem.FunctionSpace) -> IntArray:
     """Return (m_local, dofs per cell) dofs of each local cell."""
     return _as_table(space.dofmap.list, space.dofmap.dof_layout.num_dofs)
 
 
-def _as_table(adjacency: object, width: int) -> NDArray[np.int32]:
+def _as_table(adjacency: object, width: int) -> IntArray:
     """Return an adjacency list of constant width as an array with a row for each cell."""
     return np.asarray(getattr(adjacency, "array", adjacency)).reshape(-1, width)
 
 
-def vertex_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+def vertex_dofs(space: fem.FunctionSpace) -> IntArray:
     """Return (m_local, dimension + 1) dofs at the vertices of each local cell, ordered as `cell_nodes`."""
     layout = space.dofmap.dof_layout
     columns = [layout.entity_dofs(0, vertex)[0] for vertex in range(space.mesh.topology.dim + 1)]
     return cell_dofs(space)[:, columns]
 
 
-def node_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+def node_dofs(space: fem.FunctionSpace) -> IntArray:
     """Return (n_nodes,) dof at each local geometry node of a space with dofs at vertices."""
     found = np.empty(len(input_points(space.mesh)), dtype=np.int32)
     found[cell_nodes(space.mesh)] = vertex_dofs(space)
     return found
 
 
-def facet_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+def facet_dofs(space: fem.FunctionSpace) -> IntArray:
     """Return (m_local, dimension + 1) dofs at the facets of each local cell, facet i opposite vertex i."""
     layout = space.dofmap.dof_layout
     dimension = space.mesh.topology.dim
@@ -189,7 +193,7 @@ def dof_vertices(space: fem.FunctionSpace) -> dict[int, tuple[int, ...]]:
     }
 
 
-def global_dofs(space: fem.FunctionSpace) -> NDArray[np.int64]:
+def global_dofs(space: fem.FunctionSpace) -> IntArray:
     """Return (n_local,) global number of each dof on this rank: those it owns, then ghosts."""
     index_map = space.dofmap.index_map
     count = index_map.size_local + index_map.num_ghosts
@@ -213,7 +217,7 @@ class MidpointValues:
         takes_mesh = "mesh" in inspect.signature(self._expression.eval).parameters
         self._first = (domain,) if takes_mesh else ()
 
-    def __call__(self) -> NDArray[np.float64]:
+    def __call__(self) -> Array:
         """Return (m_local, components) values."""
         values = self._expression.eval(*self._first, self._cells)
         return values.reshape(len(self._cells), -1)

@@ -2,69 +2,99 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
-from numpy.typing import NDArray
 
 from gbflux.case import Case
-from gbflux.conduction.scaling import MICROMETRE
+from gbflux.conduction.records import Array, IntArray
 from gbflux.mesh import CellKind, Mesh, contiguous_slice, is_kind
+from gbflux.units import UM_TO_M
+
+if TYPE_CHECKING:
+    from gbflux.case.blocks import Variation
 
 
-def conductivities(mesh: Mesh, case: Case) -> NDArray[np.float64]:
-    """Return the conductivity of every cell.
+@dataclass(frozen=True)
+class Material:
+    """Conductivities of what a cell is made of.
 
-    Parameters
+    Attributes
     ----------
-    mesh : Mesh
-        The cells: what they are and to which grain or boundary they belong.
-    case : Case
-        Conductivities at the case's temperature, contact resistance and variations.
-
-    Returns
-    -------
-    (m,) float64 array
-        Conductivities (S/m).
+    grain, boundary, hl : float
+        Of grains, grain boundaries and homogenizing layers (S/m); medians where they vary.
+    contact_asr : float
+        Area-specific resistance of the contact between electrolyte and homogenizing layer (Ω m²).
+    grain_variation, boundary_variation : Variation or None
+        How conductivities scatter from grain to grain and from boundary to boundary.
     """
-    sigma = np.full(len(mesh.cells), np.nan)
-    in_grain = contiguous_slice(mesh.kind == CellKind.GRAIN)
-    sigma[in_grain] = grain_conductivities(case, mesh.n_grains)[mesh.region[in_grain]]
-    in_boundary = contiguous_slice(is_kind(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION)))
-    sigma[in_boundary] = boundary_conductivities(case, mesh.boundaries)[mesh.boundary[in_boundary]]
-    if mesh.slabs:
-        sigma[contiguous_slice(mesh.kind == CellKind.HL)] = case.sigma_hl
-        thickness = mesh.layer_thickness_um * MICROMETRE
-        sigma[contiguous_slice(mesh.kind == CellKind.CONTACT)] = contact_conductivity(
-            thickness, case.contact_asr, case.sigma_hl
+
+    grain: float
+    boundary: float
+    hl: float = 0.0
+    contact_asr: float = 0.0
+    grain_variation: Variation | None = None
+    boundary_variation: Variation | None = None
+
+    @classmethod
+    def of(cls, case: Case) -> Material:
+        """Return the material of a case at its temperature."""
+        return cls(
+            case.sigma_grain,
+            case.sigma_gb,
+            0.0 if case.sigma_hl is None else case.sigma_hl,
+            case.contact_asr,
+            case.grains.variation,
+            case.grain_boundary.variation,
         )
-    return sigma
+
+    def conductivities(self, mesh: Mesh) -> Array:
+        """Return (m,) the conductivity of every cell (S/m)."""
+        sigma = np.full(len(mesh.cells), np.nan)
+        in_grain = contiguous_slice(mesh.kind == CellKind.GRAIN)
+        sigma[in_grain] = self.of_grains(mesh.n_grains)[mesh.region[in_grain]]
+        in_boundary = contiguous_slice(is_kind(mesh.kind, (CellKind.GB, CellKind.GB_JUNCTION)))
+        sigma[in_boundary] = self.of_boundaries(mesh.boundaries)[mesh.boundary[in_boundary]]
+        if mesh.slabs:
+            sigma[contiguous_slice(mesh.kind == CellKind.HL)] = self.hl
+            thickness = mesh.layer_thickness_um * UM_TO_M
+            sigma[contiguous_slice(mesh.kind == CellKind.CONTACT)] = contact_conductivity(
+                thickness, self.contact_asr, self.hl
+            )
+        return sigma
+
+    def of_grains(self, n_grains: int) -> Array:
+        """Return (n_grains,) conductivities, drawn in the order of grain ids where they vary (S/m)."""
+        if self.grain_variation is None:
+            return np.full(n_grains, self.grain)
+        normal = Generator(PCG64(self.grain_variation.seed)).standard_normal(n_grains)
+        return lognormal(self.grain, self.grain_variation.sigma, normal)
+
+    def of_boundaries(self, boundaries: IntArray) -> Array:
+        """Return (nb,) conductivities of the boundaries between grains a < b (S/m).
+
+        Where they vary each pair of grains has a stream of its own, so that a boundary too small for one mesh
+        does not shift the values of all others.
+        """
+        variation = self.boundary_variation
+        if variation is None:
+            return np.full(len(boundaries), self.boundary)
+        pairs = boundaries.tolist()
+        streams = (Generator(PCG64(SeedSequence(variation.seed, spawn_key=(a, b)))) for a, b in pairs)
+        normal = np.fromiter(
+            (stream.standard_normal() for stream in streams), dtype=np.float64, count=len(pairs)
+        )
+        return lognormal(self.boundary, variation.sigma, normal)
 
 
-def grain_conductivities(case: Case, n_grains: int) -> NDArray[np.float64]:
-    """Return (n_grains,) conductivities, drawn in the order of grain ids where they vary (S/m)."""
-    variation = case.grains.variation
-    if variation is None:
-        return np.full(n_grains, case.sigma_grain)
-    normal = Generator(PCG64(variation.seed)).standard_normal(n_grains)
-    return lognormal(case.sigma_grain, variation.sigma, normal)
+def conductivities(mesh: Mesh, case: Case) -> Array:
+    """Return (m,) the conductivity of every cell of a case's mesh (S/m)."""
+    return Material.of(case).conductivities(mesh)
 
 
-def boundary_conductivities(case: Case, boundaries: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return (nb,) conductivities of the boundaries between grains a < b (S/m).
-
-    Where they vary each pair of grains has a stream of its own, so that a boundary too small for one mesh
-    does not shift the values of all others.
-    """
-    variation = case.grain_boundary.variation
-    if variation is None:
-        return np.full(len(boundaries), case.sigma_gb)
-    pairs = boundaries.tolist()
-    streams = (Generator(PCG64(SeedSequence(variation.seed, spawn_key=(a, b)))) for a, b in pairs)
-    normal = np.fromiter((stream.standard_normal() for stream in streams), dtype=np.float64, count=len(pairs))
-    return lognormal(case.sigma_gb, variation.sigma, normal)
-
-
-def lognormal(median: float, sigma: float, normal: NDArray[np.float64]) -> NDArray[np.float64]:
+def lognormal(median: float, sigma: float, normal: Array) -> Array:
     """Return lognormal values from standard normal ones; `sigma` is the deviation of their logarithm.
 
     Examples

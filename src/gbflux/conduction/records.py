@@ -9,56 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class ButlerVolmer:
-    """Charge transfer by Butler–Volmer's law; see `butler_volmer`.
-
-    Attributes
-    ----------
-    exchange_current_density : float
-        i₀ (A/m²).
-    anodic, cathodic : float
-        Transfer coefficients α_a of the current into the cell and α_c of that out of it (1).
-    temperature : float
-        T (K).
-    """
-
-    exchange_current_density: float
-    anodic: float
-    cathodic: float
-    temperature: float
-
-
-@dataclass(frozen=True)
-class Electrode:
-    """One electrode plane, at a potential or with a current.
-
-    Attributes
-    ----------
-    potential : float or None
-        Potential of the metal (V); None where `current_density` is given.
-    asr : float
-        Area-specific resistance between metal and cell (Ω m²), in series with `kinetics`.
-    kinetics : ButlerVolmer or None
-        Charge transfer; without it and with `asr` 0 the contact is ideal.
-    current_density : float or None
-        Mean density of the current that enters the cell, instead of a potential (A/m²).
-    """
-
-    potential: float | None
-    asr: float = 0.0
-    kinetics: ButlerVolmer | None = None
-    current_density: float | None = None
-
-    @property
-    def ideal(self) -> bool:
-        """Return whether the cell beside it has the potential of the metal."""
-        return self.asr == 0.0 and self.kinetics is None
+Array = NDArray[np.float64]
+IntArray = NDArray[np.integer[Any]]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -78,7 +36,7 @@ class SolverSettings:
     bracket : bool
         Certify the conductance from both sides, too.
     certify : bool
-        With a bracket, keep what `Conductor.certify` takes to bound local currents.
+        With a bracket, keep what `ConductionSolver.certify` takes to bound local currents.
     """
 
     rtol: float = 1.0e-10
@@ -87,35 +45,26 @@ class SolverSettings:
     order: int = 1
     bracket: bool = False
     certify: bool = False
-    certify: bool = False
 
 
 @dataclass(frozen=True)
 class Fields:
     """The solved fields in the numbering of the `Mesh`; they exist on MPI rank 0 only.
 
-    Attributes
-    ----------
-    phi : (n,) float64 array
-        Potential at the mesh points (V).
-    j : (m, dimension) float64 array
-        Cell mean of −σ∇φ (A/m²).
-    sigma : (m,) float64 array
-        Conductivity of each cell (S/m).
-    residual : (n,) float64 array
-        ∫ σ∇φ·∇λ_i over all cells, λ_i the P1 hat of mesh point i also when the potential is of order 2: the
-        current that enters the domain at the point, zero to solver tolerance away from the electrodes (A; in
-        2D A/m).
-    residual_electrolyte : (n,) float64 array
-        The same integral over the cells of grains and grain boundaries: the current that enters the
-        electrolyte. Equals `residual` where there is no homogenizing layer (A; in 2D A/m).
+    Attributes ---------- phi : (n,) float64 array Potential at the mesh points (V). j : (m, dimension)
+    float64 array Cell mean of −σ∇φ (A/m²). sigma : (m,) float64 array Conductivity of each cell (S/m).
+    residual : (n,) float64 array ∫ σ∇φ·∇λ_i over all cells, λ_i the P1 shape function of mesh point i also
+    when the potential is of order 2: the current that enters the domain at the point, zero to solver
+    tolerance away from the electrodes (A; in 2D A/m). residual_electrolyte : (n,) float64 array The same
+    integral over the cells of grains and grain boundaries: the current that enters the electrolyte. Equals
+    `residual` where there is no homogenizing layer (A; in 2D A/m).
     """
 
-    phi: NDArray[np.float64]
-    j: NDArray[np.float64]
-    sigma: NDArray[np.float64]
-    residual: NDArray[np.float64]
-    residual_electrolyte: NDArray[np.float64]
+    phi: Array
+    j: Array
+    sigma: Array
+    residual: Array
+    residual_electrolyte: Array
 
 
 @dataclass(frozen=True)
@@ -141,7 +90,7 @@ class Bracket:
     upper: float
     algebraic_error: float
     iterations: int
-    gap: NDArray[np.float64] | None = None
+    gap: Array | None = None
 
     @property
     def relative_width(self) -> float:
@@ -171,7 +120,7 @@ class LocalCurrent:
     lower: float
     upper: float
     iterations: int
-    gap: NDArray[np.float64] | None = None
+    gap: Array | None = None
 
     @property
     def half_width(self) -> float:
@@ -199,7 +148,7 @@ class Solution:
     bracket : Bracket or None
         The conductance between two bounds, where it was asked for and both electrodes are linear.
     potentials : (float, float)
-        Of the bottom and the top electrode (V): as applied, or what the applied current takes.
+        Of the first and the second electrode (V): as applied, or what the applied current takes.
     newton_iterations : int
         Linear problems solved one after the other because an electrode is nonlinear; 0 where none is.
     load_steps : int

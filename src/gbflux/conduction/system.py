@@ -20,12 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 import ufl
 from mpi4py import MPI
-from numpy.typing import NDArray
 from petsc4py import PETSc
 from scipy.sparse import csr_array
 
 from gbflux.conduction import compat, forms
-from gbflux.conduction.electrode_facets import ElectrodeFacets, ScaledElectrode
+from gbflux.conduction.compat import Function, FunctionSpace
+from gbflux.conduction.facets import ElectrodeFacets, ScaledElectrode
+from gbflux.conduction.records import Array, IntArray, Mask
 
 Electrodes = tuple[ScaledElectrode, ScaledElectrode]
 #: Each electrode with its facets, None for an ideal one.
@@ -59,11 +60,11 @@ class LinearSystem:
     matrix: PETSc.Mat
     rhs: PETSc.Vec
     reference: float
-    lift: compat.fem.Function
-    fixed: NDArray[np.int32]
+    lift: Function
+    fixed: IntArray
     same: bool = False
-    beyond: NDArray[np.bool_] | None = None
-    plane: NDArray[np.int32] | None = None
+    beyond: Mask | None = None
+    plane: IntArray | None = None
 
     def destroy(self) -> None:
         """Free the matrix and the right-hand side; *collective*."""
@@ -71,9 +72,7 @@ class LinearSystem:
         self.rhs.destroy()
 
 
-def assemble(
-    space: compat.fem.FunctionSpace, sigma: compat.fem.Function, electrodes: Electrodes
-) -> LinearSystem:
+def assemble(space: FunctionSpace, sigma: Function, electrodes: Electrodes) -> LinearSystem:
     """Assemble the scaled conduction problem; *collective*.
 
     Parameters
@@ -105,13 +104,13 @@ class Assembler:
         Number of times that the matrix of all cells has been made.
     """
 
-    def __init__(self, space: compat.fem.FunctionSpace, sigma: compat.fem.Function, many: bool = False):
+    def __init__(self, space: FunctionSpace, sigma: Function, many: bool = False):
         self._space, self._sigma, self._many = space, sigma, many
         self._form: object = None
         self._matrix: PETSc.Mat | None = None
         self._whole: PETSc.Mat | None = None
-        self._content: NDArray[np.float64] | None = None
-        self._node_dofs: NDArray[np.int32] | None = None
+        self._content: Array | None = None
+        self._node_dofs: IntArray | None = None
         self._fixed = np.zeros(0, dtype=np.int32)
         self._laws: tuple[tuple[float | None, bool], ...] = ()
         self._ideal = True  # whether nothing but unit rows distinguishes the matrix of the last system
@@ -142,7 +141,7 @@ class Assembler:
         same, self._laws = same and laws == self._laws, laws
         return LinearSystem(matrix, rhs, reference, lift, fixed, same, beyond, plane)
 
-    def around(self, dofs: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
+    def around(self, dofs: Mask, layers: int) -> Mask:
         """Return (n_owned,) which dofs lie within so many layers of cells around given dofs; *collective*.
 
         Parameters
@@ -164,7 +163,7 @@ class Assembler:
         product.destroy()
         return found
 
-    def beside(self, fixed: NDArray[np.int32]) -> PETSc.Mat | None:
+    def beside(self, fixed: IntArray) -> PETSc.Mat | None:
         """Return the matrix between free dofs and fixed ones, without rows of zeros; *collective*.
 
         None if electrodes of the last system were not ideal: currents then enter at free dofs too.
@@ -199,7 +198,7 @@ class Assembler:
     def _with_electrodes(
         self,
         pairs: Pairs,
-        fixed: NDArray[np.int32],
+        fixed: IntArray,
         same: bool,
     ) -> PETSc.Mat:
         """Return the matrix with unit rows at owned dofs; where more are fixed than were, these are added."""
@@ -244,9 +243,9 @@ class Assembler:
         compat.fem.petsc.assemble_matrix(matrix, form)
         matrix.assemble()
 
-    def _held(self, pairs: Pairs) -> tuple[compat.fem.Function, NDArray[np.int32]]:
+    def _held(self, pairs: Pairs) -> tuple[Function, IntArray]:
         """Return a function that is zero but for the potentials of ideal electrodes; and the fixed dofs."""
-        function = compat.fem.Function(self._space)
+        function = Function(self._space)
         is_fixed = np.zeros(len(function.x.array), dtype=bool)
         for electrode, facets in pairs:
             if facets is not None:
@@ -257,7 +256,7 @@ class Assembler:
             function.x.array[dofs] = electrode.potential
         return function, np.flatnonzero(is_fixed).astype(np.int32)
 
-    def _dofs(self, electrode: ScaledElectrode) -> NDArray[np.int32]:
+    def _dofs(self, electrode: ScaledElectrode) -> IntArray:
         """Return the dofs an electrode covers, of linear elements faster than it does."""
         space = self._space
         if any(len(at) > 1 for at in compat.dof_vertices(space).values()):
@@ -291,7 +290,7 @@ class Assembler:
         resistive = [(electrode, facets) for electrode, facets in pairs if electrode.kappa is not None]
         if not resistive:
             return rhs.norm()
-        start = compat.fem.Function(self._space)
+        start = Function(self._space)
         for electrode, facets in resistive:
             start.x.array[facets.plane] = electrode.potential
         residual = rhs.copy()
@@ -310,7 +309,7 @@ def add_local(matrix: PETSc.Mat, entries: csr_array) -> None:
     matrix.assemble()
 
 
-def _subtract_product(matrix: PETSc.Mat, function: compat.fem.Function, vector: PETSc.Vec) -> None:
+def _subtract_product(matrix: PETSc.Mat, function: Function, vector: PETSc.Vec) -> None:
     """Subtract the product of a matrix and a function's values from a vector; *collective*."""
     values, product = vector.duplicate(), vector.duplicate()
     values.array[:] = function.x.array[: values.getLocalSize()]

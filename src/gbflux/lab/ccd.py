@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError
-from gbflux.lab.readers.tables import read_table
+from gbflux.lab.readers import read_table
 
 Array = NDArray[np.float64]
 _FEWEST_SAMPLES = 6  # in a step; shorter ones are ramps
@@ -34,26 +34,15 @@ _QUIET = 0.01  # share of the voltage below which more noise is no sign of a sho
 class CurrentTest:
     """A test under constant currents.
 
-    Parameters
-    ----------
-    time : (n,) array
-        Not decreasing (s).
-    current_density : (n,) array
-        A/m².
-    voltage : (n,) array
-        V.
-    source : str, optional
-    notes : tuple of str, optional
-
     Raises
     ------
     InputError
         If there are too few samples, a number is missing, or time runs back.
     """
 
-    time: Array
-    current_density: Array
-    voltage: Array
+    time: Array  # (n,): not decreasing (s)
+    current_density: Array  # (n,): A/m²
+    voltage: Array  # (n,): V
     source: str = "test"
     notes: tuple[str, ...] = ()
 
@@ -91,10 +80,6 @@ def read_current_test(path: str | Path, area: float | None = None) -> CurrentTes
         Columns of time, current (or current density) and voltage.
     area : float, optional
         Of the electrode (m²); needed where the file has a current and no current density.
-
-    Returns
-    -------
-    CurrentTest
 
     Raises
     ------
@@ -145,11 +130,9 @@ def find_steps(test: CurrentTest) -> tuple[Step, ...]:
     steps: list[Step] = []
     for first, end in _plateaus(current, largest):
         level = float(np.median(current[first:end]))
-        last = steps[-1] if steps else None
-        same = last is not None and abs(level - last.current_density) <= _SAME_LEVEL * abs(
-            last.current_density
-        )
-        if same and first - last.end < _FEWEST_SAMPLES:
+        last = steps[-1] if steps else Step(0, -len(current), np.inf)
+        same = abs(level - last.current_density) <= _SAME_LEVEL * abs(last.current_density)
+        if steps and same and first - last.end < _FEWEST_SAMPLES:
             steps[-1] = Step(last.first, end, last.current_density)  # an outlier in between
         elif end - first >= _FEWEST_SAMPLES and abs(level) > _REST * largest and _is_flat(current[first:end]):
             steps.append(Step(first, end, level))
@@ -178,64 +161,33 @@ def _plateaus(current: Array, largest: float) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class StepResult:
-    """One step of the test.
+    """One step of the test."""
 
-    Parameters
-    ----------
-    start, duration : float
-        s.
-    current_density : float
-        A/m², with its sign.
-    voltage : float
-        Median (V).
-    asr : float
-        Median of voltage over current density, before a short (Ω m²).
-    noise : float
-        Standard deviation of the voltage from one sample to the next, robust (V).
-    sign : str
-        Evidence of a short: ``voltage drop``, ``voltage below the last step``, ``noise``; empty if
-        nothing.
-    """
-
+    # start, duration: s
     start: float
     duration: float
-    current_density: float
-    voltage: float
-    asr: float
-    noise: float
+    current_density: float  # A/m², with its sign
+    voltage: float  # median (V)
+    asr: float  # median of voltage over current density, before a short (Ω m²)
+    noise: float  # standard deviation of the voltage from one sample to the next, robust (V)
+    # evidence of a short: ``voltage drop``, ``voltage below the last step``, ``noise``; empty if nothing
     sign: str
 
 
 @dataclass(frozen=True)
 class CcdResult:
-    """Outcome of the test.
-
-    Parameters
-    ----------
-    shorted : bool
-    ccd : float or None
-        Current density of the step in which the cell shorted (A/m²); None if it did not.
-    held : float
-        Largest current density that was held to the end of its step before (A/m²); 0 if none. The critical
-        current density lies above `held`, and at `ccd` or below; without a short it lies above `held`:
-        censored.
-    uncertainty : float or None
-        ccd − held: the step (A/m²).
-    short_time : float or None
-        s.
-    sign : str
-        Evidence of the short, as in `StepResult`.
-    asr_before, asr_after : float or None
-        Resistance just before and after the short (Ω m²).
-    steps : tuple of StepResult
-    """
+    """Outcome of the test."""
 
     shorted: bool
-    ccd: float | None
+    ccd: float | None  # current density of the step in which the cell shorted (A/m²); None if it did not
+    # largest current density that was held to the end of its step before (A/m²); 0 if none. The critical
+    # current density lies above `held`, and at `ccd` or below; without a short it lies above `held`:
+    # censored.
     held: float
-    uncertainty: float | None
-    short_time: float | None
-    sign: str
+    uncertainty: float | None  # ccd − held: the step (A/m²)
+    short_time: float | None  # s
+    sign: str  # evidence of the short, as in `StepResult`
+    # asr_before, asr_after: resistance just before and after the short (Ω m²)
     asr_before: float | None
     asr_after: float | None
     steps: tuple[StepResult, ...]
@@ -253,10 +205,6 @@ def critical_current(
         Smallest fall of the voltage that is a short, as a share; noise may ask for more.
     noise_ratio : float, optional
         Noise over that of the steps before that is a short.
-
-    Returns
-    -------
-    CcdResult
 
     Raises
     ------

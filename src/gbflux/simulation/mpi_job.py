@@ -122,7 +122,7 @@ def on_root(comm: Any, work: Callable[[], _T]) -> _T | None:
 
     Gives what comes of it on rank 0, None on the others.
     """
-    from gbflux.conduction.parallel import errors_of_root
+    from gbflux.conduction.mpi import errors_of_root
 
     found = None
     with errors_of_root(comm) as is_root:

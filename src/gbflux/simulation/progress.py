@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gbflux.conduction.records import LocalCurrent, Solution
+from gbflux.conduction import LocalCurrent, Solution
 from gbflux.mesh import BuiltMesh
 from gbflux.results.certificate import LocalCertificate
 from gbflux.results.folder import not_writable

@@ -193,7 +193,7 @@ def files_left(run: Run, snapshot: Snapshot | None) -> Iterator[None]:
     if run.folder is None:
         yield
         return
-    from gbflux.conduction.parallel import raise_together, wait_asleep
+    from gbflux.conduction.mpi import raise_together, wait_asleep
 
     folder, error = run.folder, None
     with run.progress.stage("write"):
@@ -238,7 +238,7 @@ def finish(run: Run, solved: Solved, history: History | None) -> Outcome:
 def _require_solver() -> None:
     """Load what ranks agree with; DOLFINx itself is loaded while the mesh is made."""
     try:
-        import gbflux.conduction.parallel  # noqa: F401
+        import gbflux.conduction.mpi  # noqa: F401
     except ImportError as error:
         raise MissingLibrary(
             f"solver: DOLFINx, petsc4py and mpi4py must be importable; got {error}. "
@@ -260,7 +260,7 @@ def _meshed(
     case: Case, shared: SharedMesh, progress: Progress, field: SizeField | None, room: float
 ) -> BuiltMesh | None:
     """The mesh on rank 0; ranks load what they need while it is made; *collective*."""
-    from gbflux.conduction.parallel import errors_of_root
+    from gbflux.conduction.mpi import errors_of_root
 
     comm = shared.comm
     cores = cores_beside_root(comm)

@@ -20,7 +20,16 @@ from typing import TYPE_CHECKING, Any
 from gbflux.case import Case
 from gbflux.case.cost import certifies, element_order
 from gbflux.case.model import canonical, digest
-from gbflux.conduction.records import ButlerVolmer, Electrode, LocalCurrent, Solution, SolverSettings
+from gbflux.conduction import (
+    ButlerVolmer,
+    Electrode,
+    LocalCurrent,
+    Resistance,
+    Solution,
+    SolverSettings,
+    bottom_electrode,
+    top_electrode,
+)
 from gbflux.errors import MissingLibrary
 from gbflux.measure.cells import CellGeometry, cell_geometry
 from gbflux.mesh import BuiltMesh, Mesh, SizeField, build_mesh, recipe
@@ -31,7 +40,7 @@ from gbflux.simulation.progress import Progress
 from gbflux.units import kelvin
 
 if TYPE_CHECKING:
-    from gbflux.conduction.conductor import Conductor
+    from gbflux.conduction import ConductionSolver
 
 #: Distances from the electrolyte of mesh planes in the bottom and the top homogenizing layer (µm).
 Planes = tuple[tuple[float, ...], tuple[float, ...]]
@@ -52,25 +61,26 @@ def case_key(case: Case, hl_planes_um: Planes | None) -> str:
 
 
 def electrodes(case: Case) -> tuple[Electrode, Electrode]:
-    """The electrodes of a case, bottom and top; an applied current enters at the top."""
+    """The electrodes, bottom and top; an applied current enters at the top."""
     bottom, top = case.potentials
-    asr, laws = case.electrode_asr, (_butler_volmer(case, 0), _butler_volmer(case, 1))
     return (
-        Electrode(bottom, asr[0], laws[0]),
-        Electrode(top, asr[1], laws[1], case.applied_current_density),
+        bottom_electrode(bottom, _law(case, 0)),
+        top_electrode(top, _law(case, 1), case.applied_current_density),
     )
 
 
-def _butler_volmer(case: Case, side: int) -> ButlerVolmer | None:
-    """The kinetics of an electrode at the case's temperature."""
-    law, density = case.electrode_kinetics[side], case.exchange_current_density[side]
-    if law is None or density is None:
-        return None
+def _law(case: Case, side: int) -> ButlerVolmer | Resistance:
+    """Return the law of an electrode at the case's temperature."""
+    law, asr = case.electrode_kinetics[side], case.electrode_asr[side]
+    exchange = case.exchange_current_density[side]
+    if law is None or exchange is None:
+        return Resistance(asr)
     return ButlerVolmer(
-        exchange_current_density=density,
+        exchange_current_density=exchange,
         anodic=law.anodic_transfer_coefficient,
         cathodic=law.cathodic_transfer_coefficient,
         temperature=kelvin(case.temperature_C),
+        asr=asr,
     )
 
 
@@ -89,7 +99,7 @@ def load_solver() -> None:
     """
     with _interrupt_deferred():
         with contextlib.suppress(ImportError, MissingLibrary):
-            import gbflux.conduction.conductor  # noqa: F401
+            import gbflux.conduction.solver  # noqa: F401
         with contextlib.suppress(ImportError):
             import scipy.spatial  # noqa: F401
         with contextlib.suppress(ImportError):
@@ -154,7 +164,7 @@ class SharedMesh:
         self._failure: Exception | None = None
         self._cut: Cut | None = None
         self._geometry: Future[CellGeometry] | None = None
-        self._conductor: Conductor | None = None
+        self._solver: ConductionSolver | None = None
 
     def __enter__(self) -> SharedMesh:
         return self
@@ -209,19 +219,19 @@ class SharedMesh:
         return replace(built, mesh=self._nest.mesh)
 
     def solve(self, case: Case, certify: bool = False) -> Solution:
-        """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.conductor.Conductor`.
+        """Solve for the case that was meshed last; *collective*. See `gbflux.conduction.ConductionSolver`.
 
         After an error the next solve begins afresh. With `certify` the method of this name may follow.
         """
-        from gbflux.conduction.conductor import Conductor
+        from gbflux.conduction import ConductionSolver
         from gbflux.conduction.materials import conductivities
 
         sigma = on_root(self.comm, lambda: conductivities(self.mesh, case))
         try:
-            if self._conductor is None:
+            if self._solver is None:
                 whole = self._whole if self.comm.rank == 0 else None
-                self._conductor = Conductor(self.comm, whole, many=self._left > 1)
-            solution = self._conductor.solve(sigma, *electrodes(case), settings(case, certify), self._cut)
+                self._solver = ConductionSolver(self.comm, whole, many=self._left > 1)
+            solution = self._solver.solve(sigma, electrodes(case), settings(case, certify), self._cut)
         except Exception:
             self.close()
             raise
@@ -231,10 +241,10 @@ class SharedMesh:
         return solution
 
     def certify(self, weights: Sequence[tuple[str, Any]] | None) -> list[LocalCurrent | None]:
-        """Bound local currents of the last solve; *collective*. See `Conductor.certify`."""
-        assert self._conductor is not None
+        """Bound local currents of the last solve; *collective*. See `ConductionSolver.certify`."""
+        assert self._solver is not None
         try:
-            return self._conductor.certify(weights)
+            return self._solver.certify(weights)
         finally:
             if self._left == 0:
                 self.close()
@@ -247,9 +257,9 @@ class SharedMesh:
 
     def close(self) -> None:
         """Free what solves share; *collective*."""
-        if self._conductor is not None:
-            self._conductor.close()
-        self._conductor = None
+        if self._solver is not None:
+            self._solver.close()
+        self._solver = None
 
 
 @dataclass(frozen=True)

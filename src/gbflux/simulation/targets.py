@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.case import Case
-from gbflux.conduction.records import Bracket, LocalCurrent, Solution
+from gbflux.conduction import Bracket, LocalCurrent, Solution
 from gbflux.errors import SolverError
 from gbflux.measure import HotSpots, Measurement
 from gbflux.measure.estimated_errors import indicator

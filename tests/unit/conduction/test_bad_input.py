@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings
-from gbflux.conduction.solve import solve
+from gbflux.conduction import (
+    ButlerVolmer,
+    Resistance,
+    SolverSettings,
+    bottom_electrode,
+    solve,
+    top_electrode,
+)
 from gbflux.errors import InputError, SolverError
 from meshes_by_hand import BARE_STACK, stack
 
@@ -17,9 +23,9 @@ MESH = stack(BARE_STACK, 2)
 SIGMA = np.full(len(MESH.cells), 0.05)
 
 
-def attempt(mesh=MESH, sigma=SIGMA, bottom=Electrode(0.0), top=Electrode(0.1), **settings):  # noqa: B008
+def attempt(mesh=MESH, sigma=SIGMA, bottom=bottom_electrode(0.0), top=top_electrode(0.1), **settings):  # noqa: B008
     """Solve with one thing changed."""
-    return solve(MPI.COMM_SELF, mesh, sigma, bottom, top, SolverSettings(**settings))
+    return solve(MPI.COMM_SELF, mesh, sigma, (bottom, top), SolverSettings(**settings))
 
 
 def changed(value: float) -> np.ndarray:
@@ -39,17 +45,23 @@ def test_conductivity(value: float) -> None:
     ("wrong", "says"),
     [
         ({"sigma": SIGMA[1:]}, "one conductivity for each of"),
-        ({"top": Electrode(0.0)}, "potentials must differ"),
-        ({"top": Electrode(float("nan"))}, r"electrodes\.top_V must be finite"),
-        ({"bottom": Electrode(0.0, -1.0)}, r"electrodes\.asr \(bottom\) must be finite and >= 0"),
-        ({"top": Electrode(None)}, "must have either a potential or a current"),
-        ({"top": Electrode(0.1, current_density=1.0)}, "must have either a potential or a current"),
-        ({"top": Electrode(None, current_density=0.0)}, "nothing to measure"),
-        ({"top": Electrode(None, current_density=float("nan"))}, "must be finite and not 0"),
-        ({"bottom": Electrode(None, current_density=1.0)}, "the bottom one must have a potential"),
-        ({"top": Electrode(0.1, 0.0, ButlerVolmer(0.0, 0.5, 0.5, 298.0))}, "exchange_current_density must"),
-        ({"top": Electrode(0.1, 0.0, ButlerVolmer(1.0, -0.5, 0.5, 298.0))}, "anodic must be finite and > 0"),
-        ({"bottom": Electrode(0.0, 0.0, ButlerVolmer(1.0, 0.5, 0.5, np.nan))}, "temperature must be finite"),
+        ({"top": top_electrode(0.0)}, "potentials must differ"),
+        ({"top": top_electrode(float("nan"))}, r"electrodes\.top_V must be finite"),
+        (
+            {"bottom": bottom_electrode(0.0, Resistance(-1.0))},
+            r"electrodes\.asr \(bottom\) must be finite and >= 0",
+        ),
+        ({"top": top_electrode(None)}, "must have either a potential or a current"),
+        ({"top": top_electrode(0.1, current_density=1.0)}, "must have either a potential or a current"),
+        ({"top": top_electrode(None, current_density=0.0)}, "nothing to measure"),
+        ({"top": top_electrode(None, current_density=float("nan"))}, "must be finite and not 0"),
+        ({"bottom": bottom_electrode(None, current_density=1.0)}, "the bottom one must have a potential"),
+        ({"top": top_electrode(0.1, ButlerVolmer(0.0, 0.5, 0.5, 298.0))}, "exchange_current_density must"),
+        ({"top": top_electrode(0.1, ButlerVolmer(1.0, -0.5, 0.5, 298.0))}, "anodic must be finite and > 0"),
+        (
+            {"bottom": bottom_electrode(0.0, ButlerVolmer(1.0, 0.5, 0.5, np.nan))},
+            "temperature must be finite",
+        ),
         ({"rtol": 0.0}, r"solver\.rtol"),
         ({"rtol": float("nan")}, r"solver\.rtol"),
         ({"max_iterations": 0}, r"solver\.max_iterations"),
@@ -67,7 +79,7 @@ def test_one_fault(wrong: dict, says: str) -> None:
 
 def test_all_faults_at_once() -> None:
     with pytest.raises(InputError) as caught:
-        attempt(sigma=changed(-1.0), top=Electrode(0.0), order=4)
+        attempt(sigma=changed(-1.0), top=top_electrode(0.0), order=4)
     assert len(str(caught.value).splitlines()) == 3
 
 
@@ -91,7 +103,7 @@ def test_a_tolerance_below_round_off_raises() -> None:
 
 
 LAW = ButlerVolmer(10.0, 0.5, 0.5, 298.15)
-KINETIC = {"bottom": Electrode(0.0, 0.0, LAW), "top": Electrode(0.1, 0.0, LAW)}
+KINETIC = {"bottom": bottom_electrode(0.0, LAW), "top": top_electrode(0.1, LAW)}
 UNEVEN = np.random.default_rng(0).uniform(1e-3, 1.0, len(MESH.cells))
 
 
@@ -122,7 +134,7 @@ def test_kinetics_with_every_preconditioner(preconditioner: str) -> None:
 def test_extreme_kinetics_converge(i0: float, voltage: float) -> None:
     """From blocking to ideal, from microvolts to kilovolts: no ramp, no overflow, and few steps."""
     law = ButlerVolmer(i0, 0.3, 0.7, 298.15)
-    solution = attempt(sigma=UNEVEN, bottom=Electrode(0.0, 0.0, law), top=Electrode(voltage, 0.0, law))
+    solution = attempt(sigma=UNEVEN, bottom=bottom_electrode(0.0, law), top=top_electrode(voltage, law))
     assert solution.relative_residual <= 1e-10
     assert solution.newton_iterations <= 25
     assert np.isfinite(solution.fields.phi).all()

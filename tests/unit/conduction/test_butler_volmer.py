@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from gbflux.conduction import ButlerVolmer, Electrode
-from gbflux.conduction.butler_volmer import (
+from gbflux.conduction import ButlerVolmer, bottom_electrode, top_electrode
+from gbflux.conduction.electrodes import (
     current_density,
-    drop,
     overpotential,
     series_current,
-    thermal_voltage,
 )
 
 COEFFICIENTS = [(0.5, 0.5), (0.3, 0.7), (1.0, 0.01), (0.01, 1.0), (1.0, 1.0)]
@@ -25,7 +25,7 @@ def law(anodic: float = 0.5, cathodic: float = 0.5, i0: float = 10.0) -> ButlerV
 
 def test_thermal_voltage() -> None:
     """RT/F at 25 °C is 25.693 mV."""
-    assert thermal_voltage(law()) == pytest.approx(25.6926e-3, rel=1e-5)
+    assert law().thermal_voltage == pytest.approx(25.6926e-3, rel=1e-5)
 
 
 @pytest.mark.parametrize("coefficients", COEFFICIENTS)
@@ -38,7 +38,7 @@ def test_inverse(coefficients: tuple[float, float]) -> None:
 
 def test_inverse_with_equal_coefficients_is_an_inverse_hyperbolic_sine() -> None:
     eta, _ = overpotential(law(), DENSITIES)
-    exact = 2 * thermal_voltage(law()) * np.arcsinh(DENSITIES / 20.0)
+    exact = 2 * law().thermal_voltage * np.arcsinh(DENSITIES / 20.0)
     assert eta == pytest.approx(exact, rel=4e-15, abs=0.0)
 
 
@@ -57,7 +57,7 @@ def test_slope(coefficients: tuple[float, float]) -> None:
 @pytest.mark.parametrize("coefficients", COEFFICIENTS)
 def test_charge_transfer_resistance(coefficients: tuple[float, float]) -> None:
     """R = RT/((α_a + α_c) F i₀) at rest."""
-    expected = thermal_voltage(law()) / (sum(coefficients) * 10.0)
+    expected = law().thermal_voltage / (sum(coefficients) * 10.0)
     assert overpotential(law(*coefficients), 0.0)[1] == pytest.approx(expected, rel=1e-14)
 
 
@@ -67,7 +67,7 @@ def test_an_exponential_that_overflows_is_infinite_and_not_cut_off() -> None:
 
 
 def test_a_film_is_in_series() -> None:
-    value, slope = drop(Electrode(0.0, 2.0, law(0.3, 0.7)), np.array([-3.0, 4.0]))
+    value, slope = replace(law(0.3, 0.7), asr=2.0).drop(np.array([-3.0, 4.0]))
     eta, d_eta = overpotential(law(0.3, 0.7), np.array([-3.0, 4.0]))
     assert value == pytest.approx(eta + np.array([-6.0, 8.0]))
     assert slope == pytest.approx(d_eta + 2.0)
@@ -75,6 +75,6 @@ def test_a_film_is_in_series() -> None:
 
 @pytest.mark.parametrize("voltage", [1e-6, 0.1, -0.1, -1e3])
 def test_currents_in_series(voltage: float) -> None:
-    bottom, top = Electrode(None, 1e-3, law(0.3, 0.7)), Electrode(None, 0.0, law(0.5, 0.5, 1e-6))
-    j = series_current(bottom, top, 1e-2, voltage)
-    assert drop(top, j)[0] - drop(bottom, -j)[0] + 1e-2 * j == pytest.approx(voltage, rel=1e-9)
+    ends = bottom_electrode(None, replace(law(0.3, 0.7), asr=1e-3)), top_electrode(None, law(0.5, 0.5, 1e-6))
+    j = series_current(ends, 1e-2, voltage)
+    assert ends[1].law.drop(j)[0] - ends[0].law.drop(-j)[0] + 1e-2 * j == pytest.approx(voltage, rel=1e-9)

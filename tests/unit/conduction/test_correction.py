@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import SolverSettings, correction, elements
+from gbflux.conduction import ConductionSolver, SolverSettings, correction, recycling, solver
+from gbflux.conduction.correction import Balanced
 from gbflux.errors import SolverError
 from gbflux.simulation.run import run_case
 from small_cases import FLAT, case
@@ -28,33 +29,26 @@ def balanced(monkeypatch: pytest.MonkeyPatch, found: list[float], rank: int = 0)
     """
     split = SimpleNamespace(parts="corrected", made=0, destroyed=0)
 
-    def correct() -> int:
+    def correct() -> None:
         split.made += 1
         if split.made >= len(found):
             raise SolverError("solver: no")
-        return 1
 
     split.correct = correct
     split.destroy = lambda: None
-    monkeypatch.setattr(correction, "SplitPotential", lambda *_: split)
-    comm = SimpleNamespace(
-        rank=rank, bcast=lambda x: x, allgather=lambda x: [x], Ibarrier=MPI.COMM_SELF.Ibarrier
+    monkeypatch.setattr(solver, "SplitPotential", lambda *_: split)
+    states = (Balanced(number, 0.0, grain) for number, grain in enumerate(found))
+    monkeypatch.setattr(ConductionSolver, "_balanced", lambda *_: next(states))
+    conduction = object.__new__(ConductionSolver)
+    conduction._comm = SimpleNamespace(rank=rank)
+    conduction._watch = lambda stage: nullcontext()
+    assembled = SimpleNamespace(
+        problem=SimpleNamespace(settings=SolverSettings(rtol=1e-10)),
+        cache=SimpleNamespace(currents=None, cell_currents=None),
+        system=None,
     )
-    held = SimpleNamespace(
-        space=SimpleNamespace(mesh=SimpleNamespace(comm=comm)), currents=None, cell_currents=None
-    )
-    monkeypatch.setattr(correction, "errors_of_root", lambda comm: nullcontext(True))
-    problem = SimpleNamespace(settings=SolverSettings(rtol=1e-10))
-    numbers = iter(range(len(found)))
-    fields, grain = correction.balanced(
-        held,
-        None,
-        problem,
-        lambda parts: next(numbers),
-        lambda number: (0.0, found[number]),
-        lambda stage: nullcontext(),
-    )
-    return fields, grain, split.made
+    best = conduction._balance(assembled, SimpleNamespace(scaling=None))
+    return best.fields, best.grain, split.made
 
 
 @pytest.mark.parametrize(
@@ -83,12 +77,12 @@ def test_one_factorisation_serves_all_corrections(
 ) -> None:
     """That of the solve itself between ideal electrodes; resistive ones are held, in a matrix apart."""
     made, corrected = [], []
-    make, correct = elements.made_for, correction.SplitPotential.correct
-    monkeypatch.setattr(elements, "made_for", lambda *what: made.append(1) or make(*what))
+    make, correct = recycling.made_for, correction.SplitPotential.correct
+    monkeypatch.setattr(recycling, "made_for", lambda *what: made.append(1) or make(*what))
     monkeypatch.setattr(
         correction.SplitPotential, "correct", lambda split: corrected.append(1) or correct(split)
     )
-    monkeypatch.setattr(correction, "BALANCE", 1e-12)  # never enough
+    monkeypatch.setattr(solver, "BALANCE", 1e-12)  # never enough
     changes = {"solver.preconditioner": "lu", "electrodes.asr_ohm_cm2": asr}
     result = run_case(case(SLIVERS, changes), comm=MPI.COMM_SELF).result
     assert len(corrected) >= 2

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction.conductor import Conductor
+from gbflux.conduction import (
+    ButlerVolmer,
+    ConductionSolver,
+    Resistance,
+    Solution,
+    SolverSettings,
+    bottom_electrode,
+    top_electrode,
+)
 from gbflux.conduction.materials import conductivities
-from gbflux.conduction.records import ButlerVolmer, Electrode, Solution, SolverSettings
 from gbflux.mesh import build_mesh, recipe
 from gbflux.mesh.cut import NestedMesh, nested
 from small_cases import LAYERS, TINY, case
@@ -16,13 +25,17 @@ from small_cases import LAYERS, TINY, case
 PLANES = (2.0, 5.0)
 CASES = {"2D": case(TINY, LAYERS), "3D": case(LAYERS, {"mesh.size_um": 4, "mesh.electrode_size_um": 4})}
 LAW = ButlerVolmer(10.0, 0.3, 0.7, 298.15)
-IDEAL, RESISTIVE, SLOW = Electrode(0.0), Electrode(0.0, 5e-4), Electrode(0.0, 1e-4, LAW)
+IDEAL, RESISTIVE, SLOW = (
+    bottom_electrode(0.0),
+    bottom_electrode(0.0, Resistance(5e-4)),
+    bottom_electrode(0.0, replace(LAW, asr=1e-4)),
+)
 PAIRS = {
-    "resistive": (RESISTIVE, Electrode(0.1, 2e-4)),
-    "one ideal": (RESISTIVE, Electrode(0.1)),
-    "kinetics": (SLOW, Electrode(0.1, 0.0, LAW)),
-    "current, one ideal": (IDEAL, Electrode(None, 0.0, LAW, 10.0)),
-    "current, resistive": (IDEAL, Electrode(None, 5e-4, None, 10.0)),
+    "resistive": (RESISTIVE, top_electrode(0.1, Resistance(2e-4))),
+    "one ideal": (RESISTIVE, top_electrode(0.1)),
+    "kinetics": (SLOW, top_electrode(0.1, LAW)),
+    "current, one ideal": (IDEAL, top_electrode(None, LAW, current_density=10.0)),
+    "current, resistive": (IDEAL, top_electrode(None, Resistance(5e-4), current_density=10.0)),
 }
 
 
@@ -37,10 +50,10 @@ def both_ways(
     """On the whole mesh, after a thicker slab, and on what is left of it."""
     cut = nest.cut(hl_um)
     sigma = conductivities(cut.mesh, CASES[chosen])
-    with Conductor(MPI.COMM_SELF, nest.mesh, many=True) as shared:
+    with ConductionSolver(MPI.COMM_SELF, nest.mesh, many=True) as shared:
         shared.solve(conductivities(nest.mesh, CASES[chosen]), *rest)
         ours = shared.solve(sigma, *rest, cut)
-    with Conductor(MPI.COMM_SELF, cut.mesh) as alone:
+    with ConductionSolver(MPI.COMM_SELF, cut.mesh) as alone:
         return ours, alone.solve(sigma, *rest)
 
 
@@ -49,7 +62,7 @@ def both_ways(
 @pytest.mark.parametrize(("dimension", "order"), [("2D", 1), ("2D", 2), ("3D", 1)])
 def test_fields(dimension: str, order: int, pair: str, hl_um: tuple[float, float]) -> None:
     ours, theirs = both_ways(
-        layered(dimension), dimension, hl_um, *PAIRS[pair], SolverSettings(order=order, rtol=1e-11)
+        layered(dimension), dimension, hl_um, PAIRS[pair], SolverSettings(order=order, rtol=1e-11)
     )
     size = np.ptp(theirs.fields.phi)
     assert ours.fields.phi == pytest.approx(theirs.fields.phi, abs=1e-8 * size)
@@ -65,7 +78,7 @@ def test_fields(dimension: str, order: int, pair: str, hl_um: tuple[float, float
 def test_brackets(dimension: str, order: int, pair: str) -> None:
     """Their ends, and where the gap between them is."""
     settings = SolverSettings(order=order, bracket=True)
-    found = both_ways(layered(dimension), dimension, (2.0, 0.0), *PAIRS[pair], settings)
+    found = both_ways(layered(dimension), dimension, (2.0, 0.0), PAIRS[pair], settings)
     ours, theirs = (solution.bracket for solution in found)
     width = theirs.upper - theirs.lower
     assert ours.upper == pytest.approx(theirs.upper, rel=1e-9)
@@ -78,7 +91,7 @@ def test_brackets(dimension: str, order: int, pair: str) -> None:
 @pytest.mark.parametrize(("dimension", "order"), [("2D", 1), ("2D", 2), ("3D", 1)])
 def test_local_currents(dimension: str, order: int, pair: str) -> None:
     """Cells beyond an electrode, on which the weight falls to nothing, do not count."""
-    nest, electrodes = layered(dimension), {**PAIRS, "ideal": (IDEAL, Electrode(0.1))}[pair]
+    nest, electrodes = layered(dimension), {**PAIRS, "ideal": (IDEAL, top_electrode(0.1))}[pair]
     cut = nest.cut((2.0, 0.0))
     sigma, settings = (
         conductivities(cut.mesh, CASES[dimension]),
@@ -90,12 +103,12 @@ def test_local_currents(dimension: str, order: int, pair: str) -> None:
         (side, np.where(points[:, -1] == z, cone, 0.0))
         for side, z in zip(("bottom", "top"), cut.mesh.z_electrodes, strict=True)
     ]
-    with Conductor(MPI.COMM_SELF, nest.mesh, many=True) as shared:
-        shared.solve(conductivities(nest.mesh, CASES[dimension]), *electrodes, settings)
-        shared.solve(sigma, *electrodes, settings, cut)
+    with ConductionSolver(MPI.COMM_SELF, nest.mesh, many=True) as shared:
+        shared.solve(conductivities(nest.mesh, CASES[dimension]), electrodes, settings)
+        shared.solve(sigma, electrodes, settings, cut)
         ours = shared.certify(weights)
-    with Conductor(MPI.COMM_SELF, cut.mesh) as alone:
-        alone.solve(sigma, *electrodes, settings)
+    with ConductionSolver(MPI.COMM_SELF, cut.mesh) as alone:
+        alone.solve(sigma, electrodes, settings)
         theirs = alone.certify(weights)
         assert alone.certify(weights) == [None, None]  # what they take is freed
     for one, other in zip(ours, theirs, strict=True):

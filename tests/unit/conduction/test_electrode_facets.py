@@ -7,13 +7,13 @@ import pytest
 import ufl
 from mpi4py import MPI
 
-from gbflux.conduction import compat
+from gbflux.conduction import Plane, compat
 from gbflux.conduction.distribute import DistributedMesh, distribute
-from gbflux.conduction.electrode_facets import ScaledElectrode, electrode_facets
-from gbflux.conduction.planes import plane_nodes
+from gbflux.conduction.facets import ScaledElectrode, electrode_facets
 from gbflux.conduction.system import LinearSystem, assemble
 from gbflux.mesh import Mesh
 from gbflux.mesh.cut import cut_slabs
+from gbflux.units import SIDES
 from meshes_by_hand import FULL_STACK, stack
 
 ELEMENTS = [("Lagrange", 1), ("Lagrange", 2), ("CR", 1)]
@@ -31,10 +31,11 @@ def on_one_rank(mesh: Mesh) -> DistributedMesh:
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_mass_matrix_and_load_are_those_of_forms(dimension: int, order: int) -> None:
     mesh = stack(FULL_STACK[2:3], dimension, across=2)
-    domain = on_one_rank(mesh).domain
+    parts = on_one_rank(mesh)
+    domain = parts.domain
     space = compat.scalar_space(domain, "Lagrange", order)
     top = mesh.z_electrodes[1]
-    facets = electrode_facets(space, plane_nodes(domain, top))
+    facets = electrode_facets(space, parts.scatter_points(Plane("top").points(mesh)))
     u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
     ends = compat.mesh.locate_entities_boundary(domain, dimension - 1, lambda x: x[dimension - 1] == top)
     tags = compat.mesh.meshtags(domain, dimension - 1, np.sort(ends), np.ones(len(ends), dtype=np.int32))
@@ -56,12 +57,12 @@ def test_mass_matrix_and_load_are_those_of_forms(dimension: int, order: int) -> 
 
 
 def system_of(
-    dealt: DistributedMesh, kind: tuple[str, int], sigma: np.ndarray, covered: tuple, kappa: tuple
+    parts: DistributedMesh, kind: tuple[str, int], sigma: np.ndarray, covered: tuple, kappa: tuple
 ) -> tuple[LinearSystem, np.ndarray]:
     """The system with electrodes on nodes, 2 and 5 their potentials; where each free dof is."""
-    space = compat.scalar_space(dealt.domain, *kind)
-    conductivity = compat.fem.Function(compat.scalar_space(dealt.domain, "DG", 0))
-    conductivity.x.array[compat.cell_dofs(conductivity.function_space)[:, 0]] = dealt.deal(sigma)
+    space = compat.scalar_space(parts.domain, *kind)
+    conductivity = compat.fem.Function(compat.scalar_space(parts.domain, "DG", 0))
+    conductivity.x.array[compat.cell_dofs(conductivity.function_space)[:, 0]] = parts.scatter_cells(sigma)
     electrodes = tuple(
         ScaledElectrode(nodes, potential, k)
         for nodes, potential, k in zip(covered, (2.0, 5.0), kappa, strict=True)
@@ -83,8 +84,8 @@ def test_inside_the_mesh_a_system_is_that_of_the_mesh_cut_off(
     assert all(np.count_nonzero(nodes) > 9 for nodes in cut.covered)
     sigma = np.linspace(0.5, 2.0, len(mesh.cells))
     whole, left = on_one_rank(mesh), on_one_rank(cut.mesh)
-    covered = tuple(whole.deal_points(nodes) for nodes in cut.covered)
-    ends = tuple(plane_nodes(left.domain, z) for z in cut.mesh.z_electrodes)
+    covered = tuple(whole.scatter_points(nodes) for nodes in cut.covered)
+    ends = tuple(left.scatter_points(Plane(side).points(cut.mesh)) for side in SIDES)
     one, free, at = system_of(whole, kind, sigma, covered, kappa)
     other, free_too, there = system_of(left, kind, sigma[cut.cells], ends, kappa)
     assert at.shape == there.shape

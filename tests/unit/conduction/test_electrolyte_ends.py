@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import Electrode, SolverSettings
-from gbflux.conduction.conductor import Conductor
+from gbflux.conduction import ConductionSolver, SolverSettings, bottom_electrode, top_electrode
 from gbflux.mesh import ELECTROLYTE, CellKind, is_kind
 from meshes_by_hand import Layer, stack
 
@@ -18,9 +17,11 @@ def test_currents_of_the_electrolyte_are_those_of_its_cells(dimension: int, many
     layers = [Layer(CellKind.HL, 3.0, 4), Layer(CellKind.GRAIN, 10.0, 6), Layer(CellKind.HL, 3.0, 4)]
     mesh = stack(layers, dimension)
     sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))
-    with Conductor(MPI.COMM_SELF, mesh, many=many) as conductor:
+    with ConductionSolver(MPI.COMM_SELF, mesh, many=many) as conductor:
         for _ in range(2):
-            fields = conductor.solve(sigma, Electrode(0.0), Electrode(0.1), SolverSettings()).fields
+            fields = conductor.solve(
+                sigma, (bottom_electrode(0.0), top_electrode(0.1)), SolverSettings()
+            ).fields
     expected = {name: np.zeros(len(mesh.points)) for name in ("residual", "residual_electrolyte")}
     inside = is_kind(mesh.kind, ELECTROLYTE)
     for cell, s, counts in zip(mesh.cells, sigma, inside, strict=True):

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import ButlerVolmer, Electrode, Solution, SolverSettings, newton
-from gbflux.conduction.solve import solve
+from gbflux.conduction import (
+    ButlerVolmer,
+    Electrode,
+    Resistance,
+    Solution,
+    SolverSettings,
+    bottom_electrode,
+    newton,
+    solve,
+    top_electrode,
+)
 from gbflux.errors import SolverError
 from meshes_by_hand import BARE_STACK, stack
 
@@ -18,18 +27,18 @@ UNEVEN = np.random.default_rng(0).uniform(1e-3, 1.0, len(MESH.cells))
 SLOW, FAST = ButlerVolmer(1e-3, 0.3, 0.7, 298.15), ButlerVolmer(10.0, 0.5, 0.5, 298.15)
 #: Each takes more steps than the number beside it.
 HARD = {
-    "both slow": (Electrode(0.0, 0.0, SLOW), Electrode(10.0, 0.0, SLOW), 5),
-    "both fast": (Electrode(0.0, 0.0, FAST), Electrode(0.1, 0.0, FAST), 2),
-    "away from zero": (Electrode(3.0, 0.0, FAST), Electrode(3.1, 0.0, FAST), 2),
-    "downwards": (Electrode(0.0, 0.0, SLOW), Electrode(-10.0, 0.0, SLOW), 5),
-    "one ideal": (Electrode(-2.0), Electrode(8.0, 0.0, SLOW), 4),
-    "one a resistance": (Electrode(8.0, 0.0, SLOW), Electrode(-2.0, 1e-3), 4),
-    "a current": (Electrode(0.0, 0.0, SLOW), Electrode(None, 0.0, SLOW, current_density=1e3), 3),
+    "both slow": (bottom_electrode(0.0, SLOW), top_electrode(10.0, SLOW), 5),
+    "both fast": (bottom_electrode(0.0, FAST), top_electrode(0.1, FAST), 2),
+    "away from zero": (bottom_electrode(3.0, FAST), top_electrode(3.1, FAST), 2),
+    "downwards": (bottom_electrode(0.0, SLOW), top_electrode(-10.0, SLOW), 5),
+    "one ideal": (bottom_electrode(-2.0), top_electrode(8.0, SLOW), 4),
+    "one a resistance": (bottom_electrode(8.0, SLOW), top_electrode(-2.0, Resistance(1e-3)), 4),
+    "a current": (bottom_electrode(0.0, SLOW), top_electrode(None, SLOW, current_density=1e3), 3),
 }
 
 
 def solved(bottom: Electrode, top: Electrode) -> Solution:
-    return solve(MPI.COMM_SELF, MESH, UNEVEN, bottom, top, SolverSettings())
+    return solve(MPI.COMM_SELF, MESH, UNEVEN, (bottom, top), SolverSettings())
 
 
 @pytest.mark.parametrize("name", HARD)
@@ -76,5 +85,5 @@ def test_round_off_is_not_ramped_against(monkeypatch: pytest.MonkeyPatch) -> Non
     """A tolerance that no load reaches ends at the full load."""
     bottom, top, _ = HARD["both fast"]
     with pytest.raises(SolverError, match=r"at 1 of the load") as caught:
-        solve(MPI.COMM_SELF, MESH, UNEVEN, bottom, top, SolverSettings(rtol=1e-19))
+        solve(MPI.COMM_SELF, MESH, UNEVEN, (bottom, top), SolverSettings(rtol=1e-19))
     assert caught.value.relative_residual < 1e-10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gbflux.conduction.local_currents import _by_cell, _gap, _half_width
+from gbflux.conduction.bounds.local_currents import _by_cell, _gap, _half_width
 
 
 def interval(above: np.ndarray, below: np.ndarray, excess: tuple[float, float]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gbflux.case import parse_case
-from gbflux.conduction.materials import boundary_conductivities, conductivities, contact_conductivity
+from gbflux.conduction.materials import Material, conductivities, contact_conductivity
 from gbflux.mesh import CellKind
 from meshes_by_hand import FULL_STACK, stack
 
@@ -56,17 +56,17 @@ def test_grains_vary_about_their_median() -> None:
 def test_boundaries_vary_and_keep_their_value_when_another_is_missing() -> None:
     case = parse_case(TEXT % ("", VARIATION % 4))
     pairs = np.array([[0, 1], [0, 2], [1, 2], [1, 3]], dtype=np.int32)
-    values = boundary_conductivities(case, pairs)
+    values = Material.of(case).of_boundaries(pairs)
     assert len(set(values.tolist())) == 4
-    assert boundary_conductivities(case, pairs[[0, 2, 3]]).tolist() == values[[0, 2, 3]].tolist()
-    other_seed = boundary_conductivities(parse_case(TEXT % ("", VARIATION % 5)), pairs)
+    assert Material.of(case).of_boundaries(pairs[[0, 2, 3]]).tolist() == values[[0, 2, 3]].tolist()
+    other_seed = Material.of(parse_case(TEXT % ("", VARIATION % 5))).of_boundaries(pairs)
     assert not np.any(other_seed == values)
 
 
 def test_the_median_of_many_boundaries_is_the_given_value() -> None:
     case = parse_case(TEXT % ("", VARIATION % 4))
     a, b = np.triu_indices(60, 1)
-    logs = np.log(boundary_conductivities(case, np.stack([a, b], axis=1)) / 2.5e-5)
+    logs = np.log(Material.of(case).of_boundaries(np.stack([a, b], axis=1)) / 2.5e-5)
     # standard error 0.5·√(π/2)/√1770 = 0.015 of the median, 0.5/√3540 = 0.0084 of the deviation: four of each
     assert abs(np.median(logs)) <= 0.06
     assert np.std(logs) == pytest.approx(0.5, abs=0.034)
@@ -75,7 +75,7 @@ def test_the_median_of_many_boundaries_is_the_given_value() -> None:
 def test_boundary_cells_take_the_value_of_their_boundary() -> None:
     case = parse_case(TEXT % ("", VARIATION % 4))
     sigma = conductivities(MESH, case)
-    values = boundary_conductivities(case, MESH.boundaries)
+    values = Material.of(case).of_boundaries(MESH.boundaries)
     in_boundary = MESH.boundary >= 0
     assert sigma[in_boundary].tolist() == values[MESH.boundary[in_boundary]].tolist()
 

@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, correction, elements
-from gbflux.conduction.conductor import Conductor
+from gbflux.conduction import (
+    ButlerVolmer,
+    ConductionSolver,
+    SolverSettings,
+    bottom_electrode,
+    solver,
+    top_electrode,
+)
+from gbflux.conduction.cache import SolverCache
+from gbflux.conduction.krylov import Convergence
 from gbflux.errors import SolverError
 from gbflux.mesh import CellKind
 from meshes_by_hand import Layer, stack
@@ -17,15 +25,15 @@ from meshes_by_hand import Layer, stack
 
 def failing(monkeypatch: pytest.MonkeyPatch, *fails: int) -> list[Callable]:
     """CG of each try from now on; those of these numbers, from 1, end with an error."""
-    tries, potential = [], elements._potential
+    tries, potential = [], SolverCache._potential
 
-    def tried(system: object, ksp: object, *rest: object) -> tuple[int, float]:
+    def tried(cache: SolverCache, system: object, ksp: object, *rest: object) -> Convergence:
         tries.append(ksp)
         if len(tries) in fails:
             raise SolverError("solver: no", 1, 2.0, 1e-10)
-        return potential(system, ksp, *rest)
+        return potential(cache, system, ksp, *rest)
 
-    monkeypatch.setattr(elements, "_potential", tried)
+    monkeypatch.setattr(SolverCache, "_potential", tried)
     return tries
 
 
@@ -35,17 +43,17 @@ def test_a_kept_preconditioner_is_made_anew_and_a_new_one_is_not(
 ) -> None:
     mesh = stack([Layer(CellKind.GRAIN, 10.0, intervals)], 2)
     sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))
-    ends = Electrode(0.0), Electrode(0.1)
-    with Conductor(MPI.COMM_SELF, mesh, many=True) as conductor:
-        expected = conductor.solve(sigma, *ends, SolverSettings()).fields.phi
+    ends = bottom_electrode(0.0), top_electrode(0.1)
+    with ConductionSolver(MPI.COMM_SELF, mesh, many=True) as conductor:
+        expected = conductor.solve(sigma, ends, SolverSettings()).fields.phi
         tries = failing(monkeypatch, 1)
-        found = conductor.solve(sigma, *ends, SolverSettings()).fields.phi
+        found = conductor.solve(sigma, ends, SolverSettings()).fields.phi
         assert len(tries) == 2
         assert found == pytest.approx(expected, abs=1e-10)
-    with Conductor(MPI.COMM_SELF, mesh, many=True) as conductor:
+    with ConductionSolver(MPI.COMM_SELF, mesh, many=True) as conductor:
         tries = failing(monkeypatch, 1)
         with pytest.raises(SolverError):
-            conductor.solve(sigma, *ends, SolverSettings())
+            conductor.solve(sigma, ends, SolverSettings())
         assert len(tries) == 1
 
 
@@ -53,11 +61,11 @@ def test_one_made_for_a_correction_is_made_anew_too(monkeypatch: pytest.MonkeyPa
     """After kinetics it has served no potential yet, and was made for other fixed nodes all the same."""
     mesh = stack([Layer(CellKind.GRAIN, 10.0, 20)], 2)
     sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))
-    slow = Electrode(0.0, 0.0, ButlerVolmer(10.0, 0.5, 0.5, 298.15))
-    with Conductor(MPI.COMM_SELF, mesh, many=True) as conductor:
-        monkeypatch.setattr(correction, "BALANCE", 0.0)
-        conductor.solve(sigma, slow, Electrode(0.1), SolverSettings())
+    slow = bottom_electrode(0.0, ButlerVolmer(10.0, 0.5, 0.5, 298.15))
+    with ConductionSolver(MPI.COMM_SELF, mesh, many=True) as conductor:
+        monkeypatch.setattr(solver, "BALANCE", 0.0)
+        conductor.solve(sigma, (slow, top_electrode(0.1)), SolverSettings())
         monkeypatch.undo()
         tries = failing(monkeypatch, 1)
-        conductor.solve(sigma, Electrode(0.0), Electrode(0.1), SolverSettings())
+        conductor.solve(sigma, (bottom_electrode(0.0), top_electrode(0.1)), SolverSettings())
         assert len(tries) == 2

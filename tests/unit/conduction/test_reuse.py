@@ -8,7 +8,7 @@ from petsc4py import PETSc
 from scipy import sparse
 
 from gbflux.conduction.records import SolverSettings
-from gbflux.conduction.reuse import made_for, reused
+from gbflux.conduction.recycling import made_for, reused
 from gbflux.conduction.system import LinearSystem
 
 N = 12  # nodes along an edge of a square

@@ -6,29 +6,45 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from gbflux.conduction import ButlerVolmer, Electrode, SolverSettings, elements
-from gbflux.conduction.conductor import Conductor
+from gbflux.conduction import (
+    ButlerVolmer,
+    ConductionSolver,
+    Resistance,
+    SolverSettings,
+    bottom_electrode,
+    top_electrode,
+)
+from gbflux.conduction.cache import SolverCache
+from gbflux.conduction.krylov import Convergence
+from gbflux.conduction.system import LinearSystem
 from gbflux.mesh import CellKind
 from meshes_by_hand import Layer, stack
 
-SLOW = Electrode(0.0, 0.0, ButlerVolmer(10.0, 0.5, 0.5, 298.15))
+SLOW = bottom_electrode(0.0, ButlerVolmer(10.0, 0.5, 0.5, 298.15))
 
 
 def test_a_resistance_of_electrodes_does_not_set_the_target_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    targets, solve = [], elements.solve_system
+    targets, start = [], SolverCache._potential
 
-    def told(*arguments: object) -> tuple:
-        targets.append(arguments[-1])
-        return solve(*arguments)
+    def spy(cache: SolverCache, system: LinearSystem, *rest: object) -> Convergence:
+        targets.append(cache._balanced_at if system.same else 1.0)
+        return start(cache, system, *rest)
 
-    monkeypatch.setattr(elements, "solve_system", told)
+    monkeypatch.setattr(SolverCache, "_potential", spy)
     mesh = stack([Layer(CellKind.GRAIN, 10.0, 20)], 2)
     sigma = np.random.default_rng(0).uniform(0.01, 0.05, len(mesh.cells))
-    bottoms = [Electrode(0.0), Electrode(0.0), Electrode(0.0, 1e2), Electrode(0.0, 1e2), SLOW, Electrode(0.0)]
+    bottoms = [
+        bottom_electrode(0.0),
+        bottom_electrode(0.0),
+        bottom_electrode(0.0, Resistance(1e2)),
+        bottom_electrode(0.0, Resistance(1e2)),
+        SLOW,
+        bottom_electrode(0.0),
+    ]
     learnt = [False, True, False, True, False]  # Newton's method has targets of its own
-    with Conductor(MPI.COMM_SELF, mesh, many=True) as conductor:
+    with ConductionSolver(MPI.COMM_SELF, mesh, many=True) as conductor:
         for bottom in bottoms:
-            conductor.solve(sigma, bottom, Electrode(0.1), SolverSettings())
+            conductor.solve(sigma, (bottom, top_electrode(0.1)), SolverSettings())
     assert [target != 1.0 for target in targets] == learnt

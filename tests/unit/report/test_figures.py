@@ -12,11 +12,9 @@ from measure.synthetic import brick_mesh, solved, uneven_sigma
 from gbflux.measure import measure
 from gbflux.measure.error_text import stated, with_error
 from gbflux.measure.metrics import as_tree
-from gbflux.report.case_figures import draw_views, plane_title, summary
-from gbflux.report.comparison import comparison_table, draw_comparison
-from gbflux.report.panels import stream_lines
-from gbflux.report.style import MESH_LIMITED, round_length, shared_limits
-from gbflux.report.views import case_views
+from gbflux.report.figures.case import comparison_table, draw_comparison, draw_views, plane_title, summary
+from gbflux.report.figures.style import MESH_LIMITED, round_length, shared_limits
+from gbflux.report.figures.views import case_views, stream_lines
 
 
 @pytest.fixture(scope="module", params=[(3, 2), (2, 2, 2)], ids=["2D", "3D"])
@@ -137,7 +135,7 @@ def test_titles_carry_errors(cases):
 
 @pytest.mark.parametrize(
     ("module", "unwanted"),
-    [("gbflux.report.case_figures", "matplotlib.pyplot"), ("gbflux.report.views", "matplotlib")],
+    [("gbflux.report.figures.case", "matplotlib.pyplot"), ("gbflux.report.figures.views", "matplotlib")],
 )
 def test_what_is_never_imported(module: str, unwanted: str) -> None:
     code = f"import {module}, sys; sys.exit('{unwanted}' in sys.modules)"

@@ -14,8 +14,8 @@ import pytest
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.measure.error_text import with_error
-from gbflux.report.page.study_folder import Row, Summary
-from gbflux.report.page.write import report_html, write_report
+from gbflux.report.page import report_html, write_report
+from gbflux.report.page.folders import Row, Summary
 from html_pages import Page
 from study_by_hand import BASE, SIGMA_GB, THICKNESS, made_up, write_run, write_study
 

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.image import imread
 
 from browser import browser, find_browser
-from gbflux.report.page.write import write_report
+from gbflux.report.page import write_report
 from gbflux.study.worker import clean_environment
 from report.test_view3d import BASE as SOLID
 from report.test_view3d import write_electrodes

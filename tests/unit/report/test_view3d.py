@@ -10,7 +10,7 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.report.page.write import report_html
+from gbflux.report.page import report_html
 from gbflux.results.fields import read_polydata, write_polydata
 from html_pages import Page
 from study_by_hand import made_up, write_run, write_study

@@ -191,12 +191,12 @@ def test_measuring_on_a_full_disk_leaves_the_tables(tmp_path: Path, monkeypatch:
 def test_a_comparison_that_finds_no_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from gbflux.report import comparison
+    from gbflux.report.figures import case
 
     def failing(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(comparison, "draw_comparison", failing)
+    monkeypatch.setattr(case, "draw_comparison", failing)
     words = ["compare", str(case_file(tmp_path, NO_FIGURES, LAYERS)), "-o", str(tmp_path / "out")]
     assert command.exit_code(words) == 2
     assert "must have room for the run's files; got 'No space left on device'" in capsys.readouterr().err

@@ -243,11 +243,11 @@ def test_a_json_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 from pathlib import Path
-import gbflux.conduction.conductor as room
+import gbflux.conduction.solver as room
 def sleeping(*arguments):
     Path(sys.argv[1]).touch()
     time.sleep(60)
-room.Conductor.solve = sleeping
+room.ConductionSolver.solve = sleeping
 from gbflux.cli.main import main
 main(["run", *sys.argv[2:]])
 """

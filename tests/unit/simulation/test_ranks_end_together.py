@@ -48,7 +48,7 @@ def test_an_exception_on_one_rank_ends_all(
     rank: int, mpirun: Callable, case_file: Path, tmp_path: Path
 ) -> None:
     """The other rank waits for it in a collective call."""
-    code = failing_in("gbflux.conduction.elements.set_cell_values", "ZeroDivisionError('oops')", rank)
+    code = failing_in("gbflux.conduction.cache.set_cell_values", "ZeroDivisionError('oops')", rank)
     words = ["-c", code, case_file, "-o", tmp_path / "out"]
     done = mpirun(2, *words, check=False, plain=True, timeout=SOON_S)
     assert done.returncode != 0

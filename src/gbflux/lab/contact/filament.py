@@ -29,11 +29,6 @@ def diameter(resistance: float, length: float, sigma: float = LITHIUM_CONDUCTIVI
     sigma : float, optional
         Conductivity of the filament (S/m); lithium by default.
 
-    Returns
-    -------
-    float
-        m.
-
     Raises
     ------
     InputError
@@ -87,11 +82,6 @@ def plated_charge(diameter: float, length: float, charge_density: float = LITHIU
         m.
     charge_density : float, optional
         Charge in the metal (C/m³); lithium, 7.42e9, by default.
-
-    Returns
-    -------
-    float
-        C.
 
     Raises
     ------

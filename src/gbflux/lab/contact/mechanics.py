@@ -28,25 +28,14 @@ _ROUND = 1e-9  # 1 − R_minor/R_major below which an ellipse is a circle
 
 @dataclass(frozen=True)
 class Ellipse:
-    """An elliptic contact.
+    """An elliptic contact."""
 
-    Attributes
-    ----------
-    major, minor : float
-        Semi-axes (m).
-    area : float
-        m².
-    approach : float
-        Of distant points of the two bodies (m).
-    mean_pressure : float
-        Pa.
-    """
-
+    # major, minor: semi-axes (m)
     major: float
     minor: float
-    area: float
-    approach: float
-    mean_pressure: float
+    area: float  # m²
+    approach: float  # of distant points of the two bodies (m)
+    mean_pressure: float  # Pa
 
 
 def effective_modulus(modulus_1: float, poisson_1: float, modulus_2: float, poisson_2: float) -> float:
@@ -58,11 +47,6 @@ def effective_modulus(modulus_1: float, poisson_1: float, modulus_2: float, pois
         Young's moduli (Pa); infinite for a rigid body.
     poisson_1, poisson_2 : float
         Poisson's ratios, in (−1, 0.5].
-
-    Returns
-    -------
-    float
-        Pa.
 
     Raises
     ------
@@ -113,7 +97,7 @@ def contact_radius(force: float, radius: float, modulus: float) -> float:
     4.642
     """
     require_positive("contact_radius", force=force, radius=radius, modulus=modulus)
-    return (0.75 * force * radius / modulus) ** (1 / 3)
+    return float((0.75 * force * radius / modulus) ** (1 / 3))
 
 
 def contact_area(force: float, radius: float, modulus: float) -> float:
@@ -150,7 +134,7 @@ def modulus_for_area(force: float, radius: float, area: float) -> float:
     203
     """
     require_positive("modulus_for_area", force=force, radius=radius, area=area)
-    return 0.75 * force * radius * (math.pi / area) ** 1.5
+    return float(0.75 * force * radius * (math.pi / area) ** 1.5)
 
 
 def force_for_area(area: float, radius: float, modulus: float) -> float:
@@ -160,7 +144,7 @@ def force_for_area(area: float, radius: float, modulus: float) -> float:
     118
     """
     require_positive("force_for_area", area=area, radius=radius, modulus=modulus)
-    return 4 / 3 * modulus * (area / math.pi) ** 1.5 / radius
+    return float(4 / 3 * modulus * (area / math.pi) ** 1.5 / radius)
 
 
 def radius_for_area(area: float, force: float, modulus: float) -> float:
@@ -170,7 +154,7 @@ def radius_for_area(area: float, force: float, modulus: float) -> float:
     5.9
     """
     require_positive("radius_for_area", area=area, force=force, modulus=modulus)
-    return 4 / 3 * modulus * (area / math.pi) ** 1.5 / force
+    return float(4 / 3 * modulus * (area / math.pi) ** 1.5 / force)
 
 
 def yield_warning(pressure: float, hardness: float) -> str | None:
@@ -182,10 +166,6 @@ def yield_warning(pressure: float, hardness: float) -> str | None:
         Mean pressure (Pa).
     hardness : float
         Of the softer body (Pa).
-
-    Returns
-    -------
-    str or None
 
     Examples
     --------
@@ -216,10 +196,6 @@ def elliptic_contact(force: float, radius_major: float, radius_minor: float, mod
         Relative radii of curvature R' and R'', in any order (m).
     modulus : float
         Effective modulus E* (Pa).
-
-    Returns
-    -------
-    Ellipse
 
     Raises
     ------
@@ -256,7 +232,7 @@ def elliptic_contact(force: float, radius_major: float, radius_minor: float, mod
 def _radii_ratio(k: float) -> float:
     """R'/R'' of a contact with axes in the ratio k = b/a."""
     m = 1 - k**2
-    return (ellipe(m) / k**2 - ellipk(m)) / (ellipk(m) - ellipe(m))
+    return float((ellipe(m) / k**2 - ellipk(m)) / (ellipk(m) - ellipe(m)))
 
 
 def jkr_radius(force: float, radius: float, modulus: float, adhesion: float) -> float:
@@ -273,11 +249,6 @@ def jkr_radius(force: float, radius: float, modulus: float, adhesion: float) -> 
     adhesion : float
         Work of adhesion w (J/m²); zero gives Hertz.
 
-    Returns
-    -------
-    float
-        m.
-
     Raises
     ------
     InputError
@@ -293,7 +264,7 @@ def jkr_radius(force: float, radius: float, modulus: float, adhesion: float) -> 
     _require_contact("jkr_radius", force, -jkr_pull_off(radius, adhesion))
     hold = 3 * math.pi * adhesion * radius
     load = force + hold + math.sqrt(max(0.0, 2 * hold * force + hold**2))
-    return (0.75 * radius * load / modulus) ** (1 / 3)
+    return float((0.75 * radius * load / modulus) ** (1 / 3))
 
 
 def jkr_approach(force: float, radius: float, modulus: float, adhesion: float) -> float:
@@ -324,7 +295,7 @@ def dmt_radius(force: float, radius: float, modulus: float, adhesion: float) -> 
     require_positive("dmt_radius", radius=radius, modulus=modulus)
     _require_adhesion("dmt_radius", adhesion)
     _require_contact("dmt_radius", force, -dmt_pull_off(radius, adhesion))
-    return (0.75 * radius * max(0.0, force + dmt_pull_off(radius, adhesion)) / modulus) ** (1 / 3)
+    return float((0.75 * radius * max(0.0, force + dmt_pull_off(radius, adhesion)) / modulus) ** (1 / 3))
 
 
 def dmt_approach(force: float, radius: float, modulus: float, adhesion: float) -> float:
@@ -359,10 +330,6 @@ def tabor_number(radius: float, modulus: float, adhesion: float, spacing: float 
     spacing : float, optional
         Distance z₀ of atoms in contact (m).
 
-    Returns
-    -------
-    float
-
     Examples
     --------
     >>> round(tabor_number(20e-9, 60e9, 0.1), 3)
@@ -370,7 +337,7 @@ def tabor_number(radius: float, modulus: float, adhesion: float, spacing: float 
     """
     require_positive("tabor_number", radius=radius, modulus=modulus, spacing=spacing)
     _require_adhesion("tabor_number", adhesion)
-    return (radius * adhesion**2 / (modulus**2 * spacing**3)) ** (1 / 3)
+    return float((radius * adhesion**2 / (modulus**2 * spacing**3)) ** (1 / 3))
 
 
 def _require_adhesion(law: str, adhesion: float) -> None:

@@ -1,4 +1,4 @@
-"""I–V curves as a conductive AFM would measure them, from known truth, as single curves and as files.
+"""I–V curves and memristor cycles as a conductive AFM would measure them, from known truth.
 
 Faults of real curves are all there: noise, offset and leakage, slow drift, rounding, spikes, lost rows, a
 filament that takes a few steps to grow, the instrument's current limit.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.lab.demo import DemoFile, table_file
+from gbflux.lab.memristor import filament_model
+from gbflux.lab.memristor.filament_model import FilamentModel, model_of_electrode, triangle
 
 Array = NDArray[np.float64]
 _REACH_UM = 0.1  # distance from a grain boundary at which the bias rises in the paper
@@ -22,48 +24,22 @@ _REACH_UM = 0.1  # distance from a grain boundary at which the bias rises in the
 
 @dataclass(frozen=True)
 class SweepTruth:
-    """Parameters behind a curve.
+    """Parameters behind a curve."""
 
-    Attributes
-    ----------
-    bias : float or None
-        Triggering bias with its sign (V); None for a curve that is not triggered.
-    limit : float
-        End of the sweep, with its sign (V).
-    step : float
-        V, positive.
-    resistance : float
-        Of the filament (Ω).
-    compliance : float
-        A.
-    noise : float
-        Standard deviation (A).
-    offset, leakage : float
-        A and A/V.
-    relative_noise : float
-        Noise of the conducting filament as a share of its current.
-    drift : float
-        Size of a slow wave in the offset (A).
-    quantum : float
-        Step of the converter in the lowest range (A).
-    rise_steps : float
-        Steps in which the filament's conductance grows to its end value.
-    spike_share, missing_share : float
-        Shares of points with a spike, and of rows lost.
-    """
-
-    bias: float | None
-    limit: float
-    step: float
-    resistance: float = 116.0
-    compliance: float = 1e-3
-    noise: float = 1e-11
+    bias: float | None  # triggering bias with its sign (V); None for a curve that is not triggered
+    limit: float  # end of the sweep, with its sign (V)
+    step: float  # V, positive
+    resistance: float = 116.0  # of the filament (Ω)
+    compliance: float = 1e-3  # A
+    noise: float = 1e-11  # standard deviation (A)
+    # offset, leakage: A and A/V
     offset: float = 2e-12
     leakage: float = 3e-13
-    relative_noise: float = 2e-3
-    drift: float = 5e-12
-    quantum: float = 1e-12
-    rise_steps: float = 1.0
+    relative_noise: float = 2e-3  # noise of the conducting filament as a share of its current
+    drift: float = 5e-12  # size of a slow wave in the offset (A)
+    quantum: float = 1e-12  # step of the converter in the lowest range (A)
+    rise_steps: float = 1.0  # steps in which the filament's conductance grows to its end value
+    # spike_share, missing_share: shares of points with a spike, and of rows lost
     spike_share: float = 0.004
     missing_share: float = 0.01
 
@@ -78,11 +54,6 @@ DENDRITE = SweepTruth(bias=None, limit=0.2, step=0.002, resistance=440.0)
 
 def simulate(truth: SweepTruth, rng: np.random.Generator) -> tuple[Array, Array]:
     """Voltages and currents, out and back (V, A).
-
-    Parameters
-    ----------
-    truth : SweepTruth
-    rng : numpy Generator
 
     Returns
     -------
@@ -133,7 +104,7 @@ def random_truth(rng: np.random.Generator, triggered: bool = True) -> SweepTruth
         missing_share=rng.uniform(0, 0.03),
     )
     # in compliance for part of the sweep, ohmic for the rest of the way back
-    onset = abs(base.bias) if triggered else 1.0
+    onset = abs(base.bias) if base.bias is not None else 1.0
     return replace(base, resistance=onset / base.compliance * rng.uniform(0.5, 0.9))
 
 
@@ -146,7 +117,8 @@ def _quiet(truth: SweepTruth, v: Array, rng: np.random.Generator) -> Array:
     i[spikes] += (
         truth.noise * 10 ** rng.uniform(1, 3, int(spikes.sum())) * rng.choice([-1, 1], int(spikes.sum()))
     )
-    return np.round(i / truth.quantum) * truth.quantum if truth.quantum else i
+    found: Array = np.round(i / truth.quantum) * truth.quantum if truth.quantum else i
+    return found
 
 
 def _known(truth: SweepTruth) -> dict[str, Any]:
@@ -237,3 +209,103 @@ def against_size(rng: np.random.Generator) -> Iterator[DemoFile]:
         truth = {"electrode_um": size, "triggering_bias_V": biases}
         yield table_file(name, "sweep,V (V),I (A)", lines, truth=truth)
     yield table_file("electrodes.csv", "file,electrode_um", rows, truth={"mean_grain_um": grain})
+
+
+@dataclass(frozen=True)
+class Device:
+    """Truth of a device."""
+
+    # hrs, lrs: Ω
+    hrs: float
+    lrs: float
+    # set_scale, set_shape: Weibull distribution of the size of the set bias (V, 1)
+    set_scale: float
+    set_shape: float
+    reset_bias: float  # V, with a scatter of 5 %
+    resets: bool  # False: it stays in the low resistance after the first set
+    drift: float  # change of log10(hrs) a cycle
+    area_um2: float
+    cycles: int
+    limits: tuple[float, float]  # sizes of the largest negative and positive bias (V)
+
+
+@dataclass(frozen=True)
+class CycleTruth:
+    """Truth of one cycle: biases (V) and resistances (Ω), the reset's being what it would take."""
+
+    set_bias: float
+    reset_bias: float
+    hrs: float
+    lrs: float
+
+
+DEVICES = {
+    "tip": Device(1.16e7, 116.0, 0.25, 12.0, 0.6, True, 0.0, 3e-5, 200, (0.6, 1.0)),
+    "probe": Device(2e5, 116.0, 0.25, 6.0, 0.7, True, -0.01, 30.0, 60, (0.6, 1.0)),
+    "pad_200um": Device(3000.0, 110.0, 0.2, 6.0, 0.8, True, -0.005, 4e4, 40, (0.6, 1.0)),
+    "pad_500um": Device(1000.0, 105.0, 0.2, 6.0, 0.8, False, 0.0, 2.5e5, 20, (0.6, 1.0)),
+}
+#: A tip whose cycle determines every parameter but the series resistance.
+FILAMENT = model_of_electrode(3e-17, filament_radius=1e-8, nucleation_bias=0.15, compliance=1e-4)
+SWEEP = (-0.6, 1.0, 0.2)  # V, V, V/s
+_COMPLIANCE = 1e-2
+NOISE = 1e-11
+
+
+def device_cycles(
+    device: Device, rng: np.random.Generator, points: int = 60
+) -> tuple[Array, Array, Array, list[CycleTruth]]:
+    """Cycle number, bias (V), current (A), and the truth of each cycle."""
+    low, high = device.limits
+    down, up = np.linspace(0, -low, points), np.linspace(0, high, points)
+    bias_of_cycle = np.concatenate([down, down[-2::-1], up[1:], up[-2::-1]])
+    numbers, biases, currents, truth = [], [], [], []
+    conducting = False
+    for number in range(1, device.cycles + 1):
+        hrs = device.hrs * 10 ** (device.drift * (number - 1)) * np.exp(rng.normal(0, 0.05))
+        lrs = device.lrs * np.exp(rng.normal(0, 0.02))
+        set_at = -device.set_scale * rng.weibull(device.set_shape)
+        reset_at = device.reset_bias * np.exp(rng.normal(0, 0.05))
+        resistance = np.empty(len(bias_of_cycle))
+        for k, bias in enumerate(bias_of_cycle):
+            if bias <= set_at:
+                conducting = True
+            if bias >= reset_at and device.resets:
+                conducting = False
+            resistance[k] = lrs if conducting else hrs
+        current = np.clip(bias_of_cycle / resistance, -_COMPLIANCE, _COMPLIANCE)
+        current = current * (1 + 2e-3 * rng.normal(size=len(current))) + NOISE * rng.normal(size=len(current))
+        numbers.append(np.full(len(current), number))
+        biases.append(bias_of_cycle)
+        currents.append(np.round(current / 1e-12) * 1e-12)
+        truth.append(CycleTruth(set_at, reset_at, hrs, lrs))
+    return np.concatenate(numbers), np.concatenate(biases), np.concatenate(currents), truth
+
+
+def memristor_files(rng: np.random.Generator) -> Iterator[DemoFile]:
+    """One file for each device, its area in a comment."""
+    for name, device in DEVICES.items():
+        numbers, bias, current, _ = device_cycles(device, rng)
+        rows = np.column_stack([numbers, bias, current])[rng.random(len(bias)) > 5e-4]
+        head = f"# area: {device.area_um2:g} um2\ncycle,V (V),I (A)"
+        yield table_file(f"memristor_{name}.csv", head, rows, ("%d", "%.5f", "%.6e"), asdict(device))
+
+
+def filament_cycle(
+    model: FilamentModel,
+    sweep: tuple[float, float, float],
+    rng: np.random.Generator,
+    points: int = 50,
+    relative_noise: float = 0.01,
+) -> tuple[Array, Array, Array]:
+    """Time (s), bias (V) and noisy current (A) of one cycle of the filament model; the sweep in V, V, V/s."""
+    time, bias = triangle(*sweep, points=points)
+    current = filament_model.simulate(model, time, bias).current
+    noise = NOISE * rng.normal(size=len(time))
+    return time, bias, current * (1 + relative_noise * rng.normal(size=len(time))) + noise
+
+
+def filament_files(rng: np.random.Generator) -> Iterator[DemoFile]:
+    """A cycle of the filament model with a column of time, to fit it to."""
+    rows = np.column_stack(filament_cycle(FILAMENT, SWEEP, rng))
+    yield table_file("filament_cycle.csv", "time (s),V (V),I (A)", rows, "%.7e", asdict(FILAMENT))

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from gbflux import units
 from gbflux.errors import InputError
 from gbflux.lab.impedance.brick_layer import LEAST_FACTOR, BrickLayer, brick_layer
 from gbflux.lab.impedance.circuit import Element, arc_elements, arc_time
 from gbflux.lab.impedance.fit import BLOCK_PRESENT, EisFit, block_probabilities, fit_circuit
-from gbflux.lab.impedance.kramers_kronig import DEFAULT_LIMIT, FEWEST_POINTS, KKTest, kramers_kronig
-from gbflux.lab.impedance.spectrum import Spectrum
+from gbflux.lab.impedance.spectrum import DEFAULT_LIMIT, FEWEST_FOR_TEST, KKTest, Spectrum, kramers_kronig
 from gbflux.lab.stats.uncertainty import Interval
 
 F_PER_M_TO_F_PER_CM = 1e-2
@@ -31,21 +31,14 @@ _ORIGINS = ((2e-11, "grain"), (2e-8, "grain boundary"), (math.inf, "electrode"))
 class Cell:
     """The sample.
 
-    Parameters
-    ----------
-    area : float
-        Of an electrode (m²).
-    thickness : float, optional
-        Of the electrolyte (m).
-
     Raises
     ------
     InputError
         If one is not positive.
     """
 
-    area: float
-    thickness: float | None = None
+    area: float  # of an electrode (m²)
+    thickness: float | None = None  # of the electrolyte (m)
 
     def __post_init__(self) -> None:
         for name, value, unit in (("area", self.area, "m²"), ("thickness", self.thickness, "m")):
@@ -55,42 +48,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Arc:
-    """One R‖C or R‖CPE of a fitted circuit.
+    """One R‖C or R‖CPE of a fitted circuit."""
 
-    Parameters
-    ----------
-    name : str
-        Of its resistor.
-    resistance : Interval
-        Ω.
-    asr : Interval or None
-        Resistance times area (Ω m²).
-    capacitance : float
-        Effective: C, or (Q R^(1−n))^(1/n) (F).
-    specific_capacitance : float or None
-        Capacitance × thickness / area (F/m).
-    frequency : float
-        Of the top of the arc (Hz).
-    exponent : float
-        n; 1 with a capacitor.
-    probability : float
-        Chance that noise alone would make the arc improve the fit so much.
-    present : bool
-        `probability` < 1e-4 and the data determine its resistance.
-    origin : str
-        What usually has such a capacitance: ``grain``, ``grain boundary``, ``electrode``; empty where
-        unknown.
-    """
-
-    name: str
-    resistance: Interval
-    asr: Interval | None
-    capacitance: float
-    specific_capacitance: float | None
-    frequency: float
-    exponent: float
-    probability: float
-    present: bool
+    name: str  # of its resistor
+    resistance: Interval  # Ω
+    asr: Interval | None  # resistance times area (Ω m²)
+    capacitance: float  # effective: C, or (Q R^(1−n))^(1/n) (F)
+    specific_capacitance: float | None  # capacitance × thickness / area (F/m)
+    frequency: float  # of the top of the arc (Hz)
+    exponent: float  # n; 1 with a capacitor
+    probability: float  # chance that noise alone would make the arc improve the fit so much
+    present: bool  # `probability` < 1e-4 and the data determine its resistance
+    # what usually has such a capacitance: ``grain``, ``grain boundary``, ``electrode``; empty where unknown
     origin: str
 
 
@@ -102,7 +71,7 @@ def find_arcs(fit: EisFit, cell: Cell | None = None) -> tuple[Arc, ...]:
         pair = arc_elements(block)
         if pair is None:
             continue
-        resistance, time = _interval_of(fit, pair[0].name), arc_time(block, fit.values)
+        resistance, time = _interval_of(fit, pair[0].name), arc_time(pair[0], pair[1], fit.values)
         exponent = 1.0 if pair[1].kind == "C" else fit.values[f"{pair[1].name}_n"]
         capacitance = time / resistance.value
         specific = None
@@ -146,56 +115,31 @@ def _interval_of(fit: EisFit, name: str) -> Interval:
 
 @dataclass(frozen=True)
 class EisResult:
-    """Fit, arcs, resistances and material of a spectrum.
-
-    Parameters
-    ----------
-    fit : EisFit
-    kk : KKTest or None
-        None with fewer than 8 points.
-    arcs : tuple of Arc
-        As in the circuit.
-    resistors : dict
-        Series resistors by name (Ω).
-    total : Interval
-        Sum of all resistances (Ω): the value with limits from the fit's covariance.
-    cell : Cell or None
-    brick_layer : BrickLayer or None
-    assigned : tuple of str
-        Names of the resistances taken for grains and grain boundaries; empty without a brick layer.
-    warnings : tuple of str
-    """
+    """Fit, arcs, resistances and material of a spectrum."""
 
     fit: EisFit
-    kk: KKTest | None
-    arcs: tuple[Arc, ...]
-    resistors: dict[str, Interval]
-    total: Interval
+    kk: KKTest | None  # None with fewer than 8 points
+    arcs: tuple[Arc, ...]  # as in the circuit
+    resistors: dict[str, Interval]  # series resistors by name (Ω)
+    total: Interval  # sum of all resistances (Ω): the value with limits from the fit's covariance
     cell: Cell | None
     brick_layer: BrickLayer | None
+    # names of the resistances taken for grains and grain boundaries; empty without a brick layer
     assigned: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Bricks:
-    """Given numbers for the brick-layer inversion.
+    """Given numbers for the brick-layer inversion."""
 
-    Parameters
-    ----------
-    delta, grain_size : float
-        Thickness of a boundary, mean size of a grain (m).
-    grain, gb : str, optional
-        Names of the resistances of grains and boundaries; found by their capacitance if left out.
-    factor : float, optional
-        Uncertainty for the microstructure.
-    """
-
+    # delta, grain_size: thickness of a boundary, mean size of a grain (m)
     delta: float
     grain_size: float
+    # grain, gb: names of the resistances of grains and boundaries; found by their capacitance if left out
     grain: str = ""
     gb: str = ""
-    factor: float = LEAST_FACTOR
+    factor: float = LEAST_FACTOR  # uncertainty for the microstructure
 
 
 def analyse_spectrum(
@@ -222,31 +166,34 @@ def analyse_spectrum(
     kk_limit : float, optional
         As for `kramers_kronig`.
 
-    Returns
-    -------
-    EisResult
-
     Raises
     ------
     InputError, SolverError, MissingLibrary
         As `fit_circuit`; InputError also if capacitances leave open which arc is which.
     """
-    if bricks is not None and (cell is None or cell.thickness is None):
-        raise InputError("brick layer: needs area and thickness of the sample; got none. Give both.")
+    size = None if bricks is None else _size_of(cell)
     fit = fit_circuit(spectrum, circuit, weighting, fixed, start)
-    kk = kramers_kronig(spectrum, kk_limit) if len(spectrum.frequency) >= FEWEST_POINTS else None
+    kk = kramers_kronig(spectrum, kk_limit) if len(spectrum.frequency) >= FEWEST_FOR_TEST else None
     arcs = find_arcs(fit, cell)
     resistors = {
         block.name: _interval_of(fit, block.name)
         for block in fit.circuit.blocks
         if isinstance(block, Element) and block.kind == "R"
     }
-    found, assigned = None, ()
-    if bricks is not None:
+    found: BrickLayer | None = None
+    assigned: tuple[str, ...] = ()
+    if bricks is not None and size is not None:
         assigned = _assign(arcs, resistors, bricks)
-        found = _bricks(arcs, resistors, cell, bricks, assigned)
+        found = _bricks(arcs, resistors, size, bricks, assigned)
     warnings = _warnings(fit, kk, arcs, found)
     return EisResult(fit, kk, arcs, resistors, _total_resistance(fit), cell, found, assigned, warnings)
+
+
+def _size_of(cell: Cell | None) -> tuple[float, float]:
+    """Area (m²) and thickness (m) of the sample; raise where one is not given."""
+    if cell is None or cell.thickness is None:
+        raise InputError("brick layer: needs area and thickness of the sample; got none. Give both.")
+    return cell.area, cell.thickness
 
 
 def _assign(arcs: tuple[Arc, ...], resistors: Mapping[str, Interval], bricks: Bricks) -> tuple[str, str]:
@@ -289,9 +236,7 @@ def _total_resistance(fit: EisFit) -> Interval:
     spread = float(np.sqrt(max(slopes @ fit.covariance @ slopes, 0.0))) if len(slopes) else 0.0
     if not np.isfinite(spread):
         return Interval(value, 0.0, math.inf)
-    from scipy.stats import t
-
-    reach = float(t.ppf(0.975, fit.degrees_of_freedom)) * spread
+    reach = float(stdtrit(fit.degrees_of_freedom, 0.975)) * spread
     return Interval(value, max(value - reach, 0.0), value + reach)
 
 
@@ -308,7 +253,13 @@ def _capacitance_text(arc: Arc) -> str:
     return f"{specific} ({arc.origin or 'unknown'})"
 
 
-def _bricks(arcs, resistors, cell: Cell, bricks: Bricks, assigned: tuple[str, str]) -> BrickLayer:
+def _bricks(
+    arcs: tuple[Arc, ...],
+    resistors: Mapping[str, Interval],
+    size: tuple[float, float],
+    bricks: Bricks,
+    assigned: tuple[str, ...],
+) -> BrickLayer:
     """The inversion of two named resistances."""
     by_name = {arc.name: arc for arc in arcs}
     resistances = {name: arc.resistance for name, arc in by_name.items()} | dict(resistors)
@@ -321,9 +272,7 @@ def _bricks(arcs, resistors, cell: Cell, bricks: Bricks, assigned: tuple[str, st
     both = all(name in by_name for name in assigned)
     capacitances = tuple(by_name[name].capacitance for name in assigned) if both else None
     grain, gb = (resistances[name] for name in assigned)
-    return brick_layer(
-        grain, gb, cell.area, cell.thickness, bricks.delta, bricks.grain_size, bricks.factor, capacitances
-    )
+    return brick_layer(grain, gb, *size, bricks.delta, bricks.grain_size, bricks.factor, capacitances)
 
 
 def _warnings(
@@ -332,7 +281,7 @@ def _warnings(
     """Warnings about the spectrum, its fit and the numbers taken from it."""
     texts = []
     if kk is None:
-        texts.append(f"Kramers-Kronig test left out: it needs {FEWEST_POINTS} points")
+        texts.append(f"Kramers-Kronig test left out: it needs {FEWEST_FOR_TEST} points")
     elif not kk.consistent:
         texts.append(
             f"the spectrum breaks the Kramers-Kronig relations (residuals of {kk.rms * 100:.2g} % rms, "
@@ -361,12 +310,13 @@ def _warnings(
         for arc in arcs
         if not low <= arc.frequency <= high
     ]
-    share = None if found is None else found.delta_over_d_from_capacitance
-    if share is not None and not 1 / 4 < share / (found.delta / found.grain_size) < 4:
+    if found is None or found.delta_over_d_from_capacitance is None:
+        return tuple(texts)
+    share, given = found.delta_over_d_from_capacitance, found.delta / found.grain_size
+    if not 1 / 4 < share / given < 4:
+        sigma = found.sigma_gb_total.value * share * units.S_PER_M_TO_S_PER_CM
         texts.append(
-            f"capacitances say δ/d = {share:.2g} (equal permittivities), given is "
-            f"{found.delta / found.grain_size:.2g}: "
-            "with the former σ_gb would be "
-            f"{found.sigma_gb_from_capacitance * units.S_PER_M_TO_S_PER_CM:.2g} S/cm"
+            f"capacitances say δ/d = {share:.2g} (equal permittivities), given is {given:.2g}: "
+            f"with the former σ_gb would be {sigma:.2g} S/cm"
         )
     return tuple(texts)

@@ -21,38 +21,23 @@ LEAST_FACTOR = 2.0
 
 @dataclass(frozen=True)
 class BrickLayer:
-    """Conductivities of grains and grain boundaries by the brick-layer model.
+    """Conductivities of grains and grain boundaries by the brick-layer model."""
 
-    Parameters
-    ----------
-    sigma_grain, sigma_gb : Interval
-        Conductivity of the grains, and of a boundary of thickness `delta` (S/m). The limits of `sigma_gb`
-        hold the factor for the microstructure.
-    sigma_gb_total : Interval
-        Thickness of the sample over area and resistance of the boundaries, without δ and d (S/m).
-    gb_asr : float
-        Resistance of one boundary, δ/σ_gb (Ω m²).
-    biot : float
-        R_gb/R_g.
-    delta, grain_size : float
-        Given (m).
-    factor : float
-        Given, for the microstructure.
-    sigma_gb_from_capacitance : float or None
-        The same conductivity with δ/d = C_g/C_gb in place of the given one (S/m).
-    delta_over_d_from_capacitance : float or None
-        C_g/C_gb, which is δ/d where both have the same permittivity.
-    """
-
+    # sigma_grain, sigma_gb: conductivity of the grains, and of a boundary of thickness `delta` (S/m). The
+    # limits of `sigma_gb` hold the factor for the microstructure.
     sigma_grain: Interval
     sigma_gb: Interval
+    # thickness of the sample over area and resistance of the boundaries, without δ and d (S/m)
     sigma_gb_total: Interval
-    gb_asr: float
-    biot: float
+    gb_asr: float  # resistance of one boundary, δ/σ_gb (Ω m²)
+    biot: float  # R_gb/R_g
+    # delta, grain_size: given (m)
     delta: float
     grain_size: float
-    factor: float
+    factor: float  # given, for the microstructure
+    # the same conductivity with δ/d = C_g/C_gb in place of the given one (S/m)
     sigma_gb_from_capacitance: float | None = None
+    # C_g/C_gb, which is δ/d where both have the same permittivity
     delta_over_d_from_capacitance: float | None = None
 
 
@@ -64,7 +49,7 @@ def brick_layer(
     delta: float,
     grain_size: float,
     factor: float = LEAST_FACTOR,
-    capacitances: tuple[float, float] | None = None,
+    capacitances: tuple[float, ...] | None = None,
 ) -> BrickLayer:
     """Invert the resistances of grains and grain boundaries.
 
@@ -80,10 +65,6 @@ def brick_layer(
         Uncertainty for the microstructure, at least 2.
     capacitances : (float, float), optional
         Of the grains' and the boundaries' arc (F).
-
-    Returns
-    -------
-    BrickLayer
 
     Raises
     ------

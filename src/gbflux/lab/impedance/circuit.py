@@ -15,13 +15,14 @@ Ws    R, tau               Ω, s                      R tanh(√(jωτ))/√(jω
 Wo    R, tau               Ω, s                      R coth(√(jωτ))/√(jωτ): diffusion to a wall
 ===== ==================== ========================= ==============================================
 
-A resistor beside a capacitor or CPE makes an arc of time constant RC, or (RQ)^(1/n).
+A resistor beside a capacitor or CPE makes an arc of time constant RC, or (RQ)^(1/n). For a first guess most
+blocks are laws of one amplitude and one time constant (`block_law`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,7 @@ KINDS: dict[str, tuple[tuple[str, str], ...]] = {
 _LONGEST_TEXT = 400
 _TOKEN = re.compile(r"\s*(p\(|[A-Za-z]\w*|[-,()]|\S)")
 _ELEMENT = re.compile(r"(CPE|Ws|Wo|[RCLW])(\w*)")
+_FIRST_EXPONENT = 0.9  # of a CPE, until it is fitted
 _LARGEST_ARGUMENT = 300.0  # beyond it tanh and coth are 1 to machine precision
 
 Values = Mapping[str, float]
@@ -63,7 +65,8 @@ class Element:
 
     def impedance(self, omega: NDArray[np.float64], values: Values) -> Complex:
         """Impedance (Ω) at angular frequencies (rad/s)."""
-        return _LAWS[self.kind](omega, *(values[name] for name in self.parameters))
+        found: Complex = _LAWS[self.kind](omega, *(values[name] for name in self.parameters))
+        return found
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class Series:
 
     def impedance(self, omega: NDArray[np.float64], values: Values) -> Complex:
         """Sum of the impedances (Ω)."""
-        return sum(part.impedance(omega, values) for part in self.parts)
+        zero = np.zeros(omega.shape, complex)
+        return sum((part.impedance(omega, values) for part in self.parts), zero)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,11 @@ class Parallel:
 
     def impedance(self, omega: NDArray[np.float64], values: Values) -> Complex:
         """Reciprocal of the sum of the admittances (Ω)."""
-        return 1 / sum(1 / branch.impedance(omega, values) for branch in self.branches)
+        zero = np.zeros(omega.shape, complex)
+        found: Complex = np.reciprocal(
+            sum((1 / branch.impedance(omega, values) for branch in self.branches), zero)
+        )
+        return found
 
 
 Part = Element | Series | Parallel
@@ -93,18 +101,10 @@ Part = Element | Series | Parallel
 
 @dataclass(frozen=True)
 class Circuit:
-    """A parsed circuit. Made by `parse_circuit`.
+    """A parsed circuit. Made by `parse_circuit`."""
 
-    Parameters
-    ----------
-    text : str
-        As written, without blanks.
-    blocks : tuple
-        What is in series at the outermost level.
-    """
-
-    text: str
-    blocks: tuple[Part, ...]
+    text: str  # as written, without blanks
+    blocks: tuple[Part, ...]  # what is in series at the outermost level
 
     @property
     def elements(self) -> tuple[Element, ...]:
@@ -147,7 +147,7 @@ class Circuit:
         """
         omega = 2 * np.pi * np.asarray(frequency, dtype=float)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            return Series(self.blocks).impedance(omega, values) + np.zeros(omega.shape, complex)
+            return Series(self.blocks).impedance(omega, values)
 
 
 def elements_of(part: Part) -> Iterator[Element]:
@@ -166,10 +166,6 @@ def parse_circuit(text: str) -> Circuit:
     ----------
     text : str
         Such as ``"R0-p(R1,CPE1)-W1"``; blanks do not matter.
-
-    Returns
-    -------
-    Circuit
 
     Raises
     ------
@@ -272,15 +268,17 @@ def _diffusion_argument(omega: NDArray[np.float64], tau: float) -> Complex:
 
 def _short_diffusion(omega: NDArray[np.float64], resistance: float, tau: float) -> Complex:
     """Impedance of Ws (Ω)."""
-    return resistance * np.tanh(_diffusion_argument(omega, tau)) / np.sqrt(1j * omega * tau)
+    found: Complex = resistance * np.tanh(_diffusion_argument(omega, tau)) / np.sqrt(1j * omega * tau)
+    return found
 
 
 def _open_diffusion(omega: NDArray[np.float64], resistance: float, tau: float) -> Complex:
     """Impedance of Wo (Ω)."""
-    return resistance / np.tanh(_diffusion_argument(omega, tau)) / np.sqrt(1j * omega * tau)
+    found: Complex = resistance / np.tanh(_diffusion_argument(omega, tau)) / np.sqrt(1j * omega * tau)
+    return found
 
 
-_LAWS = {
+_LAWS: dict[str, Callable[..., Complex]] = {
     "R": lambda omega, r: np.full(omega.shape, r, complex),
     "C": lambda omega, c: 1 / (1j * omega * c),
     "L": lambda omega, inductance: 1j * omega * inductance,
@@ -292,41 +290,75 @@ _LAWS = {
 
 
 def in_order(
-    circuit: Circuit, values: dict[str, float], fixed: dict
+    circuit: Circuit, values: dict[str, float], fixed: Values
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Values with alike arcs from the highest frequency down, and which name became which."""
-    groups: dict[tuple[str, ...], list[Parallel]] = {}
+    groups: dict[tuple[str, bool], list[tuple[Element, Element]]] = {}
+    place = circuit.elements.index
     for block in circuit.blocks:
         pair = arc_elements(block)
         if pair is not None and not any(name in fixed for element in pair for name in element.parameters):
-            groups.setdefault(tuple(element.kind for element in block.branches), []).append(block)
+            groups.setdefault((pair[1].kind, place(pair[0]) < place(pair[1])), []).append(pair)
     ordered, renamed = dict(values), {}
-    for blocks in groups.values():
-        by_time = sorted(blocks, key=lambda block: arc_time(block, values))
-        for target, origin in zip(blocks, by_time, strict=True):
-            for new, old in zip(target.branches, origin.branches, strict=True):
+    for pairs in groups.values():
+        by_time = sorted(pairs, key=lambda pair: arc_time(pair[0], pair[1], values))
+        for target, origin in zip(pairs, by_time, strict=True):
+            for new, old in zip(target, origin, strict=True):
                 for name, former in zip(new.parameters, old.parameters, strict=True):
                     ordered[name] = values[former]
                     renamed[former] = name
     return ordered, renamed
 
 
-def arc_elements(block) -> tuple[Element, Element] | None:
+def arc_elements(block: Part) -> tuple[Element, Element] | None:
     """Resistor and capacitor (or CPE) of a block that makes an arc; None if it is no such block."""
     if not isinstance(block, Parallel) or len(block.branches) != 2:
         return None
-    if not all(isinstance(branch, Element) for branch in block.branches):
-        return None
-    by_kind = {branch.kind: branch for branch in block.branches}
+    by_kind = {branch.kind: branch for branch in block.branches if isinstance(branch, Element)}
     other = by_kind.get("C") or by_kind.get("CPE")
     return (by_kind["R"], other) if "R" in by_kind and other is not None else None
 
 
-def arc_time(block: Parallel, values: Mapping[str, float]) -> float:
-    """Time constant of an arc (s): RC, or (RQ)^(1/n)."""
-    resistor, other = arc_elements(block)
+def arc_time(resistor: Element, other: Element, values: Values) -> float:
+    """Time constant of an arc of `arc_elements` (s): RC, or (RQ)^(1/n)."""
     r = values[resistor.name]
     if other.kind == "C":
         return r * values[other.name]
     logarithm = (np.log(r) + np.log(values[f"{other.name}_Q"])) / values[f"{other.name}_n"]
     return float(np.exp(np.clip(logarithm, -_LARGEST_LOGARITHM, _LARGEST_LOGARITHM)))
+
+
+@dataclass(frozen=True)
+class BlockLaw:
+    """A block of the circuit as a law of an amplitude and, if `timed`, a time constant."""
+
+    part: Part
+    kind: str
+    timed: bool
+    values: Callable[[float, float], dict[str, float]]
+
+    def shape(self, omega: NDArray[np.float64], tau: float) -> Complex:
+        """Impedance at amplitude 1."""
+        return self.part.impedance(omega, self.values(1.0, tau))
+
+
+def block_law(part: Part) -> BlockLaw | None:
+    """Block as a law of one amplitude and one time constant; None if it is no such law."""
+    n = _FIRST_EXPONENT
+    if isinstance(part, Element):
+        name = part.name
+        laws: dict[str, Callable[[float, float], dict[str, float]]] = {
+            "C": lambda amplitude, tau: {name: 1 / amplitude},
+            "CPE": lambda amplitude, tau: {f"{name}_Q": 1 / amplitude, f"{name}_n": n},
+            "Ws": lambda amplitude, tau: {f"{name}_R": amplitude, f"{name}_tau": tau},
+        }
+        laws["Wo"] = laws["Ws"]
+        law = laws.get(part.kind, lambda amplitude, tau: {name: amplitude})
+        return BlockLaw(part, name, part.kind in ("Ws", "Wo"), law)
+    pair = arc_elements(part)
+    if pair is None:
+        return None
+    r, other = pair[0].name, pair[1].name
+    if pair[1].kind == "C":
+        return BlockLaw(part, "Debye", True, lambda a, tau: {r: a, other: tau / a})
+    return BlockLaw(part, "Cole-Cole", True, lambda a, tau: {r: a, f"{other}_Q": tau**n / a, f"{other}_n": n})

@@ -1,26 +1,35 @@
 """Complex non-linear least squares: a circuit's parameters from a spectrum, with intervals.
 
-Residuals are weighted, several starts are tried, and lmfit does the fit (Levenberg-Marquardt). Positive
-parameters are fitted as logarithms, so that their intervals are factors and never reach zero. The scatter is
-taken from the residuals (reduced χ² = 1).
+Residuals are weighted, several starts are tried (`first_guesses`), and lmfit does the fit
+(Levenberg-Marquardt). Positive parameters are fitted as logarithms, so that their intervals are factors and
+never reach zero. The scatter is taken from the residuals (reduced χ² = 1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations, permutations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.special import fdtrc, stdtrit
 
 from gbflux.errors import InputError, MissingLibrary, SolverError
-from gbflux.lab.impedance.circuit import Circuit, Parallel, in_order, parse_circuit
-from gbflux.lab.impedance.guess import first_guesses
-from gbflux.lab.impedance.kramers_kronig import LEAST_LIKELY, pattern_probability
-from gbflux.lab.impedance.spectrum import Spectrum
+from gbflux.lab.impedance.circuit import (
+    BlockLaw,
+    Circuit,
+    Element,
+    Parallel,
+    block_law,
+    in_order,
+    parse_circuit,
+)
+from gbflux.lab.impedance.spectrum import LEAST_LIKELY, Spectrum, pattern_probability
 
-#: A relative standard error above which the data do not determine a parameter.
-_UNDETERMINED = 0.5
+_UNDETERMINED = 0.5  # relative standard error above which the data do not determine a parameter
 _CONFIDENCE = 0.95
 #: Chance below which a block of the circuit is taken to be there; small, for its frequency was searched for.
 BLOCK_PRESENT = 1e-4
@@ -33,74 +42,49 @@ _FAR = 9.0  # of a logarithm from its start: a factor of 8000
 _FLAT = 1e-5  # relative change at which a fit with an undetermined parameter stops
 _NO_BETTER = (6, 7, 8)  # MINPACK: the sum of squares cannot fall any further in this arithmetic
 _LARGEST_LOGARITHM = 200.0  # of a parameter that noise drives away
+_MOST_COMBINATIONS = 3000
+_DRAWS = 400  # for circuits without time constants to search
+_SMALLEST_SHARE = 1e-4  # of |Z|: logarithms cannot start at zero
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+Values = dict[str, float]  # of parameters, by name
 
 
 @dataclass(frozen=True)
 class FittedParameter:
-    """A parameter with its interval of 95 %.
-
-    Parameters
-    ----------
-    name, unit : str
-    value, low, high : float
-        In `unit`; low and high are `value` where it was fixed.
-    stderr : float
-        Standard error (in `unit`); 0 where fixed.
-    state : str
-        ``fitted``, ``fixed``, ``at limit`` (an exponent of 1) or ``undetermined``.
-    """
+    """A parameter with its interval of 95 %."""
 
     name: str
     unit: str
+    # value, low, high: in `unit`; low and high are `value` where it was fixed
     value: float
     low: float
     high: float
-    stderr: float
-    state: str
+    stderr: float  # standard error (in `unit`); 0 where fixed
+    state: str  # ``fitted``, ``fixed``, ``at limit`` (an exponent of 1) or ``undetermined``
 
 
 @dataclass(frozen=True)
 class EisFit:
-    """A fitted circuit.
+    """A fitted circuit."""
 
-    Parameters
-    ----------
-    circuit : Circuit
-    spectrum : Spectrum
-    weighting : str
-    parameters : tuple of FittedParameter
-    fitted : (n,) complex array
-        Impedance of the fitted circuit at the spectrum's frequencies (Ω).
-    residual : (n,) complex array
-        (measured − fitted)/|measured|.
-    rms : float
-        Root mean square of the parts of `residual`.
-    rss : float
-        Weighted sum of squares that was minimised.
-    degrees_of_freedom : int
-    free : tuple of str
-        Fitted parameters, in the order of `covariance`.
-    covariance : (k, k) array
-        Of the logarithms of positive parameters, and of exponents.
-    systematic : bool
-        True if neighbouring residuals are correlated more than chance allows (1 in 1000).
-    """
-
+    # circuit, spectrum, weighting: as given
     circuit: Circuit
     spectrum: Spectrum
     weighting: str
     parameters: tuple[FittedParameter, ...]
-    fitted: NDArray[np.complex128]
-    residual: NDArray[np.complex128]
-    rms: float
-    rss: float
+    fitted: Complex  # (n,): impedance of the fitted circuit at the spectrum's frequencies (Ω)
+    residual: Complex  # (n,): (measured − fitted)/|measured|
+    rms: float  # root mean square of the parts of `residual`
+    rss: float  # weighted sum of squares that was minimised
     degrees_of_freedom: int
-    free: tuple[str, ...]
-    covariance: NDArray[np.float64]
-    systematic: bool
+    free: tuple[str, ...]  # fitted parameters, in the order of `covariance`
+    covariance: Array  # (k, k): of the logarithms of positive parameters, and of exponents
+    systematic: bool  # True if neighbouring residuals are correlated more than chance allows (1 in 1000)
 
     @property
-    def values(self) -> dict[str, float]:
+    def values(self) -> Values:
         """Value of every parameter, by name."""
         return {parameter.name: parameter.value for parameter in self.parameters}
 
@@ -120,8 +104,8 @@ def fit_circuit(
 
     Parameters
     ----------
-    spectrum : Spectrum
-    circuit : Circuit or str
+    spectrum, circuit
+        A circuit may be given as text.
     weighting : str, optional
         ``modulus``: residuals over |Z|; ``proportional``: each part over itself (at least 1 % of |Z|);
         ``unit``: as they are.
@@ -158,20 +142,10 @@ def fit_circuit(
 
 
 def block_probabilities(fit: EisFit) -> dict[int, float]:
-    """Chance that noise alone makes each parallel block of the circuit fit so well (F test, one block left
-    out).
+    """Chance that noise alone makes each parallel block fit so well: F test, one block left out.
 
-    Parameters
-    ----------
-    fit : EisFit
-
-    Returns
-    -------
-    dict
-        By place in ``fit.circuit.blocks``; compare with `BLOCK_PRESENT`.
+    By place in ``fit.circuit.blocks``; compare with `BLOCK_PRESENT`.
     """
-    from scipy.stats import f as f_distribution
-
     weight, found = _weights(fit.spectrum, fit.weighting), {}
     fixed_names = {p.name for p in fit.parameters if p.state == "fixed"}
     for k, block in enumerate(fit.circuit.blocks):
@@ -190,11 +164,11 @@ def block_probabilities(fit: EisFit) -> dict[int, float]:
             found[k] = 0.0
             continue
         ratio = (without - fit.rss) / extra / max(fit.rss / fit.degrees_of_freedom, 1e-300)
-        found[k] = float(f_distribution.sf(max(ratio, 0.0), extra, fit.degrees_of_freedom))
+        found[k] = float(fdtrc(extra, fit.degrees_of_freedom, max(ratio, 0.0)))
     return found
 
 
-def _check(circuit: Circuit, spectrum: Spectrum, weighting: str, fixed: dict, start: dict) -> None:
+def _check(circuit: Circuit, spectrum: Spectrum, weighting: str, fixed: Values, start: Values) -> None:
     """Raise unless everything asked for can be done."""
     if weighting not in _WEIGHTINGS:
         raise InputError(
@@ -223,10 +197,8 @@ def _result(
     circuit: Circuit, spectrum: Spectrum, weighting: str, best: _Minimum, at_limit: set[str]
 ) -> EisFit:
     """Values, intervals and residuals."""
-    from scipy.stats import t as t_distribution
-
     dof = 2 * len(spectrum.frequency) - len(best.free)
-    reach = float(t_distribution.ppf((1 + _CONFIDENCE) / 2, dof))
+    reach = float(stdtrit(dof, (1 + _CONFIDENCE) / 2))
     deviations = dict(zip(best.free, np.sqrt(np.abs(np.diag(best.covariance))), strict=True))
     parameters = []
     for name in circuit.parameters:
@@ -240,20 +212,8 @@ def _result(
     order = np.argsort(spectrum.frequency, kind="stable")
     systematic = pattern_probability(residual.real[order], residual.imag[order]) < LEAST_LIKELY
     rms = float(np.sqrt(np.mean(np.concatenate([residual.real, residual.imag]) ** 2)))
-    return EisFit(
-        circuit,
-        spectrum,
-        weighting,
-        tuple(parameters),
-        fitted,
-        residual,
-        rms,
-        best.rss,
-        dof,
-        best.free,
-        best.covariance,
-        systematic,
-    )
+    numbers = best.rss, dof, best.free, best.covariance, systematic
+    return EisFit(circuit, spectrum, weighting, tuple(parameters), fitted, residual, rms, *numbers)
 
 
 def _with_interval(parameter: FittedParameter, deviation: float, reach: float) -> FittedParameter:
@@ -270,7 +230,7 @@ def _with_interval(parameter: FittedParameter, deviation: float, reach: float) -
     return replace(parameter, low=float(low), high=float(high), stderr=float(error), state=state)
 
 
-def _weights(spectrum: Spectrum, weighting: str) -> NDArray[np.complex128]:
+def _weights(spectrum: Spectrum, weighting: str) -> Complex:
     """Factors of the residuals (1/Ω): real part for the real part, imaginary part for the imaginary one."""
     z = spectrum.impedance
     if weighting == "modulus":
@@ -285,13 +245,15 @@ def _weights(spectrum: Spectrum, weighting: str) -> NDArray[np.complex128]:
 class _Minimum:
     """End of a minimisation: parameters, weighted sum of squares, free parameters and their covariance."""
 
-    values: dict[str, float]
+    values: Values
     rss: float
     free: tuple[str, ...]
-    covariance: NDArray[np.float64]
+    covariance: Array
 
 
-def _best_fit(circuit: Circuit, spectrum: Spectrum, weight: NDArray, fixed: dict, start: dict) -> _Minimum:
+def _best_fit(
+    circuit: Circuit, spectrum: Spectrum, weight: Complex, fixed: Values, start: Values
+) -> _Minimum:
     """The lowest of the minima reached from several starts; stops when two agree."""
     guesses = first_guesses(circuit, spectrum, weight)
     if start:
@@ -313,30 +275,32 @@ def _best_fit(circuit: Circuit, spectrum: Spectrum, weight: NDArray, fixed: dict
     return min(found, key=lambda one: one.rss)
 
 
-def _minimise(circuit: Circuit, spectrum: Spectrum, weight: NDArray, fixed: dict, guess: dict) -> _Minimum:
+def _minimise(
+    circuit: Circuit, spectrum: Spectrum, weight: Complex, fixed: Values, guess: Values
+) -> _Minimum:
     """One run of Levenberg-Marquardt."""
-    lmfit = _lmfit()
+    try:
+        import lmfit
+    except ImportError as error:
+        raise MissingLibrary(
+            f"fitting a circuit needs lmfit ({error}). Install it: pip install 'gbflux[eis]'."
+        ) from error
     parameters = lmfit.Parameters()
     for name in circuit.parameters:
-        vary = name not in fixed
-        if name.endswith("_n"):
-            value = guess[name] if not vary else min(max(guess[name], _LEAST_EXPONENT + 0.01), 0.995)
-            parameters.add(
-                name,
-                value=value,
-                min=_LEAST_EXPONENT if vary else -np.inf,
-                max=1.0 if vary else np.inf,
-                vary=vary,
-            )
+        if not name.endswith("_n"):
+            parameters.add(name, value=np.log(guess[name]), vary=name not in fixed)
+        elif name in fixed:
+            parameters.add(name, value=guess[name], vary=False)
         else:
-            parameters.add(name, value=np.log(guess[name]), vary=vary)
+            value = min(max(guess[name], _LEAST_EXPONENT + 0.01), 0.995)
+            parameters.add(name, value=value, min=_LEAST_EXPONENT, max=1.0)
     free = tuple(name for name in circuit.parameters if name not in fixed)
     frequency, measured = spectrum.frequency, spectrum.impedance
 
-    def residual(trial) -> NDArray[np.float64]:
+    def residual(trial: Any) -> Array:
         difference = circuit.impedance(frequency, _plain(trial.valuesdict())) - measured
-        parts = np.concatenate([difference.real * weight.real, difference.imag * weight.imag])
-        return np.nan_to_num(parts, nan=1e30, posinf=1e30, neginf=-1e30)
+        found: Array = np.nan_to_num(_column(difference, weight), nan=1e30, posinf=1e30, neginf=-1e30)
+        return found
 
     if not free:
         return _Minimum(dict(fixed), float(np.sum(residual(parameters) ** 2)), (), np.zeros((0, 0)))
@@ -367,7 +331,7 @@ def _minimise(circuit: Circuit, spectrum: Spectrum, weight: NDArray, fixed: dict
     return _Minimum(values, float(outcome.chisqr), free, np.asarray(covariance))
 
 
-def _plain(logarithms: Mapping[str, float]) -> dict[str, float]:
+def _plain(logarithms: Mapping[str, float]) -> Values:
     """Parameters from what is fitted: exponents as they are, the others from their logarithms."""
     return {
         name: float(
@@ -377,12 +341,92 @@ def _plain(logarithms: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def _lmfit():
-    """The library that fits."""
-    try:
-        import lmfit
-    except ImportError as error:
-        raise MissingLibrary(
-            f"fitting a circuit needs lmfit ({error}). Install it: pip install 'gbflux[eis]'."
-        ) from error
-    return lmfit
+def first_guesses(circuit: Circuit, spectrum: Spectrum, weight: Complex, wanted: int = 4) -> list[Values]:
+    """Starting values for a fit, the most promising first.
+
+    With time constants and exponents fixed, most circuits are linear in what is left: resistances,
+    inductances, the reciprocals of capacitances. Time constants are tried on a grid, what is left comes from
+    non-negative least squares. Circuits that are not so (nested ones) draw from a seeded generator.
+    """
+    blocks = [block for block in map(block_law, circuit.blocks) if block is not None]
+    if len(blocks) < len(circuit.blocks):
+        return _drawn(circuit, spectrum, weight, wanted)
+    omega = 2 * np.pi * spectrum.frequency
+    timed = [k for k, block in enumerate(blocks) if block.timed]
+    grid = _time_grid(omega, len(timed))
+    target = _column(spectrum.impedance, weight)
+    columns = [_column(block.shape(omega, 1.0), weight) for block in blocks]
+    moving = {k: [_column(blocks[k].shape(omega, tau), weight) for tau in grid] for k in timed}
+    # alike blocks change places freely: one order of their time constants will do
+    alike = len({blocks[k].kind for k in timed}) <= 1
+    choices = (combinations if alike else permutations)(range(len(grid)), len(timed))
+    found = []
+    for choice in choices:
+        for k, place in zip(timed, choice, strict=True):
+            columns[k] = moving[k][place]
+        amplitudes, misfit = nnls(np.column_stack(columns), target)
+        found.append((misfit, choice, amplitudes))
+    found.sort(key=lambda entry: entry[0])
+    return [
+        _with_amplitudes(blocks, amplitudes, dict(zip(timed, grid[list(choice)], strict=True)), spectrum)
+        for _, choice, amplitudes in found[:wanted]
+    ]
+
+
+def _with_amplitudes(
+    blocks: list[BlockLaw], amplitudes: Array, times: dict[int, float], spectrum: Spectrum
+) -> Values:
+    """Parameters of one combination; what came out as zero becomes small instead."""
+    omega, modulus = 2 * np.pi * spectrum.frequency, float(np.abs(spectrum.impedance).max())
+    guess: Values = {}
+    for k, block in enumerate(blocks):
+        time = float(times.get(k, 1.0))
+        scale = modulus / float(np.abs(block.shape(omega, time)).max())
+        guess |= block.values(max(float(amplitudes[k]), _SMALLEST_SHARE * scale), time)
+    return guess
+
+
+def _time_grid(omega: Array, count: int) -> Array:
+    """Time constants (s) to try: three a decade, or fewer if there were too many combinations."""
+    low, high = 0.3 / omega.max(), 3 / omega.min()
+    points = max(count + 1, int(3 * np.log10(high / low)) + 1)
+    while points > count + 2 and points**count > _MOST_COMBINATIONS * (6 if count > 2 else 1):
+        points -= 1
+    return np.geomspace(low, high, points)
+
+
+def _column(z: Complex, weight: Complex) -> Array:
+    """Weighted real parts above weighted imaginary ones (2n,)."""
+    return np.concatenate([z.real * weight.real, z.imag * weight.imag])
+
+
+def _drawn(circuit: Circuit, spectrum: Spectrum, weight: Complex, wanted: int) -> list[Values]:
+    """The best of many draws over the scales of the spectrum."""
+    rng = np.random.default_rng(len(circuit.text))  # any fixed seed: equal circuits are fitted alike
+    omega, modulus = 2 * np.pi * spectrum.frequency, np.abs(spectrum.impedance)
+    low_z, high_z = float(modulus.min()) / 5, float(modulus.max()) * 2
+    found = []
+    for _ in range(_DRAWS):
+        guess: Values = {}
+        for element in circuit.elements:
+            guess |= _draw(element, rng, (low_z, high_z), (float(omega.min()), float(omega.max())))
+        difference = circuit.impedance(spectrum.frequency, guess) - spectrum.impedance
+        misfit = np.sum((difference.real * weight.real) ** 2 + (difference.imag * weight.imag) ** 2)
+        found.append((float(misfit) if np.isfinite(misfit) else np.inf, guess))
+    found.sort(key=lambda entry: entry[0])
+    return [guess for _, guess in found[: 3 * wanted]]
+
+
+def _draw(
+    element: Element, rng: np.random.Generator, impedances: tuple[float, float], omegas: tuple[float, float]
+) -> Values:
+    """Parameters of one element such that its impedance lies on the scale of the spectrum."""
+    z = float(np.exp(rng.uniform(*np.log(impedances))))
+    omega = float(np.exp(rng.uniform(*np.log(omegas))))
+    name = element.name
+    if element.kind == "CPE":
+        n = float(rng.uniform(0.6, 1.0))
+        return {f"{name}_Q": omega**-n / z, f"{name}_n": n}
+    if element.kind in ("Ws", "Wo"):
+        return {f"{name}_R": z, f"{name}_tau": 1 / omega}
+    return {name: {"R": z, "C": 1 / (omega * z), "L": z / omega, "W": z * omega**0.5}[element.kind]}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.lab.readers.tables import Column, Table
-from gbflux.lab.stats.noise import median
+from gbflux.lab.stats.lines import median
 
 Array = NDArray[np.float64]
 _REVERSAL_SHARE = 0.02  # of the range: smaller reversals are noise of a measured voltage
@@ -29,28 +29,15 @@ FEWEST_POINTS = 5
 
 @dataclass(frozen=True)
 class Curve:
-    """One polarity of one sweep.
+    """One polarity of one sweep."""
 
-    Attributes
-    ----------
-    voltage, current : (n,) arrays
-        V and A, out and then back.
-    turn : int
-        Number of points of the outgoing branch.
-    polarity : int
-        −1 or 1.
-    number : int
-        Counted from 1 in the file.
-    rows : (n,) array of int
-        Of the table, from 0.
-    """
-
+    # voltage, current: (n,): V and A, out and then back
     voltage: Array
     current: Array
-    turn: int
-    polarity: int
-    number: int
-    rows: NDArray[np.int_]
+    turn: int  # number of points of the outgoing branch
+    polarity: int  # −1 or 1
+    number: int  # counted from 1 in the file
+    rows: NDArray[np.int_]  # (n,): of the table, from 0
 
     @property
     def limit(self) -> float:

@@ -25,8 +25,17 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from gbflux.lab.iv.sweeps import Curve
-from gbflux.lab.stats.noise import NoiseFloor, median, noise_floors
-from gbflux.lab.stats.ragged import Bools, Ints, blocks, filled, largest, medians
+from gbflux.lab.stats.lines import (
+    Bools,
+    Ints,
+    NoiseFloor,
+    NoiseFloors,
+    blocks,
+    filled,
+    largest,
+    medians,
+    noise_floors,
+)
 
 Array = NDArray[np.float64]
 TRIGGERED = "triggered"
@@ -59,32 +68,17 @@ _FEWEST_DECADES = 6.0
 
 @dataclass(frozen=True)
 class Trigger:
-    """Outcome of the outgoing branch.
+    """Outcome of the outgoing branch."""
 
-    Attributes
-    ----------
-    outcome : str
-        ``triggered``; ``not triggered`` and ``gradual rise`` (no jump) are censored at the limit;
-        ``conducting from the start`` (a current at once, or a line of less than 1 MΩ), ``no outgoing
-        branch``, ``too few quiet points`` and ``all currents are equal`` say nothing of a bias.
-    bias : float or None
-        Triggering bias with its sign (V); None unless triggered.
-    interval : (float, float) or None
-        Of the bias, ends in the order of size (V).
-    limit : float
-        Largest voltage reached (V): where a curve that did not trigger is censored.
-    index : int or None
-        First surged point.
-    noise : NoiseFloor or None
-        Of the quiet points; None where there are too few.
-    """
-
+    # ``triggered``; ``not triggered`` and ``gradual rise`` (no jump) are censored at the limit; ``conducting
+    # from the start`` (a current at once, or a line of less than 1 MΩ), ``no outgoing branch``, ``too few
+    # quiet points`` and ``all currents are equal`` say nothing of a bias
     outcome: str
-    bias: float | None
-    interval: tuple[float, float] | None
-    limit: float
-    index: int | None
-    noise: NoiseFloor | None
+    bias: float | None  # triggering bias with its sign (V); None unless triggered
+    interval: tuple[float, float] | None  # of the bias, ends in the order of size (V)
+    limit: float  # largest voltage reached (V): where a curve that did not trigger is censored
+    index: int | None  # first surged point
+    noise: NoiseFloor | None  # of the quiet points; None where there are too few
 
     @property
     def censored(self) -> bool:
@@ -110,14 +104,14 @@ def find_triggers(
     tuple of Trigger
         In the order of the curves.
     """
-    found: list[Trigger | None] = [_nothing_to_find(curve) for curve in curves]
-    left = [k for k, trigger in enumerate(found) if trigger is None]
+    found = {k: trigger for k, curve in enumerate(curves) if (trigger := _nothing_to_find(curve))}
+    left = [k for k in range(len(curves)) if k not in found]
     ends = [min(len(curves[k].voltage), curves[k].turn + _BEYOND_TURN) for k in left]
     for block in blocks(ends):
         chosen = [curves[left[n]] for n in block]
         for n, trigger in zip(block, _of_block(chosen, [ends[n] for n in block], rng, level), strict=True):
             found[left[n]] = trigger
-    return tuple(found)
+    return tuple(found[k] for k in range(len(curves)))
 
 
 def _nothing_to_find(curve: Curve) -> Trigger | None:
@@ -163,15 +157,11 @@ def _of_block(
             yield Trigger(kind, None, None, curve.limit, None, floor)
 
 
-def _changes(v: Array, i: Array, inside: Bools) -> tuple[Ints, Bools, NoiseFloor]:
+def _changes(v: Array, i: Array, inside: Bools) -> tuple[Ints, Bools, NoiseFloors]:
     """First surged point, its row's length without one; any quiet points; their floor."""
     lengths, place = inside.sum(axis=1), np.arange(v.shape[1])
     k, known = _first_splits(i, inside), np.full(len(v), True)
-    noise = NoiseFloor(
-        *(np.zeros((len(v), 1)) for _ in range(3)),
-        np.zeros((len(v), 1), int),
-        *(np.zeros((len(v), 1)) for _ in range(2)),
-    )
+    noise = NoiseFloors.blank(len(v))
     left = np.arange(len(v))
     for _ in range(_ROUNDS):
         few = left[k[left] < _FEWEST_QUIET]
@@ -252,7 +242,7 @@ def _strongest(worth: Array, lengths: Ints) -> Ints:
     return np.where((most > _NEEDED_VOTES) & (lengths - k >= _LASTING), k, lengths)
 
 
-def _jump(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor) -> Bools:
+def _jump(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloors) -> Bools:
     """Test for currents that leave line and noise far behind within a few points."""
     soon = k[:, None] + np.arange(_SOON)
     there = soon < lengths[:, None]
@@ -270,7 +260,8 @@ def _late_jump(i: Array, begin: int) -> int | None:
     x = np.log10(np.maximum(np.abs(i), 1e-300))
     if len(x) - begin < 2 * _LASTING:
         return None
-    triples = median(np.lib.stride_tricks.sliding_window_view(x[begin:], _LASTING))
+    windows = np.lib.stride_tricks.sliding_window_view(x[begin:], _LASTING)
+    triples = np.sort(windows, axis=1)[:, _LASTING // 2]  # medians
     rise = triples[_LASTING:] - triples[:-_LASTING]
     if not len(rise) or rise.max() < _DECADE:
         return None
@@ -283,27 +274,13 @@ def _late_jump(i: Array, begin: int) -> int | None:
 
 @dataclass(frozen=True)
 class _Around:
-    """The points about the surge of each row (m, window).
+    """The points about the surge of each row (m, window)."""
 
-    Attributes
-    ----------
-    place : array of int
-        Which point.
-    there : array of bool
-        Whether the branch has it.
-    current : array
-        Less the line of the quiet points; 0 where quiet (A).
-    scatter : array
-        Standard deviation of a quiet point (A).
-    span : (m, 1) array
-        Of the votes.
-    """
-
-    place: Ints
-    there: Bools
-    current: Array
-    scatter: Array
-    span: Array
+    place: Ints  # which point
+    there: Bools  # whether the branch has it
+    current: Array  # less the line of the quiet points; 0 where quiet (A)
+    scatter: Array  # standard deviation of a quiet point (A)
+    span: Array  # (m, 1): of the votes
 
     def surge(self, row: Ints, drawn: Array) -> Ints:
         """First surged point (r,) of replicates of the rows, with residuals (r, window) drawn (A).
@@ -317,10 +294,11 @@ class _Around:
         total = np.where(there, np.cumsum(points[:, ::-1], axis=1)[:, ::-1], -np.inf)
         if width == _WINDOW:
             total = np.pad(total, ((0, 0), (0, 1)))
-        return self.place[row, np.argmax(total, axis=1)]
+        found: NDArray[np.int_] = self.place[row, np.argmax(total, axis=1)]
+        return found
 
 
-def _around(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor) -> _Around:
+def _around(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloors) -> _Around:
     """The window of each row."""
     place = k[:, None] + np.arange(-_WINDOW, _WINDOW)
     there = (place >= 0) & (place < lengths[:, None])
@@ -337,34 +315,35 @@ def _intervals(
     i: Array,
     lengths: Ints,
     k: Ints,
-    noise: NoiseFloor,
+    noise: NoiseFloors,
     rng: np.random.Generator,
     level: float,
 ) -> list[tuple[float, float]]:
     """Intervals of the biases of curves (m, n) that surge at k, ends in the order of size (V)."""
     ends = np.empty((len(k), 2))
     for begin in range(0, len(k), _AT_ONCE):
-        some = slice(begin, begin + _AT_ONCE)
-        ends[some] = _ends(v[some], i[some], lengths[some], k[some], noise.rows(some), rng, level)
+        batch = slice(begin, begin + _AT_ONCE)
+        ends[batch] = _ends(v[batch], i[batch], lengths[batch], k[batch], noise.rows(batch), rng, level)
     reverse = np.abs(ends[:, 0]) > np.abs(ends[:, 1])
     ends[reverse] = ends[reverse, ::-1]
     return [(low, high) for low, high in ends.tolist()]
 
 
 def _ends(
-    v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor, rng: np.random.Generator, level: float
+    v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloors, rng: np.random.Generator, level: float
 ) -> Array:
     """Lower and upper ends (m, 2): the onset is anywhere in the step before the first surged point."""
-    found = np.maximum(_surges(v, i, lengths, k, noise, rng), 1)
+    first = np.maximum(_surges(v, i, lengths, k, noise, rng), 1)
     share = rng.permuted(np.tile((np.arange(_REPLICATES) + 0.5) / _REPLICATES, (len(k), 1)), axis=1)
-    last, before = np.take_along_axis(v, found, axis=1), np.take_along_axis(v, found - 1, axis=1)
+    last, before = np.take_along_axis(v, first, axis=1), np.take_along_axis(v, first - 1, axis=1)
     onset = np.sort(last - share * (last - before), axis=1)
     at = np.array([(1 - level) / 2, (1 + level) / 2]) * (_REPLICATES - 1)
     low = np.floor(at).astype(int)
-    return onset[:, low] + (at - low) * (onset[:, low + 1] - onset[:, low])
+    found: Array = onset[:, low] + (at - low) * (onset[:, low + 1] - onset[:, low])
+    return found
 
 
-def _surges(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor, rng: np.random.Generator) -> Ints:
+def _surges(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloors, rng: np.random.Generator) -> Ints:
     """First surged points of the replicates (m, replicates)."""
     around = _around(v, i, lengths, k, noise)
     quiet = np.arange(v.shape[1]) < k[:, None]
@@ -395,16 +374,17 @@ def _surges(v: Array, i: Array, lengths: Ints, k: Ints, noise: NoiseFloor, rng: 
     return found
 
 
-def _votes(v: Array, i: Array, noise: NoiseFloor, inside: Bools) -> Array:
+def _votes(v: Array, i: Array, noise: NoiseFloors, inside: Bools) -> Array:
     """Votes of the points (m, n) of branches; 0 outside them."""
     distance = np.abs(i - noise.line(v)) / noise.scatter(v)
     return np.where(inside, _vote(distance, _log_range(i, noise, inside)), 0.0)
 
 
-def _log_range(i: Array, noise: NoiseFloor, inside: Bools) -> Array:
+def _log_range(i: Array, noise: NoiseFloors, inside: Bools) -> Array:
     """Natural logarithm of the range of a surged current of each row, as a column (m, 1)."""
     top = largest(np.abs(i), inside)
-    return np.maximum(np.log(top / noise.sigma + 1), _FEWEST_DECADES * np.log(10))
+    found: Array = np.maximum(np.log(top / noise.sigma + 1), _FEWEST_DECADES * np.log(10))
+    return found
 
 
 def _vote(distance: Array, span: Array) -> Array:

@@ -13,11 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gbflux.errors import InputError, SolverError
-from gbflux.lab.iv.ohmic import find_compliance
+from gbflux.lab.iv.analyse import find_compliance
 from gbflux.lab.iv.sweeps import curves_of
 from gbflux.lab.memristor.filament_model import PARAMETERS, FilamentModel, FilamentTrace, simulate
-from gbflux.lab.memristor.filament_search import Place, Target, descend, evaluate, starts
-from gbflux.lab.memristor.measured_cycle import MeasuredCycle, measured_cycle
+from gbflux.lab.memristor.filament_search import (
+    Iterate,
+    MeasuredCycle,
+    Target,
+    descend,
+    evaluate,
+    measured_cycle,
+    starts,
+)
 from gbflux.lab.memristor.switching import area_in, curve_pairs
 from gbflux.lab.readers.tables import Table
 
@@ -40,63 +47,32 @@ _NEVER = 10.0  # times the largest current: a limit that was not reached
 
 @dataclass(frozen=True)
 class FittedParameter:
-    """One parameter.
+    """One parameter."""
 
-    Parameters
-    ----------
-    value : float
-        SI.
-    error : float or None
-        Standard error.
-    low, high : float or None
-        95 % interval.
-    reason : str or None
-        Why there is no error and no interval; the value is then one of many that fit.
-    """
-
-    value: float
-    error: float | None
+    value: float  # SI
+    error: float | None  # standard error
+    # low, high: 95 % interval
     low: float | None
     high: float | None
-    reason: str | None
+    reason: str | None  # why there is no error and no interval; the value is then one of many that fit
 
 
 @dataclass(frozen=True)
 class FilamentFit:
-    """The model fitted to a measured cycle.
-
-    Parameters
-    ----------
-    model : FilamentModel
-    parameters : dict
-        `FittedParameter` by name.
-    trace : FilamentTrace
-        Of the model.
-    measured : (n,) array
-        Current it was fitted to (A).
-    rms_decades : float
-        Root mean square of log10(measured/model) of the currents that count and stand out of the noise.
-    relative_noise : float
-        Scatter of large currents about the model as a share of them.
-    correlation : float
-        Of neighbouring residuals: beyond `correlation_limit` the model does not describe the cycle.
-    correlation_limit : float
-        What chance exceeds once in a thousand.
-    reason : str or None
-        Why the model does not describe the cycle; then no parameter has an interval.
-    drive : str
-        Where the time of the samples comes from; between them the voltage is taken for a straight line.
-    """
+    """The model fitted to a measured cycle."""
 
     model: FilamentModel
-    parameters: dict[str, FittedParameter]
-    trace: FilamentTrace
-    measured: Array
+    parameters: dict[str, FittedParameter]  # `FittedParameter` by name
+    trace: FilamentTrace  # of the model
+    measured: Array  # (n,): current it was fitted to (A)
+    # root mean square of log10(measured/model) of the currents that count and stand out of the noise
     rms_decades: float
-    relative_noise: float
+    relative_noise: float  # scatter of large currents about the model as a share of them
+    # of neighbouring residuals: beyond `correlation_limit` the model does not describe the cycle
     correlation: float
-    correlation_limit: float
-    reason: str | None
+    correlation_limit: float  # what chance exceeds once in a thousand
+    reason: str | None  # why the model does not describe the cycle; then no parameter has an interval
+    # where the time of the samples comes from; between them the voltage is taken for a straight line
     drive: str = "time as given"
 
 
@@ -119,10 +95,6 @@ def fit_cycle(
         Limit of the instrument (A).
     noise : float, optional
         Standard deviation of a current of nothing (A); from the samples before the set if left out.
-
-    Returns
-    -------
-    FilamentFit
 
     Raises
     ------
@@ -152,7 +124,7 @@ def _agreed(name: str, best: FilamentFit, others: list[FilamentFit]) -> FittedPa
     known = best.parameters[name]
     for fit in others if known.reason is None else ():
         other = fit.parameters[name]
-        if other.reason is not None or abs(other.value - known.value) > _APART * known.error:
+        if other.reason is not None or abs(other.value - known.value) > _APART * (known.error or 0.0):
             why = f"others describe the cycle as well, with {other.value:.2g} in place of {known.value:.2g}"
             return FittedParameter(known.value, None, None, None, why)
     return known
@@ -177,7 +149,7 @@ def _search(cycle: MeasuredCycle, points: Array) -> FilamentFit | None:
     return _outcome(Target(cycle, relative), points[0])
 
 
-def _relative_noise(target: Target, place: Place) -> float:
+def _relative_noise(target: Target, place: Iterate) -> float:
     """Scatter of large currents about the model, as a share of them."""
     cycle = target.cycle
     rows = place.residual[: int(cycle.kept.sum())] * target.relative_noise
@@ -229,7 +201,7 @@ def _outcome(target: Target, point: Array) -> FilamentFit:
     )
 
 
-def _known(place: Place, currents: int, largest: Array, reason: str | None) -> dict[str, FittedParameter]:
+def _known(place: Iterate, currents: int, largest: Array, reason: str | None) -> dict[str, FittedParameter]:
     """Errors and intervals of all parameters, or why there are none.
 
     What is known beforehand is weak (`largest`, relative standard deviations): it keeps a direction the cycle
@@ -265,7 +237,7 @@ def _known(place: Place, currents: int, largest: Array, reason: str | None) -> d
     return known
 
 
-def _errors(place: Place, currents: int, largest: Array) -> tuple[Array, list[float]]:
+def _errors(place: Iterate, currents: int, largest: Array) -> tuple[Array, list[float]]:
     """Relative standard errors and half the widths of the intervals, of all parameters."""
     from scipy.stats import t
 
@@ -322,10 +294,6 @@ def fit_cycle_of(
     compliance : float, optional
         Limit of the instrument (A); a plateau of the cycle if left out.
 
-    Returns
-    -------
-    FilamentFit
-
     Raises
     ------
     InputError
@@ -339,7 +307,7 @@ def fit_cycle_of(
             f"{table.source}: the cycle to fit must be 1 to {len(pairs)}; got {number}. Choose one of them."
         )
     curves = [curve for curve in pairs[number - 1] if curve is not None]
-    bias = -set_polarity * np.concatenate([curve.voltage for curve in curves])
+    bias = np.concatenate([curve.voltage for curve in curves]) * -float(set_polarity)
     current = -set_polarity * np.concatenate([curve.current for curve in curves])
     if rate is None:
         time, drive = _measured_time(table, np.concatenate([curve.rows for curve in curves]), bias)

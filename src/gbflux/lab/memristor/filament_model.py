@@ -72,36 +72,19 @@ _DIFFERENCE = np.array([71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 
 class FilamentModel:
     """Parameters of the model.
 
-    Parameters
-    ----------
-    ionic_conductance : float
-        G (S).
-    mouth_conductance : float
-        G_m (S).
-    bridge_charge : float
-        q_b (C).
-    bridge_resistance : float
-        R_b of the thinnest bridge (Ω).
-    series_resistance : float
-        Of contacts and leads (Ω).
-    nucleation_bias : float
-        U_n, its size (V).
-    compliance : float
-        Largest current of the instrument (A).
-
     Raises
     ------
     InputError
         If one is not positive.
     """
 
-    ionic_conductance: float
-    mouth_conductance: float
-    bridge_charge: float
-    bridge_resistance: float
-    series_resistance: float = 100.0
-    nucleation_bias: float = 0.2
-    compliance: float = 1e-3
+    ionic_conductance: float  # G (S)
+    mouth_conductance: float  # G_m (S)
+    bridge_charge: float  # q_b (C)
+    bridge_resistance: float  # R_b of the thinnest bridge (Ω)
+    series_resistance: float = 100.0  # of contacts and leads (Ω)
+    nucleation_bias: float = 0.2  # U_n, its size (V)
+    compliance: float = 1e-3  # largest current of the instrument (A)
 
     def __post_init__(self) -> None:
         for name in (*PARAMETERS, "compliance"):
@@ -114,14 +97,9 @@ class FilamentModel:
 
 @dataclass(frozen=True)
 class FilamentTrace:
-    """Course of the model under a voltage.
+    """Course of the model under a voltage."""
 
-    Parameters
-    ----------
-    time, bias, current, charge : (n,) arrays
-        s, V, A, and u.
-    """
-
+    # time, bias, current, charge: (n,): s, V, A, and u
     time: Array
     bias: Array
     current: Array
@@ -202,24 +180,17 @@ def triangle(low: float, high: float, rate: float, cycles: int = 1, points: int 
 
 @dataclass(frozen=True)
 class Laws:
-    """The equations of the model for many sets of parameters at once.
+    """The equations of the model for many sets of parameters at once."""
 
-    Parameters
-    ----------
-    parameters : (6, m) array
-        In the order of `PARAMETERS`.
-    compliance : float
-        A.
-    """
-
-    parameters: Array
-    compliance: float
+    parameters: Array  # (6, m): in the order of `PARAMETERS`
+    compliance: float  # A
 
     def conductance(self, charge: Array) -> Array:
         """Conductance of electrolyte and filament side by side (S), for charges u of shape (..., m)."""
         ionic, _, _, bridge = self.parameters[:4]
         bridged = 0.5 + 0.5 * np.tanh((charge - 1) / (2 * _BRIDGE_WIDTH))
-        return ionic + bridged * charge / bridge
+        found: Array = ionic + bridged * charge / bridge
+        return found
 
     def current(self, bias: Array, charge: Array) -> Array:
         """Current (A) under a bias (V); both broadcast to (..., m)."""
@@ -234,12 +205,14 @@ class Laws:
         driving = _soft(-across - threshold) - _soft(-threshold)
         opening = mouth * np.sqrt(charge)
         stripping = opening / (ionic + opening) * across
-        return ionic / bridge_charge * np.where(across < 0, driving, -stripping)
+        found: Array = ionic / bridge_charge * np.where(across < 0, driving, -stripping)
+        return found
 
     def _limited(self, bias: Array, conductance: Array) -> Array:
         """Current (A) through the series resistance, as far as the instrument lets it."""
         current = bias * conductance / (1 + self.parameters[4] * conductance)
-        return np.minimum(np.maximum(current, -self.compliance), self.compliance)
+        found: Array = np.minimum(np.maximum(current, -self.compliance), self.compliance)
+        return found
 
 
 def laws_of(model: FilamentModel) -> Laws:
@@ -254,18 +227,10 @@ def _soft(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Crossing:
-    """A change of state to be timed: where the conductance passes a level.
+    """A change of state to be timed: where the conductance passes a level."""
 
-    Parameters
-    ----------
-    level : float
-        S.
-    rising : bool
-        Upwards under negative voltage, else downwards under positive.
-    """
-
-    level: float
-    rising: bool
+    level: float  # S
+    rising: bool  # upwards under negative voltage, else downwards under positive
 
 
 def simulate(model: FilamentModel, time: Array, bias: Array, start: float = 0.0) -> FilamentTrace:
@@ -278,10 +243,6 @@ def simulate(model: FilamentModel, time: Array, bias: Array, start: float = 0.0)
         Increasing (s); linear in between (V).
     start : float, optional
         u at the beginning; above 1 there is a bridge.
-
-    Returns
-    -------
-    FilamentTrace
 
     Raises
     ------
@@ -329,7 +290,8 @@ def integrate(
 
 def _charge(x: Array) -> Array:
     """u of the integrator's x; none below zero, none beyond what can be."""
-    return _TRACE * np.sinh(np.minimum(np.maximum(x, 0.0), 60.0))
+    found: Array = _TRACE * np.sinh(np.minimum(np.maximum(x, 0.0), 60.0))
+    return found
 
 
 class _Run:
@@ -363,7 +325,8 @@ class _Run:
         """dx/dt of every set (1/s)."""
         bias = self.bias[self.sample] + self.slope[self.sample] * (t - self.time[self.sample])
         charge = _charge(x)
-        return self.laws.charging(bias, charge) / np.sqrt(charge * charge + _TRACE**2)
+        found: Array = self.laws.charging(bias, charge) / np.sqrt(charge * charge + _TRACE**2)
+        return found
 
     def _advance(self, rate: Array, last: int) -> Array:
         """One step of every set; those that end are kept, the others become smaller."""
@@ -415,13 +378,9 @@ class _Run:
         one = Laws(self.laws.parameters[:, [m]], self.laws.compliance)
         s = np.linspace(0.0, 1.0, 65)
         for _ in range(2):
-            x = (
-                x0 * (1 + 2 * s) * (1 - s) ** 2
-                + d0 * s * (1 - s) ** 2
-                + x1 * s**2 * (3 - 2 * s)
-                + d1 * s**2 * (s - 1)
-            )
-            g = np.log(one.conductance(_charge(x))) - np.log(level)
+            first = (1 + 2 * s) * x0 * (1 - s) ** 2 + s * d0 * (1 - s) ** 2
+            x = first + s**2 * x1 * (3 - 2 * s) + s**2 * d1 * (s - 1)
+            g = np.log(one.conductance(_charge(np.asarray(x, dtype=float)))) - np.log(level)
             k = int(np.argmax(np.sign(g[1:]) != np.sign(g[0])))
             low, high, g0, g1 = s[k], s[k + 1], g[k], g[k + 1]
             s = np.linspace(low, high, 65)

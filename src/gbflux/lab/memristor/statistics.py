@@ -1,4 +1,8 @@
-"""Many cycles, many devices: endurance, and dependence on the area of the electrode."""
+"""Many cycles, many devices: distribution of the biases, endurance, dependence on the electrode's area.
+
+Biases are fitted by a Weibull distribution with those that reached the limit censored. SciPy fits censored
+samples from 1.11 on, without the intervals of shape and scale; Debian 12 has 1.10.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from numpy.typing import NDArray
 
 from gbflux.errors import InputError
 from gbflux.lab.memristor.switching import MemristorResult
-from gbflux.lab.stats.uncertainty import Interval, wilson_interval
+from gbflux.lab.stats.uncertainty import NORMAL_95, Interval, wilson_interval
 
 DEFAULT_LOSS = 10.0
 _FIRST = 10
@@ -22,63 +26,32 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Endurance:
-    """Endurance of the on/off ratio.
+    """Endurance of the on/off ratio."""
 
-    Parameters
-    ----------
-    first : float
-        Ratio of the first cycle that has one.
-    initial : float
-        Median ratio of the first ten cycles.
-    final : float
-        Median ratio of the last ten.
-    drift : Interval or None
-        Change of log10(ratio) a cycle (Theil-Sen); None with fewer than 8 cycles.
-    drift_probability : float or None
-        Chance of so much order without drift (Kendall).
-    loss : float
-        Asked for: ratio to lose (10: until a tenth is left).
-    cycles_to_loss : int or None
-        First cycle with a median of five below initial/loss; None if that was not reached: then more than
-        `cycles`.
-    cycles : int
-    resets : int
-        Resets tried.
-    failures : int
-        Resets that failed.
-    failure_share : Interval
-        failures/resets with its interval (Wilson); NaN without a reset.
-    """
-
-    first: float
-    initial: float
-    final: float
-    drift: Interval | None
-    drift_probability: float | None
-    loss: float
+    first: float  # ratio of the first cycle that has one
+    initial: float  # median ratio of the first ten cycles
+    final: float  # median ratio of the last ten
+    drift: Interval | None  # change of log10(ratio) a cycle (Theil-Sen); None with fewer than 8 cycles
+    drift_probability: float | None  # chance of so much order without drift (Kendall)
+    loss: float  # asked for: ratio to lose (10: until a tenth is left)
+    # first cycle with a median of five below initial/loss; None if that was not reached: then more than
+    # `cycles`
     cycles_to_loss: int | None
     cycles: int
-    resets: int
-    failures: int
-    failure_share: Interval
+    resets: int  # resets tried
+    failures: int  # resets that failed
+    failure_share: Interval  # failures/resets with its interval (Wilson); NaN without a reset
 
 
 @dataclass(frozen=True)
 class AreaTrend:
-    """Dependence of the on/off ratio on the area of the electrode.
+    """Dependence of the on/off ratio on the area of the electrode."""
 
-    Parameters
-    ----------
-    areas, ratios, failure_shares : (n,) arrays
-        Of each device, by rising area (m², 1, 1).
-    slope : Interval or None
-        log10(ratio) a decade of area; None with fewer than three areas.
-    """
-
+    # areas, ratios, failure_shares: (n,): of each device, by rising area (m², 1, 1)
     areas: Array
     ratios: Array
     failure_shares: Array
-    slope: Interval | None
+    slope: Interval | None  # log10(ratio) a decade of area; None with fewer than three areas
 
 
 def endurance(result: MemristorResult, loss: float = DEFAULT_LOSS) -> Endurance:
@@ -89,10 +62,6 @@ def endurance(result: MemristorResult, loss: float = DEFAULT_LOSS) -> Endurance:
     result : MemristorResult
     loss : float, optional
         Factor by which the ratio has to fall, > 1.
-
-    Returns
-    -------
-    Endurance
 
     Raises
     ------
@@ -137,11 +106,11 @@ def area_trend(results: list[MemristorResult], loss: float = DEFAULT_LOSS) -> Ar
     """
     from scipy.stats import t
 
-    known = sorted((result for result in results if result.area is not None), key=lambda result: result.area)
-    if len({result.area for result in known}) < 2:
+    known = sorted((r for r in results if r.area is not None), key=lambda result: result.area or 0.0)
+    areas = np.array([result.area for result in known], dtype=float)
+    if len(np.unique(areas)) < 2:
         return None
     lasting = [endurance(result, loss) for result in known]
-    areas = np.array([result.area for result in known])
     ratios = np.array(
         [
             np.median([c.on_off for c in result.cycles if c.on_off is not None and c.on_off > 0])
@@ -181,3 +150,95 @@ def _first_loss(numbers: Array, ratios: Array, limit: float) -> int | None:
     medians = np.median(np.lib.stride_tricks.sliding_window_view(ratios, width), axis=1)
     below = np.flatnonzero(medians < limit)
     return int(numbers[below[0] + width // 2]) if len(below) else None
+
+
+@dataclass(frozen=True)
+class Weibull:
+    """A Weibull distribution F(v) = 1 − exp(−(v/scale)^shape) fitted to sizes of bias."""
+
+    # shape, scale: 1 and V
+    shape: Interval
+    scale: Interval
+    values: Array  # (n,): sizes of bias that were observed, sorted (V)
+    # (n,): their probabilities for a plot: median ranks (i − 0.3)/(n + 0.4), adjusted for what was censored
+    # (Johnson)
+    ranks: Array
+    censored: int  # cycles that reached the limit without an event
+
+
+def weibull(values: Array, limits: Array | None = None) -> Weibull | None:
+    """Fit a Weibull distribution by maximum likelihood, censored values among them.
+
+    Parameters
+    ----------
+    values : (n,) array
+        Sizes of bias at which something happened, > 0 (V).
+    limits : (m,) array, optional
+        Sizes up to which nothing happened (V).
+
+    Returns
+    -------
+    Weibull or None
+        None with fewer than three different values. Intervals from the curvature of the likelihood, on a
+        scale of logarithms.
+    """
+    observed = np.sort(np.asarray(values, dtype=float))
+    limits = np.asarray([] if limits is None else limits, dtype=float)
+    if len(np.unique(observed)) < 3 or observed[0] <= 0:
+        return None
+    unit = float(np.exp(np.mean(np.log(observed))))
+    x, every = observed / unit, np.concatenate([observed, limits]) / unit
+    shape = _shape(x, every)
+    if shape is None:
+        return None
+    scale = float(np.mean(every**shape) * len(every) / len(x)) ** (1 / shape)
+    spread = _errors(x, every, shape, scale)
+    shapes, scales = (
+        Interval(value, value * math.exp(-NORMAL_95 * error), value * math.exp(NORMAL_95 * error))
+        for value, error in zip((shape, scale * unit), spread, strict=True)
+    )
+    return Weibull(shapes, scales, observed, _ranks(observed, limits), len(limits))
+
+
+def _shape(x: Array, every: Array) -> float | None:
+    """Root of the likelihood's derivative in the shape (x of geometric mean near 1)."""
+    from scipy.optimize import brentq
+
+    logarithms = np.log(every)
+    mean_log = float(np.mean(np.log(x)))
+    top = float(logarithms.max())
+
+    def slope(shape: float) -> float:
+        powers = np.exp(shape * (logarithms - top))
+        return float(powers @ logarithms / powers.sum()) - 1 / shape - mean_log
+
+    low, high = 1e-3, 1e5
+    if slope(low) * slope(high) > 0:
+        return None
+    return float(brentq(slope, low, high, xtol=1e-10, rtol=1e-10))
+
+
+def _errors(x: Array, every: Array, shape: float, scale: float) -> tuple[float, float]:
+    """Standard errors of ln(shape) and ln(scale) from the observed information."""
+    u = shape * np.log(every / scale)
+    power = np.exp(u)
+    # log likelihood: Σ_observed (ln shape + u − ln x) − Σ_all e^u, with ∂u/∂ln shape = u, ∂u/∂ln scale =
+    # −shape
+    observed = shape * np.log(x / scale)
+    a = float(np.sum(power * (u + u**2)) - observed.sum())
+    b = float(shape**2 * power.sum())
+    c = float(-shape * np.sum(power * (1 + u)) + shape * len(x))
+    inverse = np.linalg.pinv(np.array([[a, c], [c, b]]))
+    return math.sqrt(max(inverse[0, 0], 0.0)), math.sqrt(max(inverse[1, 1], 0.0))
+
+
+def _ranks(observed: Array, limits: Array) -> Array:
+    """Median ranks of the observed values; censored ones raise the steps after them (Johnson's method)."""
+    total = len(observed) + len(limits)
+    order, ranks = 0.0, []
+    for k, value in enumerate(observed):
+        # those that lie at or beyond this value: observed ones from k on, and limits not yet passed
+        left = len(observed) - k + int(np.count_nonzero(limits >= value))
+        order += (total + 1 - order) / (1 + left)
+        ranks.append((order - 0.3) / (total + 0.4))
+    return np.array(ranks)

@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from gbflux.errors import InputError
 from gbflux.lab.iv.sweeps import Curve, curves_of
 from gbflux.lab.readers.tables import Table
-from gbflux.lab.stats.noise import quantisation
+from gbflux.lab.stats.lines import quantisation
 
 Array = NDArray[np.float64]
 _READ_SHARE = 0.4  # of the median set bias
@@ -40,63 +40,35 @@ _LASTING = 3  # points
 
 @dataclass(frozen=True)
 class Cycle:
-    """One cycle.
+    """One cycle."""
 
-    Parameters
-    ----------
-    number : int
-        From 1.
-    set_bias, reset_bias : float or None
-        First bias beyond the change (V); None if there was none.
-    set_limit, reset_limit : float or None
-        Largest bias tried (V); None without such a curve.
-    step : float
-        Between two biases (V): the change lies in the last step.
-    hrs, lrs : Resistance or None
-        Before and after the set; None if the read bias was not measured.
-    on_off : float or None
-        hrs/lrs; a lower bound where `hrs.bound`. Without a set, the ratio of the two branches.
-    hrs_after : Resistance or None
-        After the reset curve.
-    reset_failed : bool or None
-        The low resistance outlasted the reset curve; None if there was nothing to reset, or no such curve.
-    """
-
-    number: int
+    number: int  # from 1
+    # set_bias, reset_bias: first bias beyond the change (V); None if there was none
     set_bias: float | None
+    # set_limit, reset_limit: largest bias tried (V); None without such a curve
     set_limit: float
     reset_bias: float | None
     reset_limit: float | None
-    step: float
+    step: float  # between two biases (V): the change lies in the last step
+    # hrs, lrs: before and after the set; None if the read bias was not measured
     hrs: Resistance | None
     lrs: Resistance | None
+    # hrs/lrs; a lower bound where `hrs.bound`. Without a set, the ratio of the two branches.
     on_off: float | None
-    hrs_after: Resistance | None
+    hrs_after: Resistance | None  # after the reset curve
+    # the low resistance outlasted the reset curve; None if there was nothing to reset, or no such curve
     reset_failed: bool | None
 
 
 @dataclass(frozen=True)
 class MemristorResult:
-    """Cycles of one device.
-
-    Parameters
-    ----------
-    source : str
-    cycles : tuple of Cycle
-    read_bias : float
-        With the sign of the set (V).
-    set_polarity : int
-        −1 or 1.
-    area : float or None
-        Of the electrode (m²).
-    notes : tuple of str
-    """
+    """Cycles of one device."""
 
     source: str
     cycles: tuple[Cycle, ...]
-    read_bias: float
-    set_polarity: int
-    area: float | None
+    read_bias: float  # with the sign of the set (V)
+    set_polarity: int  # −1 or 1
+    area: float | None  # of the electrode (m²)
     notes: tuple[str, ...]
 
 
@@ -118,10 +90,6 @@ def analyse_memristor(
         Of the electrode (m²), for current densities too; as a comment of the file says (``area: 30 um2``) if
         left out.
 
-    Returns
-    -------
-    MemristorResult
-
     Raises
     ------
     InputError
@@ -131,14 +99,14 @@ def analyse_memristor(
         raise InputError(f"set polarity: must be -1 or 1; got {set_polarity}.")
     area = area_in(table) if area is None else area
     table = table if area is None else table.of_area(area)
-    curves, notes = curves_of(table)
+    curves, found = curves_of(table)
     pairs, dropped = curve_pairs(curves, set_polarity)
     if not pairs:
         raise InputError(
             f"{table.source}: must hold a sweep of {'negative' if set_polarity < 0 else 'positive'} bias, "
             "which sets; it has none. Give the other polarity."
         )
-    notes = [*table.notes, *notes, *([f"{dropped} curves before the first set; left out"] if dropped else [])]
+    notes = [*table.notes, *found, *([f"{dropped} curves before the first set; left out"] if dropped else [])]
     read = _read_bias(pairs, read_bias)
     cycles = tuple(_cycle(number, first, second, read) for number, (first, second) in enumerate(pairs, 1))
     if all(cycle.lrs is None and cycle.hrs is None for cycle in cycles):
@@ -208,15 +176,11 @@ def _cycle(number: int, first: Curve, second: Curve | None, read: float) -> Cycl
     after = _read_resistance(first.voltage[first.turn :], first.current[first.turn :], read)
     if after is None and second is not None:  # a set curve without a way back
         after = _read_resistance(second.voltage[: second.turn], second.current[: second.turn], read)
-    was_set = (
-        before is not None
-        and after is not None
-        and not after.bound
-        and before.value > _SWITCHED * after.value
-    )
-    set_bias = _crossing(first, before, after, rising=True) if was_set else None
-    ratio = before.value / after.value if before and after and not after.bound else None
     low = after if after is not None and not after.bound else None
+    set_bias = ratio = None
+    if before is not None and low is not None:
+        ratio = before.value / low.value
+        set_bias = _crossing(first, before, low, rising=True) if ratio > _SWITCHED else None
     reset_bias, hrs_after, failed = _reset(second, low, read) if second is not None else (None, None, None)
     limit = None if second is None else second.limit
     return Cycle(
@@ -242,22 +206,13 @@ def _reset(
 
 @dataclass(frozen=True)
 class Resistance:
-    """A resistance at the read bias.
+    """A resistance at the read bias."""
 
-    Parameters
-    ----------
-    value : float
-        Ω; the lower bound where `bound`.
-    error : float
-        Standard error (Ω), widened where few points say how large the noise is: 1.96 errors are the 95 % of
-        Student's t. 0 for a bound.
-    bound : bool
-        The current does not stand out of the noise: the resistance is at least `value` (95 %).
-    """
-
-    value: float
+    value: float  # Ω; the lower bound where `bound`
+    # standard error (Ω), widened where few points say how large the noise is: 1.96 errors are the 95 % of
+    # student's t. 0 for a bound.
     error: float
-    bound: bool
+    bound: bool  # the current does not stand out of the noise: the resistance is at least `value` (95 %)
 
 
 def _before_jump(voltage: Array, current: Array, read: float) -> int:

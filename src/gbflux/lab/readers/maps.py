@@ -1,7 +1,7 @@
 r"""Maps of scanning microscopes from files: Gwyddion's (``.gwy``), Bruker NanoScope's (``.spm``), and text.
 
 A map is a matrix of numbers, its first row the upper edge; positions count from the upper left corner.
-`read_map` chooses the reader by the suffix: a new format is a function and a line in `_READERS`.
+`read_map` chooses the reader in `MAPS`: a new format is a function and an entry there.
 
 Text: one line of the scan a row. Gwyddion's export (``ASCII data matrix``) says in comments what it is:
 ``# Channel: Modulus``, ``# Width: 1.50 µm``, ``# Height: 1.50 µm``, ``# Value units: Pa``. Without these,
@@ -18,17 +18,19 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gbflux import units
 from gbflux.errors import InputError, MissingLibrary
-from gbflux.lab.readers.headers import si_unit
-from gbflux.lab.readers.tables import read_table
-from gbflux.lab.readers.text import COMMENT, read_text
+from gbflux.lab.readers import HEAD_BYTES, read_table, read_text
+from gbflux.lab.readers.delimited import COMMENT
+from gbflux.lab.readers.tables import si_unit
 
 Array = NDArray[np.float64]
 _FEWEST_PIXELS = 16
@@ -48,25 +50,24 @@ Section = dict[str, str]
 
 @dataclass(frozen=True)
 class ScanMap:
-    """One channel of a scan.
+    """One channel of a scan."""
 
-    Parameters
-    ----------
-    values : (ny, nx) array
-        In `unit`.
-    size : (float, float)
-        Width and height (m).
-    name, unit : str
-        Of the channel.
-    source : str
-        The file.
-    """
-
-    values: Array
-    size: tuple[float, float]
+    values: Array  # (ny, nx): in `unit`
+    size: tuple[float, float]  # width and height (m)
+    # name, unit: of the channel
     name: str
     unit: str
-    source: str = "map"
+    source: str = "map"  # the file
+
+
+@dataclass(frozen=True)
+class MapFormat:
+    """A kind of file with maps in it: its name and suffix, a test of its first 2 kB, and its reader."""
+
+    name: str
+    suffix: str
+    sniff: Callable[[bytes], bool]
+    read: Callable[[Path], list[ScanMap]]
 
 
 def read_map(
@@ -87,10 +88,6 @@ def read_map(
     unit : str, optional
         Of a matrix of numbers, where the file does not state it.
 
-    Returns
-    -------
-    ScanMap
-
     Raises
     ------
     InputError
@@ -99,10 +96,10 @@ def read_map(
         If the library for .gwy is not installed.
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    known = _format_of(path)
+    if known is None:
         return _read_text_map(path, size, unit)
-    maps = reader(path)
+    maps = known.read(path)
     for word in [channel] if channel else ["modulus", "potential", ""]:
         for found in maps:
             if word.lower() in found.name.lower():
@@ -114,7 +111,16 @@ def read_map(
 def is_map(path: str | Path) -> bool:
     """Test for a file that holds a map: by its suffix, or as text that states the width of a map."""
     path = Path(path)
-    return path.suffix.lower() in _READERS or _is_text_map(path)
+    return _format_of(path) is not None or _is_text_map(path)
+
+
+def _format_of(path: Path) -> MapFormat | None:
+    """Binary format of a file: by its suffix, so that a damaged one is named, or by its first 2 kB."""
+    suffix, head = path.suffix.lower(), b""
+    if path.is_file():
+        with path.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    return next((kind for kind in MAPS if suffix == kind.suffix or kind.sniff(head)), None)
 
 
 def _is_text_map(path: Path) -> bool:
@@ -181,10 +187,6 @@ def _length(path: Path, name: str, text: str | None) -> float | None:
 def read_gwy(path: str | Path) -> list[ScanMap]:
     """Read all channels of a ``.gwy`` file.
 
-    Parameters
-    ----------
-    path : path
-
     Returns
     -------
     list of ScanMap
@@ -248,7 +250,7 @@ def _check_gwy(path: Path) -> None:
         )
 
 
-def _gwy_channels(path: Path, container) -> list[ScanMap]:
+def _gwy_channels(path: Path, container: Any) -> list[ScanMap]:
     """Every data field with its title."""
     numbers = sorted(
         int(key.split("/")[1]) for key in container if key.count("/") == 2 and key.endswith("/data")
@@ -270,10 +272,6 @@ def _gwy_channels(path: Path, container) -> list[ScanMap]:
 
 def read_spm(path: str | Path) -> list[ScanMap]:
     """Read all images of a NanoScope file.
-
-    Parameters
-    ----------
-    path : path
 
     Returns
     -------
@@ -406,5 +404,8 @@ def _spm_whole_number(path: Path, image: Section, name: str, key: str) -> int:
     return number
 
 
-#: Readers of binary formats by suffix, each path -> list of ScanMap; all else is read as text.
-_READERS = {".gwy": read_gwy, ".spm": read_spm}
+#: Binary formats; all else is read as text.
+MAPS = [
+    MapFormat("Gwyddion", ".gwy", lambda head: head.startswith(_MAGIC), read_gwy),
+    MapFormat("NanoScope", ".spm", lambda head: head.startswith(rb"\*File list"), read_spm),
+]

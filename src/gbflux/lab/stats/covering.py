@@ -50,10 +50,6 @@ def coverage_of_lines(
     density : float, optional
         τ·d; that of a planar Voronoi tessellation by default.
 
-    Returns
-    -------
-    float
-
     Raises
     ------
     InputError
@@ -119,7 +115,8 @@ def simulated_coverage(
 def inner_edges(tessellation: Tessellation) -> Array:
     """Grain boundaries of a planar tessellation, (k, 2, 2) ends (µm)."""
     inside = (tessellation.face_cells >= 0).all(axis=1)
-    return tessellation.vertices[tessellation.loops.reshape(-1, 2)[inside]]
+    found: Array = tessellation.vertices[tessellation.loops.reshape(-1, 2)[inside]]
+    return found
 
 
 def _covers(centres: Array, edges: Array, half: float, shape: str) -> NDArray[np.bool_]:
@@ -139,7 +136,8 @@ def _disc_touches(centre: Array, edges: Array, radius: float) -> NDArray[np.bool
     length = (along**2).sum(axis=-1)
     t = ((centre - a) * along).sum(axis=-1) / np.where(length > 0, length, 1.0)
     nearest = a + np.clip(t, 0, 1)[..., None] * along
-    return ((centre - nearest) ** 2).sum(axis=-1) <= radius**2
+    found: NDArray[np.bool_] = ((centre - nearest) ** 2).sum(axis=-1) <= radius**2
+    return found
 
 
 def _square_touches(centre: Array, edges: Array, half: float) -> NDArray[np.bool_]:
@@ -148,7 +146,8 @@ def _square_touches(centre: Array, edges: Array, half: float) -> NDArray[np.bool
     along = np.where(np.abs(along) < 1e-300, 1e-300, along)
     one, two = (-half - a) / along, (half - a) / along
     enter, leave = np.minimum(one, two).max(axis=-1), np.maximum(one, two).min(axis=-1)
-    return (enter <= leave) & (leave >= 0) & (enter <= 1)
+    found: NDArray[np.bool_] = (enter <= leave) & (leave >= 0) & (enter <= 1)
+    return found
 
 
 def _check(size: float, grain: float, shape: str) -> None:

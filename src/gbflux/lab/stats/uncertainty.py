@@ -76,10 +76,6 @@ def parse_measured(text: str, name: str = "value") -> Measured:
     name : str, optional
         What it is, for the error.
 
-    Returns
-    -------
-    Measured
-
     Raises
     ------
     InputError

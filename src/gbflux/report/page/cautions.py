@@ -9,34 +9,38 @@ from typing import Any
 from gbflux.case import model
 from gbflux.measure.error_text import error_records, value_at
 from gbflux.measure.estimated_errors import CONVERGED
-from gbflux.report.page.run_folder import Run
-from gbflux.report.page.study_folder import Study
+from gbflux.report.page.folders import Run, Study
 from gbflux.report.page.wording import METRICS, written
 
 FEW = 5  # realisations below which an interval says little
 _LARGEST_IMBALANCE = 1e-6
-_WHAT = {
+_ACCURACIES = {  # kinds of accuracy that a case may ask for
     "conductance": "relative width of the certified bracket",
     "hot_spots": "largest relative error of the hot-spot measures",
 }
 _TOO_COARSE = f"Estimated discretisation error above {100 * CONVERGED:g} %"
 _MOST_LISTED = 5
 _REMEDY = "A finer mesh makes it smaller."
+_NAMES = {metric.key: metric.name for metric in METRICS}
 
 
 def run_cautions(runs: Sequence[Run]) -> list[str]:
     """Warnings of one run, or of two compared ones with their names before them."""
-    said = {
-        run.label: [*_physics([run.provenance]), *result_cautions(run.result), *run.notes] for run in runs
+    of_run = {
+        run.label: [
+            *_physics([run.provenance]),
+            *_plain_cautions(run.result),
+            *_large_errors(run.result),
+            *run.notes,
+        ]
+        for run in runs
     }
-    shared = [text for text in said[runs[0].label] if all(text in texts for texts in said.values())]
-    found = shared + [
-        f"{label}: {text}" for label, texts in said.items() for text in texts if text not in shared
-    ]
-    found.append(
+    shared = [text for text in of_run[runs[0].label] if all(text in texts for texts in of_run.values())]
+    own = [f"{label}: {text}" for label, texts in of_run.items() for text in texts if text not in shared]
+    sample = (
         "One set of grains is one sample: repeat with other seeds before quoting a number, as a study does."
     )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*shared, *own, sample]))
 
 
 def _physics(provenances: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -51,13 +55,8 @@ def _physics(provenances: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def result_cautions(result: Mapping[str, Any]) -> list[str]:
-    """Return the cautions that follow from one result itself."""
-    return [*_plain_cautions(result), *_large_errors(result)]
-
-
 def _plain_cautions(result: Mapping[str, Any]) -> list[str]:
-    """Return the cautions from one result, except on estimated errors, which differ from case to case."""
+    """Cautions from one result, except on estimated errors, which differ from case to case."""
     found = [str(text) for text in result.get("warnings") or ()]
     limited = value_at(result, "mesh.gb_area_limited_fraction") or 0.0
     if limited > 0:
@@ -93,9 +92,10 @@ def relative_errors(result: Mapping[str, Any]) -> dict[str, float]:
 def _large_errors(result: Mapping[str, Any]) -> list[str]:
     """Measures whose estimated error is large: those a page shows by name, the others by number."""
     large = {key: share for key, share in relative_errors(result).items() if share > CONVERGED}
-    names = {m.key: m.name for m in METRICS}
-    shown = sorted((key for key in large if key in names), key=large.get, reverse=True)[:_MOST_LISTED]
-    listed = [f"{names[key]} (± {_percent(large[key])})" for key in shown]
+    shown = sorted((key for key in large if key in _NAMES), key=lambda key: large[key], reverse=True)[
+        :_MOST_LISTED
+    ]
+    listed = [f"{_NAMES[key]} (± {_percent(large[key])})" for key in shown]
     rest = [share for key, share in large.items() if key not in shown]
     if rest:
         what = f"{len(rest)} more" if listed else f"{len(rest)} measures"
@@ -114,11 +114,10 @@ def _percent(share: float) -> str:
 
 def _error_cautions(result: Mapping[str, Any]) -> list[str]:
     """Measures that were seen to diverge, and an accuracy that was asked for and missed."""
-    names = {m.key: m.name for m in METRICS}
     exponents = {
-        names[key]: record["observed_exponent"]
+        _NAMES[key]: record["observed_exponent"]
         for key, record in error_records(result.get("errors"))
-        if key in names and record.get("divergent") and isinstance(record.get("observed_exponent"), float)
+        if key in _NAMES and record.get("divergent") and isinstance(record.get("observed_exponent"), float)
     }
     listed = ", ".join(f"{name} (exponent {written(p, 2)})" for name, p in exponents.items())
     found = [f"Divergent, seen to grow as the mesh was refined: {listed}."] if listed else []
@@ -127,11 +126,12 @@ def _error_cautions(result: Mapping[str, Any]) -> list[str]:
 
 def _missed(errors: Mapping[str, Any]) -> list[str]:
     """Accuracies that were asked for and not reached."""
-    facts = errors.get("conductance") or {}
+    facts = errors.get("conductance") or {}  # results of earlier versions have this alone
     older = {"conductance": {**facts, "error": facts.get("relative_width")}} if facts else {}
     return [
-        f"The accuracy asked for was not reached: {_WHAT.get(name, name)} {written(one.get('error'), 2)}, "
-        f"asked {written(one.get('asked'), 2)} (stopped by {one.get('stopped_by')})."
+        f"The accuracy asked for was not reached: {_ACCURACIES.get(name, name)} "
+        f"{written(one.get('error'), 2)}, asked {written(one.get('asked'), 2)} "
+        f"(stopped by {one.get('stopped_by')})."
         for name, one in errors.get("accuracy", older).items()
         if one.get("reached") is False
     ]
@@ -141,20 +141,20 @@ def study_cautions(study: Study) -> list[str]:
     """Warnings of a study: what is missing first, then what its cases say."""
     physics = _physics(study.provenances.values())
     found = [*physics, *_unfinished(study), *study.notes, *_few(study)]
-    said = Counter(
+    counts = Counter(
         text for result in study.results.values() for text in dict.fromkeys(_plain_cautions(result))
     )
     total = len(study.results)
-    limited = [text for text in said if text.startswith("Thickness limited")]
-    for text in limited:
-        del said[text]
+    limited = [text for text in counts if text.startswith("Thickness limited")]
+    for text in limited:  # one sentence for all of them, which differ in their percentage
+        del counts[text]
     if limited:
         worst = max(value_at(r, "mesh.gb_area_limited_fraction") or 0.0 for r in study.results.values())
         found.append(
             f"Thickness limited: in some cases on up to {written(worst * 100, 2)} % of the grain-boundary "
             "area the layer was made thinner to fit between the grains."
         )
-    found += [f"{text} ({count} of {total} cases)" for text, count in said.most_common()]
+    found += [f"{text} ({count} of {total} cases)" for text, count in counts.most_common()]
     return found + _large_errors_of_cases(study)
 
 
@@ -178,17 +178,16 @@ def _large_errors_of_cases(study: Study) -> list[str]:
 
 def _unfinished(study: Study) -> list[str]:
     """Cases that are not done."""
-    counts, found = study.counts, []
-    total, done = len(study.rows), study.counts["done"]
-    if done < total:
-        parts = [f"{n} {name}" for name, n in counts.items() if name != "done" and n]
-        other = total - sum(counts.values())
-        parts += [f"{other} of another status"] if other else []
-        found.append(
-            f"This study is not complete: {done} of {total} cases are done, {', '.join(parts)}. Means and "
-            "intervals are over the cases that are done."
-        )
-    return found
+    counts, total = study.counts, len(study.rows)
+    if counts["done"] == total:
+        return []
+    parts = [f"{n} {name}" for name, n in counts.items() if name != "done" and n]
+    other = total - sum(counts.values())
+    parts += [f"{other} of another status"] if other else []
+    return [
+        f"This study is not complete: {counts['done']} of {total} cases are done, {', '.join(parts)}. Means "
+        "and intervals are over the cases that are done."
+    ]
 
 
 def _few(study: Study) -> list[str]:

@@ -5,34 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from gbflux.measure.error_text import error_alone, parts
+from gbflux.measure.metrics import Metric
+from gbflux.report.figures.style import MESH_LIMITED
 from gbflux.report.page.cautions import study_cautions
-from gbflux.report.page.citations import citations
-from gbflux.report.page.critical_current import draw_ratios, study_ratios
-from gbflux.report.page.curves import point_name
-from gbflux.report.page.decay import study_profiles
-from gbflux.report.page.image import downloads
+from gbflux.report.page.content import Cell, Table, citations, downloads, text_cell, value_cell
+from gbflux.report.page.curves import SIDE, hot_spot_plots, point_name, transport_plots
+from gbflux.report.page.folders import Row, Study, Summary
+from gbflux.report.page.layers import draw_ratios, study_profiles, study_ratios
 from gbflux.report.page.run_page import flat
-from gbflux.report.page.study_folder import Row, Study, Summary
-from gbflux.report.page.study_plots import SIDE, hot_spot_plots, transport_plots
-from gbflux.report.page.tables import Cell, Table, code_cell, text_cell, value_cell
-from gbflux.report.page.wording import DASH, METRICS, Metric, axis_label, axis_value, written
-from gbflux.report.style import MESH_LIMITED
+from gbflux.report.page.wording import DASH, METRICS, axis_label, axis_value, written
 from gbflux.study.folder import KEY_DIGITS
 
 _FILES = ("table.csv", "summary.csv", "study.resolved.yaml")
 
 
 def study_page(study: Study) -> dict[str, Any]:
-    """Everything the template of a study shows.
-
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    dict
-    """
+    """Everything the template of a study shows."""
     ratios = study_ratios(study)
     profiles = study_profiles(study, SIDE)
     plots = [*hot_spot_plots(study), *([profiles] if profiles else []), *transport_plots(study)]
@@ -127,7 +115,7 @@ def _sampled(study: Study, unit: str) -> tuple[str, str, str]:
 
 
 def _sampled_as(study: Study) -> tuple[str, str]:
-    """Return the quantity sampled of an electrode, length (2D) or area, and its unit."""
+    """Quantity sampled of an electrode, length (2D) or area, and its unit."""
     flat_ = any(case.dimension == 2 for case in study.cases.values())
     return ("length", "µm") if flat_ else ("area", "µm²")
 
@@ -148,22 +136,22 @@ def _points(study: Study, metrics: list[Metric]) -> Table:
 
 def _point_row(study: Study, point: str, metrics: list[Metric]) -> tuple[Cell, ...]:
     """Cells of one point."""
-    summary = study.summary.get(point, {})
+    summary, done = study.summary.get(point, {}), len(study.done(point))
     spread = summary.get(f"hot_spots.{SIDE}.p99_over_mean")
     needed = None if spread is None or spread.needed is None else int(spread.needed)
     cells = [text_cell(point), *(text_cell(study.points[point][axis]) for axis in study.axes)]
-    cells.append(value_cell(len(study.done(point))))
+    cells.append(value_cell(done))
     for metric in metrics:
         s = summary.get(metric.key)
-        count = f"{s.n} of {len(study.done(point))}" if study.partial(point, metric.key) else ""
         if s is None or s.mean is None:
             cells.append(value_cell(None))
             continue
+        count = f"{s.n} of {done}" if study.partial(point, metric.key) else ""
         small = ", ".join(text for text in (_ends(s), _of_mesh(s), count) if text)
         cells.append(Cell(_mean(s), s.mean, small))
     if study.sampled:
         each = study.sampled.get(point)
-        cells.append(value_cell(None if each is None else each * len(study.done(point)), 3))
+        cells.append(value_cell(None if each is None else each * done, 3))
     return (*cells, value_cell(needed))
 
 
@@ -171,12 +159,8 @@ def _cases(study: Study, metrics: list[Metric]) -> Table:
     """All cases."""
     head = ["point", "seed", *map(axis_label, study.axes), "status", *(m.label for m in metrics), "case"]
     rows = tuple(_case_row(study, row, metrics) for row in study.rows)
-    return Table(
-        "cases",
-        "A row for each case with the errors of its mesh; table.csv, below, has every number",
-        tuple(head),
-        rows,
-    )
+    caption = "A row for each case with the errors of its mesh; table.csv, below, has every number"
+    return Table("cases", caption, tuple(head), rows)
 
 
 def _case_row(study: Study, row: Row, metrics: list[Metric]) -> tuple[Cell, ...]:
@@ -189,7 +173,7 @@ def _case_row(study: Study, row: Row, metrics: list[Metric]) -> tuple[Cell, ...]
         *(text_cell(row.values[axis]) for axis in study.axes),
         status,
         *(_measure_cell(row, m.key) for m in metrics),
-        code_cell(row.case[:KEY_DIGITS]),
+        Cell(row.case[:KEY_DIGITS], code=True),
     )
 
 
@@ -200,7 +184,7 @@ def _measure_cell(row: Row, key: str) -> Cell:
 
 
 def _provenance(study: Study) -> list[tuple[str, list[tuple[str, Any]]]]:
-    """Return the provenance that all cases share, and how many different values the rest has."""
+    """Provenance that all cases share, and how many different values the rest has."""
     trees = [dict(flat(tree)) for tree in study.provenances.values()]
     keys = dict.fromkeys(key for tree in trees for key in tree)
     rows: list[tuple[str, Any]] = []

@@ -13,7 +13,7 @@ from gbflux.case import Case
 from gbflux.case.blocks import unit_of
 from gbflux.measure import error_text
 from gbflux.measure.metrics import Metric
-from gbflux.report.page.study_folder import number
+from gbflux.report.page.folders import number
 from gbflux.results.result import METRICS as METRICS_OF_RESULTS
 
 DASH = error_text.DASH
@@ -62,7 +62,7 @@ ESTIMATES = _metrics(
 
 
 def side_metrics(side: str) -> tuple[Metric, ...]:
-    """Return the metrics that are measured on one side."""
+    """Metrics that are measured on one side."""
     spots, inner = f"hot_spots.{side}", f"hot_spots_electrolyte.{side}"
     return _metrics(
         f"{spots}.p99_over_mean",
@@ -80,7 +80,7 @@ METRICS = (*CELL, *side_metrics("top"), *side_metrics("bottom"))
 
 
 def axis_label(axis: str) -> str:
-    """Return the name of a swept key, with its unit.
+    """Name of a swept key, with its unit.
 
     >>> axis_label("homogenizing_layer.thickness_um")
     'homogenizing layer: thickness (µm)'
@@ -129,11 +129,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     """The block among the types of a field."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for inner in typing.get_args(annotation):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
+    return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
 
 
 def axis_value(text: str) -> str:

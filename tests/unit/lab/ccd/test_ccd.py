@@ -10,8 +10,8 @@ import pytest
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
 from gbflux.lab.ccd import CurrentTest, critical_current, find_steps, read_current_test
+from gbflux.lab.demo import write_demo_data
 from gbflux.lab.demo.cells import CASES, current_test
-from gbflux.lab.demo.data import write_demo_data
 
 
 def made(name: str, seed: int, noise: float = 2e-4) -> CurrentTest:

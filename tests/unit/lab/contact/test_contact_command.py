@@ -55,10 +55,10 @@ def test_uncertainty_and_warning(capsys):
 
 
 def test_figure_follows_the_law(monkeypatch, tmp_path):
-    from gbflux.report import contact_figures
+    from gbflux.report.figures import memristor
 
     drawn = []
-    monkeypatch.setattr(contact_figures, "draw_laws", lambda *given: drawn.append(given))
+    monkeypatch.setattr(memristor, "draw_laws", lambda *given: drawn.append(given))
     assert exit_code(words("spreading", "-o", str(tmp_path))) == 0
     _, (label, x), place, results, courses = drawn[0]
     assert label == "radius (nm)"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from gbflux.errors import InputError
-from gbflux.lab.contact import filament, ionic, mechanics, spreading
+from gbflux.lab.contact import filament, mechanics, spreading
 from gbflux.lab.stats.uncertainty import Measured, parse_measured, propagate
 
 PRESS = {"force": 400e-9, "radius": 20e-9, "modulus": 60e9}
@@ -105,9 +105,11 @@ def test_slab_and_tube_tend_to_the_half_space():
 
 def test_ionic_current_has_both_limits():
     area = 30e-18
-    assert ionic.ionic_current(0.05, area, 10) == pytest.approx(ionic.spreading_current(0.05, area, 10))
-    limited = ionic.ionic_current(0.05, area, 10, asr=1.0)
-    assert limited == pytest.approx(ionic.charge_transfer_current(1.0, area, 10), rel=1e-6)
+    assert spreading.ionic_current(0.05, area, 10) == pytest.approx(
+        spreading.spreading_current(0.05, area, 10)
+    )
+    limited = spreading.ionic_current(0.05, area, 10, asr=1.0)
+    assert limited == pytest.approx(spreading.charge_transfer_current(1.0, area, 10), rel=1e-6)
 
 
 def test_filament_relations_invert_each_other():
@@ -120,10 +122,10 @@ def test_filament_relations_invert_each_other():
 
 
 def test_area_and_resistance_invert_each_other():
-    assert ionic.resistance(ionic.asr(50.0, 2e-4), 2e-4) == pytest.approx(50.0)
-    assert ionic.contact_area(1e-2, 50.0) == pytest.approx(2e-4)
+    assert spreading.resistance(spreading.asr(50.0, 2e-4), 2e-4) == pytest.approx(50.0)
+    assert spreading.contact_area(1e-2, 50.0) == pytest.approx(2e-4)
     with pytest.raises(InputError, match="measured_asr"):
-        ionic.touching_share(2.0, 1.0)
+        spreading.touching_share(2.0, 1.0)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.nan])

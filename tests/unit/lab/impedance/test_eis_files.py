@@ -10,8 +10,8 @@ import pytest
 from gbflux.case import load_case
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
+from gbflux.lab.demo import write_demo_data
 from gbflux.lab.demo.cells import CIRCUIT, CellTruth, noisy
-from gbflux.lab.demo.data import write_demo_data
 from gbflux.lab.impedance.circuit import parse_circuit
 from gbflux.lab.impedance.spectrum import read_spectrum
 

@@ -9,8 +9,7 @@ from gbflux.errors import InputError
 from gbflux.lab.demo.cells import CELLS, CIRCUIT, CellTruth, noisy
 from gbflux.lab.impedance.analyse import analyse_spectrum, find_arcs
 from gbflux.lab.impedance.fit import fit_circuit
-from gbflux.lab.impedance.kramers_kronig import kramers_kronig
-from gbflux.lab.impedance.spectrum import Spectrum
+from gbflux.lab.impedance.spectrum import Spectrum, kramers_kronig
 
 pytest.importorskip("lmfit")
 

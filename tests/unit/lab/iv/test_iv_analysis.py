@@ -12,8 +12,7 @@ from gbflux.lab.contact.filament import diameter
 from gbflux.lab.demo import iv as demo_iv
 from gbflux.lab.demo.iv import SweepTruth, simulate
 from gbflux.lab.iv import trigger
-from gbflux.lab.iv.analyse import analyse_iv
-from gbflux.lab.iv.ohmic import find_compliance, fit_ohmic
+from gbflux.lab.iv.analyse import analyse_iv, find_compliance, fit_ohmic
 from gbflux.lab.iv.sweeps import curves_of
 from gbflux.lab.readers.tables import Column, Table
 from gbflux.lab.stats.uncertainty import Measured, propagate

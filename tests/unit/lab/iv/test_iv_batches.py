@@ -11,10 +11,9 @@ import pytest
 from gbflux.lab.demo import iv as demo_iv
 from gbflux.lab.demo.iv import random_truth, simulate
 from gbflux.lab.iv import trigger
-from gbflux.lab.iv.analyse import CurveResult, analyse_iv
-from gbflux.lab.iv.ohmic import fit_branches, fit_ohmic
+from gbflux.lab.iv.analyse import CurveResult, analyse_iv, fit_branches, fit_ohmic
 from gbflux.lab.readers.tables import Column, Table
-from gbflux.lab.stats import ragged as rows
+from gbflux.lab.stats import lines as rows
 
 
 def table(parts: list[tuple[np.ndarray, np.ndarray]]) -> Table:

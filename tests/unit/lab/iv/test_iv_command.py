@@ -10,7 +10,7 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.lab.demo.data import KINDS, write_demo_data
+from gbflux.lab.demo import makers, write_demo_data
 from gbflux.lab.iv.many import read_positions
 
 OWN = ["iv", "iv-dendrite", "iv-export", "iv-distance", "iv-size"]
@@ -45,7 +45,7 @@ def test_same_seed_same_files(demo, tmp_path, capsys):
 def test_an_unknown_kind_is_refused(tmp_path, capsys):
     assert exit_code(["demo-data", str(tmp_path), "--kind", "poems"]) == 2
     said = capsys.readouterr().err
-    assert all(kind in said for kind in KINDS)
+    assert all(kind in said for kind in makers())
 
 
 def test_every_curve_of_the_demo_comes_back(demo, truth, capsys):

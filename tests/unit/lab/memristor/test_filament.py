@@ -11,12 +11,13 @@ from scipy.integrate import solve_ivp
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.lab.demo.data import write_demo_data
-from gbflux.lab.demo.memristor import FILAMENT, SWEEP, filament_cycle
+from gbflux.lab.demo import write_demo_data
+from gbflux.lab.demo.iv import FILAMENT, SWEEP, filament_cycle
 from gbflux.lab.memristor import filament_fit
 from gbflux.lab.memristor.filament_fit import FilamentFit, fit_cycle, fit_cycle_of
 from gbflux.lab.memristor.filament_model import FilamentTrace, laws_of, model_of_electrode, simulate, triangle
-from gbflux.lab.readers.tables import Column, Table, read_table
+from gbflux.lab.readers import read_table
+from gbflux.lab.readers.tables import Column, Table
 
 
 def state(trace, bias_size: float, points: int, branch: int) -> float:

@@ -10,12 +10,11 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.lab.demo.data import write_demo_data
-from gbflux.lab.demo.memristor import DEVICES, device_cycles
-from gbflux.lab.memristor.statistics import area_trend, endurance
+from gbflux.lab.demo import write_demo_data
+from gbflux.lab.demo.iv import DEVICES, device_cycles
+from gbflux.lab.memristor.statistics import area_trend, endurance, weibull
 from gbflux.lab.memristor.switching import analyse_memristor
 from gbflux.lab.readers.tables import Column, Table
-from gbflux.lab.stats.weibull import weibull
 
 
 def table_of(voltage, current, sweep=None) -> Table:

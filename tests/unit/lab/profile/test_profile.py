@@ -9,10 +9,10 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.lab.demo.data import write_demo_data
-from gbflux.lab.demo.profile import FWHM_NM, KINDS, gb_lines
-from gbflux.lab.profile.analyse import analyse_profile
-from gbflux.lab.profile.lines import LineScans, join_lines, read_lines
+from gbflux.lab.demo import write_demo_data
+from gbflux.lab.demo.cells import FWHM_NM, KINDS, gb_lines
+from gbflux.lab.profile import analyse_profile
+from gbflux.lab.readers.lines import LineScans, join_lines, read_lines
 
 
 def made(kind: str, seed: int, **options) -> LineScans:

@@ -14,8 +14,8 @@ from gbflux.lab.demo.cells import AREA_CM2, CellTruth, noisy
 from gbflux.lab.impedance.spectrum import read_spectrum
 from gbflux.lab.iv.analyse import analyse_iv
 from gbflux.lab.memristor.switching import analyse_memristor
-from gbflux.lab.readers.headers import parse_header
-from gbflux.lab.readers.tables import read_table
+from gbflux.lab.readers import read_table
+from gbflux.lab.readers.tables import parse_header
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 
 from gbflux.errors import InputError
 from gbflux.lab.iv.analyse import analyse_iv
-from gbflux.lab.readers import rows as table_rows
-from gbflux.lab.readers.rows import Body
-from gbflux.lab.readers.tables import read_table
+from gbflux.lab.readers import delimited as table_rows
+from gbflux.lab.readers import read_table
+from gbflux.lab.readers.delimited import Body
 
 
 @pytest.fixture
@@ -235,3 +235,35 @@ def test_chunks_read_at_once_are_what_their_lines_are(kind, chunk, tmp_path, mon
     )
     for one, other in zip(at_once.columns, expected.columns, strict=True):
         np.testing.assert_array_equal(one.values, other.values)
+
+
+WIDTHS = {  # header, first row, widths and place in the message
+    "more names": ("time/s\tfreq/Hz\tZ'/Ohm\tZ''/Ohm\tEwe/V", "0\t1e5\t20\t-1", ":1: .*5 names and 4 fields"),
+    "fewer names": ("V (V),I (A)", "{k},1e-9,5", ":1: .*2 names and 3 fields .line 2"),
+    "a blank name between": ("t/s,V/V,,I/A", "{k},0.1,1e-9", ":1: .*4 names and 3 fields"),
+    "white space": ("# V (V)  I (A)  t (s)", "{k} 1e-9", ":1: .*3 names and 2 fields"),
+}
+
+
+@pytest.mark.parametrize("name", WIDTHS)
+def test_a_header_of_another_width_is_refused(table, name):
+    """Rather than guessing which name belongs to which column."""
+    head, row, message = WIDTHS[name]
+    with pytest.raises(InputError, match=message + r".*Give every column one name"):
+        table(head + "\n" + "".join(row.format(k=k) + "\n" for k in range(5)))
+
+
+def test_numbers_with_separators_of_thousands_are_no_preamble(table):
+    with pytest.raises(InputError, match=r":2: must be a row of numbers.*1,000.5;2.*of thousands"):
+        table("V;I\n1,000.5;2\n900;3\n800;4\n")
+
+
+def test_gamry_tables_of_the_same_columns_are_one(table):
+    """The last table of a DTA file counts, however short, and those of its columns before it."""
+    head = "\tPt\tVf\tIm\n\t#\tV\tA\n"
+    curve = [f"CURVE{n}\tTABLE\t2\n{head}\t0\t0.{n}\t1e-{n}\n\t1\t0.{n}5\t2e-{n}\n" for n in (1, 2)]
+    other = "OCVCURVE\tTABLE\t3\n\tPt\tT\n\t#\ts\n\t0\t1\n\t1\t2\n\t2\t3\n"
+    found = table("EXPLAIN\nTAG\tCV\nAREA\tQUANT\t1.0\tArea (cm^2)\n" + other + "".join(curve), "cv.DTA")
+    np.testing.assert_allclose(found.first("voltage").values, [0.1, 0.15, 0.2, 0.25])
+    np.testing.assert_allclose(found.first("current").values, [0.1, 0.2, 0.01, 0.02])
+    assert found.breaks == (2,)

@@ -10,9 +10,9 @@ import pytest
 
 from gbflux.cli.main import exit_code
 from gbflux.errors import InputError
-from gbflux.lab.demo.data import write_demo_data
-from gbflux.lab.demo.profile import matrix_text, spm_bytes
-from gbflux.lab.profile.lines import lines_across, middle_lines, read_lines
+from gbflux.lab.demo import write_demo_data
+from gbflux.lab.demo.cells import matrix_text, spm_bytes
+from gbflux.lab.readers.lines import lines_across, middle_lines, read_lines
 from gbflux.lab.readers.maps import ScanMap, is_map, read_gwy, read_map, read_spm
 
 VALUES = np.add.outer(np.arange(12.0), 0.1 * np.arange(20.0))  # rises downwards and to the right
@@ -197,3 +197,10 @@ def test_the_command_reads_text_maps(tmp_path, capsys):
     assert exit_code(["profile", lines, "--line-um", "0.1,0.75,1.4,0.75"]) == 2
     assert "--width-um" in capsys.readouterr().err
     assert exit_code(["profile", path, "--unit", "furlong"]) == 2
+
+
+def test_a_nanoscope_map_of_any_suffix_is_known_by_its_first_bytes(tmp_path):
+    path = tmp_path / "scan.001"
+    path.write_bytes(spm_bytes(VALUES, "DMTModulus", "GPa", 2000))
+    assert is_map(path)
+    assert read_map(path).name == "DMTModulus"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gbflux.errors import InputError
+from gbflux.lab.iv.many import find_rise, survival
 from gbflux.lab.stats.covering import PLANAR_VORONOI, coverage_of_lines, inner_edges, simulated_coverage
-from gbflux.lab.stats.survival import find_rise, survival
 
 
 def biases(rng: np.random.Generator, n: int = 40):
