@@ -57,6 +57,7 @@ test-sid:
 lint: setup
 	$(PYTHON_VENV) -m ruff check src tests docs meshes benchmarks examples
 	$(PYTHON_VENV) -m ruff format --check src tests docs meshes benchmarks examples
+	$(PYTHON_VENV) -m mypy
 
 clean:
 	rm -rf .venv .venv-snakemake dist .pytest_cache .ruff_cache .hypothesis

@@ -45,6 +45,37 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name not in __all__:
+        raise AttributeError(f"module 'gbflux' has no attribute {name!r}")
+    value = globals()[name] = _loaded(name)
+    return value
+
+
+def _loaded(name: str) -> Any:
+    """A public name, from the room that makes it."""
+    room: Any
+    match name:
+        case "__version__":
+            return _installed_version()
+        case "Case" | "load_case" | "parse_case":
+            import gbflux.case as room
+        case "ConductionSolver" | "Electrode" | "Fields" | "Material":
+            import gbflux.conduction as room
+        case "Tessellation":
+            import gbflux.grains as room
+        case "Mesh":
+            import gbflux.mesh as room
+        case "Result":
+            import gbflux.results as room
+        case "run":
+            import gbflux.api as room
+        case _:
+            import gbflux.errors as room
+    return getattr(room, name)
+
+
 def _installed_version() -> str:
     """Version from the installed metadata; from the source tree where gbflux is not installed."""
     from importlib.metadata import PackageNotFoundError, version
@@ -55,45 +86,6 @@ def _installed_version() -> str:
         from gbflux._version import __version__
 
         return __version__
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name on first use."""
-    if name not in __all__:
-        raise AttributeError(f"module 'gbflux' has no attribute {name!r}")
-    value = globals()[name] = _installed_version() if name == "__version__" else getattr(_room_of(name), name)
-    return value
-
-
-def _room_of(name: str) -> Any:
-    """Return the room that a public name comes from."""
-    if name == "run":
-        import gbflux.api
-
-        return gbflux.api
-    if name in ("Case", "load_case", "parse_case"):
-        import gbflux.case
-
-        return gbflux.case
-    if name == "Tessellation":
-        import gbflux.grains
-
-        return gbflux.grains
-    if name == "Mesh":
-        import gbflux.mesh
-
-        return gbflux.mesh
-    if name in ("ConductionSolver", "Electrode", "Fields", "Material"):
-        import gbflux.conduction
-
-        return gbflux.conduction
-    if name == "Result":
-        import gbflux.results
-
-        return gbflux.results
-    import gbflux.errors
-
-    return gbflux.errors
 
 
 def __dir__() -> list[str]:

@@ -124,7 +124,7 @@ def _views_of_run(run: Run, snapshot: Snapshot | None) -> tuple[CaseViews | None
     if run.folder is None or not run.case.output.figures:
         return None, None
     with run.progress.stage("write"):
-        seen = on_root(run.comm, lambda: views(snapshot) if snapshot is not None else None)
+        seen = on_root(run.comm, lambda: None if snapshot is None else views(snapshot))
     artist = run.comm.size - 1
     if artist == 0:
         return seen, seen

@@ -84,3 +84,15 @@ def test_warnings_of_a_run_reach_who_would_have_seen_them(
     assert "a detail" in text
     assert "a warning" in text
     assert logging.getLogger("gbflux").propagate
+
+
+@pytest.mark.parametrize("name", gbflux.__all__)
+def test_public_names_load_from_the_package(name: str) -> None:
+    """Among them the nouns: what a case becomes on its way to a result."""
+    assert getattr(gbflux, name) is not None
+    assert name in dir(gbflux)
+
+
+def test_a_wrong_name_says_so() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = gbflux.no_such_name

@@ -46,11 +46,9 @@ def write_fields(path: Path, mesh: Mesh, solved: Fields) -> None:
     Parameters
     ----------
     path : Path
-        File to write, ``.hdf`` so that ParaView 5.11 knows it.
+        ``.hdf``, so that ParaView 5.11 knows it.
     mesh : Mesh
-        The mesh.
     solved : Fields
-        Its fields.
 
     Raises
     ------
@@ -251,21 +249,7 @@ def _array(name: str, values: NDArray[Any]) -> str:
 
 
 def read_polydata(path: Path) -> tuple[NDArray[Any], NDArray[Any], dict[str, NDArray[Any]]]:
-    """Read what `write_polydata` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        File, ``.vtp``.
-
-    Returns
-    -------
-    points : (n, 3) float array
-        Points (µm).
-    facets : (k, 3) or (k, 2) int array
-        Point numbers.
-    cell_data : dict of arrays
-        One value or vector per facet.
+    """Read what `write_polydata` wrote: points, facets and data of the facets.
 
     Raises
     ------
@@ -305,21 +289,9 @@ def _values(array: ElementTree.Element) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything pictures and tables are made of. Exists on MPI rank 0 only.
-
-    Attributes
-    ----------
-    case : Case
-        The case that was solved.
-    mesh : Mesh
-        The mesh.
-    fields : Fields
-        The solved fields, in the mesh's numbering.
-    measurement : Measurement
-        The measures.
-    """
+    """A solved case in memory: all that pictures and tables are made of. Exists on MPI rank 0 only."""
 
     case: Case
     mesh: Mesh
-    fields: Fields
+    fields: Fields  # in the mesh's numbering
     measurement: Measurement

@@ -40,13 +40,7 @@ _OWN = (
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Folder in which a run leaves its files.
-
-    Attributes
-    ----------
-    path : Path
-        The folder.
-    """
+    """Folder in which a run leaves its files."""
 
     path: Path
 
@@ -78,12 +72,8 @@ class RunFolder:
     def finished(self, case: Case, key: str | None = None) -> Result | None:
         """The result of this very case, if the folder holds it, measured as results are today.
 
-        Parameters
-        ----------
-        case : Case
-        key : str, optional
-            Value that `case_hash` must have where the case is solved on a mesh that it shares, see
-            `gbflux.simulation.shared_mesh.case_key`; by default the case's `physics_hash`.
+        `key` is the `case_hash` of a case that shares its mesh, see `gbflux.simulation.shared_mesh.case_key`;
+        by default the case's `physics_hash`.
 
         Raises
         ------
@@ -179,21 +169,11 @@ ASIDE = ".earlier-run"
 
 @dataclass(frozen=True)
 class Claim:
-    """A folder that a run has taken.
-
-    Attributes
-    ----------
-    path : Path
-        The folder.
-    names : tuple of str
-        Files that a run may leave in it.
-    made : tuple of Path
-        Folders that did not exist before, innermost first.
-    """
+    """A folder that a run has taken."""
 
     path: Path
-    names: tuple[str, ...]
-    made: tuple[Path, ...]
+    names: tuple[str, ...]  # files that a run may leave in it
+    made: tuple[Path, ...]  # folders that did not exist before, innermost first
 
     def keep(self) -> None:
         """The run's files stay, those of the earlier run go."""
@@ -214,18 +194,7 @@ class Claim:
 
 
 def claim(path: Path, names: Sequence[str]) -> Claim:
-    """Make a folder where there is none, and move what an earlier run left in it aside.
-
-    Parameters
-    ----------
-    path : Path
-        The folder; those above it are made too.
-    names : sequence of str
-        Files that a run may leave in it.
-
-    Returns
-    -------
-    Claim
+    """Make a folder where there is none, and move aside what an earlier run left in it of these names.
 
     Raises
     ------
@@ -290,20 +259,7 @@ def not_writable(path: Path, error: OSError) -> InputError:
 
 
 def require_room(folder: Path, needed_bytes: int) -> None:
-    """Refuse to begin what does not fit on the disk.
-
-    Parameters
-    ----------
-    folder : Path
-        Where it will be written.
-    needed_bytes : int
-        Least amount of data that will be written.
-
-    Raises
-    ------
-    InputError
-        If less is free.
-    """
+    """Refuse, by an InputError, to begin what does not fit on the disk of a folder."""
     free = _free_bytes(folder)
     if free is not None and free < needed_bytes:
         raise _no_room(folder, needed_bytes, free, "")

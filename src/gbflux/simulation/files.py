@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,7 @@ from gbflux.units import SIDES
 
 
 def write_files(folder: RunFolder, snapshot: Snapshot) -> None:
-    """Write what a case asks for into its folder.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        The folder, made ready.
-    snapshot : Snapshot
-        The solved case.
-    """
+    """Write what a case asks for into its folder, made ready."""
     write_tables(folder, snapshot)
     if snapshot.case.output.fields:
         write_fields(folder.fields_file, snapshot.mesh, snapshot.fields)
@@ -86,33 +79,29 @@ def stored_snapshot(directory: Path) -> Snapshot:
 
 
 def _potentials(case: Case, folder: RunFolder) -> tuple[float, float]:
-    """Potentials of the electrodes (V); those that an applied current takes are in the result."""
+    """Potentials of the electrodes (V); what an applied current takes is in the result."""
     bottom, top = case.potentials
     if top is None:
-        top = bottom + read_result(folder.result_file).transport.voltage_V
+        voltage = read_result(folder.result_file).transport.voltage_V
+        assert voltage is not None
+        top = bottom + voltage
     return bottom, top
 
 
-def _errors_again(before: Result, errors: dict[str, Any]) -> dict[str, Any]:
+def _errors_again(before: Mapping[str, Any], errors: dict[str, Any]) -> dict[str, Any]:
     """Errors estimated again, with the records of `before` that need the meshes of the refinement."""
     for part in ("hot_spots", "hot_spots_electrolyte"):
         for side, found in errors[part].items():
-            record = value_at(before.errors, f"{part}.{side}.max_over_mean") or {}
+            record = value_at(before, f"{part}.{side}.max_over_mean") or {}
             if "observed_exponent" in record:
                 found["max_over_mean"]["observed_exponent"] = record["observed_exponent"]
-    asked = ("accuracy", "conductance")
-    return {**{key: before.errors[key] for key in asked if key in (before.errors or {})}, **errors}
+    return {**{key: before[key] for key in ("accuracy", "conductance") if key in before}, **errors}
 
 
 def remeasure(directory: Path) -> tuple[Result, Snapshot]:
     """Repeat the measuring of a finished run and replace its tables and result.
 
-    Returns
-    -------
-    Result
-        With the measured parts new; mesh, solver and times as they were.
-    Snapshot
-        The case, mesh and fields that were measured.
+    Returns the result, mesh, solver and times as they were, and the case, mesh and fields measured.
 
     Raises
     ------
@@ -138,7 +127,7 @@ def remeasure(directory: Path) -> tuple[Result, Snapshot]:
         solver=solver,
         **{**measured.parts, "transport": transport},
         warnings=warnings(snapshot, before.errors),
-        errors=_errors_again(before, run_errors(snapshot)),
+        errors=_errors_again(before.errors or {}, run_errors(snapshot)),
         schema_version=SCHEMA_VERSION,
         definitions=DEFINITIONS,
     )

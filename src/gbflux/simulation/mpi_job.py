@@ -52,17 +52,10 @@ def mpirun_banner() -> str:
 
 
 def mpirun_command(ranks: int, command: Sequence[str], banner: str | None = None) -> list[str]:
-    """``mpirun`` with what it needs for any number of ranks on any number of cores.
+    """``mpirun`` with what it needs for a command on any number of ranks on any number of cores.
 
-    Parameters
-    ----------
-    ranks : int
-        Ranks to start.
-    command : sequence of str
-        Command that each rank runs.
-    banner : str, optional
-        Answer of ``mpirun --version``; asked for by default. Open MPI needs an option to oversubscribe, MPICH
-        does not.
+    `banner` is the answer of ``mpirun --version``, asked for by default: Open MPI needs an option to
+    oversubscribe, MPICH does not.
     """
     banner = mpirun_banner() if banner is None else banner
     extra = []
@@ -88,13 +81,7 @@ def mpi_environment(environment: Mapping[str, str] = os.environ) -> dict[str, st
 
 
 def check_ranks(ranks: int | None) -> None:
-    """Refuse a number of ranks other than the number in the job this process belongs to.
-
-    Raises
-    ------
-    InputError
-        If they differ.
-    """
+    """Refuse, by an InputError, a number of ranks other than that of the job this process belongs to."""
     size = job_size()
     if ranks is not None and size not in (0, ranks):
         raise InputError(
@@ -105,10 +92,7 @@ def check_ranks(ranks: int | None) -> None:
 def become_mpi_job(ranks: int, words: Sequence[str]) -> None:
     """Replace this process by one that waits for an MPI job of ``gbflux words``; returns for a single rank.
 
-    Raises
-    ------
-    InputError
-        If there is no ``mpirun``.
+    An InputError if there is no ``mpirun``.
     """
     if ranks == 1:
         return
@@ -136,10 +120,7 @@ def world() -> Any:
 def on_root(comm: Any, work: Callable[[], _T]) -> _T | None:
     """Do some work on rank 0 while the others sleep, and raise its error on all ranks; *collective*.
 
-    Returns
-    -------
-    object or None
-        Outcome of the work on rank 0, None on the others.
+    Gives what comes of it on rank 0, None on the others.
     """
     from gbflux.conduction.mpi import errors_of_root
 
@@ -223,14 +204,7 @@ def mpi_session() -> Iterator[int]:
 def mpi_job(ranks: int | None, words: Sequence[str], check: Callable[[], Any]) -> Iterator[int]:
     """Run a block on each rank: those of the launcher, or new ones that run ``gbflux words``.
 
-    Parameters
-    ----------
-    ranks : int or None
-        Ranks asked for.
-    words : sequence of str
-        Words after ``gbflux`` that lead to this very place.
-    check : callable
-        Raises what is wrong with the input; called before ranks are started.
+    `check` raises what is wrong with the input; it is called before ranks are started.
     """
     if not job_size():
         check()

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from gbflux.conduction import LocalCurrent, Solution
 from gbflux.mesh import BuiltMesh
 from gbflux.results.certificate import LocalCertificate
 from gbflux.results.folder import not_writable
+from gbflux.results.result import SolverFacts
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +23,9 @@ STAGES = ("grains", "mesh", "layers", "distribute", "assemble", "solve", "bracke
 
 @dataclass
 class Progress:
-    """Keeps the time of a run's stages and reports them.
+    """Keeps the time of a run's stages (`seconds`, by stage) and reports them.
 
-    Attributes
-    ----------
-    announce : callable, optional
-        Called with a stage's name when it begins, for a display that can be wiped.
-    seconds : dict
-        Time by stage (s).
+    `announce` is called with a stage's name when it begins, for a display that can be wiped.
     """
 
     announce: Callable[[str], None] | None = None
@@ -65,13 +60,7 @@ class Progress:
 
 
 def log_file(path: Path) -> logging.FileHandler:
-    """A log file begun afresh, for `logged_to`.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    """
+    """A log file begun afresh, for `logged_to`; an InputError if it cannot be written."""
     try:
         handler = _LogFile(path, mode="w", encoding="utf-8")
     except OSError as error:
@@ -171,19 +160,7 @@ def note_certificates(
     progress.note("certify", f"{len(widths)} local currents to ± {closest} to {widest} %, {count} iterations")
 
 
-class Counts(Protocol):
-    """Record that counts the steps of a nonlinear solve."""
-
-    @property
-    def newton_iterations(self) -> int:
-        """Newton steps; 0 for a linear problem."""
-
-    @property
-    def load_steps(self) -> int:
-        """Steps in which the load was raised."""
-
-
-def newton_steps(counts: Counts) -> str:
+def newton_steps(counts: Solution | SolverFacts) -> str:
     """Return the number of Newton steps as part of a line on the solver; empty for a linear problem."""
     if not counts.newton_iterations:
         return ""

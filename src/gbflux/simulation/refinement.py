@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,15 +53,7 @@ REASONS = {
 
 
 class MeshTooLarge(MeshError):
-    """A mesh that turned out larger than memory has room for.
-
-    Attributes
-    ----------
-    cells : int
-        Cells of the mesh.
-    room : float
-        Most cells that it may have.
-    """
+    """A mesh that turned out larger than memory has room for: its cells, and the most it may have."""
 
     def __init__(self, cells: int, room: float):
         super().__init__(
@@ -76,27 +68,13 @@ class MeshTooLarge(MeshError):
 
 @dataclass(frozen=True)
 class History:
-    """Course of a refinement; the same on all ranks but for the measurements.
+    """Course of a refinement; the same on all ranks but for the measurements."""
 
-    Attributes
-    ----------
-    rounds : tuple of Round
-        In order.
-    best : int
-        Number of the round that the result is from, counted from 0.
-    standings : dict of Standing
-        Standing of the best round by target.
-    stopped_by : str or None
-        A key of `REASONS`; None where all targets were reached.
-    measurements : tuple of Measurement
-        Of the rounds up to the best, on rank 0.
-    """
-
-    rounds: tuple[Round, ...]
-    best: int
-    standings: Mapping[str, Standing]
-    stopped_by: str | None
-    measurements: tuple[Measurement, ...]
+    rounds: tuple[Round, ...]  # in order
+    best: int  # number of the round that the result is from, counted from 0
+    standings: Mapping[str, Standing]  # of the best round, by target
+    stopped_by: str | None  # a key of `REASONS`; None where all targets were reached
+    measurements: tuple[Measurement, ...]  # of the rounds up to the best, on rank 0
 
     def accuracy(self) -> dict[str, dict[str, Any]]:
         """Return the accuracies asked for and reached by target, as in ``result.json``."""
@@ -122,7 +100,6 @@ def refined(
     case : Case
         With an accuracy.
     comm : MPI.Intracomm
-        The ranks.
     stage : callable
         Solves the case on a mesh of given sizes (None: those of the case) unless it has more cells than the
         second argument allows, which is a `MeshTooLarge`; *collective*. Both are looked at on rank 0.
@@ -134,7 +111,6 @@ def refined(
     Solved
         On the best mesh.
     History
-        Of all meshes.
 
     Raises
     ------
@@ -147,7 +123,9 @@ def refined(
     story = _Story(case, targets(case), memory)
     if comm.rank == 0:
         progress.note("refine", _first_line(story))
-    best = next_mesh = reason = None
+    best: Solved | None = None
+    next_mesh: _Next | None = None
+    reason: str | None = None
     while True:
         began = time.perf_counter()
         try:
@@ -167,7 +145,7 @@ def refined(
             next_mesh, reason = _decided(story, solved)
             progress.note("refine", _line(story, next_mesh, reason))
         is_best, go_on, reason = comm.bcast((is_best, next_mesh is not None, reason))
-        best = solved if is_best else best
+        best = solved if is_best or best is None else best
         if not go_on:
             break
     if comm.rank == 0 and story.best < len(story.rounds) - 1:
@@ -202,16 +180,22 @@ class _Story:
 
     def add(self, solved: Solved, seconds: float, plan: _Next | None) -> None:
         """Take a round in."""
-        shot, bracket = solved.snapshot, solved.solution.bracket
-        self.measurements.append(replace(shot.measurement, electrodes={}))  # numbers alone
-        judged = self.measurements, [*(one.cells for one in self.rounds), len(solved.built.mesh.cells)]
+        mesh, bracket = solved.root_mesh.mesh, solved.solution.bracket
+        self.measurements.append(replace(solved.root_snapshot.measurement, electrodes={}))  # numbers alone
+        judged = self.measurements, [*(one.cells for one in self.rounds), len(mesh.cells)]
         self.standings.append({one.name: one.standing(solved, *judged) for one in self.targets})
-        bounds = (
-            (None, None, None) if bracket is None else (bracket.lower, bracket.upper, bracket.relative_width)
+        self.rounds.append(
+            Round(
+                cells=len(mesh.cells),
+                nodes=len(mesh.points),
+                mesh_hash=mesh.hash,
+                lower_S=None if bracket is None else bracket.lower,
+                upper_S=None if bracket is None else bracket.upper,
+                relative_width=None if bracket is None else bracket.relative_width,
+                seconds=seconds,
+                errors={name: one.error for name, one in self.standings[-1].items()},
+            )
         )
-        mesh = solved.built.mesh
-        errors = {name: one.error for name, one in self.standings[-1].items()}
-        self.rounds.append(Round(len(mesh.cells), len(mesh.points), mesh.hash, *bounds, seconds, errors))
         self.plans.append(plan)
         self.room = _cells_that_fit(self.case, len(mesh.cells), len(mesh.points), self.memory)
         if _excess(self.standings[-1]) <= _excess(self.standings[self.best]):
@@ -257,7 +241,7 @@ def _decided(story: _Story, solved: Solved) -> tuple[_Next | None, str | None]:
         return None, "rounds"
     if story.in_vain(target):
         return None, "stalled"
-    mesh, standing = solved.built.mesh, story.standings[-1][target.name]
+    mesh, standing = solved.root_mesh.mesh, story.standings[-1][target.name]
     cells = len(mesh.cells)
     share = target.indicator(solved)
     total = float(share.sum())
@@ -266,7 +250,8 @@ def _decided(story: _Story, solved: Solved) -> tuple[_Next | None, str | None]:
     most = min(MOST_GROWTH * cells, room)
     if most < cells:
         return None, "memory"
-    before = story.plans[-1] and story.plans[-1].sizes.field
+    plan = story.plans[-1]
+    before = None if plan is None else plan.sizes.field
     order = element_order(story.case)
     sizes = next_sizes(mesh, share, wanted * total, most, before, order, room)
     if sizes.cells >= 0.99 * most and most < WORTHWHILE * cells:
@@ -317,6 +302,5 @@ def _line(story: _Story, plan: _Next | None, reason: str | None) -> str:
 
 def missed(case: Case, accuracy: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The warnings of a run that ended short of some targets, by what `History.accuracy` says."""
-    found: Sequence[Target] = () if case.accuracy is None else targets(case)
-    facts = [(one, accuracy[one.name]) for one in found if one.name in accuracy]
+    facts = [(one, accuracy[one.name]) for one in targets(case) if one.name in accuracy]
     return [one.missed(tree, REASONS[tree["stopped_by"]]) for one, tree in facts if not tree["reached"]]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gbflux.case import Case
+from gbflux.conduction.records import Solution
 from gbflux.errors import InputError, MissingLibrary
 from gbflux.measure import ElectrodePart, electrode_parts, measure
 from gbflux.mesh import BuiltMesh, SizeField
@@ -44,61 +45,28 @@ from gbflux.simulation.targets import Solved
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a run on each rank.
+    """Outcome of a run on each rank."""
 
-    Attributes
-    ----------
-    result : Result
-        The same on all ranks.
-    snapshot : Snapshot or None
-        The solved case on rank 0; None on other ranks and for a case that was finished before.
-    """
-
-    result: Result
-    snapshot: Snapshot | None
+    result: Result  # the same on all ranks
+    snapshot: Snapshot | None  # on rank 0; None for a case that was finished before
 
 
 @dataclass(frozen=True)
 class Run:
-    """A case under way.
-
-    Attributes
-    ----------
-    case : Case
-    folder : RunFolder or None
-        Where it leaves files; None leaves none.
-    comm : MPI.Intracomm
-        The ranks that share the work.
-    progress : Progress
-    shared : SharedMesh
-        The mesh of the case, which it may share with others.
-    stored : Result or None
-        The result, where the folder holds the case finished: nothing is left to do then.
-    """
+    """A case under way."""
 
     case: Case
-    folder: RunFolder | None
-    comm: Any
+    folder: RunFolder | None  # where it leaves files; None leaves none
+    comm: Any  # the ranks that share the work
     progress: Progress
-    shared: SharedMesh
-    stored: Result | None = None
+    shared: SharedMesh  # the mesh of the case, which it may share with others
+    stored: Result | None = None  # the result of a case that is finished: nothing is left to do
 
 
 def run_case(case: Case, directory: Path | None = None, **options: Any) -> Outcome:
-    """Run a case without drawing; *collective*.
+    """Run a case without drawing, with the options of `begun`; *collective*.
 
-    Parameters
-    ----------
-    case : Case
-    directory : Path, optional
-        Where to leave files; None leaves none.
-    **options
-        Those of `begun`.
-
-    Returns
-    -------
-    Outcome
-        With the stored result, and no snapshot, if the folder holds this case finished.
+    The result is the stored one, without a snapshot, if the folder holds this case finished.
 
     Raises
     ------
@@ -128,7 +96,6 @@ def begun(
 
     Parameters
     ----------
-    case : Case
     directory : Path, optional
         Where to leave files; None leaves none.
     comm : MPI.Intracomm, optional
@@ -166,11 +133,7 @@ def begun(
 def solve(run: Run) -> tuple[Solved, History | None]:
     """Solve a case, on ever finer meshes where an accuracy is asked for; *collective*.
 
-    Returns
-    -------
-    Solved
-    History or None
-        Of the meshes on the way to the accuracy asked for.
+    Returns the solved case, and the meshes on the way to the accuracy.
     """
     case, history = run.case, None
     if case.accuracy is None:
@@ -200,42 +163,18 @@ def solve_once(
 
     Parameters
     ----------
-    case : Case
-    shared : SharedMesh
-    progress : Progress
     field : SizeField, optional
         Sizes of the mesh, on rank 0; by default those of the case.
     room : float
-        Most cells that the mesh may have.
-
-    Raises
-    ------
-    MeshTooLarge
-        On all ranks, if it has more.
+        Most cells that the mesh may have; a larger one is a `MeshTooLarge` on all ranks.
     """
     certify = _certified_at_once(case)
     built = _meshed(case, shared, progress, field, room)
     if built is not None:
         progress.begin("solve")
     solution = shared.solve(case, certify)
-
-    def measured() -> Snapshot:
-        before = progress.seconds["measure"]
-        progress.add(dict(solution.timings))
-        note_solution(progress, solution)
-        with progress.stage("measure"):
-            measurement = measure(
-                shared.mesh,
-                solution.fields,
-                mean_grain_size_um=case.mean_grain_size_um,
-                potentials=solution.potentials,
-                ideal=case.ideal_electrodes,
-                geometry=shared.geometry(),
-            )
-        progress.note("measure", f"{progress.seconds['measure'] - before:.1f} s")
-        return Snapshot(case, shared.mesh, solution.fields, measurement)
-
-    solved = Solved(built, solution, on_root(shared.comm, measured))
+    snapshot = on_root(shared.comm, lambda: _measured(case, solution, shared, progress))
+    solved = Solved(built, solution, snapshot)
     return _certified(case, solved, shared, progress) if certify else solved
 
 
@@ -340,6 +279,25 @@ def _meshed(
     return built
 
 
+def _measured(case: Case, solution: Solution, shared: SharedMesh, progress: Progress) -> Snapshot:
+    """The solved case with its measures, on rank 0."""
+    assert solution.fields is not None
+    progress.add(dict(solution.timings))
+    note_solution(progress, solution)
+    before = progress.seconds["measure"]
+    with progress.stage("measure"):
+        measurement = measure(
+            shared.mesh,
+            solution.fields,
+            mean_grain_size_um=case.mean_grain_size_um,
+            potentials=solution.potentials,
+            ideal=case.ideal_electrodes,
+            geometry=shared.geometry(),
+        )
+    progress.note("measure", f"{progress.seconds['measure'] - before:.1f} s")
+    return Snapshot(case, shared.mesh, solution.fields, measurement)
+
+
 def _certified_at_once(case: Case) -> bool:
     """Test whether local currents are certified with every solve; else, if at all, on the best mesh."""
     return case.certify is not None and (case.accuracy is None or case.refined_for("hot_spot"))
@@ -367,8 +325,10 @@ def _chosen_parts(
     case: Case, snapshot: Snapshot
 ) -> tuple[list[ElectrodePart], list[bool], list[tuple[str, Any]]]:
     """Parts of the electrodes to certify; which of them can have bounds; electrode and weights of these."""
+    asked = case.certify
+    assert asked is not None
     parts = electrode_parts(
-        snapshot.measurement.electrodes, case.mean_grain_size_um, case.certify.grains, case.certify.windows_um
+        snapshot.measurement.electrodes, case.mean_grain_size_um, asked.grains, asked.windows_um
     )
     # refining goes by the bounds of a cone also where a window is too narrow to be certified
     tried = [part.reason is None or case.accuracy is not None for part in parts]
@@ -376,8 +336,8 @@ def _chosen_parts(
     return parts, tried, [(part.electrode, part.at_points(count)) for part in compress(parts, tried)]
 
 
-def _required_room(folder: RunFolder, snapshot: Snapshot) -> int:
+def _required_room(folder: RunFolder, snapshot: Snapshot | None) -> int:
     """Bytes of the fields, which are nearly all that a run leaves, once the disk has room for them."""
-    size = fields_bytes(snapshot.mesh) if snapshot.case.output.fields else 0
+    size = fields_bytes(snapshot.mesh) if snapshot is not None and snapshot.case.output.fields else 0
     require_room(folder.path, size)
     return size

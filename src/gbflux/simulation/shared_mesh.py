@@ -51,12 +51,8 @@ CLOSEST, CLOSEST_LAYERS = 0.1, 4.0
 def case_key(case: Case, hl_planes_um: Planes | None) -> str:
     """sha256 (hex) of a case and of the way it is solved.
 
-    Parameters
-    ----------
-    case : Case
-    hl_planes_um : pair of tuples of float or None
-        The planes of a mesh shared by several thicknesses; None for a mesh of the case's own, where the key
-        is the case's `physics_hash`.
+    On a mesh of its own (no planes) it is the case's `physics_hash`; on one that several thicknesses share,
+    the planes count too.
     """
     if hl_planes_um is None:
         return case.physics_hash
@@ -268,13 +264,7 @@ class SharedMesh:
 
 @dataclass(frozen=True)
 class Unit:
-    """Cases that share one mesh.
-
-    Attributes
-    ----------
-    cases : tuple of Case
-        In the order in which they are best solved.
-    """
+    """Cases that share one mesh, in the order in which they are best solved."""
 
     cases: tuple[Case, ...]
 
@@ -357,7 +347,7 @@ def _in_order(cases: list[Case]) -> list[Case]:
     def group(data: dict[str, Any]) -> int:
         return groups.setdefault(digest(data), len(groups))
 
-    def place(case: Case) -> tuple:
+    def place(case: Case) -> tuple[int, bool, int, tuple[float, ...], int]:
         data = canonical(case)
         electrodes = group(data.pop("electrodes", {}))
         layer = data.pop("homogenizing_layer", {})

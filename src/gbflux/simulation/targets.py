@@ -1,14 +1,15 @@
 """Targets of refinement: how far a round is from one, and where its mesh has to become finer.
 
-A target answers three questions about a round: how far it is from what was asked for (`standing`), what each
-cell contributes to that (`indicator`), and what is said of it (`words`). `refinement` knows no more of it.
+A target says of a round how far it is from what was asked for (`standing`) and what each cell contributes to
+that (`indicator`). `refinement` knows no more of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,24 +42,13 @@ GROWN = 1.2
 
 @dataclass(frozen=True)
 class Solved:
-    """A case solved on one mesh; all but the solution on rank 0 only.
-
-    Attributes
-    ----------
-    built : BuiltMesh or None
-    solution : Solution
-    snapshot : Snapshot or None
-    certificates : tuple of LocalCertificate
-        Of the local currents that were bounded.
-    local_currents : tuple of LocalCurrent or None
-        The bounds of each that was tried.
-    """
+    """A case solved on one mesh; all but the solution on rank 0 only."""
 
     built: BuiltMesh | None
     solution: Solution
     snapshot: Snapshot | None
-    certificates: tuple[LocalCertificate, ...] = ()
-    local_currents: tuple[LocalCurrent | None, ...] = ()
+    certificates: tuple[LocalCertificate, ...] = ()  # of the local currents that were bounded
+    local_currents: tuple[LocalCurrent | None, ...] = ()  # the bounds of each that was tried
 
     @property
     def root_mesh(self) -> BuiltMesh:
@@ -72,30 +62,14 @@ class Solved:
         assert self.snapshot is not None
         return self.snapshot
 
-    @property
-    def root_bracket(self) -> Bracket:
-        """The bracket of a target that requires one."""
-        assert self.solution.bracket is not None
-        return self.solution.bracket
-
 
 @dataclass(frozen=True)
 class Standing:
-    """Error of a round against a target.
+    """Error of a round against a target."""
 
-    Attributes
-    ----------
-    asked : float
-        Largest error asked for (1).
-    error : float
-        Error reached (1).
-    worst : str or None
-        The measure with this error, where a target has several.
-    """
-
-    asked: float
-    error: float
-    worst: str | None = None
+    asked: float  # largest error asked for (1)
+    error: float  # reached (1)
+    worst: str | None = None  # the measure with this error, where a target has several
 
     @property
     def reached(self) -> bool:
@@ -108,51 +82,49 @@ class Standing:
         return self.error / self.asked
 
 
-class Target(Protocol):
-    """One thing to refine for. All methods but `require` are called on rank 0.
+@dataclass(frozen=True)
+class Target(ABC):
+    """One thing to refine for. All methods but `require` are called on rank 0."""
 
-    Attributes
-    ----------
-    name : str
-        Its key in the case's accuracy.
-    asked : float
-        Largest error asked for (1).
-    patience : int
-        Rounds in vain, one after the other, that end the refining.
-    """
+    asked: float  # largest error asked for (1)
+    name: ClassVar[str]  # its key in the case's accuracy
+    patience: ClassVar[int]  # rounds in vain, one after the other, that end the refining
+    known: ClassVar[str]  # subject of a round's line
+    missed_known: ClassVar[str]  # subject of the warning of a run that ended short of it
+    advice: ClassVar[str]  # and what to make of it
 
-    name: str
-    asked: float
-    patience: int
-
-    def require(self, solution: Solution) -> None:
+    def require(self, solution: Solution) -> None:  # noqa: B027 - most have nothing to require
         """Raise a `SolverError` on all ranks if the target cannot be judged."""
 
+    @abstractmethod
     def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """Return how far the last round is from the target, by measurements and cells of all rounds."""
 
+    @abstractmethod
     def indicator(self, solved: Solved) -> NDArray[np.float64]:
         """Contribution of each cell to the error, (m,)."""
 
     def words(self, standing: Standing) -> str:
         """The error reached, for the line of a round."""
+        reached = _reached(standing.error, standing.worst)
+        return f"{self.known} to {reached} of {_per_cent(self.asked)} asked for"
 
     def missed(self, standing: Mapping[str, Any], reason: str) -> str:
         """The warning of a run that ended short of the target."""
+        reached = _reached(standing["error"], standing["worst"])
+        asked = _per_cent(self.asked)
+        said = f"{self.missed_known} to {reached}, not to the {asked} asked for: {reason}."
+        return f"accuracy: {said} {self.advice}"
 
 
-def targets(case: Case) -> tuple[Target, ...]:
-    """The targets of a case's accuracy."""
-    return tuple(_KINDS[name](asked) for name, asked in case.accuracy.asked.items())
-
-
-@dataclass(frozen=True)
-class Conductance:
+class Conductance(Target):
     """A certified bracket around the conductance that is narrow enough."""
 
-    asked: float
     name = "conductance"
     patience = 2
+    known = "conductance certified"
+    missed_known = "the conductance is certified"
+    advice = "The numbers hold within that bracket."
 
     def require(self, solution: Solution) -> None:
         """Raise where there are no bounds."""
@@ -164,39 +136,28 @@ class Conductance:
 
     def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """The relative width of the bracket."""
-        return Standing(self.asked, solved.solution.bracket.relative_width)
+        return Standing(self.asked, _bracket(solved).relative_width)
 
     def indicator(self, solved: Solved) -> NDArray[np.float64]:
-        """Contribution of each cell to the gap between the bounds, over the upper bound, (m,)."""
-        bracket = solved.solution.bracket
-        return bracket.gap / bracket.upper
-
-    def words(self, standing: Standing) -> str:
-        """The width, for the line of a round."""
-        return f"conductance certified to {_per_cent(standing.error)} of {_per_cent(self.asked)} asked for"
-
-    def missed(self, standing: Mapping[str, Any], reason: str) -> str:
-        """The warning of a run that ended short of the target."""
-        return (
-            f"accuracy: the conductance is certified to {_per_cent(standing['error'])}, not to the "
-            f"{_per_cent(self.asked)} asked for: {reason}. The numbers hold within that bracket."
-        )
+        """Contribution of each cell to the relative width, (m,)."""
+        bracket = _bracket(solved)
+        assert bracket.gap is not None  # on rank 0
+        share: NDArray[np.float64] = bracket.gap / bracket.upper
+        return share
 
 
-@dataclass(frozen=True)
-class HotSpotMeasures:
+class HotSpotMeasures(Target):
     """Estimated errors of the hot-spot measures of all planes that are small enough, each over its measure.
 
-    They are those of a single run (`flux.estimated_errors`), or, where that is more, what the change from an
-    earlier mesh leaves if errors go with 1/cells. Measures that are null or marked divergent do not count.
+    They are those of a single run (`measure.estimated_errors`), or, where that is more, what the change from
+    an earlier mesh leaves if errors go with 1/cells. Measures that are null or marked divergent do not count.
     """
 
-    asked: float
     name = "hot_spots"
     patience = 3  # estimates scatter
-
-    def require(self, solution: Solution) -> None:
-        """Nothing: any solution has a distribution on its planes."""
+    known = "hot spots"
+    missed_known = "the hot-spot measures are known"
+    advice = "Their estimated errors say which of them are."
 
     def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """The largest error of the measures that count."""
@@ -204,10 +165,11 @@ class HotSpotMeasures:
         worst, largest = None, 0.0
         for part in ("hot_spots", "hot_spots_electrolyte"):
             for side, values in getattr(now, part).items():
-                earlier = None if before is None else _values(getattr(before, part)[side])
+                earlier = {} if before is None else _values(getattr(before, part)[side])
                 for name, value, error in _counting(values, now.errors[part][side]):
-                    if earlier is not None and earlier[name] is not None:
-                        error = max(error, share * abs(value - earlier[name]))
+                    other = earlier.get(name)
+                    if other is not None:
+                        error = max(error, share * abs(value - other))
                     relative = error / max(abs(value), EVEN if name == "gini" else 0.0)
                     if worst is None or relative > largest:
                         worst, largest = f"{part}.{side}.{name}", relative
@@ -215,32 +177,21 @@ class HotSpotMeasures:
 
     def indicator(self, solved: Solved) -> NDArray[np.float64]:
         """Contribution of each cell to errors of the distributions, (m,)."""
-        return indicator(solved.snapshot.mesh, solved.snapshot.fields)
-
-    def words(self, standing: Standing) -> str:
-        """The largest error, for the line of a round."""
-        return f"hot spots to {_reached(standing.error, standing.worst)} of {_per_cent(self.asked)} asked for"
-
-    def missed(self, standing: Mapping[str, Any], reason: str) -> str:
-        """The warning of a run that ended short of the target."""
-        reached = _reached(standing["error"], standing["worst"])
-        return (
-            f"accuracy: the hot-spot measures are known to {reached}, not to the {_per_cent(self.asked)} "
-            f"asked for: {reason}. Their estimated errors say which of them are."
-        )
+        return indicator(solved.root_snapshot.mesh, solved.root_snapshot.fields)
 
 
-@dataclass(frozen=True)
-class LocalCurrents:
+class LocalCurrents(Target):
     """Certified intervals of local currents that are narrow enough: half the width over the computed value.
 
     A window of less than two facets has none yet, and counts as known to no better than 100 %; refined for
     is then the current through the cone that there is in its place.
     """
 
-    asked: float
     name = "hot_spot"
     patience = 2
+    known = "local currents certified"
+    missed_known = "local currents are certified"
+    advice = "Each holds within its own bounds."
 
     def require(self, solution: Solution) -> None:
         """Raise where there are no bounds."""
@@ -258,29 +209,26 @@ class LocalCurrents:
 
     def indicator(self, solved: Solved) -> NDArray[np.float64]:
         """Contribution of each cell to the relative half-widths that are too large, (m,)."""
-        pairs = zip(_half_widths(solved), solved.local_currents, strict=True)
-        wide = [found for width, found in pairs if found is not None and width > self.asked]
-        return sum(found.gap / (2.0 * found.value) for found in wide)
-
-    def words(self, standing: Standing) -> str:
-        """The widest interval, for the line of a round."""
-        reached = _reached(standing.error, standing.worst)
-        return f"local currents certified to {reached} of {_per_cent(self.asked)} asked for"
-
-    def missed(self, standing: Mapping[str, Any], reason: str) -> str:
-        """The warning of a run that ended short of the target."""
-        reached = _reached(standing["error"], standing["worst"])
-        return (
-            f"accuracy: local currents are certified to {reached}, not to the {_per_cent(self.asked)} "
-            f"asked for: {reason}. Each holds within its own bounds."
-        )
+        share = np.zeros(len(solved.root_mesh.mesh.cells))
+        for width, found in zip(_half_widths(solved), solved.local_currents, strict=True):
+            if found is not None and found.gap is not None and width > self.asked:
+                share += found.gap / (2.0 * found.value)
+        return share
 
 
-_KINDS: dict[str, type] = {
-    "conductance": Conductance,
-    "hot_spots": HotSpotMeasures,
-    "hot_spot": LocalCurrents,
-}
+_KINDS = {kind.name: kind for kind in (Conductance, HotSpotMeasures, LocalCurrents)}
+
+
+def targets(case: Case) -> tuple[Target, ...]:
+    """The targets of a case's accuracy; none without one."""
+    asked = {} if case.accuracy is None else case.accuracy.asked
+    return tuple(_KINDS[name](share) for name, share in asked.items())
+
+
+def _bracket(solved: Solved) -> Bracket:
+    """The bracket that `Conductance.require` has found."""
+    assert solved.solution.bracket is not None
+    return solved.solution.bracket
 
 
 def _half_widths(solved: Solved) -> list[float]:
@@ -293,7 +241,7 @@ def _half_widths(solved: Solved) -> list[float]:
 
 
 def _part_name(one: LocalCertificate) -> str:
-    """Return the name of the part of an electrode whose current a certificate bounds."""
+    """Name of the part of an electrode whose current a certificate bounds."""
     part = f"grain {one.grain}" if one.kind == "grain" else f"window of {one.diameter_um:g} µm"
     return f"{one.electrode} {part}"
 
@@ -313,19 +261,17 @@ def _values(spots: HotSpots) -> dict[str, float | None]:
     return {**found, **{f"window_max_over_mean.{size}": windows[size] for size in WINDOWS}}
 
 
-def _counting(spots: HotSpots, errors: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+def _counting(spots: HotSpots, errors: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
     """Name, value and estimated error of each measure that counts."""
     found = {**errors, **{f"window_max_over_mean.{k}": e for k, e in errors["window_max_over_mean"].items()}}
-    return [
-        (name, float(value), float(found[name]["estimated_error"]))
-        for name, value in _values(spots).items()
-        if value is not None and not found[name].get("divergent")
-    ]
+    for name, value in _values(spots).items():
+        if value is not None and not found[name].get("divergent"):
+            yield name, float(value), float(found[name]["estimated_error"])
 
 
 def _reached(error: float, worst: str | None) -> str:
-    """The error reached, and the measure or the current that it is of."""
-    return f"{_per_cent(error)} ({worst})"
+    """The error reached, and the measure or the current that it is of, where there are several."""
+    return _per_cent(error) + (f" ({worst})" if worst else "")
 
 
 def _per_cent(share: float) -> str:

@@ -28,18 +28,19 @@ def _only(right: Callable[[Any], bool], what: str) -> PlainValidator:
 
     def checked(value: Any) -> Any:
         if not right(value):
-            raise PydanticCustomError("not_so", "must be {what}; got {value}.", _facts(what, value))
+            facts = {"what": what, "value": shown(value)}
+            raise PydanticCustomError("not_so", "must be {what}; got {value}.", facts)
         return value
 
     return PlainValidator(checked)
 
 
-def _facts(what: str, value: Any) -> dict[str, Any]:
-    return {"what": what, "value": shown(value)}
-
-
 def _are_lines(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(line, str) and "\n" not in line for line in value)
+
+
+def _is_text(value: Any, pattern: re.Pattern[str]) -> bool:
+    return value is None or (isinstance(value, str) and bool(pattern.fullmatch(value)))
 
 
 CaseOrFile = Annotated[
@@ -62,16 +63,12 @@ Options = Annotated[
     ),
 ]
 Word = Annotated[
-    str | None,
-    _only(
-        lambda value: value is None or (isinstance(value, str) and bool(_WORD.fullmatch(value))),
-        "one word, in quotes if it looks like a number",
-    ),
+    str | None, _only(lambda value: _is_text(value, _WORD), "one word, in quotes if it looks like a number")
 ]
 Time = Annotated[
     str | None,
     _only(
-        lambda value: value is None or (isinstance(value, str) and bool(_TIME.fullmatch(value))),
+        lambda value: _is_text(value, _TIME),
         "a time limit: hours:minutes:seconds, 02:00:00, or days-hours:minutes, 1-12:00",
     ),
 ]
@@ -93,22 +90,24 @@ class Run(Block):
 class Cluster(Block):
     """Settings of a job script for a cluster."""
 
-    account: Word = Field(None, description="account to charge")
-    partition: Word = Field(None, description="partition, with PBS the queue")
-    time: Time = Field(None, description="time limit of a unit of work, hh:mm:ss or d-hh:mm")
+    account: Word = Field(default=None, description="account to charge")
+    partition: Word = Field(default=None, description="partition, with PBS the queue")
+    time: Time = Field(default=None, description="time limit of a unit of work, hh:mm:ss or d-hh:mm")
     ranks: WholeNumber | None = quantity(
         "MPI ranks of one unit of work; absent: run.ranks", "1", default=None, ge=1
     )
-    launcher: Literal["mpirun", "srun"] = Field("mpirun", description="what starts the ranks within a job")
-    setup: Lines = Field([], description="lines of shell before the work: module load ...")
-    options: Options = Field([], description="more options of sbatch or qsub, one a line")
+    launcher: Literal["mpirun", "srun"] = Field(
+        default="mpirun", description="what starts the ranks within a job"
+    )
+    setup: Lines = Field(default=[], description="lines of shell before the work: module load ...")
+    options: Options = Field(default=[], description="more options of sbatch or qsub, one a line")
 
 
 class Quiet(Output):
     """Output of a study's cases beside their numbers: none, unless asked for."""
 
-    fields: bool = Field(False, strict=True, description="write the fields for ParaView")
-    figures: bool = Field(False, strict=True, description="draw the figures")
+    fields: bool = Field(default=False, strict=True, description="write the fields for ParaView")
+    figures: bool = Field(default=False, strict=True, description="draw the figures")
 
 
 class StudyBlocks(Block):
@@ -116,9 +115,9 @@ class StudyBlocks(Block):
 
     model_config = ConfigDict(title="study")
 
-    name: str = Field("study", description="name of the study, used for files", pattern=NAME_PATTERN)
+    name: str = Field(default="study", description="name of the study, used for files", pattern=NAME_PATTERN)
     case: CaseOrFile = Field(description="case file, relative to the study file; or the case itself")
-    sweep: Axes = Field({}, description="axes: keys of the case and the values they take")
+    sweep: Axes = Field(default={}, description="axes: keys of the case and the values they take")
     realizations: WholeNumber | None = quantity(
         "grain seeds 1 to this number at every point; absent: the case's own",
         "1",
@@ -126,9 +125,9 @@ class StudyBlocks(Block):
         ge=1,
         le=LARGEST_REALIZATIONS,
     )
-    run: Run = Field(Run(), description="how cases are run on this machine")
-    cluster: Cluster = Field(Cluster(), description="what a job script for a cluster holds")
-    output: Quiet = Field(Quiet(), description="what cases leave beside their numbers")
+    run: Run = Field(default=Run(), description="how cases are run on this machine")
+    cluster: Cluster = Field(default=Cluster(), description="what a job script for a cluster holds")
+    output: Quiet = Field(default=Quiet(), description="what cases leave beside their numbers")
 
 
 SPACINGS = ("log", "linear")
@@ -140,36 +139,15 @@ _NO_EFFECT = ("name", "output")
 
 @dataclass(frozen=True)
 class Axis:
-    """Keys that change together.
+    """Keys that change together."""
 
-    Attributes
-    ----------
-    keys : tuple of str
-        Dotted keys of the case; one but for ``zip``.
-    rows : tuple of tuple
-        The values, one row after the other, one value a key.
-    places : tuple of tuple of str
-        Where each key is in the study file.
-    """
-
-    keys: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    places: tuple[tuple[str, ...], ...]
+    keys: tuple[str, ...]  # dotted keys of the case; one but for ``zip``
+    rows: tuple[tuple[Any, ...], ...]  # the values, one row after the other, one value a key
+    places: tuple[tuple[str, ...], ...]  # where each key is in the study file
 
 
 def axes_of(sweep: Mapping[str, Any]) -> tuple[list[Axis], list[Finding]]:
-    """The axes of a ``sweep`` block, and what is wrong with it.
-
-    Parameters
-    ----------
-    sweep : mapping
-        The block as plain data.
-
-    Returns
-    -------
-    list of Axis, list of Finding
-        Findings have their place in the study file.
-    """
+    """The axes of a ``sweep`` block, and what is wrong with it, each with its place in the study file."""
     axes: list[Axis] = []
     found: list[Finding] = []
     for key, value in sweep.items():
@@ -264,10 +242,10 @@ def _spaced_values(block: Mapping[str, Any], place: tuple[str, ...]) -> tuple[li
         return [], [Finding((*place, spacing), f"must be > 0 for equal logarithms; got {min(ends):g}.")]
     if not (isinstance(points, int) and not isinstance(points, bool) and 2 <= points <= 100_000):
         return [], [Finding((*place, "points"), f"must be a whole number from 2 on; got {shown(points)}.")]
-    values = spaced(spacing, ends[0], ends[1], points)
+    first, last = ends
+    values = spaced(spacing, first, last, points)
     if len(set(values)) < points:
-        between = f"between {ends[0]:g} and {ends[1]:g}"
-        message = f"must be fewer; {points} values {between} are not all different."
+        message = f"must be fewer; {points} values between {first:g} and {last:g} are not all different."
         return [], [Finding((*place, "points"), message)]
     return values, []
 

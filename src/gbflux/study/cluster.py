@@ -29,22 +29,17 @@ LARGEST_ARRAY = {"slurm": 1001, "pbs": 10_000}
 def job_scripts(
     plan: Plan, folder: StudyFolder, engine: str, wanted: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """Job scripts for units of work, as few as the scheduler's largest array allows.
+    """Job scripts for units of work, as few as the scheduler's largest array allows: one element a unit.
 
     Parameters
     ----------
     plan : Plan
-        The study; its ``cluster`` block says what the cluster wants to know.
+        Its ``cluster`` block says what the cluster wants to know.
     folder : StudyFolder
-        Its folder.
     engine : str
         ``"slurm"`` or ``"pbs"``.
     wanted : mapping
-        Keys of the cases to compute, by the key of their unit; a unit is one element of an array.
-
-    Returns
-    -------
-    list of str
+        Keys of the cases to compute, by the key of their unit.
     """
     most = largest_array(engine)
     units = [_words(plan, folder, key, cases) for key, cases in wanted.items()]
@@ -54,9 +49,8 @@ def job_scripts(
 
 def _words(plan: Plan, folder: StudyFolder, key: str, cases: Sequence[str]) -> str:
     """Arguments that name a unit; with its cases if some of those not done are not wanted."""
-    unit = plan.unit(key)
-    members = () if unit is None else unit.cases
-    failed = [case for case in members if case not in cases and folder.result(case) is None]
+    unit = next(one for one in plan.units if one.key == key)
+    failed = [case for case in unit.cases if case not in cases and folder.result(case) is None]
     chosen = [word for case in cases for word in ("--case", case)] if failed else []
     return " ".join([key[:KEY_DIGITS], *chosen])
 
@@ -140,28 +134,12 @@ def _pbs(plan: Plan, ranks: int, count: int, logs: Path) -> list[str]:
 
 
 def submit(plan: Plan, folder: StudyFolder, engine: str, wanted: Mapping[str, Sequence[str]]) -> str:
-    """Write a job script for units of work and hand it in.
-
-    Parameters
-    ----------
-    plan : Plan
-        The study.
-    folder : StudyFolder
-        Its folder, made ready.
-    engine : str
-        ``"slurm"`` or ``"pbs"``.
-    wanted : mapping
-        Keys of the cases to compute, by the key of their unit.
-
-    Returns
-    -------
-    str
-        What the scheduler answered.
+    """Write the job scripts of `job_scripts`, hand them in, and return what the scheduler answers.
 
     Raises
     ------
     InputError
-        If the scheduler is missing or refuses the script.
+        If the scheduler is missing or refuses a script.
     """
     program = _SUBMIT[engine]
     if shutil.which(program) is None:
@@ -253,20 +231,7 @@ rule collect:
 
 
 def write_snakefile(plan: Plan, folder: StudyFolder) -> Path:
-    """Write ``Snakefile`` into the folder of a study.
-
-    Parameters
-    ----------
-    plan : Plan
-        The study.
-    folder : StudyFolder
-        Its folder, made ready.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write ``Snakefile`` into the folder of a study, made ready."""
     path = folder.path / "Snakefile"
     write_text(path, snakefile(plan, folder))
     return path

@@ -25,25 +25,18 @@ from gbflux.study.worker import EVENT, WAIT_FOR_LOCK_S
 
 PAUSE_S = 0.05
 _MINUTE_S = 60.0
+TIMEOUT_CODE = 124  # exit code of timeout(1)
+SIGNAL_CODE = 128  # and the number of the signal: exit code of a shell
+_LAST_LINES, _LONGEST = 3, 500  # of a log, as the message of a process that left none
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something happened to a case.
+    """Something happened to a case."""
 
-    Attributes
-    ----------
-    kind : str
-        ``begin``, ``stage``, ``done``, ``failed``, or ``again`` before another try.
-    key : str
-        Key of the case.
-    text : str
-        The stage, or the message of a failure.
-    """
-
-    kind: Literal["begin", "stage", "done", "failed", "again"]
-    key: str
-    text: str = ""
+    kind: Literal["begin", "stage", "done", "failed", "again"]  # ``again``: before another try
+    key: str  # of the case
+    text: str = ""  # the stage, or the message of a failure
 
 
 class Engine:
@@ -52,9 +45,8 @@ class Engine:
     Parameters
     ----------
     plan : Plan
-        The study.
     folder : StudyFolder
-        Its folder, made ready and locked by the caller.
+        Made ready and locked by the caller.
     report : callable
         Told of every `Event`.
     command : callable
@@ -164,20 +156,20 @@ class Engine:
                 self._report(Event("stage", key, " ".join(text)))
             elif kind == "end":
                 job.current, job.began = "", time.monotonic()
-                self._tell_end(job, key)
+                self._report_end(job, key)
 
-    def _tell_end(self, job: Job, key: str) -> None:
+    def _report_end(self, job: Job, key: str) -> None:
         """Report a case that a job has ended with; retries are settled at the job's end."""
         failure = self._folder.failure(key)
         if self._folder.result(key) is not None:
             self._report(Event("done", key))
         elif failure is not None and failure.attempts > job.attempts[key]:
-            self._tell_failure(key, failure)
+            self._report_failure(key, failure)
         else:
             return
-        job.told.add(key)
+        job.reported.add(key)
 
-    def _tell_failure(self, key: str, failure: Failure) -> None:
+    def _report_failure(self, key: str, failure: Failure) -> None:
         """Report a failure, and whether the case is tried again."""
         self._report(Event("again" if self._may_retry(failure) else "failed", key, failure.message))
 
@@ -186,27 +178,27 @@ class Engine:
 
     def _settled(self, job: Job) -> list[str]:
         """Find out what became of each case of a job that has ended; keys of those to try again."""
-        untold, again = [], []
+        unexplained, again = [], []
         for key in job.keys:
             failure = self._folder.failure(key)
             if self._folder.result(key) is not None:
                 with self._writing():
                     self._folder.forget_failure(key)
-                if key not in job.told:
+                if key not in job.reported:
                     self._report(Event("done", key))
             elif failure is not None and failure.attempts > job.attempts[key]:
-                if key not in job.told:
-                    self._tell_failure(key, failure)
+                if key not in job.reported:
+                    self._report_failure(key, failure)
                 again += [key] if self._may_retry(failure) else []
             else:
-                untold.append(key)
-        blamed, limit = job.blamed(untold), self._plan.study.run.timeout_min
+                unexplained.append(key)
+        blamed, limit = job.blamed(unexplained), self._plan.study.run.timeout_min
         for key in blamed:
             with self._writing():
                 failure = self._folder.fail(key, *job.verdict(limit))
-            self._tell_failure(key, failure)
+            self._report_failure(key, failure)
             again += [key] if self._may_retry(failure) else []
-        return [*again, *(key for key in untold if key not in blamed)]
+        return [*again, *(key for key in unexplained if key not in blamed)]
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -228,9 +220,11 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     main = threading.current_thread() is threading.main_thread()
-    ends = (signal.SIGTERM, signal.SIGHUP) if main else ()
-    numbers = [number for number in ends if signal.getsignal(number) != signal.SIG_IGN]  # nohup
-    before = {number: signal.signal(number, stop) for number in numbers}
+    before = {
+        number: signal.signal(number, stop)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if main and signal.getsignal(number) != signal.SIG_IGN  # ignored under nohup
+    }
     try:
         yield
     finally:
@@ -238,48 +232,20 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-TIMEOUT_CODE = 124  # exit code of timeout(1)
-SIGNAL_CODE = 128  # and the number of the signal: exit code of a shell
-_LAST_LINES, _LONGEST = 3, 500  # of a log, as the message of a process that left none
-
-
 @dataclass
 class Job:
-    """A unit of work under way.
-
-    Attributes
-    ----------
-    unit : UnitOfWork
-    keys : list of str
-        Cases that it is to compute.
-    attempts : dict
-        Attempts that had failed before, by key.
-    process : Popen
-        Its process, or mpirun.
-    path : Path
-        Its log.
-    log : file
-        The same, read on as it grows.
-    began : float
-        When the case under way began, or the job (s, monotonic).
-    current : str
-        Key of the case under way; empty between cases.
-    timed_out : bool
-        True if it was stopped for time.
-    told : set of str
-        Cases whose end has been reported.
-    """
+    """A unit of work under way."""
 
     unit: UnitOfWork
-    keys: list[str]
-    attempts: dict[str, int]
-    process: subprocess.Popen[bytes]
-    path: Path
-    log: BinaryIO
-    began: float
-    current: str = ""
-    timed_out: bool = False
-    told: set[str] = field(default_factory=set)
+    keys: list[str]  # cases that it is to compute
+    attempts: dict[str, int]  # that had failed before, by key
+    process: subprocess.Popen[bytes]  # or mpirun
+    path: Path  # its log
+    log: BinaryIO  # the same file, read on as it grows
+    began: float  # the case under way, or the job (s, monotonic)
+    current: str = ""  # key of the case under way; empty between cases
+    timed_out: bool = False  # stopped for time
+    reported: set[str] = field(default_factory=set)  # cases whose end has been reported
     _rest: bytes = b""
 
     def lines(self) -> Iterator[list[str]]:
@@ -291,25 +257,19 @@ class Job:
             if words[:1] == [EVENT] and len(words) >= 3:
                 yield words[1:]
 
-    def blamed(self, untold: Sequence[str]) -> list[str]:
+    def blamed(self, unexplained: Sequence[str]) -> list[str]:
         """Cases without result or failure that the job's end is put down to.
 
         The case under way; the next one where the job ended between two; all where none had begun.
         """
-        if self.current in untold:
+        if self.current in unexplained:
             return [self.current]
-        if untold and (self.told or self.timed_out):
-            return [untold[0]]
-        return list(untold)
+        if unexplained and (self.reported or self.timed_out):
+            return [unexplained[0]]
+        return list(unexplained)
 
     def verdict(self, limit_min: float | None) -> tuple[str, str, int]:
-        """Message, error and exit code where the process left no message of its own.
-
-        Parameters
-        ----------
-        limit_min : float or None
-            Time that a case was given (min).
-        """
+        """Message, error and exit code where the process left none; a case is given `limit_min`."""
         code = self.process.returncode
         if self.timed_out:
             message = f"stopped after run.timeout_min, {limit_min:g} min. Raise it, or take a coarser mesh."

@@ -25,46 +25,32 @@ from gbflux.results.folder import write_text
 from gbflux.results.result import Result, read_result
 from gbflux.study.study import Study, case_data, load_study
 
+logger = logging.getLogger(__name__)
+
 KEY_DIGITS = 16  # of a hash in a folder's name
 
 State = Literal["done", "failed", "timeout", "missing"]
 TIMEOUT = "Timeout"
+_OWN_FIRST = ("study.lock",)  # what a run that was stopped at once may have left
+_PAUSE_S = 0.02
+#: `is_locked` holds a lock for a moment to see whether it can: no one is refused for that.
+_PROBE_S = 0.5
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Failure of a case, the reason why it has no result, as in ``failure.json``.
-
-    Attributes
-    ----------
-    message : str
-        What went wrong.
-    error : str
-        Name of the exception; ``"Timeout"``, ``"Killed"`` or ``"Ended"`` where the process left none.
-    exit_code : int
-        Exit code of the error or of the process; 128 + n after signal n.
-    attempts : int
-        Times the case was tried.
-    time : str
-        When (UTC).
-    """
+    """Failure of a case, the reason why it has no result, as in ``failure.json``."""
 
     message: str
-    error: str
-    exit_code: int
-    attempts: int
-    time: str
+    error: str  # name of the exception; "Timeout", "Killed" or "Ended" where the process left none
+    exit_code: int  # of the error or of the process; 128 + n after signal n
+    attempts: int  # times the case was tried
+    time: str  # when (UTC)
 
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """Folder in which a study leaves its files.
-
-    Attributes
-    ----------
-    path : Path
-        The folder.
-    """
+    """Folder in which a study leaves its files."""
 
     path: Path
 
@@ -121,13 +107,7 @@ class StudyFolder:
         return "timeout" if failure.error == TIMEOUT else "failed"
 
     def fail(self, key: str, message: str, error: str, exit_code: int) -> Failure:
-        """Write down that a case has failed once more.
-
-        Raises
-        ------
-        OSError
-            If that cannot be written.
-        """
+        """Write down that a case has failed once more; an OSError if that cannot be."""
         before = self.failure(key)
         attempts = before.attempts + 1 if before else 1
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -141,13 +121,7 @@ class StudyFolder:
         (self.case(key) / "failure.json").unlink(missing_ok=True)
 
     def check(self, study: Study) -> None:
-        """Refuse a folder that holds something else.
-
-        Raises
-        ------
-        InputError
-            If it does.
-        """
+        """Refuse, by an InputError, a folder that holds something else."""
         remedy = "Choose another -o."
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"output: {self.path} must be a folder; got a file. {remedy}")
@@ -168,10 +142,7 @@ class StudyFolder:
     def prepare(self, study: Study) -> None:
         """Write down the study, so that it can be run and read without its own files.
 
-        Raises
-        ------
-        InputError
-            If the folder cannot be written.
+        An InputError if the folder cannot be written.
         """
         try:
             for name in ("cases", "logs", "locks"):
@@ -186,13 +157,7 @@ class StudyFolder:
             ) from error
 
     def make(self) -> None:
-        """Make the folder itself, for its lock.
-
-        Raises
-        ------
-        InputError
-            If it cannot be made.
-        """
+        """Make the folder itself, for its lock; an InputError if it cannot be made."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -201,13 +166,7 @@ class StudyFolder:
             ) from error
 
     def study(self) -> Study:
-        """The study that the folder holds.
-
-        Raises
-        ------
-        InputError
-            If it holds none.
-        """
+        """The study that the folder holds; an InputError if it holds none."""
         try:
             return load_study(self.study_file)
         except CaseError as error:
@@ -235,9 +194,6 @@ class StudyFolder:
         return {seeds.path: name}
 
 
-_OWN_FIRST = ("study.lock",)  # what a run that was stopped at once may have left
-
-
 def _with_copies(value: Any, key: str, copies: Mapping[str, str], folder: Path) -> Any:
     """Data with the names of seeds files replaced by those of their copies."""
     if isinstance(value, Mapping):
@@ -249,21 +205,14 @@ def _with_copies(value: Any, key: str, copies: Mapping[str, str], folder: Path) 
     return value
 
 
-logger = logging.getLogger(__name__)
-
-_PAUSE_S = 0.02
-#: `is_locked` holds a lock for a moment to see whether it can: no one is refused for that.
-_PROBE_S = 0.5
-
-
 @contextlib.contextmanager
 def locked(path: Path, what: str, patience_s: float = 0.0) -> Iterator[None]:
-    """Hold the lock on a file during a block.
+    """Hold the lock on a file, made if it is not there, during a block.
 
     Parameters
     ----------
     path : Path
-        Lock file; made if it is not there.
+        Lock file.
     what : str
         What the lock stands for, as a message calls it.
     patience_s : float

@@ -26,70 +26,33 @@ MEMORY_PER_RANK_MIB = 150.0  # what each further rank takes, measured on small c
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of a study's table: a case at a point. Equal cases of several points are computed once.
-
-    Attributes
-    ----------
-    point : Point
-        The point.
-    seed : int or None
-        Grain seed.
-    case : Case
-        The case.
-    key : str
-        sha256 (hex) of the case as it is solved; its first 16 digits name its folder.
-    """
+    """One row of a study's table: a case at a point. Equal cases of several points are computed once."""
 
     point: Point
-    seed: int | None
+    seed: int | None  # of the grains
     case: Case
-    key: str
+    key: str  # sha256 (hex) of the case as it is solved; the first 16 digits name its folder
 
 
 @dataclass(frozen=True)
 class UnitOfWork:
-    """Cases that share a mesh, and their cost.
-
-    Attributes
-    ----------
-    unit : Unit
-        The cases.
-    key : str
-        sha256 (hex) of what the mesh is made of.
-    cases : dict
-        Cases by key, in the order in which they are solved.
-    seconds : dict
-        Expected time by key (s); making the mesh counts to the first.
-    largest : Estimate
-        Expected cost of the largest case.
-    memory_MiB : float
-        Expected peak of all its ranks together (MiB).
-    """
+    """Cases that share a mesh, and their cost."""
 
     unit: Unit
-    key: str
-    cases: dict[str, Case]
-    seconds: dict[str, float]
-    largest: Estimate
-    memory_MiB: float
+    key: str  # sha256 (hex) of what the mesh is made of
+    cases: dict[str, Case]  # by key, in the order in which they are solved
+    seconds: dict[str, float]  # expected time by key (s); making the mesh counts to the first
+    largest: Estimate  # expected cost of the largest case
+    memory_MiB: float  # expected peak of all its ranks together (MiB)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A study worked out.
-
-    Attributes
-    ----------
-    study : Study
-    entries : tuple of Entry
-        Rows of the table.
-    units : tuple of UnitOfWork
-        Units of work to compute.
-    """
+    """A study worked out."""
 
     study: Study
-    entries: tuple[Entry, ...]
-    units: tuple[UnitOfWork, ...]
+    entries: tuple[Entry, ...]  # rows of the table
+    units: tuple[UnitOfWork, ...]  # units of work to compute
 
     @property
     def keys(self) -> list[str]:
@@ -106,12 +69,7 @@ class Plan:
 
 
 def plan(study: Study) -> Plan:
-    """Sort the cases of a study into units of work and estimate them.
-
-    Examples
-    --------
-    >>> plan(load_study("configs/studies/surface.yaml"))  # doctest: +SKIP
-    """
+    """Sort the cases of a study into units of work and estimate them."""
     made = [_costed(unit, study.run.ranks) for unit in units(study.cases)]
     key_of = {case.physics_hash: key for unit in made for key, case in unit.cases.items()}
     entries = tuple(
@@ -205,16 +163,10 @@ def shown(value: object) -> str:
 
 @dataclass(frozen=True)
 class Tally:
-    """Numbers of a study's cases by state.
-
-    Attributes
-    ----------
-    done, failed, missing : int
-        Cases; timeouts count as failed.
-    """
+    """Numbers of a study's cases by state."""
 
     done: int
-    failed: int
+    failed: int  # timeouts too
     missing: int
 
     @property
@@ -225,18 +177,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Unused:
-    """Results in the folder of a study that are not of the study as it is now.
+    """Results in the folder of a study that are not of the study as it is now."""
 
-    Attributes
-    ----------
-    results : int
-        Number of such results.
-    physics_versions : tuple of int
-        Versions of the physics they were computed by, as far as that is written down.
-    """
-
-    results: int
-    physics_versions: tuple[int, ...]
+    results: int  # number of such results
+    physics_versions: tuple[int, ...]  # they were computed by, where that is written down
 
 
 def unused(plan: Plan, folder: StudyFolder) -> Unused:
@@ -265,14 +209,7 @@ def tally(plan: Plan, folder: StudyFolder) -> Tally:
 def open_cases(plan: Plan, folder: StudyFolder, retry_failed: bool) -> dict[str, list[str]]:
     """Keys of cases that are to be computed, by the key of their unit; units without are left out.
 
-    Parameters
-    ----------
-    plan : Plan
-        The study.
-    folder : StudyFolder
-        Its folder.
-    retry_failed : bool
-        Take what has failed for good too.
+    What has failed for good is taken too with `retry_failed`.
     """
     wanted: dict[str, list[str]] = {}
     for unit in plan.units:

@@ -26,55 +26,25 @@ VARIATION_SEEDS = {"grains": 1_000_000, "grain_boundary": 2_000_000}
 
 @dataclass(frozen=True)
 class Point:
-    """One point of a study.
+    """One point of a study."""
 
-    Attributes
-    ----------
-    number : int
-        From 1, in the order of the axes, the last changing first.
-    values : dict
-        Values of the swept keys, as written.
-    seeds : tuple of int or None
-        Grain seed of each realization; None where grains come from a file.
-    cases : tuple of Case
-        One for each realization.
-    """
-
-    number: int
-    values: dict[str, Any]
-    seeds: tuple[int | None, ...]
-    cases: tuple[Case, ...]
+    number: int  # from 1, in the order of the axes, the last changing first
+    values: dict[str, Any]  # of the swept keys, as written
+    seeds: tuple[int | None, ...]  # of the grains, for each realization; None where grains come from a file
+    cases: tuple[Case, ...]  # one for each realization
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study, complete and checked.
-
-    Attributes
-    ----------
-    name : str
-        Name of the study.
-    keys : tuple of str
-        Swept keys, dotted.
-    points : tuple of Point
-        All points with their cases.
-    run : Run
-        Settings for running cases on this machine.
-    cluster : Cluster
-        Settings of job scripts.
-    case : CaseSource
-        The case as written.
-    data : dict
-        The study file as plain data.
-    """
+    """A study, complete and checked."""
 
     name: str
-    keys: tuple[str, ...]
-    points: tuple[Point, ...]
-    run: Run
-    cluster: Cluster
-    case: CaseSource
-    data: dict[str, Any]
+    keys: tuple[str, ...]  # swept, dotted
+    points: tuple[Point, ...]  # all points with their cases
+    run: Run  # settings for running cases on this machine
+    cluster: Cluster  # settings of job scripts
+    case: CaseSource  # as written
+    data: dict[str, Any]  # the study file as plain data
 
     @property
     def cases(self) -> list[Case]:
@@ -83,17 +53,9 @@ class Study:
 
 
 def load_study(path: str | Path) -> Study:
-    """Load a study file.
+    """Load a study file, with every case made and checked.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file. A study without ``name`` takes the file's; ``case`` is relative to it.
-
-    Returns
-    -------
-    Study
-        With every case made and checked.
+    A study without ``name`` takes the file's; ``case`` is relative to the file.
 
     Raises
     ------
@@ -114,9 +76,9 @@ def load_study(path: str | Path) -> Study:
     except CaseError as error:
         problems += error.problems
     points: list[Point] = []
-    if source is not None and blocks is not None and not problems:
+    if blocks is not None and source is not None and not problems:
         points, problems = _Maker(document, source, axes, blocks).points()
-    if problems or source is None or blocks is None:
+    if problems or blocks is None or source is None:
         raise CaseError(sorted(dict.fromkeys(problems), key=_position))
     keys = tuple(key for axis in axes for key in axis.keys)
     return Study(blocks.name, keys, tuple(points), blocks.run, blocks.cluster, source, data)
@@ -172,8 +134,8 @@ class _Maker:
                 points.append(self._point(number, values))
             except CaseError as error:
                 for problem in error.problems:
-                    told = problem if problem in known else self._told(problem, values)
-                    brought.setdefault(told or problem, []).extend([values] if told is None else [])
+                    placed = problem if problem in known else self._placed(problem, values)
+                    brought.setdefault(placed or problem, []).extend([values] if placed is None else [])
         return points, [*problems, *_each_once(brought)]
 
     def _too_many(self) -> Iterator[Finding]:
@@ -204,7 +166,7 @@ class _Maker:
         cases = tuple(self.source.case({**own, **_seeds(first, k)}) for k in seeds)
         return Point(number, values, tuple(None if from_file else k for k in seeds), cases)
 
-    def _told(self, problem: Problem, values: Mapping[str, Any]) -> Problem | None:
+    def _placed(self, problem: Problem, values: Mapping[str, Any]) -> Problem | None:
         """A problem of a case at the value that brings it; None if it takes more than one key to bring it."""
         if problem.source == self.document.source and problem.line is not None:
             return problem

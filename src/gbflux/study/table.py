@@ -29,6 +29,11 @@ Row = dict[str, Any]
 _FIRST = ("point", "case", "status", "seed")
 _NO_METRIC = ("mesh.", "solver.", "timings_s.", "peak_memory_MiB", "dimension", "definitions")
 _ERRORS = "errors."
+FEWEST = 3  # realizations for an interval
+RESAMPLES = 2000
+SEED = 1
+WANTED = 0.05  # half-width of the interval over the mean
+_NORMAL_975 = 1.959963984540054  # quantile of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -56,18 +61,7 @@ class Collection:
 
 
 def collect(folder: str | Path | StudyFolder, study_plan: Plan | None = None) -> Collection:
-    """Gather the results of a study from its folder.
-
-    Parameters
-    ----------
-    folder : path or StudyFolder
-        Folder of the study.
-    study_plan : Plan, optional
-        The study; if left out, the one in the folder.
-
-    Returns
-    -------
-    Collection
+    """Gather the results of a study from its folder; without `study_plan` that of the folder is taken.
 
     Raises
     ------
@@ -92,12 +86,7 @@ def collect(folder: str | Path | StudyFolder, study_plan: Plan | None = None) ->
 
 
 def write_collection(folder: StudyFolder, found: Collection) -> list[Path]:
-    """Write ``table.csv``, ``summary.csv`` and ``table.parquet``, each in one step.
-
-    Returns
-    -------
-    list of Path
-        The files.
+    """Write ``table.csv``, ``summary.csv`` and ``table.parquet``, each in one step, and return their paths.
 
     Raises
     ------
@@ -159,13 +148,7 @@ def csv_text(rows: Sequence[Row]) -> str:
 
 
 def write_parquet(path: Path, rows: Sequence[Row]) -> None:
-    """Rows as Parquet: whole numbers, floats, text; a column of both numbers and text as text.
-
-    Raises
-    ------
-    MissingLibrary
-        If pyarrow is missing.
-    """
+    """Rows as Parquet: whole numbers, floats, text; a column of both numbers and text as text."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -203,9 +186,8 @@ def _summary(worked_out: Plan, table: Sequence[Row], names: Sequence[str]) -> It
         rows = by_point.get(point.number, [])
         for name in metrics:
             found = asdict(spread([row[name] for row in rows if _number(row[name])]))
-            stated = [row.get(_ERRORS + name) for row in rows if _number(row[name])]
-            errors = [error for error in stated if error is not None and _number(error)]
-            known = bool(stated) and len(errors) == len(stated)
+            errors = [row.get(_ERRORS + name) for row in rows if _number(row[name])]
+            known = [float(error) for error in errors if error is not None]
             of_extreme = is_extreme(name)
             yield {
                 **head,
@@ -213,7 +195,7 @@ def _summary(worked_out: Plan, table: Sequence[Row], names: Sequence[str]) -> It
                 **found,
                 "electrode_area_um2": size if of_extreme and dimension == 3 else None,
                 "electrode_length_um": size if of_extreme and dimension == 2 else None,
-                "estimated_error": sum(errors) / len(errors) if known else None,
+                "estimated_error": sum(known) / len(known) if known and len(known) == len(errors) else None,
             }
 
 
@@ -235,55 +217,24 @@ def is_extreme(name: str) -> bool:
     return name in METRICS and METRICS[name].kind == "extreme"
 
 
-FEWEST = 3  # realizations for an interval
-RESAMPLES = 2000
-SEED = 1
-WANTED = 0.05  # half-width of the interval over the mean
-_NORMAL_975 = 1.959963984540054  # quantile of the normal distribution
-
-
 @dataclass(frozen=True)
 class Spread:
-    """One metric over realizations; None where there are too few.
+    """One metric over realizations; None where there are too few."""
 
-    Attributes
-    ----------
-    n : int
-        Realizations that have the metric.
-    mean, std : float or None
-        Mean, and standard deviation with n − 1.
-    ci95_low, ci95_high : float or None
-        95 % interval of the mean by bootstrap (BCa), from three realizations on.
-    p10, p90 : float or None
-        Percentiles of the realizations, linear between them.
-    realizations_for_5_percent : int or None
-        Realizations after which the interval of the mean would be ± 5 % wide: (1.96 s/(0.05 |mean|))².
-    """
-
-    n: int
+    n: int  # realizations that have the metric
     mean: float | None = None
-    std: float | None = None
-    ci95_low: float | None = None
+    std: float | None = None  # with n − 1
+    ci95_low: float | None = None  # 95 % interval of the mean by bootstrap (BCa), from three realizations on
     ci95_high: float | None = None
-    p10: float | None = None
+    p10: float | None = None  # percentiles of the realizations, linear between them
     p90: float | None = None
+    # until the interval of the mean is ± 5 % wide: (1.96 s/(0.05 |mean|))²
     realizations_for_5_percent: int | None = None
 
 
 def spread(values: ArrayLike) -> Spread:
-    """Statistics of one metric.
+    """Statistics of one metric, one number a realization.
 
-    Parameters
-    ----------
-    values : (n,) array-like
-        One number a realization.
-
-    Returns
-    -------
-    Spread
-
-    Examples
-    --------
     >>> found = spread([9.0, 10.0, 11.0])
     >>> found.mean, found.std, found.realizations_for_5_percent
     (10.0, 1.0, 16)
@@ -304,17 +255,9 @@ def spread(values: ArrayLike) -> Spread:
 
 
 def interval(x: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % interval of the mean by bootstrap (BCa; Efron 1987), the same at every call.
+    """95 % interval of the mean of at least three numbers by BCa bootstrap (Efron 1987), always the same.
 
-    Parameters
-    ----------
-    x : (n,) float array
-        At least three numbers.
-
-    Returns
-    -------
-    float, float
-        Both the mean itself where all numbers are equal to rounding.
+    Both ends are the mean itself where all numbers are equal to rounding.
     """
     from scipy.stats import bootstrap
 

@@ -63,13 +63,7 @@ def clean_environment(environment: Mapping[str, str] = os.environ) -> dict[str, 
 
 
 def check_launcher(ranks: int) -> None:
-    """Refuse more than one rank without mpirun, and more than one driver.
-
-    Raises
-    ------
-    InputError
-        If mpirun is missing, or if it has started this very process as one of several.
-    """
+    """Refuse, by an InputError, more than one rank without mpirun, and more than one driver."""
     if job_size() > 1:
         raise InputError(
             f"gbflux sweep run: must be one process; got {job_size()} ranks. "
@@ -150,13 +144,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
 
 
 def find_unit(directory: Path, unit_key: str) -> tuple[StudyFolder, UnitOfWork]:
-    """A unit of work of the study in a folder, by the beginning of its key.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no study, or the study no such unit.
-    """
+    """A unit of work of the study in a folder, by the beginning of its key; an InputError without one."""
     folder = StudyFolder(Path(directory))
     found = plan(folder.study()).unit(unit_key)
     if found is None:
@@ -208,9 +196,8 @@ class HeldUnit:
     Attributes
     ----------
     comm : MPI.Intracomm
-        All ranks of the job.
     shared : SharedMesh
-        The mesh of all cases.
+        The mesh of all its cases.
     wanted : list of (Case, Path)
         Cases to compute, and their folders.
     failed : list of str
