@@ -218,3 +218,24 @@ def test_files_page_names_every_file_column_and_array(tmp_path):
     arrays |= set(re.findall(r"Name='(J_\w+|grain)'", surface))
     for name in arrays:
         assert f"`{name}`" in page or name == "size_um", name
+
+
+def test_the_drawing_of_the_rooms_is_fresh():
+    maker = module(ROOT / "docs" / "make_architecture.py")
+    rooms, page = maker.imports(), (ROOT / "docs/architecture.md").read_text("utf-8")
+    assert maker.page(page, rooms) == page, "run docs/make_architecture.py"
+    assert maker.drawing(rooms) == maker.DRAWING.read_text("utf-8"), "run docs/make_architecture.py"
+
+
+def test_the_architecture_names_files_and_functions_that_exist():
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    places = re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`(?:\*\*)?((?:, `[A-Za-z_.]+`)*)", page)
+    assert len(places) > 20
+    for file, names in places:
+        text = next(
+            (ROOT / base / file).read_text("utf-8")
+            for base in ("src/gbflux", ".")
+            if (ROOT / base / file).exists()
+        )
+        for name in re.findall(r"`([\w.]+)`", names):
+            assert re.search(rf"(def|class) {name.split('.')[-1]}\b", text), f"{file}: {name}"

@@ -331,5 +331,6 @@ def accept(quality: MeshQuality, conforming: bool) -> None:
     for passed, words in rules:
         if not passed:
             raise MeshError(
-                f"mesh: {words}. Try another grains.seed, a thinner grain boundary or larger grains."
+                f"mesh: {words}. Try another grains.seed, a thinner grain boundary, larger grains, or a "
+                "mesh.electrode_size_um of four grain-boundary thicknesses or more."
             )
