@@ -102,8 +102,8 @@ MUTANTS = (
     Mutant(
         "metal's potential counted by half at a resistive electrode",
         f"{CONDUCTION}/system.py",
-        "drive = electrode.kappa * electrode.potential",
-        "drive = 0.5 * electrode.kappa * electrode.potential",
+        "drive = self.kappa * self.potential",
+        "drive = 0.5 * self.kappa * self.potential",
         f"{WALL}/test_manufactured_solutions_converge_with_their_order.py::test_smooth_source[2-1]",
     ),
     Mutant(
@@ -251,7 +251,7 @@ MUTANTS = (
     Mutant(
         "cells beyond a resistive electrode left in the matrix",
         f"{CONDUCTION}/system.py",
-        "self._switch_off(matrix, [facets for _, facets in pairs if facets is not None])",
+        "self._switch_off(crossed)",
         "pass",
         f"{CUT_OFF}::test_fields[2D-1-resistive-hl_um0]",
     ),
