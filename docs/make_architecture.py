@@ -7,15 +7,17 @@ one that imports it; arrows that follow from others are left out. A room stands 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+from generated import with_part
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent / "src" / "gbflux"
 PAGE = HERE / "architecture.md"
 DRAWING = HERE / "pictures" / "architecture.svg"
-BEGIN, END = "<!-- begin: made by docs/make_architecture.py -->", "<!-- end -->"
+BEGIN = "<!-- begin: made by docs/make_architecture.py -->"
 BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW, MARGIN = 430, 40, 480, 66, 12  # pixels
 
 Rooms = Mapping[str, set[str]]
@@ -30,18 +32,26 @@ def main() -> None:
 
 def imports() -> dict[str, set[str]]:
     """Return for each room the other rooms that its files import."""
-    own = ("__init__", "__main__", "_version")
-    names = [p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()]
-    rooms: dict[str, set[str]] = {name: set() for name in sorted(names) if name not in own}
-    for name, found in rooms.items():
-        for file in files_of(name):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gbflux."):
-                    found.add(node.module.split(".")[1])
-                if isinstance(node, ast.ImportFrom) and node.module == "gbflux":
-                    found |= {alias.name for alias in node.names}
-        found &= set(rooms) - {name}
+    own = {"__init__", "__main__", "_version"}
+    names = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    rooms: dict[str, set[str]] = {name: set() for name in sorted(names - own)}
+    for room, found in rooms.items():
+        for file in files_of(room):
+            found |= {name.split(".")[1] for name in imported(file) if name.startswith("gbflux.")}
+        found &= set(rooms) - {room}
     return rooms
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the dotted names that a file of the package imports, wherever in it, relative ones as absolute."""
+    package = ["gbflux", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{module}.{name.name}" for name in node.names)
 
 
 def files_of(room: str) -> list[Path]:
@@ -148,13 +158,12 @@ def box(name: str, x: int, y: int) -> str:
 
 def page(text: str, rooms: Rooms) -> str:
     """Return the page with its generated part made anew."""
-    head, rest = text.split(BEGIN)
     order = sorted(rooms, key=lambda name: (depths(rooms)[name], name))
     table = ["| room | holds | imports |", "| --- | --- | --- |"]
     for name in order:
         others = ", ".join(f"`{other}`" for other in order if other in rooms[name]) or "–"
         table.append(f"| `{name}` | {words_of(name)} | {others} |")
-    return f"{head}{BEGIN}\n" + "\n".join(table) + f"\n{END}{rest.split(END, 1)[1]}"
+    return with_part(text, BEGIN, "\n".join([*table, ""]))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from gbflux.case.text import schema
+from generated import with_part
 
 PAGE = Path(__file__).resolve().parent / "cases.md"
-BEGIN, END = "<!-- begin: made by docs/make_cases.py -->", "<!-- end -->"
+BEGIN = "<!-- begin: made by docs/make_cases.py -->"
 LIMITS = {
     "exclusiveMinimum": ">",
     "gt": ">",
@@ -39,8 +40,7 @@ def main() -> None:
 
 def page(text: str) -> str:
     """The page with its generated part made anew."""
-    head, rest = text.split(BEGIN)
-    return f"{head}{BEGIN}\n{reference()}{END}{rest.split(END, 1)[1]}"
+    return with_part(text, BEGIN, reference())
 
 
 def reference() -> str:

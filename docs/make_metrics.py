@@ -16,10 +16,10 @@ from gbflux.measure.transport import BracketFacts
 from gbflux.results import MeshFacts, SolverFacts
 from gbflux.results.certificate import LocalCertificate
 from gbflux.results.result import Round
+from generated import with_part
 
 PAGE = Path(__file__).resolve().parent / "metrics.md"
 MARK = "<!-- begin: {}, made by docs/make_metrics.py -->"
-END = "<!-- end -->"
 RECORDS = {
     "hot_spots": HotSpots,
     "homogenizing_layer": HLProfile,
@@ -41,9 +41,7 @@ def main() -> None:
 def page(text: str) -> str:
     """The page with its tables made anew."""
     for name, record in RECORDS.items():
-        mark = MARK.format(name)
-        head, rest = text.split(mark)
-        text = f"{head}{mark}\n{table(name, record)}{END}{rest.split(END, 1)[1]}"
+        text = with_part(text, MARK.format(name), table(name, record))
     return text
 
 
