@@ -83,7 +83,11 @@ def _potentials(case: Case, folder: RunFolder) -> tuple[float, float]:
     bottom, top = case.potentials
     if top is None:
         voltage = read_result(folder.result_file).transport.voltage_V
-        assert voltage is not None
+        if voltage is None:
+            raise InputError(
+                f"{folder.result_file}: transport.voltage_V must be there, as a current is applied; "
+                "got null. Run the case again with --force."
+            )
         top = bottom + voltage
     return bottom, top
 

@@ -54,6 +54,16 @@ def test_what_was_tampered_with_is_measured_back(folder: Path) -> None:
     assert path.read_text() == before
 
 
+@pytest.mark.parametrize("folder", [CASES["kinetics"]], indirect=True, ids=["kinetics"])
+def test_a_result_without_its_voltage_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "result.json"
+    tree = json.loads(path.read_text())
+    tree["transport"]["voltage_V"] = None
+    path.write_text(json.dumps(tree))
+    assert command.exit_code(["measure", str(folder)]) == 2
+    assert "transport.voltage_V must be there" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["fields.hdf", "result.json", "case.resolved.yaml"])
 def test_a_file_that_is_missing_is_named(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / name).unlink()
