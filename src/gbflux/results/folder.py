@@ -36,6 +36,10 @@ _OWN = (
     "figures",
     "report.html",
 )
+#: Where an earlier run's files lie meanwhile, in the folder itself, so that moving them costs nothing.
+ASIDE = ".earlier-run"
+MIB = 2**20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what systems call a full disk
 
 
 @dataclass(frozen=True)
@@ -163,10 +167,6 @@ def _umask() -> int:
     return mask
 
 
-#: Where an earlier run's files lie meanwhile, in the folder itself, so that moving them costs nothing.
-ASIDE = ".earlier-run"
-
-
 @dataclass(frozen=True)
 class Claim:
     """A folder that a run has taken."""
@@ -244,10 +244,6 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-MIB = 2**20
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def not_writable(path: Path, error: OSError) -> InputError:

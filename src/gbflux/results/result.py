@@ -19,7 +19,6 @@ DEFINITIONS = 2
 #: Raise it when a key of ``result.json`` is added, renamed or dropped.
 SCHEMA_VERSION = 1
 
-
 _ALL_BOUNDARIES = "area (in 2D length) of all grain boundaries"
 
 

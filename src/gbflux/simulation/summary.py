@@ -80,8 +80,7 @@ def result_of(
     hl_planes_um : pair of tuples of float or None
         Planes of a mesh shared by several thicknesses.
     """
-    snapshot, solution = solved.snapshot, solved.solution
-    assert snapshot is not None  # there is one on rank 0
+    snapshot, solution = solved.root_snapshot, solved.solution
     mesh, case = snapshot.mesh, snapshot.case
     measured = snapshot.measurement
     bracket = None if solution.bracket is None else bracket_facts(solution.bracket, mesh, case)

@@ -128,11 +128,7 @@ class Conductance(Target):
 
     def require(self, solution: Solution) -> None:
         """Raise where there are no bounds."""
-        if solution.bracket is None:
-            raise SolverError(
-                "accuracy: the conductance must have certified bounds to refine by; none were found. "
-                "Leave accuracy out."
-            )
+        _require_bounds(solution, of="the conductance", key="accuracy")
 
     def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """The relative width of the bracket."""
@@ -195,11 +191,7 @@ class LocalCurrents(Target):
 
     def require(self, solution: Solution) -> None:
         """Raise where there are no bounds."""
-        if solution.bracket is None:
-            raise SolverError(
-                "accuracy: local currents must have certified bounds to refine by; none were found. "
-                "Leave accuracy.hot_spot out."
-            )
+        _require_bounds(solution, of="local currents", key="accuracy.hot_spot")
 
     def standing(self, solved: Solved, measurements: Sequence[Measurement], cells: Sequence[int]) -> Standing:
         """The widest interval."""
@@ -223,6 +215,14 @@ def targets(case: Case) -> tuple[Target, ...]:
     """The targets of a case's accuracy; none without one."""
     asked = {} if case.accuracy is None else case.accuracy.asked
     return tuple(_KINDS[name](share) for name, share in asked.items())
+
+
+def _require_bounds(solution: Solution, of: str, key: str) -> None:
+    """Raise a `SolverError` if a solution has no bounds to refine by; `key` asked for that."""
+    if solution.bracket is None:
+        raise SolverError(
+            f"accuracy: {of} must have certified bounds to refine by; none were found. Leave {key} out."
+        )
 
 
 def _bracket(solved: Solved) -> Bracket:
