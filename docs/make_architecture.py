@@ -43,7 +43,7 @@ def imports() -> dict[str, set[str]]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Yield the dotted names that a file of the package imports, wherever in it, relative ones as absolute."""
+    """Yield the dotted names of all that a file of the package imports; relative ones made absolute."""
     package = ["gbflux", *path.relative_to(PACKAGE).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
